@@ -1,0 +1,74 @@
+# Everything starts here; a fresh machine needs Python (3.10 or later, with venv) and make.
+# CI runs `make check` through .ci/run.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# More for pytest: make test PYTEST="-k guard -x"
+PYTEST ?=
+WORKERS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo test check bench docs peer-suite generate format clean
+
+help: ## Print what each target does.
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+# setup.py keeps a stamp of what it installed, and takes a third of a second where
+# nothing changed; only it can tell a .venv that was copied from another folder.
+setup-%:
+	@$(PYTHON) tools/setup.py $*
+
+demo: setup-demo ## Set everything up and serve the demo on 127.0.0.1 until Ctrl-C.
+	@$(BIN)/python examples/demo/run.py
+
+test: setup-check ## Set everything up and run every test; browser tests are skipped with the reason where there is no browser.
+	@echo "==> tests"
+	@reason="$$($(PYTHON) tools/setup.py browser)" || exit 1; \
+	BROWSER_MISSING="$$reason" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		--cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+check: setup-check ## Run everything CI runs: format, lint, types, imports, generated files, migrations, docs, changelog, tests.
+	@echo "==> format (ruff format)"
+	@$(BIN)/ruff format --quiet --check .
+	@echo "==> lint (ruff check)"
+	@$(BIN)/ruff check --quiet .
+	@echo "==> types (mypy)"
+	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases --no-error-summary src tests tools docs/conf.py
+	@echo "==> imports (lint-imports)"
+	@$(BIN)/lint-imports --no-logo --no-cache > .venv/lint-imports.txt || { cat .venv/lint-imports.txt; exit 1; }
+	@echo "==> generated files (tools/generate.py)"
+	@$(BIN)/python tools/generate.py --check
+	@echo "==> migrations (store.check)"
+	@$(BIN)/python -m jupyter_authorized_server.store.check
+	@$(MAKE) docs
+	@echo "==> changelog (tools/changelog.py)"
+	@$(BIN)/python tools/changelog.py
+	@$(MAKE) test
+
+bench: setup-check ## Run the benchmarks and print their figures.
+	@for script in benchmarks/[!_]*.py; do \
+		echo "==> $$script"; $(BIN)/python "$$script" || exit 1; done
+
+docs: setup-check ## Build the documentation into docs/_build, every warning an error.
+	@echo "==> docs (sphinx)"
+	@$(BIN)/sphinx-build -n -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+
+peer-suite: setup-check ## Run jupyter_server's own tests under our guard and an allow-all policy.
+	@$(BIN)/python tools/peer_suite.py $(PYTEST)
+
+generate: setup-check ## Write the files that are made from the code: Cedar schema and reference tables.
+	@$(BIN)/python tools/generate.py
+
+format: setup-check ## Format the code and mend what the linter can mend.
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+clean: ## Remove what builds and tests left behind; .venv stays.
+	@rm -rf build dist docs/_build .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache \
+		.ruff_cache .import_linter_cache
+	@find src tests tools docs -name __pycache__ -type d -prune -exec rm -rf {} +

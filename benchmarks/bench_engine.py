@@ -1,0 +1,179 @@
+"""How long one decision takes, beside a bare dict walk in the same run.
+
+Run with `python benchmarks/bench_engine.py`. Only the ratios mean anything: the
+walk is measured on the same machine, in the same minute, over the same paths.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from jupyter_authorized_server.policy.document import PolicyFile
+from jupyter_authorized_server.policy.engine import Snapshot, decide, load_policy
+from jupyter_authorized_server.policy.model import (
+    AccessRequest,
+    Context,
+    Grant,
+    Principal,
+    Resource,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PEOPLE, GROUPS, DEPTH = 1_000, 100, 5
+LEVELS = ("viewer", "runner", "editor", "contributor", "manager", "admin")
+NOW = 1_800_000_000.0
+CONDITIONS = """
+@id("hours") permit(principal in Jupyter::Group::"g1", action in Jupyter::Action::"read", resource)
+when { context.hour >= 8 && context.hour < 18 };
+@id("notebooks") permit(principal in Jupyter::Group::"everyone",
+  action in Jupyter::Action::"read", resource)
+when { resource has path && resource.path like "*.md" };
+@id("night") forbid(principal, action in Jupyter::Action::"write", resource)
+when { context.hour > 22 };
+@id("sealed") forbid(principal, action, resource)
+when { resource has path && resource.path like "/sealed/*" };
+"""
+
+
+def folders(rng: random.Random) -> list[str]:
+    """About 12 000 folders, five levels deep."""
+    made = ["/"]
+    for depth in range(1, DEPTH):
+        above = [path for path in made if len([p for p in path.split("/") if p]) == depth - 1]
+        for path in above:
+            made += [f"{path.rstrip('/')}/d{rng.randrange(10**6)}" for _ in range(10)]
+    return made
+
+
+def grants(rng: random.Random, number: int, places: Sequence[str]) -> list[Grant]:
+    """Random grants, a third of them to people, the rest to groups."""
+    return [
+        Grant(
+            id=f"g-{count:012x}",
+            principal=f"user:u{rng.randrange(PEOPLE)}"
+            if rng.random() < 1 / 3
+            else f"group:g{rng.randrange(GROUPS)}",
+            level=rng.choice(LEVELS),
+            resource=f"contents:{rng.choice(places)}",
+        )
+        for count in range(number)
+    ]
+
+
+def requests(rng: random.Random, number: int, places: Sequence[str]) -> list[AccessRequest]:
+    """Questions about files at depth five by people in three groups each."""
+    people = [
+        Principal(
+            name=f"user:u{count}",
+            groups=tuple(sorted({f"g{rng.randrange(GROUPS)}" for _ in range(3)})),
+        )
+        for count in range(PEOPLE)
+    ]
+    deep = [path for path in places if path.count("/") == DEPTH - 1]
+    context = Context(time=NOW, hour=12, weekday=3, door="bench")
+    return [
+        AccessRequest(
+            principal=rng.choice(people),
+            action=rng.choice(("open", "save", "delete")),
+            resource=Resource(type="contents", id=f"{rng.choice(deep)}/a.ipynb"),
+            context=context,
+        )
+        for _ in range(number)
+    ]
+
+
+def walked(rows: Sequence[Grant], asked: Sequence[AccessRequest]) -> dict[str, dict[str, int]]:
+    """For each person who asks, what the bare walk looks into."""
+    levels: dict[str, dict[str, int]] = {}
+    for row in rows:
+        places = levels.setdefault(row.principal, {})
+        place = row.resource.removeprefix("contents:")
+        places[place] = max(places.get(place, 0), LEVELS.index(row.level) + 1)
+    tables: dict[str, dict[str, int]] = {}
+    for principal in {request.principal.name: request.principal for request in asked}.values():
+        table = tables[principal.name] = {}
+        for key in principal.keys:
+            for place, level in levels.get(key, {}).items():
+                table[place] = max(table.get(place, 0), level)
+    return tables
+
+
+def walk(table: dict[str, int], path: str) -> int:
+    """The bare dict walk over the ancestors: the least that any answer must do."""
+    found = 0
+    while True:
+        found = max(found, table.get(path, 0))
+        if path == "/":
+            return max(found, table.get("server:", 0))
+        path = path[: path.rindex("/")] or "/"
+
+
+def median(ask: Callable[[AccessRequest], object], asked: Sequence[AccessRequest]) -> float:
+    """Median over all questions, each the best of three, in microseconds."""
+    clock = time.perf_counter_ns
+    times = []
+    for request in asked:
+        best = 10**12
+        for _ in range(3):
+            start = clock()
+            ask(request)
+            best = min(best, clock() - start)
+        times.append(best)
+    overhead = min(-clock() + clock() for _ in range(1_000))
+    return (statistics.median(times) - overhead) / 1_000
+
+
+def main() -> None:
+    """Print the table."""
+    asked_number = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000
+    rng = random.Random(7)
+    places = folders(rng)
+    asked = requests(rng, asked_number, places)
+    print(f"{len(places)} folders, {PEOPLE} people, {GROUPS} groups, {len(asked)} questions")
+    print("microseconds a decision, median over the questions of the best of three each")
+    head = ("grants", "build s", "walk", "allow", "/walk", "deny", "/walk", "4 cond.", "/walk")
+    print("".join(f"{word:>9}" for word in head))
+    for number in (1_000, 10_000, 100_000):
+        print("".join(f"{figure:9.2f}" for figure in figures(rng, number, places, asked)))
+
+
+def figures(
+    rng: random.Random, number: int, places: Sequence[str], asked: Sequence[AccessRequest]
+) -> tuple[float, ...]:
+    """One row of the table: with `number` grants."""
+    rows = grants(rng, number, places)
+    start = time.perf_counter()
+    snapshot = Snapshot(load_policy([]), rows, 1)
+    built = time.perf_counter() - start
+    heavy = Snapshot(load_policy([PolicyFile(source="bench.cedar", text=CONDITIONS)]), rows, 1)
+    tables = walked(rows, asked)
+    allowed = [request for request in asked if decide(snapshot, request).allowed]
+    denied = [request for request in asked if not decide(snapshot, request).allowed]
+    walk_allowed, walk_denied = (
+        median(lambda r: walk(tables[r.principal.name], r.resource.id), some)
+        for some in (allowed, denied)
+    )
+    allow = median(lambda r: decide(snapshot, r), allowed)
+    deny = median(lambda r: decide(snapshot, r), denied)
+    conditional = median(lambda r: decide(heavy, r), asked[: len(asked) // 4])
+    return (
+        number,
+        built,
+        walk_allowed,
+        allow,
+        allow / walk_allowed,
+        deny,
+        deny / walk_denied,
+        conditional,
+        conditional / walk_allowed,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Read and write without execute, as a policy: the rules are in the folder `policy` beside this file."""
+
+from pathlib import Path
+
+c.JupyterAuthorization.policy_dir = str(Path(__file__).resolve().parent / "policy")

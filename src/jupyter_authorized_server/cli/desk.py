@@ -1,0 +1,229 @@
+"""What the commands share: settings, store, decision point, record of changes."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import config
+from ..audit import Audit
+from ..decision_point import DecisionPoint
+from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreError
+from ..policy.directory import Directory
+from ..policy.document import Document
+from ..policy.model import parse_name, parse_principal
+from ..store import Store
+from .moment import parse_moment, show_moment
+from .output import note, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..audit import Value
+    from ..config import JupyterAuthorization
+    from ..policy.model import Grant
+    from ..store import State
+
+
+class Desk:
+    """Where an administrator works: one command, one process.
+
+    Args:
+        config_file: read instead of Jupyter's own; None reads what the server reads.
+    """
+
+    def __init__(self, config_file: str | None) -> None:
+        self._config_file = config_file
+        self.now = time.time()
+
+    @cached_property
+    def config(self) -> JupyterAuthorization:
+        """The settings, as the server reads them.
+
+        Raises:
+            ConfigurationError: they cannot be read.
+        """
+        try:
+            return config.load(self.config_file)
+        except AuthorizationError:
+            raise
+        except Exception as error:
+            # A configuration file is code: it may raise anything.
+            msg = (
+                f"the configuration cannot be read: {type(error).__name__}: {error}; "
+                "mend the file, or name another with `--config`"
+            )
+            raise ConfigurationError(msg) from error
+
+    @property
+    def config_file(self) -> str | None:
+        """Absolute, since Jupyter looks for relative names in places of its own."""
+        return None if self._config_file is None else str(Path(self._config_file).absolute())
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """The store, to read from.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        store = Store.open(self.config.store_url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Change]:
+        """The store, to change, with the audit file open before anything happens.
+
+        Raises:
+            StoreError, ConfigurationError: nothing is changed then.
+        """
+        audit = Audit(Path(self.config.audit_file))
+        try:
+            with self.store() as store:
+                yield Change(store, audit)
+        finally:
+            audit.close()
+
+    @contextlib.contextmanager
+    def point(self, *, at: float | None = None) -> Iterator[DecisionPoint]:
+        """A decision point like the server's, that records nothing.
+
+        Args:
+            at: the moment it takes for now.
+
+        Raises:
+            PolicyError, StoreError, ConfigurationError: nothing can be decided.
+        """
+        moment = self.now if at is None else at
+        with self.store() as store:
+            yield DecisionPoint(
+                store,
+                policy_dir=self.config.policy_folder(),
+                audit=Audit(None),
+                clock=lambda: moment,
+                timezone=self.config.zone,
+            )
+
+    def view(self) -> View:
+        """What the store and the policy files say, the latter only if they load.
+
+        An administrator must be able to take a grant back while a policy file is
+        broken, so a broken one costs no more than a note here.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        store_url = self.config.store_url
+        try:
+            with self.point() as point:
+                return View(state=point.state, document=point.policy.document)
+        except StoreError:
+            raise
+        except PolicyError as error:
+            many = len(error.mistakes)
+            note(
+                f"note: the policy files are left out, for they hold {many} "
+                f"mistake{'s' * (many > 1)}; `jupyter authz policy validate` shows them"
+            )
+        except AuthorizationError as error:
+            note(f"note: the policy files are left out: {error}")
+        with contextlib.closing(Store.open(store_url)) as store:
+            return View(state=store.state(), document=Document())
+
+    def moment(self, text: str | None, *, last: bool = False) -> float | None:
+        """An option's text as seconds since the epoch; see `parse_moment`."""
+        if text is None:
+            return None
+        return parse_moment(text, now=self.now, zone=self.config.zone, last=last)
+
+    def show(self, seconds: float | None) -> str:
+        """A moment in the site's time."""
+        return show_moment(seconds, self.config.zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """People, groups and grants at one revision."""
+
+    state: State
+    document: Document
+
+    @property
+    def directory(self) -> Directory:
+        """Who there is, and who is in which group."""
+        return Directory.merge(self.state, self.document)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """Those of the store in the order they were given, then those of the files."""
+        return (*self.state.grants, *self.document.grants)
+
+
+class Change:
+    """An open store and the record of what is done to it.
+
+    Args:
+        store: to be changed.
+        audit: gets one record a change.
+    """
+
+    def __init__(self, store: Store, audit: Audit) -> None:
+        self.store = store
+        self._audit = audit
+
+    def record(self, kind: str, fields: Mapping[str, Value]) -> None:
+        """Record that whoever runs this has just done something of `kind`.
+
+        Raises:
+            ConfigurationError: it is done, but the record could not be written.
+        """
+        try:
+            self._audit.event(kind, actor=actor(), fields=fields)
+        except OSError as error:
+            msg = (
+                f"this was done, but could not be recorded in `{self._audit.path}`: "
+                f"{error.strerror}"
+            )
+            raise ConfigurationError(msg) from error
+
+
+def actor() -> str:
+    """`os:NAME` of whoever runs this process, as the system knows it.
+
+    Not from the environment, which anyone can set.
+    """
+    try:
+        import pwd  # noqa: PLC0415  # why: not on Windows
+    except ImportError:  # pragma: no cover  # why: Windows
+        return f"os:{printable(getpass.getuser(), 64)}"
+    try:
+        return f"os:{printable(pwd.getpwuid(os.getuid()).pw_name, 64)}"
+    except KeyError:
+        return f"os:{os.getuid()}"
+
+
+def person_name(text: str) -> str:
+    """The name of a person written `ada` or `user:ada`.
+
+    Raises:
+        InvalidName: it can be nobody's.
+    """
+    return parse_name(text.removeprefix("user:"), "user name")
+
+
+def member_name(text: str) -> str:
+    """The written form of a member; a bare name is a person's.
+
+    Raises:
+        InvalidName: it can be nobody's.
+    """
+    return parse_principal(text if text.startswith(("user:", "group:")) else f"user:{text}")

@@ -1,0 +1,244 @@
+"""`grant`, `revoke` and `grants`: who has which level on what, until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InvalidName, UnknownName
+from ..policy.model import Principal, parse_principal
+from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
+from .desk import actor
+from .output import note, say, write_json, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..policy.model import Grant
+    from .desk import Desk, View
+
+
+@click.command()
+@click.argument("principal")
+@click.argument("level")
+@click.argument("resource")
+@click.option("--until", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.option("--from", "starts", metavar="WHEN", help="When it begins; at once if not given.")
+@click.option("--note", "why", metavar="TEXT", default="", help="Why, for whoever reads it later.")
+@click.pass_obj
+def grant(
+    desk: Desk,
+    *,
+    principal: str,
+    level: str,
+    resource: str,
+    until: str | None,
+    starts: str | None,
+    why: str,
+) -> None:
+    """Give a principal a level on a resource.
+
+    It holds for all that is below the resource, too.
+    A principal is `user:NAME`, `group:NAME` or `everyone`.
+
+    Example: `jupyter authz grant group:team editor contents:/team --until 2w`
+    """
+    to = parse_principal(principal)
+    word = parse_level(level)
+    on = parse_resource(resource).name
+    begin, end = desk.moment(starts), desk.moment(until, last=True)
+    with desk.change() as change:
+        given = change.store.add_grant(
+            principal=to,
+            level=word.word,
+            resource=on,
+            now=desk.now,
+            starts=begin,
+            ends=end,
+            granted_by=actor(),
+            note=why,
+        )
+        change.record("grant", grant_fields(given))
+    say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`"
+        f"{_span(desk, given)}: {given.id}")  # fmt: skip
+    say(f"they {LEVEL_SENTENCES[word]}")
+    say(f"take it back with: jupyter authz revoke {given.id}")
+
+
+@click.command()
+@click.argument("what", metavar="GRANT_ID | PRINCIPAL [LEVEL] RESOURCE", nargs=-1, required=True)
+@click.option("--all", "all_", is_flag=True, help="Take all back where several match.")
+@click.pass_obj
+def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
+    """Take a grant back.
+
+    Says what other grants still reach that principal there.
+
+    Example: `jupyter authz revoke user:ada editor contents:/team`
+    """
+    before = desk.view()
+    found = _matching(before, what)
+    if len(found) > 1 and not all_:
+        _show(desk, found)
+        msg = (
+            f"these {len(found)} grants match, so none was taken back; name one by its id, or "
+            "all with `--all`"
+        )
+        raise InvalidName(msg)
+    with desk.change() as change:
+        for each in found:
+            taken = change.store.remove_grant(each.id)
+            change.record("revoke", grant_fields(taken))
+            say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: "
+                f"{taken.id}")  # fmt: skip
+    gone = {each.id for each in found}
+    for principal, resource in dict.fromkeys((each.principal, each.resource) for each in found):
+        _tell_what_remains(desk, before, principal, resource, gone)
+
+
+def _matching(view: View, what: tuple[str, ...]) -> list[Grant]:
+    """The grants of the store that the arguments of `revoke` mean; at least one.
+
+    Raises:
+        InvalidName: they mean nothing.
+        UnknownName: they mean no grant that can be taken back here.
+    """
+    match what:
+        case (id_,):
+            every = [each for each in view.grants if each.id == id_]
+            said = f"no grant has the id `{id_[:60]}`"
+        case (principal, *levels, resource) if len(levels) <= 1:
+            who, on = parse_principal(principal), parse_resource(resource).name
+            level = parse_level(levels[0]).word if levels else None
+            every = [
+                each
+                for each in view.grants
+                if each.principal == who and each.resource == on and level in {None, each.level}
+            ]
+            said = f"`{who}` has no grant of {f'`{level}`' if level else 'its own'} on `{on}`"
+        case _:
+            msg = "name a grant's id, or a principal, perhaps a level, and a resource"
+            raise InvalidName(msg)
+    found = [each for each in every if each.source == "store"]
+    if every and not found:
+        places = ", ".join(each.source for each in every[:5])
+        msg = f"this grant is written in a policy file: remove it there, at {places}"
+        raise UnknownName(msg)
+    if not found:
+        msg = f"{said}; `jupyter authz grants list` shows those there are"
+        raise UnknownName(msg)
+    return found
+
+
+def _tell_what_remains(
+    desk: Desk, view: View, principal: str, resource: str, gone: set[str]
+) -> None:
+    """The grants that still reach `resource`: the principal's, its groups', everyone's."""
+    groups = view.directory.groups_of(principal)
+    keys = Principal(name=principal, groups=groups).keys
+    chain = parse_resource(resource).chain
+    remaining = [
+        each
+        for each in view.grants
+        if each.id not in gone
+        and each.principal in keys
+        and each.resource in chain
+        and (each.ends is None or each.ends > desk.now)
+    ]
+    if not remaining:
+        say(f"no other grant reaches `{principal}` on `{resource}`")
+        return
+    say(f"`{principal}` still reaches `{resource}` through:")
+    _show(desk, remaining)
+
+
+@click.group()
+def grants() -> None:
+    """Look at the grants; `grant` and `revoke` change them.
+
+    Example: `jupyter authz grants list`
+    """
+
+
+@grants.command("list")
+@click.option("--principal", metavar="P", help="Only those that name this principal.")
+@click.option("--resource", metavar="R", help="Only those that stand on this resource.")
+@click.option("--expired", is_flag=True, help="Those that have ended, instead of the others.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(
+    desk: Desk, principal: str | None, resource: str | None, expired: bool, as_json: bool
+) -> None:
+    """Show the grants of the store and the policy files.
+
+    Example: `jupyter authz grants list --principal group:team`
+    """
+    who = None if principal is None else parse_principal(principal)
+    on = None if resource is None else parse_resource(resource).name
+    found = [
+        each
+        for each in desk.view().grants
+        if who in {None, each.principal}
+        and on in {None, each.resource}
+        and (each.ends is not None and each.ends <= desk.now) == expired
+    ]
+    if as_json:
+        write_json(
+            [
+                {
+                    "id": each.id,
+                    "principal": each.principal,
+                    "level": each.level,
+                    "resource": each.resource,
+                    "starts": each.starts,
+                    "ends": each.ends,
+                    "granted_by": each.granted_by,
+                    "note": each.note,
+                    "source": each.source,
+                }
+                for each in found
+            ]
+        )
+    elif found:
+        _show(desk, found)
+    else:
+        note("no such grant; `jupyter authz grant PRINCIPAL LEVEL RESOURCE` gives one")
+
+
+def _show(desk: Desk, grants: Sequence[Grant]) -> None:
+    write_table(
+        ("id", "principal", "level", "resource", "from", "until", "given by", "note"),
+        [
+            (
+                each.id,
+                each.principal,
+                each.level,
+                each.resource,
+                desk.show(each.starts),
+                desk.show(each.ends),
+                each.granted_by,
+                each.note,
+            )
+            for each in grants
+        ],
+        empty="no grants",
+    )
+
+
+def _span(desk: Desk, grant: Grant) -> str:
+    begin = f" from {desk.show(grant.starts)}" if grant.starts is not None else ""
+    return begin + (f" until {desk.show(grant.ends)}" if grant.ends is not None else "")
+
+
+def grant_fields(grant: Grant) -> dict[str, str | float | None]:
+    """What a record says of a grant that was given or taken back."""
+    return {
+        "grant": grant.id,
+        "grantee": grant.principal,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": grant.starts,
+        "ends": grant.ends,
+        "note": grant.note,
+    }

@@ -1,0 +1,63 @@
+"""Moments as people write and read them on a command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidName
+from .output import printable
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_SPAN = re.compile(r"([0-9]{1,6})([mhdw])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_moment(text: str, *, now: float, zone: ZoneInfo | None, last: bool = False) -> float:
+    """`text` as seconds since the epoch.
+
+    Args:
+        text: a date, a date and time (ISO 8601), or a span from now such as `2h`.
+        now: seconds since the epoch.
+        zone: of what names no time zone; None is the machine's.
+        last: a date means the end of that day rather than its beginning, as the end
+            of a grant in a policy file does.
+
+    Raises:
+        InvalidName: none of these, or no moment that a calendar has.
+    """
+    span = _SPAN.fullmatch(text)
+    if span:
+        return now + int(span[1]) * _SECONDS[span[2]]
+    try:
+        if _DATE.fullmatch(text):
+            day = date.fromisoformat(text) + timedelta(days=int(last))
+            return _placed(datetime.combine(day, time()), zone).timestamp()
+        return _placed(datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text)), zone).timestamp()
+    except (ValueError, OverflowError, OSError):
+        msg = (
+            f"`{printable(text, 60)}` is no time; write `2027-01-31`, `2027-01-31T18:00`, "
+            "or `2h`, `3d`, `1w` from now"
+        )
+        raise InvalidName(msg) from None
+
+
+def show_moment(seconds: float | None, zone: ZoneInfo | None) -> str:
+    """`seconds` since the epoch in the site's time; nothing for None."""
+    if seconds is None:
+        return ""
+    try:
+        moment = datetime.fromtimestamp(seconds, tz=zone)
+        return _placed(moment, zone).isoformat(sep=" ", timespec="minutes")
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
+
+
+def _placed(moment: datetime, zone: ZoneInfo | None) -> datetime:
+    if moment.tzinfo is not None:
+        return moment
+    return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)

@@ -1,0 +1,169 @@
+"""`policy`: the rules, people, groups and grants that are written in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import decision_point
+from ..errors import ConfigurationError, PolicyError
+from .output import note, printable, say, write_json, write_table
+
+if TYPE_CHECKING:
+    from ..errors import Mistake
+    from ..policy.document import Document
+    from ..policy.rule import Rule
+    from .desk import Desk
+
+#: Exit code where a policy does not load.
+DOES_NOT_LOAD = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    rules: tuple[Rule, ...]
+    document: Document
+
+
+@click.group()
+def policy() -> None:
+    """Look at the policy files.
+
+    Example: `jupyter authz policy validate`
+    """
+
+
+@policy.command()
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
+    """Show every mistake in policy files.
+
+    They are read as the server reads them; each mistake comes with its file and line.
+    Without DIR, those that the server reads.
+    Exits 3 where they do not load.
+
+    Example: `jupyter authz policy validate ./new-policy`
+    """
+    place = _folder(desk, folder)
+    found, mistakes = _checked(place)
+    if as_json:
+        write_json(
+            {
+                "loads": not mistakes,
+                "folder": None if place is None else str(place),
+                "mistakes": [
+                    {"source": each.source, "line": each.line, "message": each.message}
+                    for each in mistakes
+                ],
+            }
+        )
+    elif mistakes:
+        _tell(mistakes)
+    elif found is not None:
+        say(f"loads: {_sizes(found)}")
+    return DOES_NOT_LOAD if mistakes else 0
+
+
+@policy.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def show(desk: Desk, as_json: bool) -> int:
+    """Show the rules in force, the built-in ones included.
+
+    Exits 3 where the policy does not load.
+
+    Example: `jupyter authz policy show --json`
+    """
+    place = _folder(desk, None)
+    found, mistakes = _checked(place)
+    if found is None:
+        _tell(mistakes)
+        return DOES_NOT_LOAD
+    if as_json:
+        write_json(
+            {
+                "folder": None if place is None else str(place),
+                "rules": [
+                    {
+                        "id": rule.id,
+                        "effect": rule.effect.value,
+                        "source": rule.source,
+                        "text": rule.text,
+                    }
+                    for rule in found.rules
+                ],
+                "people": [each.name for each in found.document.people],
+                "groups": [each.name for each in found.document.groups],
+                "grants": [each.id for each in found.document.grants],
+            }
+        )
+        return 0
+    say(f"folder: {place or 'none; only the built-in rules are in force'}")
+    say(_sizes(found))
+    write_table(
+        ("effect", "rule", "source", "text"),
+        [
+            (rule.effect.value, rule.id, rule.source, " ".join(rule.text.split()))
+            for rule in found.rules
+        ],
+        empty="no rules",
+    )
+    return 0
+
+
+def _folder(desk: Desk, given: str | None) -> Path | None:
+    if given is None:
+        return desk.config.policy_folder()
+    folder = Path(given)
+    try:
+        there = folder.is_dir()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        msg = f"`{printable(given, 200)}` is no folder; name the one that holds the policy files"
+        raise ConfigurationError(msg)
+    return folder
+
+
+def _tell(mistakes: tuple[Mistake, ...]) -> None:
+    for each in mistakes:
+        click.echo(printable(each, 2000), err=True)
+    many = f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)}"
+    note(f"error: the policy does not load: {many}, shown above")
+
+
+def _checked(folder: Path | None) -> tuple[_Loaded | None, tuple[Mistake, ...]]:
+    """The policy as the server would load it, or every mistake that keeps it from loading."""
+    _tell_what_is_not_read(folder)
+    try:
+        found = decision_point.read_policy(folder)
+    except PolicyError as error:
+        return None, error.mistakes
+    return _Loaded(rules=found.rules, document=found.document), ()
+
+
+def _tell_what_is_not_read(folder: Path | None) -> None:
+    if folder is None:
+        return
+    inside = sorted(folder.iterdir())
+    read = [each for each in inside if each.suffix in decision_point.POLICY_SUFFIXES]
+    others = [each.name for each in inside if each not in read]
+    endings = " and ".join(f"`*{suffix}`" for suffix in decision_point.POLICY_SUFFIXES)
+    if others:
+        names = ", ".join(f"`{name}`" for name in others[:10])
+        note(f"note: not read, since only {endings} are: {names}")
+    if not read:
+        note(f"note: `{folder}` holds no policy file; only the built-in rules are in force")
+
+
+def _sizes(found: _Loaded) -> str:
+    document = found.document
+    return (
+        f"{len(found.rules)} rules with the built-in ones, {len(document.people)} people, "
+        f"{len(document.groups)} groups, {len(document.grants)} grants"
+    )

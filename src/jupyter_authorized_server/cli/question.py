@@ -1,0 +1,207 @@
+"""`check` and `explain`: may this principal do this action on this resource?"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InvalidName
+from ..policy.model import ANONYMOUS, Answer, Decision, parse_principal
+from ..policy.vocabulary import ABILITY, parse_action, parse_resource
+from .output import say, write_json, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..policy.model import Principal
+    from .desk import Desk
+
+ALLOWED, DENIED, UNDECIDED = 0, 1, 2
+
+
+def _asked(command: Callable[..., int]) -> Callable[..., int]:
+    for decorate in reversed(
+        (
+            click.argument("principal"),
+            click.argument("action"),
+            click.argument("resource"),
+            click.option("--at", metavar="TIME", help="As if it were that time (ISO 8601)."),
+            click.option("--address", metavar="IP", help="As if asked from that address."),
+            click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON."),
+        )
+    ):
+        command = decorate(command)
+    return click.pass_obj(command)
+
+
+@click.command()
+@_asked
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code answers.")
+def check(
+    desk: Desk,
+    *,
+    principal: str,
+    action: str,
+    resource: str,
+    at: str | None,
+    address: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Ask whether a person may do something.
+
+    Says why in one sentence.
+    Exits 0 for allow, 1 for deny, 2 where it could not be decided.
+    Nothing is recorded.
+
+    Example: `jupyter authz check user:ada save contents:/team/a.ipynb`
+    """
+    who, decision = _decide(desk, principal, action, resource, at=at, address=address)
+    if as_json and not quiet:
+        write_json(_as_json(decision, who))
+    elif not quiet:
+        say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
+    return _code(decision)
+
+
+@click.command()
+@_asked
+def explain(
+    desk: Desk,
+    *,
+    principal: str,
+    action: str,
+    resource: str,
+    at: str | None,
+    address: str | None,
+    as_json: bool,
+) -> int:
+    """Show a whole decision, with what determined it.
+
+    On deny also what would allow it, and what the person is told.
+    Exits as `check` does.
+
+    Example: `jupyter authz explain user:ada save contents:/team/a.ipynb --at 2027-01-31T18:00`
+    """
+    who, decision = _decide(desk, principal, action, resource, at=at, address=address)
+    if as_json:
+        write_json(_as_json(decision, who))
+        return _code(decision)
+    ability = ABILITY[decision.resource.partition(":")[0], decision.action]
+    say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
+    if decision.reason_user and not decision.allowed:
+        say(f"the person is told: {decision.reason_user}")
+    say(f"principal: {decision.principal}")
+    groups = ", ".join(f"group:{group}" for group in who.groups)
+    say(f"groups: {groups or 'none'}")
+    say(f"action: {decision.action} (a {ability.word.value}, from level {ability.level.word})")
+    say(f"resource: {decision.resource}")
+    say(f"revision: {decision.revision}")
+    for text in decision.would_allow:
+        say(f"would allow: {text}")
+    write_table(
+        ("effect", "kind", "id", "source", "names", "stands on", "until"),
+        [
+            (
+                each.effect.value,
+                each.kind,
+                each.id,
+                each.source,
+                each.scope or "anyone",
+                each.inherited_from or decision.resource,
+                desk.show(each.ends),
+            )
+            for each in decision.determining
+        ],
+        empty="no rule and no grant had a part in it",
+    )
+    return _code(decision)
+
+
+def _decide(
+    desk: Desk, principal: str, action: str, resource: str, *, at: str | None, address: str | None
+) -> tuple[Principal, Decision]:
+    """The decision, and who was asked about with their groups.
+
+    Raises:
+        AuthorizationError: it could not be decided.
+    """
+    name = parse_principal(principal)
+    if name != ANONYMOUS and not name.startswith("user:"):
+        msg = (
+            f"`{name}` does not ask for anything itself; name a person, `user:NAME`, or "
+            "`anonymous`"
+        )
+        raise InvalidName(msg)
+    on = parse_resource(resource)
+    asked = parse_action(action, type=on.type)
+    with desk.point(at=desk.moment(at)) as point:
+        if name.removeprefix("user:") in point.disabled:
+            who = point.principal(ANONYMOUS)
+            return who, _disabled(name, asked, on.name, point.revision)
+        who = point.principal(name)
+        decision = point.decide(
+            who, asked, on, door="cli", address=_address(address), record=False
+        )
+    return who, decision
+
+
+def _disabled(name: str, action: str, resource: str, revision: int) -> Decision:
+    """What every door answers somebody who is disabled: nobody is let in to be judged."""
+    enable = f"`jupyter authz users enable {name.removeprefix('user:')}`"
+    return Decision(
+        answer=Answer.DENY,
+        principal=name,
+        action=action,
+        resource=resource,
+        revision=revision,
+        would_allow=(enable,),
+        reason_user=f"`{name}` is disabled",
+        reason_admin=f"`{name}` is disabled; {enable} lets them in again",
+    )
+
+
+def _address(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        msg = f"`{text[:60]}` is no IP address; write one such as `192.0.2.7` or `2001:db8::7`"
+        raise InvalidName(msg) from None
+
+
+def _code(decision: Decision) -> int:
+    if decision.allowed:
+        return ALLOWED
+    # An error is a deny at every door; here it is also the news that something is broken.
+    failed = any(each.kind == "error" for each in decision.determining)
+    return UNDECIDED if failed and decision.principal != ANONYMOUS else DENIED
+
+
+def _as_json(decision: Decision, who: Principal) -> dict[str, object]:
+    return {
+        "answer": decision.answer.value,
+        "principal": decision.principal,
+        "groups": list(who.groups),
+        "action": decision.action,
+        "resource": decision.resource,
+        "revision": decision.revision,
+        "determining": [
+            {
+                "id": each.id,
+                "kind": each.kind,
+                "effect": each.effect.value,
+                "source": each.source,
+                "scope": each.scope,
+                "inherited_from": each.inherited_from,
+                "ends": each.ends,
+            }
+            for each in decision.determining
+        ],
+        "would_allow": list(decision.would_allow),
+        "reason_user": decision.reason_user,
+        "reason_admin": decision.reason_admin,
+    }

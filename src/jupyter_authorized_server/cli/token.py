@@ -1,0 +1,115 @@
+"""`tokens`: what programs sign in with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ..credentials import new_secret
+from .desk import person_name
+from .output import note, say, write_json, write_table
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+
+@click.group()
+def tokens() -> None:
+    """List, add and revoke API tokens.
+
+    Example: `jupyter authz tokens list`
+    """
+
+
+@tokens.command()
+@click.argument("person")
+@click.argument("name")
+@click.option("--expires", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.pass_obj
+def add(desk: Desk, person: str, name: str, expires: str | None) -> None:
+    """Make a token that lets a program ask as a person.
+
+    It is printed this once, alone on standard output; only its hash is kept.
+
+    Example: `jupyter authz tokens add ada nightly --expires 90d`
+    """
+    owner = person_name(person)
+    secret = new_secret()
+    with desk.change() as change:
+        token = change.store.add_token(
+            secret.id, secret.hash, name, owner, desk.moment(expires, last=True), desk.now
+        )
+        change.record(
+            "token_added",
+            {
+                "person": f"user:{owner}",
+                "token": token.id,
+                "name": token.name,
+                "expires": token.expires,
+            },
+        )
+    until = "without end" if token.expires is None else f"until {desk.show(token.expires)}"
+    note(f"token `{token.name}` of `user:{owner}`, {until}; keep it, it is not shown again:")
+    say(secret.text)
+    note(f"take it back with: jupyter authz tokens revoke {token.id}")
+
+
+@tokens.command("list")
+@click.argument("person", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(desk: Desk, person: str | None, as_json: bool) -> None:
+    """Show the tokens there are, also expired ones; never their secrets.
+
+    Example: `jupyter authz tokens list ada`
+    """
+    with desk.store() as store:
+        found = store.tokens(None if person is None else person_name(person))
+    if as_json:
+        write_json(
+            [
+                {
+                    "id": each.id,
+                    "name": each.name,
+                    "person": each.person,
+                    "created": each.created,
+                    "expires": each.expires,
+                    "last_used": each.last_used,
+                }
+                for each in found
+            ]
+        )
+        return
+    write_table(
+        ("id", "person", "name", "made", "until", "last used"),
+        [
+            (
+                each.id,
+                each.person,
+                each.name,
+                desk.show(each.created),
+                desk.show(each.expires),
+                desk.show(each.last_used) or "never",
+            )
+            for each in found
+        ],
+        empty="no tokens",
+    )
+
+
+@tokens.command()
+@click.argument("id_", metavar="ID")
+@click.pass_obj
+def revoke(desk: Desk, id_: str) -> None:
+    """Remove a token; whoever holds it is let in no more.
+
+    Example: `jupyter authz tokens revoke 0a1b2c3d4e5f`
+    """
+    with desk.change() as change:
+        token = change.store.remove_token(id_)
+        change.record(
+            "token_revoked",
+            {"person": f"user:{token.person}", "token": token.id, "name": token.name},
+        )
+    say(f"token `{token.name}` of `user:{token.person}` is revoked")

@@ -1,0 +1,152 @@
+"""Settings: the traits of `JupyterAuthorization`, read alike by the server and the CLI."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.application import JupyterApp
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
+from traitlets import Enum, Float, TraitError, Unicode, default, validate
+from traitlets.config import LoggingConfigurable
+
+from .errors import ConfigurationError
+
+
+def _folder() -> Path:
+    return Path(jupyter_data_dir()).absolute() / "authorization"
+
+
+class JupyterAuthorization(LoggingConfigurable):
+    """How this server authorizes.
+
+    Every trait can be set in `jupyter_server_config.py` as
+    `c.JupyterAuthorization.NAME = …` or on the command line.
+    """
+
+    store_url = Unicode(
+        help="""SQLAlchemy URL of the store of people, groups and grants.
+
+        The default is an SQLite file in Jupyter's data directory.""",
+    ).tag(config=True)
+
+    policy_dir = Unicode(
+        help="""Absolute folder of policy files (`*.cedar`, `*.yaml`).
+
+        The default is `authorization` in Jupyter's configuration directory, used when
+        it exists. A folder that is set here and does not exist keeps the server from
+        starting.""",
+    ).tag(config=True)
+
+    audit_file = Unicode(
+        help="""File that every denial, log-in and administrative change is appended to,
+        one JSON object a line. The default is `audit.jsonl` in the folder of the store.""",
+    ).tag(config=True)
+
+    denied_status = Enum(
+        [403, 401],
+        default_value=403,
+        help="""HTTP status of a refusal. 401 is what the original experiment answered;
+        browsers take it as `log in again`.""",
+    ).tag(config=True)
+
+    timezone = Unicode(
+        help="""IANA name of the time zone in which rules read the hour and the weekday.
+        The default is the machine's local time.""",
+    ).tag(config=True)
+
+    session_hours = Float(
+        24 * 14,
+        help="Hours after which a login session ends, however much it was used.",
+    ).tag(config=True)
+
+    poll_seconds = Float(
+        0.25,
+        help="""Seconds between two looks for changes that another process made to the
+        store, such as a revocation by `jupyter authz revoke`.""",
+    ).tag(config=True)
+
+    @default("store_url")
+    def _default_store_url(self) -> str:
+        return (
+            f"sqlite:///{Path(jupyter_data_dir()).absolute() / 'authorization' / 'store.sqlite'}"
+        )
+
+    @default("audit_file")
+    def _default_audit_file(self) -> str:
+        return str(_folder() / "audit.jsonl")
+
+    @validate("timezone")
+    def _known_timezone(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if name:
+            try:
+                zoneinfo.ZoneInfo(name)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+                msg = f"`{name}` is no time zone; use an IANA name such as `Europe/Paris`"
+                raise TraitError(msg) from None
+        return name
+
+    @validate("session_hours", "poll_seconds")
+    def _positive(self, proposal: Any) -> float:
+        value = float(proposal["value"])
+        if not value > 0:
+            msg = f"`{proposal['trait'].name}` must be more than 0"
+            raise TraitError(msg)
+        return value
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo | None:
+        """The time zone of the site; None is the machine's."""
+        return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
+
+    def policy_folder(self) -> Path | None:
+        """The folder of the policy files; None where there is none.
+
+        Raises:
+            ConfigurationError: a folder is set that is relative or does not exist.
+        """
+        if not self.policy_dir:
+            folder = Path(jupyter_config_dir()).absolute() / "authorization"
+            return folder if folder.is_dir() else None
+        folder = Path(self.policy_dir)
+        if not folder.is_absolute():
+            msg = f"`policy_dir` must be an absolute path, not `{folder}`"
+            raise ConfigurationError(msg)
+        if not folder.is_dir():
+            msg = f"`policy_dir` is `{folder}`, which is no folder; create it or unset it"
+            raise ConfigurationError(msg)
+        return folder
+
+
+class _Loader(JupyterApp):
+    """Reads the configuration files that ServerApp reads, and nothing else."""
+
+    name = "jupyter-server"
+    classes = [JupyterAuthorization]  # noqa: RUF012  # why: traitlets' own protocol
+
+    def _load(self, config_file: str | None) -> JupyterAuthorization:
+        if config_file is not None:
+            self.config_file = config_file
+        self.raise_config_file_errors = True
+        self.load_config_file()
+        return JupyterAuthorization(config=self.config)
+
+
+def load(config_file: str | None = None) -> JupyterAuthorization:
+    """The settings of `jupyter_server_config.{py,json}`, as the server reads them.
+
+    Args:
+        config_file: one file to read instead of those on Jupyter's config path.
+
+    Raises:
+        ConfigurationError: a file cannot be read or sets what cannot be.
+    """
+    if config_file is not None and not Path(config_file).is_file():
+        msg = f"`{config_file}` does not exist"
+        raise ConfigurationError(msg)
+    try:
+        return _Loader()._load(config_file)  # noqa: SLF001  # why: same module
+    except TraitError as error:
+        raise ConfigurationError(str(error)) from error

@@ -1,0 +1,327 @@
+"""The decision point: the only place that decides. Current policy, decide, record.
+
+It keeps one immutable `Snapshot` of the policy (rules from files, grants and groups
+from the store) and swaps it whole when the store's revision grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .audit import Audit
+from .errors import AuthorizationError, PolicyError, StoreError, UnknownName
+from .policy.directory import Directory
+from .policy.document import PolicyFile
+from .policy.engine import Snapshot, decide, load_policy
+from .policy.model import (
+    ANONYMOUS,
+    AccessRequest,
+    Answer,
+    Context,
+    Decision,
+    Determinant,
+    Effect,
+    Principal,
+    Resource,
+)
+from .store import Store
+
+if TYPE_CHECKING:
+    import zoneinfo
+    from collections.abc import Callable
+
+    from .audit import Record
+    from .config import JupyterAuthorization
+    from .policy.engine import CheckedPolicy
+    from .store import State
+
+_log = logging.getLogger(__name__)
+
+#: Files of a policy folder that are read, in the order of their names.
+POLICY_SUFFIXES = (".cedar", ".yaml", ".yml")
+#: Decisions kept; one costs some 500 bytes.
+CACHE_SIZE = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    decision: Decision
+    good_until: float
+
+
+class DecisionPoint:
+    """Answers every door.
+
+    Args:
+        store: people, groups and grants.
+        policy_dir: folder of policy files; None where there is none.
+        audit: gets each denial.
+        clock: seconds since the epoch.
+        timezone: in which rules read the hour; None is the machine's.
+
+    Raises:
+        PolicyError: the policy files do not load.
+        StoreError: the store cannot be read.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        policy_dir: Path | None,
+        audit: Audit,
+        clock: Callable[[], float] = time.time,
+        timezone: zoneinfo.ZoneInfo | None = None,
+    ) -> None:
+        self.store = store
+        self.audit = audit
+        self.policy_dir = policy_dir
+        self._clock = clock
+        self._timezone = timezone
+        self._listeners: list[Callable[[int], None]] = []
+        self._cache: dict[tuple[object, ...], _Kept] = {}
+        self._principals: dict[tuple[str, str | None, str | None, bool], Principal] = {}
+        self._hour: tuple[float, int, int] = (-math.inf, 0, 1)
+        self.policy: CheckedPolicy = read_policy(policy_dir)
+        self.state: State = store.state()
+        self._swap()
+
+    def _swap(self) -> None:
+        document = self.policy.document
+        self.directory = Directory.merge(self.state, document)
+        self.snapshot = Snapshot(
+            self.policy, (*self.state.grants, *document.grants), self.state.revision
+        )
+        self.disabled = frozenset(p.name for p in self.state.people if p.disabled)
+        # Invariant: nothing decided at an older revision is ever answered again.
+        self._cache = {}
+        self._principals = {}
+
+    @property
+    def revision(self) -> int:
+        """Of the policy that answers now; grows with every change."""
+        return self.state.revision
+
+    def on_change(self, listener: Callable[[int], None]) -> None:
+        """Have `listener` called with the new revision after each change."""
+        self._listeners.append(listener)
+
+    def refresh(self) -> bool:
+        """Take over what has changed in the store, if anything; True if so.
+
+        Cheap when nothing has: one `SELECT`. Called by the poll and by whoever has
+        just changed the store.
+
+        Raises:
+            StoreError: the store cannot be read; the last revision stays in force.
+        """
+        if self.store.revision() == self.state.revision:
+            return False
+        self.state = self.store.state(self.state)
+        self._swap()
+        for listener in self._listeners:
+            listener(self.state.revision)
+        return True
+
+    def principal(
+        self,
+        name: str,
+        *,
+        token: str | None = None,
+        session: str | None = None,
+        must_exist: bool = True,
+    ) -> Principal:
+        """The principal written `name`, with its groups as they are now.
+
+        Args:
+            must_exist: False where somebody else (a hub) keeps the people; one who
+                is disabled here is still refused.
+
+        Raises:
+            UnknownName: no such person, or one who is disabled.
+        """
+        key = (name, token, session, must_exist)
+        found = self._principals.get(key)
+        if found is None:
+            if name != ANONYMOUS:
+                self._check_exists(name, must_exist=must_exist)
+            groups = () if name == ANONYMOUS else self.directory.groups_of(name)
+            found = Principal(name=name, groups=groups, token=token, session=session)
+            if len(self._principals) >= CACHE_SIZE:
+                self._principals.clear()
+            self._principals[key] = found
+        return found
+
+    def _check_exists(self, name: str, *, must_exist: bool) -> None:
+        kind, _, bare = name.partition(":")
+        if kind == "user" and bare in self.disabled:
+            msg = f"`{name}` is disabled"
+            raise UnknownName(msg)
+        if must_exist and not self.directory.knows(name):
+            msg = f"there is no `{name}`; `jupyter authz users list` shows who there is"
+            raise UnknownName(msg)
+
+    def decide(
+        self,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+        *,
+        door: str,
+        address: str | None = None,
+        request: str | None = None,
+        record: bool = True,
+    ) -> Decision:
+        """May `principal` do `action` on `resource` now? Never raises: a failure denies.
+
+        Args:
+            door: which door asks.
+            address: the client's IP address.
+            request: what was asked for, for the record.
+            record: False for questions about a right that nobody tries to use.
+        """
+        now = self._clock()
+        key = (principal, action, resource)
+        kept = self._cache.get(key)
+        if kept is not None and now < kept.good_until:
+            decision = kept.decision
+        else:
+            decision = self._ask(principal, action, resource, now, door, address)
+            if decision.good_until > now and not any(
+                d.kind == "error" for d in decision.determining
+            ):
+                if len(self._cache) >= CACHE_SIZE:
+                    self._cache.clear()
+                self._cache[key] = _Kept(decision, decision.good_until)
+        if record and decision.answer is not Answer.ALLOW:
+            decision = self._record(decision, principal, door, address, request)
+        return decision
+
+    def _ask(  # noqa: PLR0917  # why: private, called once
+        self,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+        now: float,
+        door: str,
+        address: str | None,
+    ) -> Decision:
+        try:
+            hour, weekday = self._local(now)
+            request = AccessRequest(
+                principal=principal,
+                action=action,
+                resource=resource,
+                context=Context(time=now, hour=hour, weekday=weekday, door=door, address=address),
+            )
+            if principal.name == ANONYMOUS:
+                return _denied(
+                    request, self.revision, "anonymous", "sign in first", "nobody is signed in"
+                )
+            decision = decide(self.snapshot, request)
+        except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
+            _log.exception("deciding failed, so the answer is deny")
+            return _denied(
+                AccessRequest(
+                    principal=principal,
+                    action=action,
+                    resource=resource,
+                    context=Context(time=now, hour=0, weekday=1, door=door),
+                ),
+                self.revision,
+                "error",
+                "this could not be decided, so it is refused",
+                f"deciding failed: {type(error).__name__}",
+            )
+        return decision
+
+    def _local(self, now: float) -> tuple[int, int]:
+        until, hour, weekday = self._hour
+        if not until - 60 <= now < until:
+            local = dt.datetime.fromtimestamp(now, tz=self._timezone)
+            hour, weekday = local.hour, local.isoweekday()
+            self._hour = ((now // 60 + 1) * 60, hour, weekday)
+        return hour, weekday
+
+    def _record(
+        self,
+        decision: Decision,
+        principal: Principal,
+        door: str,
+        address: str | None,
+        request: str | None,
+    ) -> Decision:
+        with contextlib.suppress(OSError):
+            # A full disk must not turn a denial into an error page; the answer stays deny.
+            record = self.audit.decision(
+                decision, principal=principal, door=door, address=address, request=request
+            )
+            return replace(decision, id=record)
+        _log.error("a denial could not be written to the audit file")
+        return decision
+
+
+def _denied(request: AccessRequest, revision: int, id_: str, user: str, admin: str) -> Decision:
+    return Decision(
+        answer=Answer.DENY,
+        principal=request.principal.name,
+        action=request.action,
+        resource=request.resource.name,
+        revision=revision,
+        determining=(
+            Determinant(id=id_, kind="error", effect=Effect.FORBID, source="decision point"),
+        ),
+        reason_user=user,
+        reason_admin=admin,
+        good_until=0,
+    )
+
+
+def read_policy(folder: Path | None) -> CheckedPolicy:
+    """The policy of the files in `folder`, with the built-in rules; those alone for None.
+
+    Raises:
+        PolicyError: it does not load; holds all mistakes.
+        AuthorizationError: the folder or a file cannot be read.
+    """
+    if folder is None:
+        return load_policy([])
+    try:
+        names = sorted(p for p in folder.iterdir() if p.suffix in POLICY_SUFFIXES)
+        files = [PolicyFile(source=str(name), text=name.read_bytes()) for name in names]
+    except OSError as error:
+        msg = f"the policy in `{folder}` cannot be read: {error}"
+        raise AuthorizationError(msg) from error
+    return load_policy(files)
+
+
+def open_decision_point(
+    config: JupyterAuthorization, emit: Callable[[Record], None] | None = None
+) -> DecisionPoint:
+    """The decision point that `config` describes, over an opened store.
+
+    Args:
+        emit: also gets each audit record; the server's event bus.
+
+    Raises:
+        PolicyError, StoreError, ConfigurationError: it cannot be; the message says
+            what to do. Nothing may be served then.
+    """
+    store = Store.open(config.store_url)
+    try:
+        return DecisionPoint(
+            store,
+            policy_dir=config.policy_folder(),
+            audit=Audit(Path(config.audit_file), emit),
+            timezone=config.zone,
+        )
+    except (PolicyError, StoreError, AuthorizationError):
+        store.close()
+        raise

@@ -1,0 +1,83 @@
+"""Every exception of the package.
+
+::
+
+    AuthorizationError            whatever this package raises on purpose
+    |-- InvalidName               a principal, action, resource, level or path that cannot be one
+    |   `-- UnsafePath            a contents path that names nothing under the root
+    |-- UnknownName               a well-formed name of something that does not exist
+    |-- DuplicateName             a name that is taken
+    |-- PolicyError               a policy that does not load; holds every mistake at once
+    |-- StoreError                the store could not be read or written
+    |   |-- StoreUnavailable      locked, read-only, truncated, or gone
+    |   `-- StoreVersionError     written by another version of this package
+    `-- ConfigurationError        the server cannot enforce as it is set up, so it does not start
+
+A denial is not an exception: it is a `Decision` up to the door that answers it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class AuthorizationError(Exception):
+    """Whatever this package raises on purpose; the message says what to do."""
+
+
+class InvalidName(AuthorizationError, ValueError):
+    """A text that cannot be the name of a principal, action, resource or level."""
+
+
+class UnsafePath(InvalidName):
+    """A contents path that climbs out of the root or that no file can have."""
+
+
+class UnknownName(AuthorizationError, LookupError):
+    """A well-formed name of something that does not exist here."""
+
+
+class DuplicateName(AuthorizationError):
+    """A name that something else already has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One mistake in a policy file.
+
+    Args:
+        source: the file's path, or a name such as `<builtin>`.
+        line: counted from 1; 0 where the whole file is meant.
+        message: lower case, no full stop, with the remedy where there is one.
+    """
+
+    source: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.message}"
+
+
+class PolicyError(AuthorizationError):
+    """A policy that does not load. `mistakes` holds all of them, in order."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+
+
+class StoreError(AuthorizationError):
+    """The store could not be read or written; nothing was changed."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked, read-only, truncated, not a store, or gone."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by another version of this package."""
+
+
+class ConfigurationError(AuthorizationError):
+    """The server cannot enforce the policy as it is set up, so it must not start."""

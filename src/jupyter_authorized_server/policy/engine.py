@@ -1,0 +1,205 @@
+"""The decision: which rules and grants apply to an access request, and what they come to.
+
+A forbid that applies denies; else a permit that applies allows; else the answer is
+deny. Whatever breaks while deciding denies too.
+
+Grants are rows in an index by principal and resource, so that their number does not
+matter. Rules are few: their scopes are decided here, and only those that have a
+condition and whose scope holds are given to Cedar. That leaves out nothing: a rule
+acts only if its scope holds. `tests/test_laws.py` holds this index to Cedar's answer
+over the whole set.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import cedar, explanation, vocabulary
+from .model import AccessRequest, Answer, Decision, Determinant, Effect, Grant
+from .snapshot import CheckedPolicy, Snapshot, View, chain_of, load_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .rule import Rule
+
+__all__ = ["CheckedPolicy", "Snapshot", "decide", "load_policy"]
+
+#: The zones' offsets are multiples of a quarter of an hour, so no hour or weekday
+#: changes within one.
+_QUARTER = 900
+#: For each type the action that shows the thing, which tells whether one may know of it.
+READER = {type_.word: type_.stands_for[vocabulary.Word.READ] for type_ in vocabulary.TYPES}
+_PERMIT, _ALLOW = Effect.PERMIT, Answer.ALLOW
+
+
+class _Weighed(NamedTuple):
+    """What applies to a request: the whole of a decision but its words."""
+
+    permits: list[Determinant]
+    good_until: float
+    forbids: Sequence[Determinant] = ()
+    failed: Sequence[Determinant] = ()
+    #: What Cedar said about the rules that failed.
+    complaints: tuple[str, ...] = ()
+    #: Rules whose scope holds and whose condition does not.
+    idle: tuple[Rule, ...] = ()
+
+
+def decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
+    """The answer to `request`, with its reasons; never raises."""
+    try:
+        return _decide(snapshot, request)
+    except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
+        return explanation.failure(request, error, revision=snapshot.revision)
+
+
+def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
+    principal, resource, action = request.principal, request.resource, request.action
+    view = snapshot.view(principal.name, principal.groups)
+    chain = chain_of(resource)
+    weighed = _weigh(snapshot, view, chain, request, action)
+    if _allows(weighed):
+        return Decision(
+            answer=_ALLOW,
+            principal=principal.name,
+            action=action,
+            resource=chain[0],
+            revision=snapshot.revision,
+            determining=tuple(weighed.permits),
+            reason_admin=explanation.permitted(weighed.permits),
+            good_until=weighed.good_until,
+        )
+    reader = READER[resource.type]
+    known = action != reader and _allows(_weigh(snapshot, view, chain, request, reader))
+    return explanation.refusal(
+        request,
+        name=chain[0],
+        revision=snapshot.revision,
+        weighed=weighed,
+        near=_near(view, chain, request.context.time),
+        reader=reader if known else None,
+    )
+
+
+def _allows(weighed: _Weighed) -> bool:
+    # Invariant: a rule that failed may be a forbid, so nothing is allowed beside it.
+    return bool(weighed.permits) and not weighed.forbids and not weighed.failed
+
+
+def _weigh(
+    snapshot: Snapshot, view: View, chain: tuple[str, ...], request: AccessRequest, action: str
+) -> _Weighed:
+    """What applies to `request` if it asked for `action`."""
+    plan = view.plans.get((request.resource.type, action))
+    if plan is None:
+        plan = snapshot.plan(view, request.resource.type, action)
+    weighed = _granted(view, chain, level=plan.level, now=request.context.time)
+    rules = plan.rules_on(chain) if plan.has_rules else ()
+    if not rules:
+        return weighed
+    return _with_rules(weighed, rules, view=view, chain=chain, request=request, action=action)
+
+
+def _granted(view: View, chain: tuple[str, ...], *, level: int, now: float) -> _Weighed:
+    """The principal's grants of `level` or more on the way up, nearest first."""
+    rows = view.rows
+    permits: list[Determinant] = []
+    good_until = math.inf
+    for name in chain:
+        found = rows.get(name)
+        if found is None:
+            continue
+        for row in found:
+            if row.level < level:
+                continue
+            if row.starts <= now < row.ends:
+                if name is chain[0]:
+                    permits.append(row.here or row.determinant(above=False))
+                else:
+                    permits.append(row.above or row.determinant(above=True))
+                change = row.ends
+            elif now < row.starts:
+                change = row.starts
+            else:
+                continue
+            good_until = min(good_until, change)
+    return _Weighed(permits, good_until)
+
+
+def _with_rules(
+    weighed: _Weighed,
+    rules: Sequence[Rule],
+    *,
+    view: View,
+    chain: tuple[str, ...],
+    request: AccessRequest,
+    action: str,
+) -> _Weighed:
+    """The grants that permit, with the rules whose scope holds added."""
+    permits, good_until = weighed.permits, weighed.good_until
+    applying = [rule for rule in rules if not rule.conditional]
+    conditional = tuple(rule for rule in rules if rule.conditional)
+    failed: list[Determinant] = []
+    complaints: tuple[str, ...] = ()
+    if conditional:
+        answer = cedar.evaluate(
+            conditional,
+            keys=view.keys,
+            action=action,
+            chain=chain,
+            owner=request.resource.owner,
+            context=request.context,
+        )
+        applying += [conditional[number] for number in answer.determining]
+        good_until = min(good_until, _kept_until(conditional, request.context.time))
+        if answer.errors:
+            broken = [conditional[number] for number in answer.failed]
+            failed = [_determinant(rule, chain, kind="error") for rule in broken] or [
+                explanation.unnamed_failure()
+            ]
+            complaints, good_until = answer.errors, 0.0
+    forbids: list[Determinant] = []
+    for rule in applying:
+        (permits if rule.effect is _PERMIT else forbids).append(_determinant(rule, chain))
+    idle = tuple(rule for rule in conditional if rule not in applying)
+    return _Weighed(permits, good_until, forbids, failed, complaints, idle)
+
+
+def _kept_until(rules: Iterable[Rule], now: float) -> float:
+    """How long the answers of conditional rules hold; 0 where that cannot be told."""
+    reads = frozenset().union(*(rule.reads for rule in rules))
+    if reads & {"time", "door", "address"}:
+        return 0.0
+    if reads:
+        return (now // _QUARTER + 1) * _QUARTER
+    return math.inf
+
+
+@lru_cache(maxsize=1024)
+def _rule_determinant(rule: Rule, kind: str, inherited_from: str) -> Determinant:
+    return Determinant(
+        id=rule.id,
+        kind=kind,
+        effect=rule.effect,
+        source=rule.source,
+        scope=rule.principal.name,
+        inherited_from=inherited_from,
+    )
+
+
+def _determinant(rule: Rule, chain: tuple[str, ...], *, kind: str = "rule") -> Determinant:
+    name = rule.resource.name
+    return _rule_determinant(rule, kind, "" if name == chain[0] else name)
+
+
+def _near(view: View, chain: tuple[str, ...], now: float) -> list[tuple[Grant, str]]:
+    """The principal's grants on the way up, and why each is not enough: for a refusal."""
+    return [
+        (row.grant, "later" if now < row.starts else "over" if row.ends <= now else "less")
+        for name in chain
+        if name in view.rows
+        for row in view.rows[name]
+    ]

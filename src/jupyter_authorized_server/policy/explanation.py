@@ -1,0 +1,213 @@
+"""The words of a decision: for the person one sentence, for the administrator the reasons.
+
+What a person is told names no rule, no group and no other person, and says that a
+thing exists only to those who may read it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Protocol
+
+from . import vocabulary
+from .model import ANONYMOUS, AccessRequest, Answer, Decision, Determinant, Effect, Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .rule import Rule
+
+#: Longest text of others shown, and most grants or rules named, in one sentence.
+_SHOWN = 200
+_NAMED = 5
+_LEVEL_WORDS = {level: level.word for level in vocabulary.Level}
+_THINGS = {
+    "server": "this server",
+    "contents": "this",
+    "kernelspecs": "this kind of kernel",
+    "kernels": "this kernel",
+    "terminals": "this terminal",
+    "events": "the event stream",
+    "settings": "these settings",
+    "routes": "this page",
+}
+
+
+def permitted(permits: Sequence[Determinant]) -> str:
+    """What allowed, for the administrator."""
+    first = permits[0]
+    more = f", and {len(permits) - 1} more" if len(permits) > 1 else ""
+    return f"permitted by {first.kind} `{first.id}` ({first.source}){more}"
+
+
+def unnamed_failure() -> Determinant:
+    """Stands for a failure that belongs to no one rule."""
+    return Determinant(id="", kind="error", effect=Effect.FORBID, source="")
+
+
+def failure(request: AccessRequest, error: Exception, *, revision: int) -> Decision:
+    """The denial of a request that could not be judged; copes with any `request`."""
+    principal = getattr(getattr(request, "principal", None), "name", "")
+    resource = getattr(request, "resource", None)
+    name = f"{getattr(resource, 'type', '')}:{getattr(resource, 'id', '')}"
+    return Decision(
+        answer=Answer.DENY,
+        principal=_safe(principal),
+        action=_safe(getattr(request, "action", "")),
+        resource=_safe(name),
+        revision=revision,
+        determining=(unnamed_failure(),),
+        would_allow=("a request that can be judged",),
+        reason_user="You cannot do this: the server could not judge the request",
+        reason_admin=_safe(f"could not decide: {error}" if str(error) else repr(error), 600),
+        good_until=0.0,
+    )
+
+
+class Weighed(Protocol):
+    """What applied to a denied request, as the engine found it."""
+
+    @property
+    def permits(self) -> Sequence[Determinant]:
+        """What would have allowed it."""
+
+    @property
+    def forbids(self) -> Sequence[Determinant]:
+        """The rules that forbid it."""
+
+    @property
+    def failed(self) -> Sequence[Determinant]:
+        """The rules that could not be evaluated."""
+
+    @property
+    def complaints(self) -> Sequence[str]:
+        """What Cedar said of those."""
+
+    @property
+    def idle(self) -> Sequence[Rule]:
+        """Rules that name this request and whose condition does not hold."""
+
+    @property
+    def good_until(self) -> float:
+        """How long the answer holds."""
+
+
+def refusal(
+    request: AccessRequest,
+    *,
+    name: str,
+    revision: int,
+    weighed: Weighed,
+    near: Sequence[tuple[Grant, str]],
+    reader: str | None,
+) -> Decision:
+    """The denial of a request that was judged.
+
+    Args:
+        request: what was asked.
+        name: the resource's canonical written form.
+        revision: of the policy.
+        weighed: what applied.
+        near: the principal's grants on the resource or above, and why each is not enough.
+        reader: the action that reads the resource, if the principal may do that.
+    """
+    ability = vocabulary.ABILITY[request.resource.type, request.action]
+    asked = f"`{ability.action}` on `{_safe(name)}` to `{_safe(request.principal.name)}`"
+    blocking = (*weighed.failed, *weighed.forbids)
+    remedies = [
+        f"{'correcting' if weighed.failed else 'changing'} {_rule(each)}" for each in blocking
+    ]
+    if not weighed.permits:
+        above = "" if name == "server:" else " or above"
+        remedies.append(f"level `{_LEVEL_WORDS[ability.level]}` on `{name}`{above}")
+    if weighed.failed:
+        reason = _failed(asked, revision, weighed.failed, weighed.complaints)
+    elif weighed.forbids:
+        reason = f"{', '.join(map(_rule, blocking))} forbids {asked} at revision {revision}"
+    else:
+        reason = f"no rule or grant permits {asked} at revision {revision}"
+        if near or weighed.idle:
+            reason += _why_not(weighed.idle, near)
+    return Decision(
+        answer=Answer.DENY,
+        principal=request.principal.name,
+        action=ability.action,
+        resource=name,
+        revision=revision,
+        determining=blocking,
+        would_allow=(" and ".join(remedies),),
+        reason_user=_for_user(request, ability, name, reader),
+        reason_admin=reason,
+        good_until=weighed.good_until,
+    )
+
+
+def _rule(determinant: Determinant) -> str:
+    return (
+        f"the rule `{determinant.id}` ({determinant.source})" if determinant.id else "the request"
+    )
+
+
+def _for_user(
+    request: AccessRequest, ability: vocabulary.Ability, name: str, reader: str | None
+) -> str:
+    type_ = request.resource.type
+    if request.principal.name == ANONYMOUS:
+        return f"You are not signed in, so you cannot {ability.verb} this"
+    if reader is None:
+        thing = _THINGS[type_] if type_ == "server" else "this"
+        return f"You cannot {ability.verb} {thing}"
+    reading = vocabulary.ABILITY[type_, reader].verb
+    return f"You can {reading} {_thing(type_, name)} but not {ability.verb} it"
+
+
+def _thing(type_: str, name: str) -> str:
+    """The resource as its reader calls it."""
+    if type_ != "contents":
+        return _THINGS[type_]
+    path = name.removeprefix("contents:/")
+    return _safe(path) if path else "the top folder"
+
+
+def _failed(
+    asked: str, revision: int, failed: Sequence[Determinant], complaints: Sequence[str]
+) -> str:
+    rules = ", ".join(_rule(each) for each in failed)
+    cause = "; ".join(_safe(" ".join(each.split()), 300) for each in complaints[:3])
+    return f"could not evaluate {rules}, so {asked} is denied at revision {revision}: {cause}"
+
+
+def _why_not(idle: Sequence[Rule], near: Sequence[tuple[Grant, str]]) -> str:
+    parts = []
+    for grant, why in near[:_NAMED]:
+        text = f"; grant `{grant.id}` gives `{grant.level}` on `{_safe(grant.resource)}`"
+        if why == "over":
+            text += f" and ended {_instant(grant.ends)}"
+        elif why == "later":
+            text += f" and starts {_instant(grant.starts)}"
+        parts.append(text)
+    if len(near) > _NAMED:
+        parts.append(f"; and {len(near) - _NAMED} more grants")
+    parts += [
+        f"; the condition of rule `{rule.id}` ({rule.source}) does not hold"
+        for rule in idle[:_NAMED]
+        if rule.effect is Effect.PERMIT
+    ]
+    return "".join(parts)
+
+
+def _instant(seconds: float | None) -> str:
+    try:
+        return datetime.fromtimestamp(seconds or 0, tz=timezone.utc).isoformat(timespec="minutes")
+    except (ValueError, OverflowError, OSError):
+        return f"at second {seconds}"
+
+
+def _safe(text: object, most: int = _SHOWN) -> str:
+    """`text` without what cannot be seen or encoded, and not too long."""
+    if isinstance(text, str) and len(text) <= most and text.isprintable():
+        return text
+    shown = "".join(
+        each if each.isprintable() else f"\\u{ord(each):04x}" for each in str(text)[: most + 1]
+    )
+    return shown if len(shown) <= most else shown[:most] + "…"

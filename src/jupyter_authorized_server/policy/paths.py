@@ -1,0 +1,96 @@
+"""The one canonical form of a contents path: components under the root.
+
+Everything that names a file for a decision comes through `components` or
+`canonical`; nothing else compares or takes apart such strings. Pure: what is on
+the disk (links, case) is no business of this module.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import UnsafePath
+
+#: Longest component and path that common file systems can hold, in UTF-8 bytes.
+MAX_COMPONENT_BYTES = 255
+MAX_PATH_BYTES = 4096
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+def _possible(path: object) -> str:
+    """`path`, if some file could have it."""
+    if not isinstance(path, str):
+        msg = f"a path is text, not {type(path).__name__}"
+        raise UnsafePath(msg)
+    if "\0" in path:
+        msg = "the path contains a NUL character"
+        raise UnsafePath(msg)
+    try:
+        size = len(path.encode())
+    except UnicodeEncodeError:
+        msg = "the path is not valid Unicode (it holds a lone surrogate)"
+        raise UnsafePath(msg) from None
+    if size > MAX_PATH_BYTES:
+        msg = f"the path is {size} bytes long; at most {MAX_PATH_BYTES} are possible"
+        raise UnsafePath(msg)
+    # A backslash separates on Windows and is part of a name elsewhere; a rule
+    # must not mean two things, so no name that holds one can be judged.
+    if "\\" in path:
+        msg = "the path contains a backslash"
+        raise UnsafePath(msg)
+    if _DRIVE.match(path.lstrip("/")):
+        msg = "the path starts with a drive or scheme"
+        raise UnsafePath(msg)
+    return path
+
+
+def components(path: object) -> tuple[str, ...]:
+    """The components of `path` below the contents root; `()` is the root itself.
+
+    Follows what jupyter_server's file managers do with an API path: slashes at
+    both ends and repeated ones mean nothing, `.` is dropped, `..` folds. Unlike
+    them it refuses to climb above the root instead of leaving that to the disk.
+
+    Args:
+        path: an API path, percent-decoded exactly once.
+
+    Raises:
+        UnsafePath: it climbs above the root, holds a NUL, a lone surrogate or a
+            backslash, starts with a drive, or is longer than a path can be.
+    """
+    text = _possible(path)
+    found: list[str] = []
+    for part in text.split("/"):
+        if part in {"", "."}:
+            continue
+        if part == "..":
+            if not found:
+                msg = "the path leads above the contents root"
+                raise UnsafePath(msg)
+            found.pop()
+            continue
+        if len(part.encode()) > MAX_COMPONENT_BYTES:
+            msg = f"a name in the path is longer than {MAX_COMPONENT_BYTES} bytes"
+            raise UnsafePath(msg)
+        found.append(part)
+    return tuple(found)
+
+
+def canonical(path: str) -> str:
+    """`path` in its one written form: `/` for the root, else `/a/b.ipynb`.
+
+    Raises:
+        UnsafePath: as `components`.
+    """
+    return "/" + "/".join(components(path))
+
+
+def ancestors(path: str) -> tuple[str, ...]:
+    """`path` and each folder above it, nearest first, all canonical; ends with `/`.
+
+    >>> ancestors("team/./a.ipynb")
+    ('/team/a.ipynb', '/team', '/')
+    """
+    parts = components(path)
+    return tuple("/" + "/".join(parts[:n]) for n in range(len(parts), -1, -1))

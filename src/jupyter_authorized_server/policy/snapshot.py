@@ -1,0 +1,271 @@
+"""One revision of the policy, indexed: built once, asked by `decide` alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import errors
+from . import cedar, paths, vocabulary
+from .document import Document, PolicyFile, read_document
+from .model import (
+    ANONYMOUS,
+    Determinant,
+    Effect,
+    Grant,
+    Principal,
+    Resource,
+    parse_name,
+    parse_principal,
+)
+from .rule import Rule, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+#: Principals whose grants are kept merged, and resources whose chains are kept.
+_CACHED_PRINCIPALS = 1024
+_CACHED_RESOURCES = 4096
+#: Longest id whose chain is kept: a chain grows with the square of its length.
+_CACHED_ID = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPolicy:
+    """Policy files without a mistake: their rules with the built-in ones, and the rest."""
+
+    rules: tuple[Rule, ...]
+    document: Document
+
+
+def load_policy(files: Sequence[PolicyFile]) -> CheckedPolicy:
+    """The checked policy that `files` and the built-in rules make.
+
+    Raises:
+        PolicyError: with every mistake of every file.
+    """
+    builtin = resources.files(__package__).joinpath("builtin", "rules.cedar").read_text("utf-8")
+    document, mistakes = read_document(
+        [PolicyFile(source="<builtin>/rules.cedar", text=builtin), *files]
+    )
+    rules, wrong = cedar.with_room(lambda: _checked(document))
+    mistakes += wrong
+    if mistakes:
+        order = {file.source: number for number, file in enumerate(files)}
+        raise errors.PolicyError(
+            sorted(mistakes, key=lambda each: (order.get(each.source, -1), each.line))
+        )
+    return CheckedPolicy(rules=tuple(rules), document=document)
+
+
+def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
+    rules: dict[str, Rule] = {}
+    mistakes = []
+    for statement in document.statements:
+        message = ""
+        try:
+            rule = check(statement)
+        except errors.InvalidName as error:
+            message = str(error)
+        else:
+            first = rules.setdefault(rule.id, rule)
+            if first is not rule:
+                message = (
+                    f"the rule name `{rule.id}` is also in {first.source}; rename one of them"
+                )
+        if message:
+            mistakes.append(
+                errors.Mistake(source=statement.source, line=statement.line, message=message)
+            )
+    return list(rules.values()), mistakes
+
+
+def _no_level(grant: Grant) -> errors.InvalidName:
+    levels = ", ".join(f"`{level.word}`" for level in vocabulary.Level)
+    return errors.InvalidName(
+        f"grant `{grant.id}` has the level `{grant.level[:60]}`, which is none of {levels}; "
+        "revoke it and grant anew"
+    )
+
+
+def _no_ability(type_: str, action: str) -> errors.InvalidName:
+    try:
+        vocabulary.parse_resource(f"{type_}:")
+        stands_for = vocabulary.parse_action(action, type=type_)
+    except errors.InvalidName as error:
+        return error
+    return errors.InvalidName(f"`{action}` is a word; on `{type_}` ask for `{stands_for}`")
+
+
+class Row:
+    """One grant as the index holds it, with the determinants it makes."""
+
+    __slots__ = ("above", "ends", "grant", "here", "level", "starts")
+
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        try:
+            self.level = int(vocabulary.LEVEL[grant.level])
+        except KeyError:
+            raise _no_level(grant) from None
+        self.starts = -math.inf if grant.starts is None else grant.starts
+        self.ends = math.inf if grant.ends is None else grant.ends
+        self.here: Determinant | None = None
+        self.above: Determinant | None = None
+
+    def determinant(self, *, above: bool) -> Determinant:
+        """This grant as a reason; made once for each of the two places."""
+        grant = self.grant
+        made = Determinant(
+            id=grant.id,
+            kind="grant",
+            effect=Effect.PERMIT,
+            source=grant.source,
+            scope=grant.principal,
+            inherited_from=grant.resource if above else "",
+            ends=grant.ends,
+        )
+        if above:
+            self.above = made
+        else:
+            self.here = made
+        return made
+
+
+class Plan(NamedTuple):
+    """What there is to look at for one principal doing one action on one type."""
+
+    level: int
+    #: Rules whose principal, action and type hold and that name any resource.
+    anywhere: tuple[Rule, ...]
+    #: The others, by the resource they name; those that mean only that one, apart.
+    named: Mapping[str, tuple[Rule, ...]]
+    exact: Mapping[str, tuple[Rule, ...]]
+    has_rules: bool
+
+    def rules_on(self, chain: tuple[str, ...]) -> tuple[Rule, ...]:
+        """Every rule whose scope holds for the resource with this chain."""
+        found = self.anywhere
+        if self.exact:
+            found += self.exact.get(chain[0], ())
+        if self.named:
+            for name in chain:
+                found += self.named.get(name, ())
+        return found
+
+
+class View:
+    """The policy as one principal meets it: their grants in one map, their rules by action."""
+
+    __slots__ = ("keys", "kind", "plans", "rows")
+
+    def __init__(self, keys: tuple[str, ...], rows: Mapping[str, list[Row]]) -> None:
+        self.keys = keys
+        self.kind = keys[0].partition(":")[0]
+        self.rows = rows
+        self.plans: dict[tuple[str, str], Plan] = {}
+
+
+class Snapshot:
+    """Policy and grants at one revision, indexed; never changes.
+
+    Args:
+        policy: the rules.
+        grants: all there are, those of the policy files too.
+        revision: number to show in decisions.
+
+    Raises:
+        InvalidName: a grant has an unknown level.
+    """
+
+    def __init__(
+        self, policy: CheckedPolicy, grants: Iterable[Grant] = (), revision: int = 0
+    ) -> None:
+        self.policy = policy
+        self.revision = revision
+        index: dict[str, dict[str, list[Row]]] = {}
+        for grant in grants:
+            by_resource = index.get(grant.principal)
+            if by_resource is None:
+                by_resource = index[grant.principal] = {}
+            rows = by_resource.get(grant.resource)
+            if rows is None:
+                by_resource[grant.resource] = [Row(grant)]
+            else:
+                rows.append(Row(grant))
+        self._index = index
+        self.view = lru_cache(maxsize=_CACHED_PRINCIPALS)(self._make_view)
+
+    def _make_view(self, name: str, groups: tuple[str, ...]) -> View:
+        principal = Principal(name=parse_principal(name), groups=groups)
+        if not name.startswith(("user:", "token:")) and name != ANONYMOUS:
+            msg = f"`{name}` names many; a person, a token or `{ANONYMOUS}` asks"
+            raise errors.InvalidName(msg)
+        for group in groups:
+            parse_name(group, "group name")
+        found = [self._index[key] for key in principal.keys if key in self._index]
+        merged: dict[str, list[Row]] = {}
+        for by_resource in found:
+            for resource, rows in by_resource.items():
+                before = merged.get(resource)
+                merged[resource] = rows if before is None else before + rows
+        return View(principal.keys, merged)
+
+    def plan(self, view: View, type_: str, action: str) -> Plan:
+        """The rules that may matter to `view` for `action` on resources of `type_`.
+
+        Raises:
+            InvalidName: unknown type or action.
+        """
+        ability = vocabulary.ABILITY.get((type_, action))
+        if ability is None:
+            raise _no_ability(type_, action)
+        anywhere = []
+        named: dict[str, tuple[Rule, ...]] = {}
+        exact: dict[str, tuple[Rule, ...]] = {}
+        for rule in self.policy.rules:
+            scope = rule.resource
+            if (
+                (rule.actions is None or action in rule.actions)
+                and rule.principal.holds(view.kind, view.keys)
+                and scope.kind in {"", type_}
+            ):
+                if not scope.name:
+                    anywhere.append(rule)
+                else:
+                    place = exact if scope.exact else named
+                    place[scope.name] = (*place.get(scope.name, ()), rule)
+        has_rules = bool(anywhere or named or exact)
+        plan = Plan(int(ability.level), tuple(anywhere), named, exact, has_rules)
+        view.plans[type_, action] = plan
+        return plan
+
+
+def chain_of(resource: Resource) -> tuple[str, ...]:
+    """The resource's checked written forms, its own first."""
+    if not resource.within and len(resource.id) <= _CACHED_ID:
+        return _plain_chain(resource.type, resource.id)
+    return _checked_chain(resource)
+
+
+@lru_cache(maxsize=_CACHED_RESOURCES)
+def _plain_chain(type_: str, id_: str) -> tuple[str, ...]:
+    return _checked_chain(Resource(type=type_, id=id_))
+
+
+def _checked_chain(resource: Resource) -> tuple[str, ...]:
+    name = f"{resource.type}:{resource.id}"
+    # Invariant: `*` is how Cedar writes "every resource of the type"; nothing is called so.
+    if resource.type != "contents" and (vocabulary.parse_resource(name).id == "*"):
+        msg = f"`{name}` is no resource; `*` names none"
+        raise errors.InvalidName(msg)
+    if resource.type == "contents":
+        return resource.chain
+    for path in resource.within:
+        if paths.canonical(path) != path:
+            msg = f"a {resource.type} resource lies within canonical paths only"
+            raise errors.InvalidName(msg)
+    return tuple(dict.fromkeys(resource.chain))

@@ -1,0 +1,181 @@
+"""Cedar text taken apart into statements, each with its line and a safe depth.
+
+Cedar's own parser gives no positions and recurses with the nesting of its input: a
+few hundred parentheses end the whole process. So nothing reaches it that has not
+come through `split` here, which works on tokens and never recurses.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import Mistake
+
+#: Deepest nesting of brackets in one statement.
+MAX_BRACKETS = 20
+#: Longest chain of operators, clauses and brackets around one value.
+MAX_DEPTH = 80
+#: Longest statement, in characters.
+MAX_STATEMENT = 65_536
+
+# A comment ends where Cedar's lexer ends it: at a line feed or a carriage return.
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>\s+|//[^\n\r]*)
+    | (?P<text>"[^"\\]*(?:\\[^\n\r][^"\\]*)*")
+    | (?P<word>[A-Za-z_0-9]+)
+    | (?P<mark>&&|\|\||::|[<>=!]=|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+# What chains values into one tree that grows with every link.
+_LINKS = frozenset({"&&", "||", "+", "-", "*", "if", "when", "unless"})
+# What wraps or reaches into one value.
+_WRAPS = frozenset({"!", ".", "has", "in", "is", "like", "==", "!=", "<", "<=", ">", ">=", "="})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One Cedar statement of a policy file.
+
+    Args:
+        source: the file's name.
+        line: where it starts, counted from 1.
+        text: as written, without comments.
+    """
+
+    source: str
+    line: int
+    text: str
+
+    @property
+    def place(self) -> str:
+        """`FILE:LINE`."""
+        return f"{self.source}:{self.line}"
+
+
+class _Frame:
+    """What one open bracket holds: the element under way and the deepest one done."""
+
+    __slots__ = ("child", "done", "links", "operand", "wraps")
+
+    def __init__(self) -> None:
+        self.links = self.operand = self.wraps = self.child = self.done = 0
+
+    @property
+    def depth(self) -> int:
+        """No value of the current element lies deeper than this."""
+        return self.links + self.wraps + self.child
+
+    def add(self, part: str) -> None:
+        """Count one token that is no bracket."""
+        if part == ",":
+            self.done = max(self.done, self.depth)
+            self.links = self.operand = self.wraps = self.child = 0
+        elif part in _LINKS:
+            self.links += 1
+            self.operand = 0
+        elif part in _WRAPS:
+            self.operand += 1
+            self.wraps = max(self.wraps, self.operand)
+
+
+class _Depth:
+    """An upper bound of how deep a parser or evaluator goes, kept token by token.
+
+    Closing a bracket makes all that was in it one child of the frame around it.
+    """
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self._frames = [_Frame()]
+
+    def add(self, part: str) -> str:
+        """Count `part`; a complaint, or nothing."""
+        if part in {"(", "[", "{"}:
+            self.opened.append(part)
+            self._frames.append(_Frame())
+            if len(self.opened) > MAX_BRACKETS:
+                return (
+                    f"nested deeper than {MAX_BRACKETS} brackets; split the rule or "
+                    "write its condition flatter"
+                )
+        elif part in _CLOSES:
+            if not self.opened or self.opened.pop() != _CLOSES[part]:
+                return f"`{part}` closes nothing"
+            inner = self._frames.pop()
+            frame = self._frames[-1]
+            frame.child = max(frame.child, 1 + max(inner.done, inner.depth))
+            if part == "]":  # an index reaches into a value
+                frame.add(".")
+        else:
+            self._frames[-1].add(part)
+        if self._frames[-1].depth > MAX_DEPTH:
+            return f"a chain of more than {MAX_DEPTH} operators; split it into several rules"
+        return ""
+
+
+class _Pending:
+    """The statement under way."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.line = 0
+        self._parts: list[str] = []
+        self._size = 0
+        self._depth = _Depth()
+        self._complaint = ""
+
+    def add_blank(self, blank: str) -> None:
+        """Keep white space for the reader; a comment becomes one space."""
+        if self.line:
+            self._parts.append(" " if blank.startswith("//") else blank)
+
+    def add(self, part: str, *, line: int) -> None:
+        """Take one token that starts in `line`."""
+        self.line = self.line or line
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > MAX_STATEMENT:
+            self._complaint = f"a statement is at most {MAX_STATEMENT} characters long; split it"
+        if not self._complaint:
+            self._complaint = self._depth.add(part)
+
+    def end(self, complaint: str = "") -> Statement | Mistake:
+        """What it comes to."""
+        opened = self._depth.opened
+        unclosed = f"`{opened[-1]}` is not closed" if opened else ""
+        complaint = self._complaint or unclosed or complaint
+        if complaint:
+            return Mistake(source=self.source, line=self.line, message=complaint)
+        return Statement(source=self.source, line=self.line, text="".join(self._parts))
+
+
+def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
+    """The statements of a policy file, and what is wrong with those left out."""
+    ended: list[Statement | Mistake] = []
+    line = 1
+    pending = _Pending(source)
+    for match in _TOKEN.finditer(text):
+        part, kind = match.group(), match.lastgroup
+        if kind == "blank":
+            pending.add_blank(part)
+        elif part == '"':
+            # Invariant: nothing after an unclosed text can be told apart, so all is left out.
+            ended.append(Mistake(source=source, line=line, message="a text is not closed"))
+            pending = _Pending(source)
+            break
+        else:
+            pending.add(part, line=line)
+            if part == ";":
+                ended.append(pending.end())
+                pending = _Pending(source)
+        line += part.count("\n")
+    if pending.line:
+        ended.append(pending.end("the statement does not end with `;`"))
+    return (
+        [each for each in ended if isinstance(each, Statement)],
+        [each for each in ended if isinstance(each, Mistake)],
+    )

@@ -1,0 +1,1 @@
+"""The Jupyter Server host: alone may import jupyter_server and tornado."""

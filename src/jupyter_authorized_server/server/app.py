@@ -1,0 +1,74 @@
+"""`jupyter authorized-server`: a server with everything wired, JupyterLab by default."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import ConfigurationError
+from .extension import CANNOT_ENFORCE, check_installed
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+_EXTENSION = "jupyter_authorized_server"
+
+
+def _check(server: ServerApp) -> None:
+    try:
+        check_installed(server.web_app)
+    except ConfigurationError as error:
+        server.log.critical("not starting: %s", error)
+        raise SystemExit(CANNOT_ENFORCE) from error
+
+
+def _lab() -> type[Any]:
+    lab = import_module("jupyterlab.labapp").LabApp
+
+    class AuthorizedLabApp(lab):  # type: ignore[misc, valid-type]  # why: chosen at run time
+        """JupyterLab with this extension on, whatever the configuration says."""
+
+        @classmethod
+        def get_extension_package(cls) -> str:
+            """The package whose extension starts the server; not that of this class."""
+            return "jupyterlab"
+
+        @classmethod
+        def make_serverapp(cls, **kwargs: Any) -> ServerApp:
+            """A server app that cannot be told to leave this extension out."""
+            on = {**kwargs.pop("jpserver_extensions", {}), _EXTENSION: True}
+            return cast("ServerApp", super().make_serverapp(jpserver_extensions=on, **kwargs))
+
+        @classmethod
+        def initialize_server(cls, argv: list[str] | None = None, **kwargs: Any) -> ServerApp:
+            """Initialize, and end the process unless the guard stands."""
+            server = cast("ServerApp", super().initialize_server(argv=argv or [], **kwargs))
+            _check(server)
+            return server
+
+    return AuthorizedLabApp
+
+
+def _plain() -> type[Any]:
+    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415  # why: only without JupyterLab
+
+    class AuthorizedServerApp(ServerApp):
+        """Jupyter Server with this extension on, whatever the configuration says."""
+
+        def initialize(self, *args: Any, **kwargs: Any) -> None:
+            self.jpserver_extensions = {**self.jpserver_extensions, _EXTENSION: True}
+            super().initialize(*args, **kwargs)
+            if not self._dispatching:
+                _check(self)
+
+    return AuthorizedServerApp
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Start a server; ends the process with status 78 if it could not enforce."""
+    try:
+        app = _lab()
+    except ModuleNotFoundError:
+        app = _plain()
+    app.launch_instance(argv if argv is not None else sys.argv[1:])

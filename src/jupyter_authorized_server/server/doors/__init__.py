@@ -1,0 +1,1 @@
+"""Doors: the places that ask and enforce (PEP)."""

@@ -1,0 +1,180 @@
+"""Door: Jupyter's own Authorizer seam, answered by the same policy as the guard."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth import Authorizer
+from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
+
+from ...errors import AuthorizationError
+from ...policy.model import Answer, Decision, Determinant, Effect, Resource
+from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
+from ..wiring import wiring
+from .admission import Admission, Hook, admission
+
+if TYPE_CHECKING:
+    from jupyter_server.auth import User
+    from jupyter_server.base.handlers import JupyterHandler
+    from tornado.httputil import HTTPServerRequest
+
+    from ...decision_point import DecisionPoint
+    from ...policy.model import Principal
+
+_log = logging.getLogger(__name__)
+
+
+class PolicyAuthorizer(Authorizer):
+    """Answers from the policy.
+
+    `is_authorized` is synchronous and returns exactly True or False: a caller that
+    forgets to await must not mistake a coroutine for a yes.
+    """
+
+    def decide_for(
+        self,
+        request: HTTPServerRequest,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+    ) -> Decision:
+        """The decision on one question of `request`; the guard asks here."""
+        return self._point.decide(
+            principal,
+            action,
+            resource,
+            door="http",
+            address=request.remote_ip,
+            request=f"{request.method} {request.path}",
+        )
+
+    @property
+    def _point(self) -> DecisionPoint:
+        app: Any = self.parent
+        return wiring(app.web_app.settings).point
+
+    def is_authorized(
+        self, handler: JupyterHandler, user: User, action: str, resource: str
+    ) -> bool:
+        """Whether `user` may; called by upstream's `@authorized` and by extensions.
+
+        The words are hints: on a request that the guard has judged, the same questions
+        are asked again, so that a right that was taken away in between is gone.
+        """
+        try:
+            return self._is_authorized(handler, user, action, resource)
+        except Exception:  # noqa: BLE001  # why: whatever breaks while deciding denies
+            _log.exception("deciding failed, so the answer is deny")
+            return False
+
+    def _is_authorized(
+        self, handler: JupyterHandler, user: User, action: str, resource: str
+    ) -> bool:
+        found = admission(handler.request)
+        if found is not None and found.user is user:
+            principal, hook = found.principal, found.hook
+        else:
+            found = None
+            principal = self._point.principal(f"user:{user.username}")
+            hook = Hook(handler, user)
+        for asked, on in self._questions(found, action, resource):
+            decision = self.decide_for(handler.request, principal, asked, on)
+            if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
+                return False
+        word = self._word(action, resource)
+        return word is not None and hook.allows(word, resource)
+
+    def _questions(
+        self, found: Admission | None, action: str, resource: str
+    ) -> list[tuple[str, Resource]]:
+        type_ = resource if resource in TYPE else UPSTREAM_WORDS.get(resource)
+        if type_ is None:
+            return [("call", Resource(type="routes", id=str(resource)[:128]))]
+        if found is not None and _means_the_request(found, action, resource):
+            return list(found.questions)
+        asked = parse_action(action, type=type_)
+        return [(asked, Resource(type=type_, id="/" if type_ == "contents" else ""))]
+
+    @staticmethod
+    def _word(action: str, resource: str) -> str | None:
+        if action in {"read", "write", "execute"}:
+            return action
+        type_ = resource if resource in TYPE else UPSTREAM_WORDS.get(resource, "")
+        ability = ABILITY.get((type_, action))
+        return None if ability is None else ability.word.value
+
+
+def _means_the_request(found: Admission, action: str, resource: str) -> bool:
+    """Whether the words are what the guard has asked exactly, put upstream's way.
+
+    Upstream derives its word from the HTTP method; any other one, asked inside a
+    handler, is a question of its own.
+    """
+    if found.entry is None or found.entry.resource != resource or not found.questions:
+        return False
+    words = {ABILITY[(on.type, asked)].word.value for asked, on in found.questions}
+    request = found.gate.request
+    is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+    method = "WEBSOCKET" if is_socket else str(request.method)
+    return action in words or action == HTTP_METHOD_TO_AUTH_ACTION.get(method)
+
+
+class HandlerMethodAuthorizer(PolicyAuthorizer):
+    """Answers from `JupyterHandler.user_is_authorized` alone, as the first experiment did.
+
+    For a server whose whole policy is a function in its configuration file: whoever is
+    signed in may do what the function allows. Routes that no surface table names are
+    refused, since a function of two words cannot tell what they do.
+    """
+
+    def decide_for(
+        self,
+        request: HTTPServerRequest,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+    ) -> Decision:
+        """Allow what is named; the guard asks the method itself afterwards."""
+        named = resource.type != "routes"
+        decision = Decision(
+            answer=Answer.ALLOW if named else Answer.DENY,
+            principal=principal.name,
+            action=action,
+            resource=resource.name,
+            revision=self._point.revision,
+            determining=(
+                Determinant(
+                    id="user_is_authorized",
+                    kind="rule",
+                    effect=Effect.PERMIT if named else Effect.FORBID,
+                    source="HandlerMethodAuthorizer",
+                ),
+            ),
+            reason_user="" if named else "this address is not known to the server's rules",
+            reason_admin="" if named else f"no surface table names `{resource.id}`",
+        )
+        if not named:
+            self._point.audit.decision(
+                decision,
+                principal=principal,
+                door="http",
+                address=request.remote_ip,
+                request=f"{request.method} {request.path}",
+            )
+        return decision
+
+
+def check_authorizer(authorizer: object) -> None:
+    """Raise unless `authorizer` is one of ours.
+
+    Raises:
+        AuthorizationError: it is somebody else's, which would answer beside the policy.
+    """
+    if not isinstance(authorizer, PolicyAuthorizer):
+        msg = (
+            f"`ServerApp.authorizer_class` is `{type(authorizer).__qualname__}`, which does not "
+            "ask the policy; unset it, or set "
+            '`c.ServerApp.authorizer_class = "jupyter_authorized_server.PolicyAuthorizer"`'
+        )
+        raise AuthorizationError(msg)

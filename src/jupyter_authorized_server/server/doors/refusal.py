@@ -1,0 +1,145 @@
+"""The answer to whoever is not let through: a sentence, in the form the client reads."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from tornado.web import HTTPError
+
+from .admission import carry_cookies
+
+if TYPE_CHECKING:
+    from jupyter_server.auth import User
+    from tornado.httputil import HTTPServerRequest
+    from tornado.web import RequestHandler
+
+    from ...policy.model import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a request is not let through.
+
+    Args:
+        status: HTTP status.
+        message: one sentence for the person.
+        decision: what decided, where the policy was asked.
+        record: id of the audit record, where there is one without a decision.
+        sign_in: nobody is signed in; pages lead to the log-in page.
+        gate: who stood in for the handler; may hold cookies to be cleared.
+        user: who is signed in.
+    """
+
+    status: int
+    message: str
+    decision: Decision | None = None
+    record: str = ""
+    sign_in: bool = False
+    gate: JupyterHandler | None = None
+    user: User | None = None
+
+    @property
+    def reference(self) -> str:
+        """Id by which an administrator finds the refusal in the audit file."""
+        return self.decision.id if self.decision is not None else self.record
+
+
+def _is_api(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
+    is_page = target is not None and issubclass(target, JupyterHandler)
+    return (
+        (target is not None and issubclass(target, APIHandler))
+        or ("/api/" in request.path and not is_page)
+        or request.headers.get("Upgrade", "").lower() == "websocket"
+        or request.headers.get("X-Requested-With", "") == "XMLHttpRequest"
+    )
+
+
+def leads_to_log_in(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
+    """Whether somebody who is not signed in is led to the log-in page, not refused."""
+    return request.method in {"GET", "HEAD"} and not _is_api(request, target)
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem;
+  margin: 12vh auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.25rem; }} p.small {{ font-size: .875rem; opacity: .75; }}
+</style></head><body><main><h1>{title}</h1>
+<p class="message">{message}</p>
+<p class="small">{who} {reference}</p>
+<p><a href="{home}">Go to the start page</a></p></main></body></html>
+"""
+
+
+class Refusal(JupyterHandler):
+    """Answers in place of the handler that was asked for.
+
+    JSON for an API, an HTML page without token or user data for a page, a redirect to
+    the log-in page where nobody is signed in and a page was asked for.
+    """
+
+    def initialize(
+        self, why: Why | None = None, target: type[RequestHandler] | None = None
+    ) -> None:
+        """Take the reason; without one, nothing was found."""
+        self.why = why or Why(status=404, message="There is nothing here.")
+        self.target = target
+        self.is_api = _is_api(self.request, target)
+
+    async def prepare(self) -> None:  # type: ignore[override]  # why: identity is known already
+        """Answer; no method of a handler is reached."""
+        why = self.why
+        self.current_user = self._jupyter_current_user = why.user
+        self.set_cors_headers()
+        self.set_header("Cache-Control", "no-store")
+        if why.gate is not None:
+            carry_cookies(why.gate, self)
+        if why.sign_in and leads_to_log_in(self.request, self.target):
+            url = self.get_login_url()
+            separator = "&" if "?" in url else "?"
+            self.redirect(url + separator + urlencode({"next": self.request.uri or "/"}))
+            return
+        raise HTTPError(why.status)
+
+    def log_exception(self, *_: Any) -> None:
+        """Log nothing more: a refusal is in the audit file."""
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """The sentence, as JSON or as a page."""
+        why = self.why
+        if self.is_api:
+            self.set_header("Content-Type", "application/json")
+            self.finish(
+                json.dumps(
+                    {
+                        "message": why.message,
+                        "reason": why.message,
+                        "decision_id": why.reference or None,
+                    }
+                )
+            )
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        titles = {401: "Not allowed", 403: "Not allowed", 404: "Not found", 405: "Not possible"}
+        who = f"You are signed in as {why.user.display_name}." if why.user is not None else ""
+        self.finish(
+            _PAGE.format(
+                title=titles.get(status_code, "Not possible"),
+                message=html.escape(why.message),
+                who=html.escape(who),
+                reference=f"Reference: {why.reference}." if why.reference else "",
+                home=html.escape(self.base_url),
+            )
+        )
+
+    def finish(self, *args: Any, **kwargs: Any) -> Any:
+        """Finish without counting the refusal as activity."""
+        return super(JupyterHandler, self).finish(*args, **kwargs)

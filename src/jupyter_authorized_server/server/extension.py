@@ -1,0 +1,156 @@
+"""Composition: puts identity, guard, authorizer and audit into a Jupyter Server.
+
+Jupyter logs an extension that raises and starts without it, which here would be a
+server that is open. So whatever keeps us from enforcing ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_server.auth import AllowAllAuthorizer, PasswordIdentityProvider
+from jupyter_server.base.handlers import JupyterHandler
+from tornado.ioloop import PeriodicCallback
+
+from ..audit import SCHEMA_ID
+from ..config import JupyterAuthorization
+from ..decision_point import open_decision_point
+from ..errors import AuthorizationError, ConfigurationError, StoreError
+from .doors.authorizer import PolicyAuthorizer, check_authorizer
+from .doors.guard import GuardedApplication, install
+from .identity import LocalIdentityProvider, setup_url
+from .kernels import record_owners
+from .wiring import KEY, Wiring, wiring
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+    from tornado.web import Application
+
+    from ..audit import Record
+
+#: Exit status of a server that cannot enforce.
+CANNOT_ENFORCE = 78  # EX_CONFIG of sysexits.h
+_SCHEMA = Path(__file__).parent / "event_schemas" / "audit" / "v1.yaml"
+
+
+def link(app: ServerApp) -> None:
+    """Choose the identity provider and the authorizer, before Jupyter makes them."""
+    with _or_end(app):
+        config = JupyterAuthorization(parent=app)
+        _choose_classes(app)
+        events = app.event_logger
+        if events is None:
+            msg = "this Jupyter Server has no event logger"
+            raise ConfigurationError(msg)
+        events.register_event_schema(_SCHEMA)
+
+        def emit(record: Record) -> None:
+            events.emit(schema_id=SCHEMA_ID, data=record)
+
+        point = open_decision_point(config, emit)
+        app.tornado_settings[KEY] = Wiring(config=config, point=point)
+        if not hasattr(JupyterHandler, "user_is_authorized"):
+            JupyterHandler.user_is_authorized = _allow_all  # type: ignore[attr-defined]  # why: the hook
+
+
+def _allow_all(self: JupyterHandler, user: object, action: str, resource: str) -> bool:  # noqa: ARG001  # why: the hook's signature
+    """Whether `user` may do `action` on `resource`; replace it in a configuration file.
+
+    It can take away from what the policy allows, and never adds to it.
+    """
+    return True
+
+
+def _choose_classes(app: ServerApp) -> None:
+    chosen = app.authorizer_class
+    explicit = "authorizer_class" in app.config.ServerApp
+    if issubclass(chosen, AllowAllAuthorizer) and not explicit:
+        app.authorizer_class = PolicyAuthorizer
+    elif not issubclass(chosen, PolicyAuthorizer):
+        msg = (
+            f"`ServerApp.authorizer_class` is `{chosen.__qualname__}`, which does not ask the "
+            "policy; unset it, or set "
+            '`c.ServerApp.authorizer_class = "jupyter_authorized_server.PolicyAuthorizer"`'
+        )
+        raise ConfigurationError(msg)
+    if (
+        app.identity_provider_class is PasswordIdentityProvider
+        and "identity_provider_class" not in app.config.ServerApp
+    ):
+        app.identity_provider_class = LocalIdentityProvider
+
+
+def load(app: ServerApp) -> None:
+    """Put the guard under the web application, before the server listens."""
+    with _or_end(app):
+        check_authorizer(app.authorizer)
+        application = app.web_app
+        wired = wiring(application.settings)
+        wired.authorizer = app.authorizer
+        install(application)
+        record_owners(app.kernel_manager, wired.kernels)
+        if not isinstance(app.identity_provider, LocalIdentityProvider):
+            app.log.warning(
+                "people are identified by %s; their names are taken as it gives them",
+                type(app.identity_provider).__qualname__,
+            )
+        app.log.warning(
+            "kernels are not confined: whoever may run code can read and change what "
+            "this server's own account can"
+        )
+
+
+async def start(app: ServerApp) -> None:
+    """Watch the store for changes; print the set-up link where nobody is in it yet."""
+    with _or_end(app):
+        application = app.web_app
+        check_installed(application)
+        check_authorizer(application.settings["authorizer"])
+        wired = wiring(application.settings)
+        poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
+        poll.start()
+        application.settings["jupyter_authorization_poll"] = poll
+        if isinstance(app.identity_provider, LocalIdentityProvider):
+            url = setup_url(wired.point, app.connection_url)
+            if url is not None:
+                app.log.critical(
+                    "Nobody is known to this server yet. Make the first administrator at\n\n"
+                    "    %s\n\nwithin 24 hours; the link works once.",
+                    url,
+                )
+
+
+def check_installed(application: Application) -> None:
+    """Raise unless the guard stands under `application`.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if not isinstance(application, GuardedApplication):
+        msg = "the guard is not under the web application; another extension replaced it"
+        raise ConfigurationError(msg)
+
+
+def _refresh(app: ServerApp, wired: Wiring) -> None:
+    try:
+        wired.point.refresh()
+    except StoreError as error:
+        app.log.error("the store cannot be read; the last revision stays in force: %s", error)  # noqa: TRY400  # why: once a poll, without the traceback
+
+
+class _or_end(contextlib.AbstractContextManager[None]):  # noqa: N801  # why: reads as a word
+    """Ends the process, saying why, if what is inside fails."""
+
+    def __init__(self, app: ServerApp) -> None:
+        self._app = app
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or not isinstance(error, Exception):
+            return
+        if isinstance(error, AuthorizationError):
+            self._app.log.critical("not starting, since nothing could be enforced: %s", error)
+        else:
+            self._app.log.critical("not starting, since nothing could be enforced", exc_info=error)
+        raise SystemExit(CANNOT_ENFORCE) from error

@@ -1,0 +1,325 @@
+"""Identity: the pages where people sign in and out, set up, and change their password."""
+
+from __future__ import annotations
+
+import math
+from http.client import responses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import template, web
+from tornado.escape import url_escape
+
+from ...credentials import check_password_rules
+from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
+from ...policy.model import parse_name
+from ..wiring import wiring
+from .setup_link import open_link
+from .user import LocalUser
+
+if TYPE_CHECKING:
+    from ...decision_point import DecisionPoint
+    from .local import LocalIdentityProvider
+
+_templates = template.Loader(str(Path(__file__).parent / "templates"))
+
+WRONG = "The user name or the password is wrong."
+OUT_OF_REACH = "The server cannot reach its list of people. Try again in a moment."
+
+_NOTHING = {"error": "", "info": "", "link": "Go on to the server"}
+
+
+class _Page(JupyterHandler):
+    """A page that works without scripts, in every front end, and that no cache keeps."""
+
+    @property
+    def provider(self) -> LocalIdentityProvider:
+        return cast("LocalIdentityProvider", self.identity_provider)
+
+    @property
+    def point(self) -> DecisionPoint:
+        return wiring(self.settings).point
+
+    @property
+    def content_security_policy(self) -> str:
+        """Upstream's, and: no script, nothing from elsewhere."""
+        policy = super().content_security_policy
+        if "Content-Security-Policy" in self.settings.get("headers", {}):
+            return policy
+        own = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'"
+        return f"{policy}; {own}"
+
+    def field(self, name: str) -> str:
+        """What was typed into the field `name`, exactly; never from the URL."""
+        given = self.request.body_arguments.get(name)
+        try:
+            return given[-1].decode("utf-8") if given else ""
+        except UnicodeDecodeError:
+            raise web.HTTPError(400, "the form is not UTF-8") from None
+
+    def show(self, page: str, *, status: int = 200, **names: Any) -> None:
+        """Answer with a template; whatever is put into one is escaped there."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.set_header("Cache-Control", "no-store")
+        # The address of the set-up page holds its secret.
+        self.set_header("Referrer-Policy", "same-origin")
+        self.finish(
+            _templates.load(f"{page}.html").generate(
+                url=lambda path: url_path_join(self.base_url, path),
+                xsrf=self.xsrf_form_html(),
+                **{**_NOTHING, "action": self.request.path, **names},
+            )
+        )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """A page of the same look; what went wrong inside goes to the log only."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        said = error.log_message if isinstance(error, web.HTTPError) else None
+        if said and "_xsrf" in said:
+            said = "this form had grown stale, or came from another site; open it again"
+        reason = responses.get(status_code, "error")
+        self.show("note", status=status_code, title=reason, error=sentence(said or reason))
+
+
+def sentence(error: object) -> str:
+    """A message of ours as a sentence for a page."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def too_many(seconds: float) -> str:
+    """What somebody reads who has to wait for `seconds`; never too short."""
+    whole = math.ceil(seconds)
+    time = "1 second" if whole == 1 else f"{whole} seconds"
+    if whole > 90:  # noqa: PLR2004  # why: where one starts to count in minutes
+        time = f"{math.ceil(seconds / 60)} minutes"
+    return f"Too many failed attempts. Try again in {time}."
+
+
+class LoginHandler(_Page, LoginFormHandler):
+    """Sign in with user name and password."""
+
+    def _render(self, message: dict[str, str] | None = None) -> None:
+        self._form(error=(message or {}).get("error", ""))
+
+    def _form(self, *, status: int = 200, error: str = "", name: str = "") -> None:
+        next_url = self.get_argument("next", default=self.base_url)
+        info = ""
+        if not self.point.state.people:
+            info = (
+                "Nobody can sign in yet: open the set-up link that the server wrote to its "
+                "terminal or log when it started."
+            )
+        action = f"{url_path_join(self.base_url, 'login')}?next={url_escape(next_url)}"
+        self.show("login", status=status, error=error, info=info, name=name, action=action)
+
+    @allow_unauthenticated
+    async def post(self) -> None:
+        """Check name and password, begin a login session, go on to `next`."""
+        name = self.field("username")
+        try:
+            checked = await self.provider.check_password(
+                self, name=name, password=self.field("password")
+            )
+            if checked.right:
+                user = LocalUser(username=name)
+                self.provider.set_login_cookie(self, user)
+                self.current_user = user
+        except UnknownName:
+            self._form(status=401, error=WRONG, name=name)
+        except (StoreError, OSError) as error:
+            self.log.error("signing in failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
+            self._form(status=503, error=OUT_OF_REACH, name=name)
+        else:
+            if checked.right:
+                self._redirect_safe(self.get_argument("next", default=self.base_url))  # type: ignore[no-untyped-call]  # why: upstream has no types here
+            elif checked.wait:
+                self.set_header("Retry-After", str(math.ceil(checked.wait)))
+                self._form(status=429, error=too_many(checked.wait), name=name)
+            else:
+                self._form(status=401, error=WRONG, name=name)
+
+
+class LogoutHandler(_Page):
+    """Sign out here, or (by POST, from the password page) everywhere.
+
+    A plain GET is enough to sign out, as with upstream's: another site can do no more
+    with it than make somebody sign in again.
+    """
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """End the login session of this browser."""
+        self._leave(everywhere=False)
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        """End the login session of this browser, or with `everywhere=1` all."""
+        self._leave(everywhere=self.get_argument("everywhere", default="") == "1")
+
+    def _leave(self, *, everywhere: bool) -> None:
+        try:
+            self.provider.end_session(self, everywhere=everywhere)
+        except (StoreError, OSError) as error:
+            self.log.error("signing out failed: %s", error)  # noqa: TRY400  # why: the message says it all
+            self.show(
+                "note",
+                status=503,
+                title="Signed out here only",
+                error="This browser has forgotten you, but the server could not end or "
+                "record the login session. Sign in and out again in a moment.",
+            )
+            return
+        where = "everywhere" if everywhere else "of this browser"
+        info = f"You are signed out {where}."
+        self.show("note", title="Signed out", info=info, link="Sign in again")
+
+
+class SetupHandler(_Page):
+    """Make the first administrator, with the one-time link the server has printed."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """The form, when the link is good."""
+        text = self.get_query_argument("token", default="")
+        if self._hash(text) is not None:
+            self._form(text)
+
+    def _hash(self, text: str) -> str | None:
+        """The hash of the link; None when the page for a dead link was shown."""
+        try:
+            hash_ = open_link(self.point, text, now=self.provider.clock())
+        except StoreError as error:
+            self.log.error("the set-up page failed: %s", error)  # noqa: TRY400  # why: the message says it all
+            self.show("note", status=503, title="Set up", error=OUT_OF_REACH)
+            return None
+        if hash_ is None:
+            self._dead()
+        return hash_
+
+    def _dead(self) -> None:
+        self.show(
+            "note",
+            status=404,
+            title="This link opens nothing",
+            error="A set-up link holds for one day, for one use, and only until there is "
+            "somebody who can sign in. While there is nobody, restart the server: it "
+            "prints a new one.",
+        )
+
+    def _form(self, text: str, *, error: str = "", status: int = 200) -> None:
+        self.show(
+            "setup",
+            status=status,
+            error=error,
+            token=text,
+            name=self.field("username"),
+            display_name=self.field("display_name"),
+        )
+
+    @allow_unauthenticated
+    async def post(self) -> None:
+        """Make the person, sign them in."""
+        text = self.field("token")
+        hash_ = self._hash(text)
+        if hash_ is None:
+            return
+        try:
+            name = parse_name(self.field("username"), "user name")
+            password = _new_password(self)
+            made = await self.provider.passwords(self).hash(password)
+            self.point.store.complete_setup(
+                hash_,
+                name=name,
+                display_name=self.field("display_name"),
+                password_hash=made,
+                now=self.provider.clock(),
+            )
+            self.point.refresh()
+            address = self.request.remote_ip or ""
+            self.point.audit.event("setup", actor=f"user:{name}", fields={"address": address})
+            self.provider.set_login_cookie(self, LocalUser(username=name))
+        except (InvalidName, DuplicateName) as error:
+            self._form(text, status=400, error=sentence(error))
+        except UnknownName:
+            self._dead()
+        except (StoreError, OSError) as error:
+            self.log.error("setting up failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
+            self._form(text, status=503, error=OUT_OF_REACH)
+        else:
+            self.redirect(self.base_url)
+
+
+class PasswordHandler(_Page):
+    """Change one's own password; every browser that is signed in is signed out."""
+
+    def _person(self) -> LocalUser:
+        user = self.current_user
+        if not isinstance(user, LocalUser) or user.session_id is None:
+            raise web.HTTPError(403, "an API token cannot change a password; sign in in a browser")
+        return user
+
+    def _form(self, *, status: int = 200, error: str = "") -> None:
+        self.show("password", status=status, error=error, name=self._person().username)
+
+    @web.authenticated
+    def get(self) -> None:
+        """The form."""
+        self._form()
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Check the old password, set the new one, sign this browser in anew."""
+        user = self._person()
+        try:
+            password = _new_password(self)
+            checked = await self.provider.check_password(
+                self, name=user.username, password=self.field("old_password")
+            )
+            if checked.right:
+                made = await self.provider.passwords(self).hash(password)
+                fields = {"address": self.request.remote_ip or ""}
+                # Recorded first: a change that cannot be recorded does not happen.
+                self.point.audit.event(
+                    "password_set", actor=f"user:{user.username}", fields=fields
+                )
+                self.point.store.set_password_hash(user.username, made)
+                self.provider.set_login_cookie(self, user)
+        except InvalidName as error:
+            self._form(status=400, error=sentence(error))
+        except UnknownName:
+            raise web.HTTPError(403, "you may not sign in any more") from None
+        except (StoreError, OSError) as error:
+            self.log.error("changing a password failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
+            self._form(status=503, error=OUT_OF_REACH)
+        else:
+            if checked.right:
+                self.show(
+                    "note",
+                    title="Password changed",
+                    info="Every other browser you were signed in with has been signed out.",
+                )
+            elif checked.wait:
+                self.set_header("Retry-After", str(math.ceil(checked.wait)))
+                self._form(status=429, error=too_many(checked.wait))
+            else:
+                self._form(status=403, error="The old password is wrong.")
+
+
+def _new_password(page: _Page) -> str:
+    """The new password of a form that asks for it twice.
+
+    Raises:
+        InvalidName: it breaks a rule, or the two differ.
+    """
+    password = page.field("password")
+    check_password_rules(password)
+    if password != page.field("repeated"):
+        msg = "the two passwords differ; type the same one twice"
+        raise InvalidName(msg)
+    return password

@@ -1,0 +1,114 @@
+"""One request as the surface tables see it: matched route, arguments, body.
+
+Everything is decoded exactly as the handler will decode it, so that the question is
+about the thing that the handler will touch.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .table import Unanswerable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tornado.httputil import HTTPServerRequest
+
+
+class Call:
+    """A request matched to a route.
+
+    Args:
+        request: Tornado's.
+        settings: of the application.
+        path_args: positional groups of the URL pattern, percent-decoded bytes.
+        path_kwargs: named groups of the URL pattern, percent-decoded bytes.
+
+    Raises:
+        Unanswerable: a group is not UTF-8.
+    """
+
+    __slots__ = ("_json", "args", "kwargs", "principal", "request", "settings")
+
+    def __init__(
+        self,
+        request: HTTPServerRequest,
+        settings: Mapping[str, Any],
+        path_args: list[bytes | None],
+        path_kwargs: dict[str, bytes | None],
+    ) -> None:
+        self.request = request
+        self.settings = settings
+        self.args = [_decode(arg) for arg in path_args]
+        self.kwargs = {name: _decode(arg) for name, arg in path_kwargs.items()}
+        self.principal = ""
+        self._json: Any = _UNREAD
+
+    def group(self, name: str | int) -> str:
+        """The URL pattern's group `name` (or the positional one at that index)."""
+        if isinstance(name, int):
+            found = self.args[name] if name < len(self.args) else None
+        else:
+            found = self.kwargs.get(name)
+        return found or ""
+
+    def query(self, name: str, default: str = "") -> str:
+        """The last query argument `name`, stripped as Tornado does it.
+
+        Raises:
+            Unanswerable: it is not UTF-8.
+        """
+        values = self.request.query_arguments.get(name)
+        return (_decode(values[-1]) or "").strip() if values else default
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; empty where there is no body.
+
+        Raises:
+            Unanswerable: it is something else.
+        """
+        if self._json is _UNREAD:
+            body = self.request.body
+            if not body:
+                self._json = {}
+            else:
+                try:
+                    self._json = json.loads(body.strip().decode("utf-8"))
+                except (ValueError, RecursionError):
+                    raise Unanswerable(400, "Invalid JSON in body of request") from None
+        if self._json is None:
+            return {}
+        if not isinstance(self._json, dict):
+            raise Unanswerable(400, "the body of the request must be a JSON object")
+        return self._json
+
+    def text(self, *names: str) -> str | None:
+        """The text at `names` in the JSON body; None where it is absent or null.
+
+        Raises:
+            Unanswerable: something else is there.
+        """
+        found: Any = self.json()
+        for name in names:
+            if found is None:
+                return None
+            if not isinstance(found, dict):
+                raise Unanswerable(400, f"`{names[0]}` must be a JSON object")
+            found = found.get(name)
+        if found is not None and not isinstance(found, str):
+            raise Unanswerable(400, f"`{'.'.join(names)}` must be a text")
+        return found
+
+
+_UNREAD = object()
+
+
+def _decode(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unanswerable(400, "the address is not valid UTF-8") from None

@@ -1,0 +1,305 @@
+"""Surface of jupyter_server itself."""
+
+from __future__ import annotations
+
+from . import places as at
+from .table import Asks, Public, Question, Route
+
+_S = "jupyter_server.services."
+_STATIC = "static assets of the applications; the same for everybody, from installed packages"
+_REDIRECT = "answers only with a redirect to a guarded address"
+
+
+def ask(action: str, type_: str, where: object) -> Question:
+    """Shorthand of the tables."""
+    return Question(action=action, type=type_, where=where)  # type: ignore[arg-type]  # why: a Where
+
+
+def asks(resource: str, *questions: Question) -> Asks:
+    """Shorthand of the tables."""
+    return Asks(resource=resource, questions=questions)
+
+
+USE = ask("use", "server", at.server)
+INSPECT = asks("server", ask("inspect", "server", at.server))
+ADMIN = asks("server", ask("administer", "server", at.server))
+PAGE = asks("server", USE)
+
+# Upstream still takes the path of a session from three places.
+_START = (
+    ask("launch", "contents", at.body_path("path")),
+    ask("launch", "contents", at.body_path("notebook", "path")),
+    ask("launch", "contents", at.body_path("notebook", "name")),
+)
+
+
+def _root_unless_named(call: object) -> object:
+    found = call.text("path")  # type: ignore[attr-defined]  # why: a Call
+    return at.contents(found or "")
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        handler="jupyter_server.base.handlers.FileFindHandler",
+        patterns=(
+            r"/(robots\.txt)",
+            r"/(favicon\.ico)",
+            r"/static/(.*)",
+            r"/nbextensions/(.*)",
+            r"/custom/(.*)",
+        ),
+        methods={"GET": Public(reason=_STATIC)},
+    ),
+    Route(
+        handler="tornado.web.RedirectHandler",
+        patterns=(
+            r"/static/favicons/favicon.ico",
+            r"/static/favicons/favicon-busy-1.ico",
+            r"/static/favicons/favicon-busy-2.ico",
+            r"/static/favicons/favicon-busy-3.ico",
+            r"/static/favicons/favicon-file.ico",
+            r"/static/favicons/favicon-notebook.ico",
+            r"/static/favicons/favicon-terminal.ico",
+            r"/static/logo/logo.png",
+        ),
+        methods={"GET": Public(reason=_STATIC)},
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.PublicStaticFileHandler",
+        patterns=(r"/(robots\.txt|favicon\.ico)",),
+        methods={"GET": Public(reason=_STATIC)},
+    ),
+    Route(
+        handler="jupyter_server.auth.login.LoginFormHandler",
+        methods={
+            "GET": Public(reason="the way in"),
+            "POST": Public(reason="the way in"),
+        },
+    ),
+    Route(
+        handler="jupyter_server.auth.login.LegacyLoginHandler",
+        methods={
+            "GET": Public(reason="the way in"),
+            "POST": Public(reason="the way in"),
+        },
+    ),
+    Route(
+        handler="jupyter_server.auth.logout.LogoutHandler",
+        methods={"GET": Public(reason="the way out")},
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.APIVersionHandler",
+        methods={"GET": Public(reason="the version; clients ask before they sign in")},
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.TrailingSlashHandler",
+        methods=dict.fromkeys(("GET", "POST", "PUT"), Public(reason=_REDIRECT)),
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.RedirectWithParams",
+        patterns=("/?",),
+        methods={"GET": Public(reason=_REDIRECT)},
+    ),
+    Route(
+        handler="jupyter_server.services.contents.handlers.NotebooksRedirectHandler",
+        methods=dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), Public(reason=_REDIRECT)),
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.Template404",
+        methods=dict.fromkeys(
+            ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+            Public(reason="says that nothing is here"),
+        ),
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.MainHandler",
+        methods=dict.fromkeys(("GET", "POST", "PUT"), PAGE),
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.PrometheusMetricsHandler",
+        methods={"GET": asks("server", ask("monitor", "server", at.server))},
+    ),
+    Route(
+        handler="jupyter_server.base.handlers.AuthenticatedFileHandler",
+        patterns=("/files/(.*)",),
+        methods={"GET": asks("contents", ask("download", "contents", at.path(0)))},
+    ),
+    Route(
+        handler="jupyter_server.files.handlers.FilesHandler",
+        methods={"GET": asks("contents", ask("download", "contents", at.path()))},
+    ),
+    Route(
+        handler="jupyter_server.view.handlers.ViewHandler",
+        methods={"GET": asks("contents", ask("open", "contents", at.path()))},
+    ),
+    Route(
+        handler=_S + "api.handlers.APISpecHandler",
+        methods={"GET": asks("api", USE)},
+    ),
+    Route(handler=_S + "api.handlers.APIStatusHandler", methods={"GET": INSPECT}),
+    Route(
+        handler=_S + "api.handlers.IdentityHandler",
+        methods=dict.fromkeys(("GET", "PATCH"), asks("api", ask("identify", "server", at.server))),
+    ),
+    # Answers whether any path of the machine exists; closed until it is judged by path.
+    Route(handler=_S + "api.handlers.PathResolverHandler", methods={"GET": ADMIN}),
+    Route(
+        handler=_S + "config.handlers.ConfigHandler",
+        methods={
+            "GET": asks("config", ask("recall", "settings", at.every("settings"))),
+            # One file for everybody, read by their pages.
+            "PUT": asks("config", ask("administer", "server", at.server)),
+            "PATCH": asks("config", ask("administer", "server", at.server)),
+        },
+    ),
+    Route(
+        handler=_S + "contents.handlers.ContentsHandler",
+        methods={
+            "GET": asks(
+                "contents",
+                ask("list", "contents", at.listed()),
+                ask("open", "contents", at.opened()),
+            ),
+            "POST": asks(
+                "contents",
+                ask("create", "contents", at.path()),
+                ask("copy", "contents", at.copy_source),
+            ),
+            "PUT": asks(
+                "contents",
+                ask("save", "contents", at.existing_file),
+                ask("create", "contents", at.new_file),
+                ask("copy", "contents", at.copy_source),
+            ),
+            "PATCH": asks(
+                "contents",
+                ask("rename", "contents", at.path()),
+                ask("create", "contents", at.body_path("path")),
+            ),
+            "DELETE": asks("contents", ask("delete", "contents", at.path())),
+        },
+    ),
+    Route(
+        handler=_S + "contents.handlers.CheckpointsHandler",
+        methods={
+            "GET": asks("contents", ask("open", "contents", at.path())),
+            "POST": asks("contents", ask("checkpoint", "contents", at.path())),
+        },
+    ),
+    Route(
+        handler=_S + "contents.handlers.ModifyCheckpointsHandler",
+        methods={
+            "POST": asks("contents", ask("restore", "contents", at.path())),
+            "DELETE": asks("contents", ask("checkpoint", "contents", at.path())),
+        },
+    ),
+    Route(
+        handler=_S + "contents.handlers.TrustNotebooksHandler",
+        methods={"POST": asks("contents", ask("trust", "contents", at.path()))},
+    ),
+    Route(
+        handler=_S + "kernels.handlers.MainKernelHandler",
+        methods={
+            "GET": asks("kernels", ask("watch", "kernels", at.every("kernels"))),
+            "POST": asks(
+                "kernels",
+                ask("launch", "kernelspecs", at.kernelspec("name")),
+                ask("launch", "contents", _root_unless_named),
+                ask("administer", "server", at.server_if_kernel_id),
+                ask("run", "kernels", at.kernel_in_body("kernel_id")),
+            ),
+        },
+    ),
+    Route(
+        handler=_S + "kernels.handlers.KernelHandler",
+        methods={
+            "GET": asks("kernels", ask("watch", "kernels", at.kernel_group())),
+            "DELETE": asks("kernels", ask("stop", "kernels", at.kernel_group())),
+        },
+    ),
+    Route(
+        handler=_S + "kernels.handlers.KernelActionHandler",
+        methods={
+            "POST": asks(
+                "kernels",
+                ask("interrupt", "kernels", at.if_action("interrupt")),
+                ask("restart", "kernels", at.if_action("restart")),
+            )
+        },
+    ),
+    # One question at the handshake: whoever passes may run any code. Message by
+    # message comes with *Live doors*.
+    Route(
+        handler=_S + "kernels.websocket.KernelWebsocketHandler",
+        methods={"GET": asks("kernels", ask("run", "kernels", at.kernel_group()))},
+    ),
+    Route(
+        handler="jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
+        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group))},
+    ),
+    Route(
+        handler=_S + "kernelspecs.handlers.MainKernelSpecHandler",
+        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.every("kernelspecs")))},
+    ),
+    Route(
+        handler=_S + "kernelspecs.handlers.KernelSpecHandler",
+        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group))},
+    ),
+    Route(
+        handler="jupyter_server.nbconvert.handlers.NbconvertFileHandler",
+        methods={"GET": asks("nbconvert", ask("export", "contents", at.path()))},
+    ),
+    Route(
+        handler="jupyter_server.nbconvert.handlers.NbconvertPostHandler",
+        methods={"POST": asks("nbconvert", ask("export", "contents", lambda _: at.contents("")))},
+    ),
+    Route(
+        handler=_S + "nbconvert.handlers.NbconvertRootHandler",
+        methods={"GET": asks("nbconvert", USE)},
+    ),
+    Route(
+        handler=_S + "security.handlers.CSPReportHandler",
+        methods={"POST": asks("csp", USE)},
+    ),
+    Route(
+        handler=_S + "sessions.handlers.SessionRootHandler",
+        methods={
+            "GET": asks("sessions", ask("watch", "kernels", at.every("kernels"))),
+            "POST": asks(
+                "sessions",
+                *_START,
+                ask(
+                    "launch",
+                    "kernelspecs",
+                    at.kernelspec_unless_attached,
+                ),
+                ask("run", "kernels", at.kernel_in_body("kernel", "id")),
+            ),
+        },
+    ),
+    Route(
+        handler=_S + "sessions.handlers.SessionHandler",
+        methods={
+            "GET": asks("sessions", ask("watch", "kernels", at.session_kernel)),
+            # Another kernel in the body shuts the old one down.
+            "PATCH": asks(
+                "sessions",
+                ask("restart", "kernels", at.session_kernel),
+                *_START,
+                ask("launch", "kernelspecs", at.kernelspec_if_named("kernel", "name")),
+                ask("run", "kernels", at.kernel_in_body("kernel", "id")),
+            ),
+            "DELETE": asks("sessions", ask("stop", "kernels", at.session_kernel)),
+        },
+    ),
+    Route(handler=_S + "shutdown.ShutdownHandler", methods={"POST": ADMIN}),
+    Route(
+        handler=_S + "events.handlers.EventHandler",
+        methods={"POST": asks("events", ask("emit", "events", at.every("events")))},
+    ),
+    # Every subscriber gets every event with its path; filtered with *Live doors*.
+    Route(
+        handler=_S + "events.handlers.SubscribeWebsocket",
+        methods={"GET": asks("events", ask("subscribe", "events", at.every("events")))},
+    ),
+)

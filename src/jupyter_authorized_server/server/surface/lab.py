@@ -1,0 +1,66 @@
+"""Surface of jupyterlab, jupyterlab_server and the language servers they bring."""
+
+from __future__ import annotations
+
+from . import own
+from . import places as at
+from .core import _STATIC, ADMIN, INSPECT, PAGE, ask
+from .table import Asks, Public, Route
+
+_LAB = "jupyterlab.handlers."
+_SERVER = "jupyterlab_server."
+
+_RECALL = ask("recall", "settings", at.own_settings)
+_KEEP = ask("keep", "settings", at.own_settings)
+
+
+def _kept(own_arguments: object, *questions: object) -> Asks:
+    return Asks(resource="settings", questions=questions, own=own_arguments)  # type: ignore[arg-type]  # why: shorthand
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        handler="jupyter_server.base.handlers.FileFindHandler",
+        patterns=(r"/lab/extensions/(.*)", r"/static/lab/(.*)"),
+        methods={"GET": Public(reason=_STATIC)},
+    ),
+    Route(handler=_SERVER + "handlers.LabHandler", methods={"GET": PAGE}),
+    Route(handler=_SERVER + "handlers.NotFoundHandler", methods={"GET": PAGE}),
+    Route(
+        handler=_SERVER + "settings_handler.SettingsHandler",
+        methods={
+            "GET": _kept(own.settings, _RECALL),
+            "PUT": _kept(own.settings, _KEEP),
+        },
+    ),
+    Route(
+        handler=_SERVER + "workspaces_handler.WorkspacesHandler",
+        methods={
+            "GET": _kept(own.workspaces, _RECALL),
+            "PUT": _kept(own.workspaces, _KEEP),
+            "DELETE": _kept(own.workspaces, _KEEP),
+        },
+    ),
+    Route(handler=_SERVER + "translations_handler.TranslationsHandler", methods={"GET": PAGE}),
+    Route(handler=_SERVER + "listings_handler.ListingsHandler", methods={"GET": PAGE}),
+    Route(handler=_SERVER + "themes_handler.ThemesHandler", methods={"GET": PAGE}),
+    Route(handler=_SERVER + "licenses_handler.LicensesHandler", methods={"GET": INSPECT}),
+    # Each of these runs node or pip, or answers what they found, also for GET.
+    Route(
+        handler=_LAB + "build_handler.BuildHandler",
+        methods={"GET": ADMIN, "POST": ADMIN, "DELETE": ADMIN},
+    ),
+    Route(
+        handler=_LAB + "extension_manager_handler.ExtensionHandler",
+        methods={"GET": ADMIN, "POST": ADMIN},
+    ),
+    Route(
+        handler=_LAB + "plugin_manager_handler.PluginHandler",
+        methods={"GET": ADMIN, "POST": ADMIN},
+    ),
+    Route(handler=_LAB + "announcements.CheckForUpdateHandler", methods={"GET": INSPECT}),
+    Route(handler=_LAB + "announcements.NewsHandler", methods={"GET": INSPECT}),
+    # A language server is one process for everybody and reads what it is told to.
+    Route(handler="jupyter_lsp.handlers.LanguageServersHandler", methods={"GET": ADMIN}),
+    Route(handler="jupyter_lsp.handlers.LanguageServerWebSocketHandler", methods={"GET": ADMIN}),
+)

@@ -1,0 +1,35 @@
+"""What upstream keeps once for all users and we keep once a person.
+
+The functions here replace the directory in a handler's arguments by one of the
+principal's own, below the shared one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from .call import Call
+
+#: Folder, below the shared one, that holds a folder a principal.
+PEOPLE = "people"
+
+
+def _folder(shared: str, principal: str) -> str:
+    # Percent-encoding is injective and yields one component; a name of dots only
+    # cannot come out, since the kind and its colon stand before it.
+    return str(Path(shared) / PEOPLE / quote(principal, safe=""))
+
+
+def settings(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of jupyterlab_server's SettingsHandler with a directory of one's own."""
+    return {**arguments, "settings_dir": _folder(arguments["settings_dir"], call.principal)}
+
+
+def workspaces(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of jupyterlab_server's WorkspacesHandler with a directory of one's own."""
+    manager = arguments["manager"]
+    folder = _folder(str(manager.workspaces_dir), call.principal)
+    return {**arguments, "manager": type(manager)(folder)}

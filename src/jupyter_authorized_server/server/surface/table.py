@@ -1,0 +1,125 @@
+"""Surface: what a request asks, as data.
+
+A `Route` names a handler class; an `Asks` lists the questions that one of its methods
+amounts to; a `Question` pairs an action with a function that finds the resource in
+the request. The guard asks them all before the handler exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...policy.vocabulary import ABILITY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ...policy.model import Resource
+    from .call import Call
+
+    Where = Callable[[Call], "Resource | Awaitable[Resource | None] | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """May the principal do `action` on the resource of `type` that `where` finds?
+
+    Args:
+        action: of the vocabulary, for `type`.
+        type: of the vocabulary.
+        where: the resource in a request; None where the question does not arise.
+    """
+
+    action: str
+    type: str
+    where: Where
+
+    def __post_init__(self) -> None:
+        if (self.type, self.action) not in ABILITY:
+            msg = f"`{self.action}` on `{self.type}` is not in the vocabulary"
+            raise ValueError(msg)
+
+    @property
+    def word(self) -> str:
+        """Which of read, write, execute the action refines."""
+        return ABILITY[(self.type, self.action)].word.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """A method that is answered only if every question is allowed.
+
+    Args:
+        resource: the bare word that Jupyter's own seam and `user_is_authorized` use.
+        questions: at least one must arise, or the request is refused.
+        own: the handler's arguments for this principal, from those of the route; for
+            what upstream shares between all users of a server.
+    """
+
+    resource: str
+    questions: tuple[Question, ...]
+    own: Callable[[Call, dict[str, Any]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Public:
+    """A method that everybody is answered, signed in or not.
+
+    Args:
+        reason: why that is safe; shown in the docs.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What the methods of one handler class ask.
+
+    Args:
+        handler: the class as `module.QualName`.
+        patterns: the URL patterns, without base URL and `$`, that the entry is for;
+            empty means any, and is allowed only for a class that serves one thing
+            wherever it is mounted (never a static file or redirect handler).
+        methods: by HTTP method; HEAD is asked as GET.
+    """
+
+    handler: str
+    methods: Mapping[str, Asks | Public]
+    patterns: tuple[str, ...] = field(default=())
+
+
+class Unanswerable(Exception):  # why: says what the request is
+    """A request that cannot be judged, such as a body that is no JSON object.
+
+    Args:
+        status: HTTP status of the answer.
+        message: for the person.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Surface:
+    """All routes that are named, looked up by handler class and pattern."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._routes: dict[tuple[str, str], Route] = {}
+        for route in routes:
+            for pattern in route.patterns or ("",):
+                key = (route.handler, pattern)
+                if key in self._routes:
+                    msg = f"{key} is named twice"
+                    raise ValueError(msg)
+                self._routes[key] = route
+
+    def find(self, handler: type[Any], pattern: str) -> Route | None:
+        """The entry for `handler` mounted at `pattern`; None if nothing names it."""
+        name = f"{handler.__module__}.{handler.__qualname__}"
+        return self._routes.get((name, pattern)) or self._routes.get((name, ""))
+
+    def __iter__(self) -> Any:
+        return iter(dict.fromkeys(self._routes.values()))

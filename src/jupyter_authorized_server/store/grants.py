@@ -1,0 +1,158 @@
+"""Grants: who has which level on what, until when."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from ..errors import InvalidName, UnknownName
+from ..policy.model import EVERYONE, Grant, parse_principal
+from ..policy.vocabulary import parse_level, parse_resource
+from .model import MAX_GIVER, MAX_NOTE, is_id, parse_end, parse_text, parse_time
+from .schema import grants
+from .transaction import Transactions, require_group, require_person
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+class Grants(Transactions):
+    """The operations on grants."""
+
+    def add_grant(
+        self,
+        *,
+        principal: str,
+        level: str,
+        resource: str,
+        now: float,
+        starts: float | None = None,
+        ends: float | None = None,
+        granted_by: str,
+        note: str = "",
+    ) -> Grant:
+        """Hands a principal a level on a resource and all that is below it.
+
+        Args:
+            principal: `user:NAME`, `group:NAME` or `everyone`.
+            level: a level's word.
+            resource: written form; kept in its canonical spelling.
+            now: seconds since the epoch.
+            starts: from when it counts; None is at once.
+            ends: from when it counts no longer; None is never.
+            granted_by: written form of the giver.
+            note: why.
+
+        Raises:
+            InvalidName: one of them cannot be, or the grant would never count.
+            UnknownName: there is no such principal.
+        """
+        now = parse_time(now, "time")
+        grant = Grant(
+            id=f"g-{secrets.token_hex(6)}",
+            principal=parse_principal(principal),
+            level=parse_level(level).word,
+            resource=parse_resource(resource).name,
+            starts=None if starts is None else parse_time(starts, "start"),
+            ends=parse_end(ends, "end", now=now),
+            granted_by=parse_text(granted_by, "giver", longest=MAX_GIVER),
+            note=parse_text(note, "note", longest=MAX_NOTE),
+        )
+        if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
+            msg = "the end is not after the start; name a later end, or an earlier start"
+            raise InvalidName(msg)
+        with self._change(grants=True) as connection:
+            insert_grant(connection, grant, now=now)
+        return grant
+
+    def remove_grant(self, id: str) -> Grant:  # noqa: A002  # why: the field's word
+        """Takes a grant back, and returns what it was.
+
+        Raises:
+            UnknownName: there is none with that id.
+        """
+        with self._change(grants=True) as connection:
+            found = read_grants(connection, only=id) if is_id(id) else ()
+            if not found:
+                shown = f"`{id}`" if is_id(id) else "that id"
+                msg = (
+                    f"there is no grant {shown}; `jupyter authz grants list` shows those there are"
+                )
+                raise UnknownName(msg)
+            connection.execute(delete(grants).where(grants.c.id == id))
+        return found[0]
+
+
+def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
+    """Adds a grant whose values are checked.
+
+    Raises:
+        UnknownName: its principal does not exist.
+    """
+    kind, _, name = grant.principal.partition(":")
+    person = group = None
+    if kind == "user":
+        require_person(connection, name)
+        person = name
+    elif kind == "group":
+        require_group(connection, name)
+        group = name
+    elif kind != EVERYONE:
+        msg = (
+            f"nothing can be granted to `{grant.principal}`; name `user:NAME`, `group:NAME` "
+            "or `everyone`"
+        )
+        raise UnknownName(msg)
+    row = {
+        "id": grant.id,
+        "person": person,
+        "group_name": group,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": grant.starts,
+        "ends": grant.ends,
+        "granted_by": grant.granted_by,
+        "note": grant.note,
+        "created": now,
+    }
+    connection.execute(insert(grants).values(row))
+
+
+def read_grants(connection: Connection, *, only: str | None = None) -> tuple[Grant, ...]:
+    """All grants, or the one whose id is `only`, in the order they were given."""
+    query = select(
+        grants.c.id,
+        grants.c.person,
+        grants.c.group_name,
+        grants.c.level,
+        grants.c.resource,
+        grants.c.starts,
+        grants.c.ends,
+        grants.c.granted_by,
+        grants.c.note,
+    ).order_by(grants.c.serial)
+    if only is not None:
+        query = query.where(grants.c.id == only)
+    return tuple(
+        Grant(
+            id=id_,
+            principal=_written(person, group),
+            level=level,
+            resource=resource,
+            starts=starts,
+            ends=ends,
+            granted_by=granted_by,
+            note=note,
+        )
+        for id_, person, group, level, resource, starts, ends, granted_by, note in (
+            connection.execute(query)
+        )
+    )
+
+
+def _written(person: str | None, group: str | None) -> str:
+    if person is not None:
+        return f"user:{person}"
+    return EVERYONE if group is None else f"group:{group}"

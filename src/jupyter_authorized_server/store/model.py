@@ -1,0 +1,210 @@
+"""The values the store gives out: person, group, token, login session, state.
+
+All are frozen; no row of the database leaves the store. A secret is never one of
+their fields: hashes are given out beside them, to those who ask for one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidName
+
+if TYPE_CHECKING:
+    from ..policy.model import Grant
+
+MAX_DISPLAY_NAME = 256
+MAX_NOTE = 1024
+MAX_GIVER = 160
+MAX_ADDRESS = 64
+MAX_AGENT = 256
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HASH = re.compile(r"[!-~]{16,512}")
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Overrides and isolates reorder the text around them, so that a name or a reason
+# could be made to read as another.
+_REORDERING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who may sign in, or did.
+
+    Args:
+        name: without `user:`; the person's name for good.
+        display_name: what pages show; empty for the name itself.
+        has_password: whether signing in with a password is possible at all.
+        disabled: kept, but let in nowhere.
+        created: seconds since the epoch.
+    """
+
+    name: str
+    display_name: str
+    has_password: bool
+    disabled: bool
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Principals under one name.
+
+    Args:
+        name: without `group:`.
+        members: written forms, `user:ada` or `group:sub`, sorted; direct ones only.
+    """
+
+    name: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An API token: lets a program ask as a person.
+
+    Args:
+        id: the public first part of the secret.
+        name: without `token:`; unique among the person's.
+        person: whose it is, without `user:`.
+        created: seconds since the epoch.
+        expires: seconds since the epoch, exclusive; None is never.
+        last_used: seconds since the epoch; None where it never was.
+    """
+
+    id: str
+    name: str
+    person: str
+    created: float
+    expires: float | None
+    last_used: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginSession:
+    """One browser that is signed in.
+
+    Args:
+        id: the public first part of the cookie's secret.
+        person: who signed in, without `user:`.
+        created: seconds since the epoch.
+        expires: seconds since the epoch, exclusive.
+        last_seen: seconds since the epoch.
+        address: the client's IP address at sign-in.
+        agent: what the browser called itself at sign-in.
+    """
+
+    id: str
+    person: str
+    created: float
+    expires: float
+    last_seen: float
+    address: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that decisions need, as it was at one revision."""
+
+    revision: int
+    people: tuple[Person, ...] = ()
+    groups: tuple[Group, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+def parse_time(value: object, what: str) -> float:
+    """`value` as seconds since the epoch.
+
+    Raises:
+        InvalidName: not a number, or not a finite one.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except OverflowError:
+            seconds = math.inf
+        if math.isfinite(seconds):
+            return seconds
+        msg = f"the {what} is not a finite number of seconds"
+        raise InvalidName(msg)
+    msg = f"the {what} is a number of seconds, not {type(value).__name__}"
+    raise InvalidName(msg)
+
+
+def parse_end(value: object, what: str, *, now: float) -> float | None:
+    """`value` as a moment after `now`, or None for no end.
+
+    Raises:
+        InvalidName: not a time, or not after `now`.
+    """
+    if value is None:
+        return None
+    end = parse_time(value, what)
+    if end <= now:
+        msg = f"the {what} is already past; name a later one, or none"
+        raise InvalidName(msg)
+    return end
+
+
+def parse_text(text: object, what: str, *, longest: int) -> str:
+    """`text` as one line to be shown to people; may be empty.
+
+    Raises:
+        InvalidName: not text, too long, or it holds a control character, a line
+            break, a lone surrogate or a character that reorders its neighbours.
+    """
+    if not isinstance(text, str):
+        msg = f"the {what} is text, not {type(text).__name__}"
+        raise InvalidName(msg)
+    if len(text) > longest:
+        msg = f"the {what} is {len(text)} characters long; at most {longest} are possible"
+        raise InvalidName(msg)
+    for character in text:
+        if unicodedata.category(character) in _UNSEEN or character in _REORDERING:
+            msg = f"the {what} contains U+{ord(character):04X}; it is one line of plain text"
+            raise InvalidName(msg)
+    return text
+
+
+def is_id(text: object) -> bool:
+    """Whether `text` can be the id of a token, login session or grant."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def parse_id(text: object, what: str) -> str:
+    """`text` as the id of a `what`.
+
+    Raises:
+        InvalidName: the message does not show it, in case it is a whole secret.
+    """
+    if isinstance(text, str) and _ID.fullmatch(text):
+        return text
+    msg = f"the id of a {what} is 1 to 64 letters, digits, `-` or `_`"
+    raise InvalidName(msg)
+
+
+def parse_hash(text: object, what: str) -> str:
+    """`text` as the hash of a secret.
+
+    Raises:
+        InvalidName: the message does not show it.
+    """
+    if isinstance(text, str) and _HASH.fullmatch(text):
+        return text
+    msg = f"the hash of the {what} is 16 to 512 printable ASCII characters"
+    raise InvalidName(msg)
+
+
+def recorded(text: object, *, longest: int) -> str:
+    """`text` from a client, cut and cleaned so that it can be kept and shown.
+
+    What a browser calls itself decides nothing, so a hostile one is no reason to
+    refuse its owner.
+    """
+    shown = text if isinstance(text, str) else ""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown[:longest])

@@ -1,0 +1,158 @@
+"""The tables, as they are at the newest revision of the schema.
+
+A change here needs a migration beside it; `check` finds one that is missing. Deletes
+cascade in the database itself, so that no grant, token or membership can outlive
+its principal, whoever deletes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from ..policy.model import MAX_NAME
+
+#: The schema revision this package writes: the last of `migrations/versions`.
+HEAD = "0001"
+
+# Identifiers compare by code point in every database: SQLite's default does so,
+# PostgreSQL only under the collation "C".
+_name = String(MAX_NAME).with_variant(String(MAX_NAME, collation="C"), "postgresql")
+_id = String(64).with_variant(String(64, collation="C"), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _reference(
+    name: str, target: str, *, key: bool = False, nullable: bool = False, index: bool = True
+) -> Column[str]:
+    """A column that names a row of `target`, and whose row goes when that one does."""
+    return Column(
+        name,
+        _name,
+        ForeignKey(f"{target}.name", ondelete="CASCADE"),
+        primary_key=key,
+        nullable=nullable,
+        index=index,
+    )
+
+
+#: One row. Each change adds one to `number`; `people` and `grants` hold the number
+#: at which people or groups, and grants, last changed.
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("grants", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("name", _name, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("disabled", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", _name, primary_key=True),
+    Column("created", Double, nullable=False),
+)
+
+#: Who is in a group directly.
+group_people = Table(
+    "group_people",
+    metadata,
+    _reference("group_name", "groups", key=True, index=False),
+    _reference("person", "people", key=True),
+)
+
+#: Which groups are in a group directly; never a loop.
+group_groups = Table(
+    "group_groups",
+    metadata,
+    _reference("group_name", "groups", key=True, index=False),
+    _reference("member", "groups", key=True),
+    CheckConstraint("group_name <> member", name="not_itself"),
+)
+
+#: To a person, a group, or (neither) everyone. In the order of `serial` they are read
+#: without sorting, and it is the order they were given in.
+grants = Table(
+    "grants",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("id", _id, nullable=False, unique=True),
+    _reference("person", "people", nullable=True),
+    _reference("group_name", "groups", nullable=True),
+    Column("level", String(32), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("starts", Double),
+    Column("ends", Double),
+    Column("granted_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    CheckConstraint("person IS NULL OR group_name IS NULL", name="one_principal"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("name", _name, nullable=False),
+    _reference("person", "people", index=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("last_used", Double),
+    UniqueConstraint("person", "name"),
+)
+
+login_sessions = Table(
+    "login_sessions",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("secret_hash", Text, nullable=False),
+    _reference("person", "people"),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("last_seen", Double, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+)
+
+#: The one-time link with which the first administrator is made; at most one row.
+setup_link = Table(
+    "setup_link",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("expires", Double, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)

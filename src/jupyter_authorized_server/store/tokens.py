@@ -1,0 +1,142 @@
+"""API tokens: what programs sign in with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from ..errors import DuplicateName, UnknownName
+from ..policy.model import parse_name
+from .model import Token, is_id, parse_end, parse_hash, parse_id, parse_time
+from .schema import tokens
+from .transaction import Transactions, require_person
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection
+
+
+class Tokens(Transactions):
+    """The operations on tokens. Only the hash of a secret is ever kept."""
+
+    def add_token(  # noqa: PLR0917  # why: first the parts of the new secret, in its own order
+        self,
+        id: str,  # noqa: A002  # why: the field's word
+        secret_hash: str,
+        name: str,
+        person: str,
+        expires: float | None,
+        now: float,
+    ) -> Token:
+        """Keeps a token that was made for a person.
+
+        Raises:
+            InvalidName: one of the values cannot be.
+            UnknownName: there is no such person.
+            DuplicateName: the person has a token of that name, or the id is taken.
+        """
+        now = parse_time(now, "time")
+        token = Token(
+            id=parse_id(id, "token"),
+            name=parse_name(name, "token name"),
+            person=parse_name(person, "user name"),
+            created=now,
+            expires=parse_end(expires, "end of the token", now=now),
+            last_used=None,
+        )
+        secret_hash = parse_hash(secret_hash, "token")
+        with self._change() as connection:
+            require_person(connection, token.person)
+            same = (tokens.c.person == token.person) & (tokens.c.name == token.name)
+            if connection.execute(select(tokens.c.id).where(same)).first() is not None:
+                msg = (
+                    f"the person `{token.person}` has a token `{token.name}` already; remove "
+                    "it first, or choose another name"
+                )
+                raise DuplicateName(msg)
+            if _read(connection, tokens.c.id == token.id):
+                msg = "a token with that id exists already; make a new one"
+                raise DuplicateName(msg)
+            row = {
+                "id": token.id,
+                "secret_hash": secret_hash,
+                "name": token.name,
+                "person": token.person,
+                "created": token.created,
+                "expires": token.expires,
+            }
+            connection.execute(insert(tokens).values(row))
+        return token
+
+    def token(self, id: object) -> tuple[Token, str] | None:  # noqa: A002  # why: the field's word
+        """The token with that id, also an expired one, and the hash of its secret.
+
+        None for an id that is unknown or can be none, so that whatever a client sent
+        may be asked for.
+        """
+        if not is_id(id):
+            return None
+        with self._read() as connection:
+            found = _read(connection, tokens.c.id == id)
+            query = select(tokens.c.secret_hash).where(tokens.c.id == id)
+            return (found[0], str(connection.execute(query).scalar_one())) if found else None
+
+    def tokens(self, person: str | None = None) -> tuple[Token, ...]:
+        """A person's tokens, or everyone's, by person and name.
+
+        Raises:
+            UnknownName: there is no such person.
+        """
+        name = None if person is None else parse_name(person, "user name")
+        with self._read() as connection:
+            if name is None:
+                return _read(connection)
+            require_person(connection, name)
+            return _read(connection, tokens.c.person == name)
+
+    def remove_token(self, id: str) -> Token:  # noqa: A002  # why: the field's word
+        """Removes a token, which lets nobody in from then on; returns what it was.
+
+        Raises:
+            UnknownName: there is none with that id.
+        """
+        with self._change() as connection:
+            found = _read(connection, tokens.c.id == id) if is_id(id) else ()
+            if not found:
+                msg = "there is no token with that id; `jupyter authz tokens list` shows them"
+                raise UnknownName(msg)
+            connection.execute(delete(tokens).where(tokens.c.id == id))
+        return found[0]
+
+    def touch_token(self, id: object, now: float) -> None:  # noqa: A002  # why: the field's word
+        """Notes that a token was used; no change that the revision counts."""
+        now = parse_time(now, "time")
+        if is_id(id):
+            with self._write() as connection:
+                used = update(tokens).where(tokens.c.id == id).values(last_used=now)
+                connection.execute(used)
+
+
+def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> tuple[Token, ...]:
+    query = select(
+        tokens.c.id,
+        tokens.c.name,
+        tokens.c.person,
+        tokens.c.created,
+        tokens.c.expires,
+        tokens.c.last_used,
+    ).order_by(tokens.c.person, tokens.c.name)
+    if where is not None:
+        query = query.where(where)
+    return tuple(
+        Token(
+            id=id_,
+            name=name,
+            person=person,
+            created=created,
+            expires=expires,
+            last_used=last_used,
+        )
+        for id_, name, person, created, expires, last_used in connection.execute(query)
+    )

@@ -1,0 +1,168 @@
+"""How the store reads and changes: each in one transaction, each change counted."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from ..errors import StoreUnavailable, UnknownName
+from . import schema, sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.pool import PoolProxiedConnection
+
+_NUMBER = "SELECT number FROM revision"
+
+
+class Transactions:
+    """What every part of the store stands on.
+
+    Safe to use from several threads; each operation is a transaction of its own.
+
+    Args:
+        engine: of a database at the newest schema revision.
+        path: the file, for messages and to notice when it is exchanged.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self._path = path
+        self._identity = sqlite.identity(path)
+        self._watch: PoolProxiedConnection | None = None
+        self._watch_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Ends all connections. The last one to a file also tidies its WAL away."""
+        with self._watch_lock:
+            self._drop_watch()
+        self._engine.dispose()
+
+    def revision(self) -> int:
+        """The number of the last change.
+
+        Asked before each decision, so it goes past SQLAlchemy, to a connection of its
+        own that never has a transaction open.
+        """
+        self._check_place()
+        with self._watch_lock, sqlite.translated(self._path):
+            try:
+                if self._watch is None:
+                    self._watch = self._engine.raw_connection()
+                cursor = self._watch.cursor()
+                cursor.execute(_NUMBER)
+                found = cursor.fetchone()
+                cursor.close()
+            except BaseException:
+                self._drop_watch()
+                raise
+        return _number(found and found[0], self._path)
+
+    def _drop_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            with contextlib.suppress(Exception):  # why: it is given up; the first error counts
+                watch.close()
+
+    def _check_place(self) -> None:
+        """Notices a file that was exchanged or removed under a running server.
+
+        Open connections would keep to the old one, and a grant taken back in the
+        new one would go on here.
+        """
+        if sqlite.identity(self._path) != self._identity:
+            msg = f"the store `{self._path}` was exchanged for another file: restart the server"
+            raise StoreUnavailable(msg)
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """A transaction that sees one state throughout."""
+        self._check_place()
+        with sqlite.translated(self._path), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[Connection]:
+        """A transaction in which nobody else changes anything; not counted."""
+        self._check_place()
+        with sqlite.translated(self._path), sqlite.writing(self._engine).begin() as connection:
+            # In a database with row locks this one makes writers queue up.
+            locked = select(schema.revision.c.number).with_for_update()
+            _number(connection.execute(locked).scalar(), self._path)
+            yield connection
+
+    @contextlib.contextmanager
+    def _change(self, *, people: bool = False, grants: bool = False) -> Iterator[Connection]:
+        """One change: adds one to the revision in the same transaction.
+
+        Args:
+            people: whether people or groups change.
+            grants: whether grants change.
+        """
+        with self._write() as connection:
+            yield connection
+            _count(connection, people=people, grants=grants)
+
+    @contextlib.contextmanager
+    def _change_if_any(self) -> Iterator[_Removal]:
+        """As `_change`, for a removal that may find nothing and is then not counted."""
+        with self._write() as connection:
+            removal = _Removal(connection)
+            yield removal
+            if removal.count:
+                _count(connection, people=False, grants=False)
+
+
+class _Removal:
+    """A transaction and how many rows it removed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.count = 0
+
+
+def _count(connection: Connection, *, people: bool, grants: bool) -> None:
+    following = schema.revision.c.number + 1
+    values = {"number": following}
+    if people:
+        values["people"] = following
+    if grants:
+        values["grants"] = following
+    connection.execute(update(schema.revision).values(values))
+
+
+def _number(found: object, path: Path) -> int:
+    if not isinstance(found, int):
+        msg = f"the store `{path}` holds no revision: restore it from a backup"
+        raise StoreUnavailable(msg)
+    return found
+
+
+def require_person(connection: Connection, name: str) -> None:
+    """Sees that the person exists.
+
+    Raises:
+        UnknownName: not here.
+    """
+    query = select(schema.people.c.name).where(schema.people.c.name == name)
+    if connection.execute(query).first() is None:
+        msg = f"there is no person `{name}`; `jupyter authz users add NAME` adds one"
+        raise UnknownName(msg)
+
+
+def require_group(connection: Connection, name: str) -> None:
+    """Sees that the group exists.
+
+    Raises:
+        UnknownName: not here.
+    """
+    query = select(schema.groups.c.name).where(schema.groups.c.name == name)
+    if connection.execute(query).first() is None:
+        msg = f"there is no group `{name}`; `jupyter authz groups add NAME` adds one"
+        raise UnknownName(msg)

@@ -1,0 +1,115 @@
+"""Headless Chromium, real servers with people on them, and what a person does in a page."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser.page import Window
+from examples.serving import EXAMPLES, ROOT, Served, serving
+from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import BrowserType
+
+#: Of the demo: a name, and the level on the server.
+LEVELS = {"vera": "viewer", "rune": "runner", "edda": "editor", "adam": "admin"}
+IMAGES = ROOT / "docs" / "images"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _launch(kind: BrowserType) -> Browser:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if found is None:
+        reason = os.environ.get("BROWSER_MISSING") or "no chromium on the PATH"
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(f"browser tests cannot run, and `CI` is true: {reason}")
+        pytest.skip(reason)
+    return kind.launch(executable_path=found, args=FLAGS)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = _launch(playwright.chromium)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def served(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Served]]:
+    """Starts each server once: `served("demo")`, or an example and its configuration file."""
+    running: dict[tuple[str, ...], Served] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(name: str, config: str = "", *options: str) -> Served:
+            key = (name, config, *options)
+            if key not in running:
+                home: Path = tmp_path_factory.mktemp(name)
+                shutil.copytree(EXAMPLES / "notebooks", home / "notebooks")
+                running[key] = stack.enter_context(
+                    serving(
+                        home,
+                        *options,
+                        people=LEVELS if name == "demo" else {"ada": ""},
+                        config=EXAMPLES / name / config if config else None,
+                    )
+                )
+            return running[key]
+
+        yield start
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[[Served, str, str], Window]]:
+    """Signs somebody in through the page and leads them to a path, in a browser of their own."""
+    with contextlib.ExitStack() as stack:
+
+        def sign_in(served: Served, person: str, path: str) -> Window:
+            _no_news(served, person)
+            context = chromium.new_context(viewport={"width": 1100, "height": 680})
+            stack.callback(context.close)
+            window = Window(context.new_page(), served.url)
+            window.sign_in(person, path)
+            return window
+
+        yield sign_in
+
+
+def _no_news(served: Served, person: str) -> None:
+    # JupyterLab asks in a corner whether it may fetch news; not what is tested here.
+    served.visitor(person).status(
+        "PUT",
+        "/lab/api/settings/@jupyterlab/apputils-extension:notification",
+        {"raw": '{"fetchNews": "false", "checkForUpdates": false}'},
+    )
+
+
+@pytest.fixture
+def shoot() -> Callable[[Window, str], None]:
+    """Keeps a picture for the docs, where `AUTHORIZED_SCREENSHOTS=1` says so."""
+
+    def keep(window: Window, name: str) -> None:
+        if os.environ.get("AUTHORIZED_SCREENSHOTS") == "1":
+            IMAGES.mkdir(exist_ok=True)
+            window.page.wait_for_timeout(500)
+            window.page.screenshot(path=IMAGES / f"{name}.png")
+
+    return keep

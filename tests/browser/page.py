@@ -1,0 +1,181 @@
+"""What a person does and reads in a front end's page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from examples.serving import PASSWORD
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+#: Milliseconds for anything to appear, on a machine that does other things too.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+
+CLASSIC = "nbclassic"
+LAB = "lab"
+NOTEBOOK = "notebook"
+#: Where each front end shows a notebook.
+WHERE = {CLASSIC: "/nbclassic/notebooks/", LAB: "/lab/tree/", NOTEBOOK: "/notebooks/"}
+
+
+@dataclass
+class Window:
+    """One person's browser window."""
+
+    page: Page
+    url: str
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE)
+        self.refused: list[str] = []
+        self.page.on("response", self._note)
+
+    def _note(self, response: object) -> None:
+        status = response.status  # type: ignore[attr-defined]  # why: a Response
+        if status >= 400:
+            request = response.request  # type: ignore[attr-defined]  # why: a Response
+            path = request.url.removeprefix(self.url).partition("?")[0]
+            self.refused.append(f"{status} {request.method} {path}")
+
+    def sign_in(self, person: str, path: str) -> None:
+        """Ask for `path` as a stranger, fill in the login page, land on `path`."""
+        self.page.goto(f"{self.url}/login?next={quote(path)}")
+        self.page.fill("#username", person)
+        self.page.fill("#password", PASSWORD)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(f"{self.url}{path}*")
+
+    def classic(self) -> Classic:
+        """The notebook of this page, in nbclassic."""
+        return Classic(self.page)
+
+    def lab(self) -> Lab:
+        """The notebook of this page, in JupyterLab or Notebook 7."""
+        return Lab(self.page)
+
+    def notebook(self, front_end: str) -> Classic | Lab:
+        """The notebook of this page, in `front_end`."""
+        return self.classic() if front_end == CLASSIC else self.lab()
+
+
+class Classic:
+    """A notebook in nbclassic."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def shows(self, text: str) -> None:
+        """Wait until the notebook shows `text`."""
+        expect(self.page.locator("#notebook-container")).to_contain_text(text)
+
+    def no_kernel(self) -> str:
+        """What it says of the kernel that could not be started."""
+        indicator = self.page.locator("#notification_kernel")
+        expect(indicator).to_contain_text("Kernel error")
+        indicator.click()
+        dialog = self.page.locator(".modal-dialog")
+        expect(dialog).to_be_visible()
+        text = dialog.inner_text()
+        self.page.click(".modal-dialog .modal-footer button")
+        expect(dialog).to_be_hidden()
+        return text
+
+    def save(self) -> None:
+        """Save with the button in the tool bar."""
+        self.page.click("#save-notbook button")
+
+    def says(self, text: str) -> None:
+        """Wait until `text` is shown about the notebook."""
+        expect(self.page.locator("#notification_notebook")).to_contain_text(text)
+
+    def close(self) -> None:
+        """There is nothing to put away."""
+
+    def saved(self) -> None:
+        """Wait until it says that it has saved."""
+        expect(self.page.locator("#autosave_status")).not_to_contain_text("unsaved")
+
+    def append(self, code: str) -> None:
+        """Add a cell with `code` at the end."""
+        self.page.evaluate(
+            "code => { const n = Jupyter.notebook; "
+            "n.insert_cell_at_bottom('code').set_text(code); n.select(n.ncells() - 1); "
+            "n.focus_cell(); }",
+            code,
+        )
+
+    def run(self) -> None:
+        """Run the selected cell."""
+        self.page.wait_for_function(
+            "Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
+        )
+        self.page.click("#run_int button")
+
+    def output(self) -> Locator:
+        """What the last cell with an output printed."""
+        return self.page.locator("#notebook-container .output_subarea").last
+
+
+class Lab:
+    """A notebook in JupyterLab or Notebook 7."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def shows(self, text: str) -> None:
+        """Wait until the notebook shows `text`."""
+        expect(self.page.locator(".jp-NotebookPanel-notebook")).to_contain_text(text)
+
+    def dialog(self) -> str:
+        """What a dialog says, which is then closed."""
+        dialog = self.page.locator(".jp-Dialog").first
+        expect(dialog).to_be_visible()
+        text = dialog.inner_text()
+        dialog.locator(".jp-Dialog-footer button").last.click()
+        expect(dialog).to_be_hidden()
+        return text
+
+    def no_kernel(self) -> str:
+        """What it says of the kernel that could not be started."""
+        return self.dialog()
+
+    def save(self) -> None:
+        """Save with the keyboard, from the notebook."""
+        self.page.locator(".jp-NotebookPanel-notebook").press("Control+s")
+
+    def says(self, text: str) -> None:
+        """Wait until a dialog says `text`."""
+        expect(self.page.locator(".jp-Dialog").first).to_contain_text(text)
+
+    def close(self) -> None:
+        """Put the dialog away."""
+        self.dialog()
+
+    def saved(self) -> None:
+        """Wait until the notebook's tab has no mark of unsaved changes."""
+        dirty = self.page.locator(".jp-mod-dirty")
+        expect(dirty).to_have_count(0)
+
+    def append(self, code: str) -> None:
+        """Add a cell with `code` at the end."""
+        self.page.locator(".jp-NotebookPanel-notebook .jp-Cell").last.click()
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("b")
+        self.page.keyboard.press("Enter")
+        self.page.keyboard.type(code)
+
+    def run(self) -> None:
+        """Run the selected cell, once there is a kernel."""
+        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator")
+        expect(indicator).to_have_attribute("data-status", re.compile("idle"))
+        self.page.keyboard.press("Control+Enter")
+
+    def output(self) -> Locator:
+        """What the last cell with an output printed."""
+        return self.page.locator(".jp-NotebookPanel-notebook .jp-OutputArea-output").last

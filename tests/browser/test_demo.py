@@ -1,0 +1,88 @@
+"""The people of the demo in each front end, in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from browser.page import Window
+    from examples.serving import Served
+
+    Visit = Callable[[Served, str, str], Window]
+    Start = Callable[..., Served]
+    Shoot = Callable[[Window, str], None]
+
+pytestmark = pytest.mark.browser
+
+REFUSED = "You can view team/plan.ipynb but not change it."
+
+
+@pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
+def test_a_viewer_sees_a_notebook_and_reads_why_it_is_not_saved(
+    served: Start, visit: Visit, shoot: Shoot, front_end: str
+) -> None:
+    server = served("demo")
+    file = server.root / "team" / "plan.ipynb"
+    before = file.read_bytes()
+    window = visit(server, "vera", f"{WHERE[front_end]}team/plan.ipynb")
+    notebook = window.notebook(front_end)
+    notebook.shows("Plan of the week")
+    assert "not start a kernel for it." in notebook.no_kernel()
+    notebook.append("1 + 1")
+    notebook.save()
+    notebook.says(REFUSED)
+    shoot(window, f"viewer-{front_end}")
+    assert file.read_bytes() == before
+
+
+def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> None:
+    server = served("demo")
+    window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
+    notebook = window.lab()
+    notebook.shows("Rain in a week")
+    notebook.append('print("edda was here")')
+    notebook.run()
+    expect(notebook.output()).to_contain_text("edda was here")
+    notebook.save()
+    notebook.saved()
+    assert "edda was here" in (server.root / "statistics.ipynb").read_text("utf-8")
+    shoot(window, "editor-lab")
+
+
+def test_signing_out_ends_the_session_and_leads_back_to_the_login_page(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    window = visit(served("demo"), "vera", "/nbclassic/tree")
+    page = window.page
+    expect(page.locator("#notebook_list")).to_contain_text("statistics.ipynb")
+    page.click("#logout")
+    expect(page.locator("main")).to_contain_text("Signed out")
+    page.goto(f"{window.url}/nbclassic/tree")
+    expect(page.locator("h1")).to_have_text("Sign in")
+    page.fill("#username", "vera")
+    shoot(window, "sign-in")
+
+
+def test_a_wrong_password_is_answered_with_a_sentence(served: Start, visit: Visit) -> None:
+    window = visit(served("demo"), "vera", "/nbclassic/tree")
+    page = window.page
+    page.goto(f"{window.url}/logout")
+    page.goto(f"{window.url}/login")
+    page.fill("#username", "vera")
+    page.fill("#password", "not hers")
+    page.click("button[type=submit]")
+    expect(page.get_by_role("alert")).to_have_text("The user name or the password is wrong.")
+
+
+def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) -> None:
+    window = visit(served("demo"), "vera", "/nbclassic/tree")
+    answer = window.page.goto(f"{window.url}/nbclassic/terminals/1")
+    assert answer is not None
+    assert answer.status == 403
+    expect(window.page.locator("h1")).to_have_text("Not allowed")

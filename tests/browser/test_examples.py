@@ -1,0 +1,113 @@
+"""The three examples in a browser: opening works, the forbidden act is refused in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from browser.page import CLASSIC, LAB, WHERE
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from browser.page import Window
+    from examples.serving import Served
+
+    Visit = Callable[[Served, str, str], Window]
+    Start = Callable[..., Served]
+    Shoot = Callable[[Window, str], None]
+
+pytestmark = pytest.mark.browser
+
+HOOK, POLICY = "jupyter_server_config.py", "jupyter_server_config_policy.py"
+#: What each way of refusing says about saving a notebook, and about starting a kernel.
+UNSAVED = {
+    HOOK: "This server's configuration does not allow it.",
+    POLICY: "You can view statistics.ipynb but not change it.",
+}
+UNSTARTED = {HOOK: UNSAVED[HOOK], POLICY: "not start a kernel for it."}
+
+each_way = pytest.mark.parametrize("config", [HOOK, POLICY], ids=["hook", "policy"])
+each_front_end = pytest.mark.parametrize("front_end", [CLASSIC, LAB])
+
+
+def content(served: Served) -> str:
+    file: Path = served.root / "statistics.ipynb"
+    return file.read_text("utf-8")
+
+
+@each_way
+@each_front_end
+def test_read_only_shows_a_notebook_and_refuses_to_save_or_run_it(
+    served: Start, visit: Visit, shoot: Shoot, front_end: str, config: str
+) -> None:
+    server = served("read-only", config)
+    before = content(server)
+    window = visit(server, "ada", f"{WHERE[front_end]}statistics.ipynb")
+    notebook = window.notebook(front_end)
+    notebook.shows("mean   3.57 mm")
+    assert UNSTARTED[config] in notebook.no_kernel()
+    notebook.append("1 + 1")
+    notebook.save()
+    notebook.says(UNSAVED[config])
+    if config == HOOK:
+        shoot(window, f"read-only-{front_end}")
+    assert content(server) == before
+
+
+@each_way
+@each_front_end
+def test_no_execute_saves_a_notebook_and_refuses_to_start_a_kernel(
+    served: Start, visit: Visit, shoot: Shoot, front_end: str, config: str
+) -> None:
+    server = served("no-execute", config)
+    window = visit(server, "ada", f"{WHERE[front_end]}statistics.ipynb")
+    notebook = window.notebook(front_end)
+    notebook.shows("mean   3.57 mm")
+    if config == HOOK and front_end == LAB:
+        notebook.says(UNSTARTED[config])
+        shoot(window, "no-execute-lab")
+    assert UNSTARTED[config] in notebook.no_kernel()
+    words = f"written in {front_end} by {config}"
+    notebook.append(f"# {words}")
+    notebook.save()
+    notebook.saved()
+    assert words in content(server)
+    if config == HOOK and front_end == CLASSIC:
+        shoot(window, "no-execute-nbclassic")
+
+
+@each_way
+@each_front_end
+def test_temporary_runs_a_cell_and_refuses_to_save(
+    served: Start, visit: Visit, shoot: Shoot, front_end: str, config: str
+) -> None:
+    server = served("temporary", config)
+    before = content(server)
+    window = visit(server, "ada", f"{WHERE[front_end]}statistics.ipynb")
+    notebook = window.notebook(front_end)
+    notebook.shows("mean   3.57 mm")
+    notebook.append("print(6 * 7)")
+    notebook.run()
+    expect(notebook.output()).to_contain_text("42")
+    notebook.save()
+    notebook.says(UNSAVED[config])
+    if config == HOOK:
+        shoot(window, f"temporary-{front_end}")
+    assert content(server) == before
+
+
+def test_the_classic_notebook_shows_a_refusal_that_comes_with_the_status_401(
+    served: Start, visit: Visit
+) -> None:
+    server = served("read-only", HOOK, "--JupyterAuthorization.denied_status=401")
+    window = visit(server, "ada", f"{WHERE[CLASSIC]}statistics.ipynb")
+    notebook = window.classic()
+    notebook.shows("mean   3.57 mm")
+    notebook.save()
+    notebook.says(UNSAVED[HOOK])
+    assert "401 PUT /api/contents/statistics.ipynb" in window.refused
+    # It stays where it is: 401 does not send a page that is open to the login page.
+    assert window.page.url.endswith("/nbclassic/notebooks/statistics.ipynb")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Desk
+
+GOOD = '@id("no-trash")\nforbid(principal, action, resource) when { context.hour == 25 };\n'
+
+
+def test_a_good_policy_loads(desk: Desk) -> None:
+    desk.policy(good_cedar=GOOD)
+    answer = desk.ask("policy", "validate")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("loads: ")
+    assert desk.ask("policy", "validate", "--json").json["loads"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("permit(", 1),
+        ("\n\n" + "(" * 10_000, 3),
+        ("permit(principal, action, resource) when { context.nothing };", 1),
+        ('permit(principal == Nobody::"x", action, resource);', 1),
+    ],
+    ids=["unclosed", "nested", "unknown attribute", "unknown type"],
+)
+def test_mistakes_come_with_file_and_line_and_exit_3(
+    desk: Desk, tmp_path: Path, text: str, line: int
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "bad.cedar").write_text(text, "utf-8")
+    answer = desk.ask("policy", "validate", str(folder))
+    assert (answer.code, answer.out) == (3, "")
+    assert f"{folder / 'bad.cedar'}:{line}: " in answer.err
+    found = desk.ask("policy", "validate", str(folder), "--json")
+    assert found.code == 3
+    assert found.json["loads"] is False
+    assert set(found.json["mistakes"][0]) == {"source", "line", "message"}
+
+
+def test_all_mistakes_of_all_files_are_shown(desk: Desk) -> None:
+    desk.policy(
+        a_cedar="permit(",
+        b_yaml="groups:\n  a:\n  a:\ngrants:\n  - {principal: user:x, level: boss}\n",
+        c_cedar=GOOD + GOOD,
+    )
+    answer = desk.run("policy", "validate")
+    assert answer.code == 3
+    for place in ("a.cedar:1", "b.yaml:3", "b.yaml:5", "c.cedar:3"):
+        assert str(desk.policy_dir / place) in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_files_that_nobody_reads_are_named(desk: Desk) -> None:
+    desk.policy(good_cedar=GOOD, more_json="{}")
+    assert "`more.json`" in desk.ask("policy", "validate").err
+
+
+def test_a_folder_that_is_none_exits_2(desk: Desk) -> None:
+    for folder in ("nowhere", "a\0b", "x" * 100_000, "\udcff"):
+        answer = desk.ask("policy", "validate", folder)
+        assert answer.code == 2
+        assert "is no folder" in answer.err
+
+
+def test_show_lists_the_rules_with_their_source(desk: Desk) -> None:
+    desk.policy(good_cedar=GOOD)
+    out = desk.ask("policy", "show").out
+    assert "no-trash" in out
+    assert "<builtin>" in out
+    found = desk.ask("policy", "show", "--json").json
+    assert set(found) == {"folder", "rules", "people", "groups", "grants"}
+    assert {"id", "effect", "source", "text"} == set(found["rules"][0])
+    desk.policy(bad_cedar="permit(")
+    assert desk.ask("policy", "show").code == 3
+
+
+def test_validating_needs_no_store(empty: Desk) -> None:
+    empty.policy(good_cedar=GOOD)
+    assert empty.ask("policy", "validate").code == 0
+    assert not empty.store_path.exists()

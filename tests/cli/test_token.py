@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.credentials import secret_matches, split_secret
+
+if TYPE_CHECKING:
+    from cli.conftest import Desk
+
+
+def test_a_token_is_printed_once_alone_and_kept_hashed(desk: Desk) -> None:
+    answer = desk.run("tokens", "add", "ada", "nightly", "--expires", "90d")
+    assert answer.code == 0
+    secret = answer.out.strip()
+    id_ = split_secret(secret)
+    assert id_ is not None
+    with desk.store() as store:
+        found = store.token(id_)
+    assert found is not None
+    assert secret_matches(secret, found[1])
+    everything = desk.store_path.read_bytes() + desk.audit_path.read_bytes()
+    assert secret.encode() not in everything
+    assert secret not in answer.err
+    shown = desk.ask("tokens", "list").out
+    assert id_ in shown
+    assert secret not in shown
+
+
+def test_list_as_json_and_of_one_person(desk: Desk) -> None:
+    desk.ask("tokens", "add", "user:ada", "one")
+    desk.ask("tokens", "add", "bob", "two")
+    (found,) = desk.ask("tokens", "list", "ada", "--json").json
+    assert set(found) == {"id", "name", "person", "created", "expires", "last_used"}
+    assert found["name"] == "one"
+    assert len(desk.ask("tokens", "list", "--json").json) == 2
+
+
+def test_revoke_removes_it_and_records_it(desk: Desk) -> None:
+    id_ = desk.ask("tokens", "add", "ada", "one").out.partition(".")[0]
+    assert desk.ask("tokens", "revoke", id_).code == 0
+    assert desk.ask("tokens", "revoke", id_).code == 2
+    assert desk.ask("tokens", "list", "--json").json == []
+    assert [record["kind"] for record in desk.records()] == ["token_added", "token_revoked"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("add", "zoe", "ci"), "there is no person `zoe`"),
+        (("add", "ada", "a/b"), "slash"),
+        (("add", "ada", "\udcff"), "U+DCFF"),
+        (("add", "ada", "ci", "--expires", "2001-01-01"), "already past"),
+        (("list", "zoe"), "there is no person `zoe`"),
+        (("revoke", "\udcff"), "no token with that id"),
+    ],
+    ids=lambda value: ascii(value)[:50],
+)
+def test_bad_input_changes_nothing(desk: Desk, args: tuple[str, ...], said: str) -> None:
+    answer = desk.ask("tokens", *args)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert desk.records() == []
+
+
+def test_a_whole_secret_given_for_an_id_is_not_repeated(desk: Desk) -> None:
+    secret = desk.ask("tokens", "add", "ada", "one").out.strip()
+    answer = desk.ask("tokens", "revoke", secret)
+    assert answer.code == 2
+    assert secret not in answer.err

@@ -1,0 +1,216 @@
+"""`make demo`, started as it is, visited by each of its people, and stopped with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from examples.serving import EXAMPLES, Visitor, run, surroundings
+from nbclient import NotebookClient
+
+from jupyter_authorized_server.policy.vocabulary import LEVEL_SENTENCES, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PEOPLE = {
+    "vera": Level.VIEWER,
+    "rune": Level.RUNNER,
+    "edda": Level.EDITOR,
+    "cora": Level.CONTRIBUTOR,
+    "adam": Level.ADMIN,
+}
+SAVE = {"type": "file", "format": "text", "content": "saved by a test\n"}
+
+
+@dataclass(kw_only=True)
+class Demo:
+    """The demo while it runs."""
+
+    process: subprocess.Popen[str]
+    said: str
+    url: str
+    folder: Path
+
+    def visitor(self, name: str) -> Visitor:
+        """Somebody who has signed in with the password of the table."""
+        password = re.search(rf"^{name} +(\S+)", self.said, re.MULTILINE)
+        assert password is not None
+        visitor = Visitor(self.url)
+        assert visitor.sign_in(name, password[1]) == 200
+        return visitor
+
+
+def start(scratch: Path, *options: str) -> Demo:
+    """Start the demo; returns when it has said everything."""
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "demo" / "run.py"), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**surroundings(scratch), "TMPDIR": str(scratch), "COLUMNS": "200"},
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not (lines and lines[-1].startswith("Ctrl-C")):
+        line = process.stdout.readline()
+        assert line, f"the demo ended: {''.join(lines)}"
+        lines.append(line)
+    said = "".join(lines)
+    url = re.search(r"http://127\.0\.0\.1:\d+", said)
+    files = re.search(r"^Files +(.+)/notebooks$", said, re.MULTILINE)
+    assert url is not None
+    assert files is not None
+    return Demo(process=process, said=said, url=url[0], folder=scratch.__class__(files[1]))
+
+
+def stop(demo: Demo, number: signal.Signals = signal.SIGINT) -> str:
+    """Stop it as the terminal does, and return what it said at last."""
+    os.kill(demo.process.pid, number)
+    return demo.process.communicate(timeout=60)[0]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = start(tmp_path_factory.mktemp("scratch"))
+    yield running
+    stop(running)
+    assert running.process.returncode == 0
+
+
+def test_the_table_says_who_there_is_and_what_each_may_do(demo: Demo) -> None:
+    rows = {
+        name: re.search(rf"^{name} +\S+ +{level.word} +(.*?) *$", demo.said, re.MULTILINE)
+        for name, level in PEOPLE.items()
+    }
+    assert {name: row and row[1] for name, row in rows.items()} == {
+        name: LEVEL_SENTENCES[level] for name, level in PEOPLE.items()
+    }
+
+
+def test_everybody_of_the_demo_reads_and_is_who_they_are(demo: Demo) -> None:
+    for name in PEOPLE:
+        visitor = demo.visitor(name)
+        assert visitor.ask("GET", "/api/me")[1]["identity"]["username"] == name
+        assert visitor.status("GET", "/api/contents/statistics.ipynb") == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("vera", (403, 403, 403, 403)),
+        ("rune", (403, 403, 403, 403)),
+        ("edda", (200, 403, 403, 403)),
+        ("cora", (200, 201, 403, 403)),
+        ("adam", (200, 201, 204, 200)),
+    ],
+)
+def test_saving_creating_deleting_and_building_come_with_the_levels(
+    demo: Demo, name: str, expected: tuple[int, ...]
+) -> None:
+    visitor = demo.visitor(name)
+    (demo.folder / "notebooks" / "gone.txt").write_text("to be deleted")
+    found = (
+        visitor.status("PUT", "/api/contents/notes.txt", SAVE),
+        visitor.status("PUT", f"/api/contents/{name}.txt", SAVE),
+        visitor.status("DELETE", "/api/contents/gone.txt"),
+        visitor.status("GET", "/lab/api/build"),
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", ["edda", "cora", "adam"])
+def test_from_the_editor_up_a_cell_runs(demo: Demo, name: str) -> None:
+    assert run(demo.visitor(name), "team/plan.ipynb", "print(6 * 7)") == "42\n"
+
+
+@pytest.mark.parametrize("name", ["vera", "rune"])
+def test_below_the_editor_no_code_reaches_a_kernel(demo: Demo, name: str) -> None:
+    assert run(demo.visitor(name), "team/plan.ipynb", "print(6 * 7)") in {
+        "no session: 403 You can view plan.ipynb but not start a kernel for it.",
+        # A runner's kernel starts, but this release cannot tell saved code from other code.
+        "no connection: 403",
+    }
+
+
+def test_the_sample_notebooks_give_the_outputs_that_are_in_them() -> None:
+    for file in sorted((EXAMPLES / "notebooks").rglob("*.ipynb")):
+        stored = nbformat.read(file, as_version=4)
+        fresh = nbformat.read(file, as_version=4)
+        NotebookClient(fresh, timeout=60).execute()
+        assert [c.get("outputs") for c in fresh.cells] == [c.get("outputs") for c in stored.cells]
+
+
+def kernels_of(folder: Path) -> list[int]:
+    """Process ids of the kernels whose connection file is in `folder`."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if str(folder) in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_no_port_and_no_folder(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    demo = start(tmp_path, "--port", "0")
+    edda = demo.visitor("edda")
+    body = {"path": "statistics.ipynb", "name": "", "type": "notebook", "kernel": {"name": ""}}
+    status, session = edda.ask("POST", "/api/sessions", body)
+    assert (status, len(kernels_of(demo.folder))) == (201, 2), session
+    said = stop(demo, number)
+    assert demo.process.returncode == 0, said
+    assert not demo.folder.exists()
+    end = time.monotonic() + 10
+    while kernels_of(demo.folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert kernels_of(demo.folder) == []
+    port = int(demo.url.rpartition(":")[2])
+    with socket.socket() as tried:
+        assert tried.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_folder_that_is_to_be_kept_is_kept_and_taken_up_again(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    for _ in range(2):
+        demo = start(tmp_path, "--keep", str(folder))
+        adam = demo.visitor("adam")
+        assert adam.status("PUT", "/api/contents/notes.txt", SAVE) == 200
+        assert "removes" not in stop(demo)
+        assert demo.process.returncode == 0
+    assert (folder / "notebooks" / "notes.txt").read_text() == SAVE["content"]
+    kinds = {
+        json.loads(line)["kind"]
+        for line in (folder / "data" / "authorization" / "audit.jsonl").read_text().splitlines()
+    }
+    assert "login" in kinds
+
+
+def test_a_port_that_is_taken_is_said_and_ends_the_demo(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, str(EXAMPLES / "demo" / "run.py"), "--port", port],
+            capture_output=True,
+            text=True,
+            env={**surroundings(tmp_path), "TMPDIR": str(tmp_path)},
+            timeout=120,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert port in ended.stderr
+    assert list(tmp_path.glob("jupyter-demo-*")) == []

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import pytest
+
+from jupyter_authorized_server.errors import InvalidName, PolicyError
+from jupyter_authorized_server.policy import rule as rules
+from jupyter_authorized_server.policy.cedar import pst
+from jupyter_authorized_server.policy.document import PolicyFile
+from jupyter_authorized_server.policy.engine import load_policy
+from jupyter_authorized_server.policy.model import Effect
+from jupyter_authorized_server.policy.rule import Rule, Scope
+
+
+def rule(text: str) -> Rule:
+    return load_policy([PolicyFile(source="a.cedar", text=text)]).rules[-1]
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(PolicyError) as caught:
+        rule(text)
+    (mistake,) = caught.value.mistakes
+    return str(mistake)
+
+
+def test_a_statement_is_read_into_the_package_s_own_words() -> None:
+    found = rule(
+        '@id("night") forbid (principal is Jupyter::User in Jupyter::Group::"staff",'
+        ' action in [Jupyter::Action::"write", Jupyter::Action::"watch"],'
+        ' resource in Jupyter::Folder::"/team")'
+        ' when { context.hour > 22 && context has address } unless { context.door == "cli" };'
+    )
+    assert (found.id, found.effect, found.source) == ("night", Effect.FORBID, "a.cedar:1")
+    assert found.principal == Scope(kind="user", name="group:staff")
+    assert found.resource == Scope(name="contents:/team")
+    assert found.actions is not None
+    assert {"save", "delete", "watch", "administer"} <= found.actions
+    assert not {"open", "run"} & found.actions
+    assert found.conditional
+    assert found.reads == {"hour", "address", "door"}
+
+
+def test_a_rule_without_a_name_is_called_by_its_place() -> None:
+    assert rule("\n\npermit (principal, action, resource);").id == "a.cedar:3"
+
+
+def test_the_guest_and_the_server_are_named_by_their_written_forms() -> None:
+    found = rule(
+        'permit (principal == Jupyter::Guest::"anonymous", action,'
+        ' resource in Jupyter::Server::"server");'
+    )
+    assert found.principal == Scope(name="anonymous", exact=True)
+    assert found.resource == Scope(name="server:")
+    assert found.actions is None
+
+
+def test_a_rule_that_hands_the_whole_context_on_reads_all_of_it() -> None:
+    text = "permit (principal, action, resource) when { [context].contains(context) };"
+    assert rule(text).reads == {"time", "hour", "weekday", "door", "address"}
+
+
+def test_to_ask_whether_the_context_has_something_unknown_reads_nothing() -> None:
+    assert rule("permit (principal, action, resource) when { context has moon };").reads == set()
+
+
+def test_a_level_covers_the_actions_of_the_levels_below_it() -> None:
+    found = rule('permit (principal, action in Jupyter::Action::"editor", resource);').actions
+    assert found is not None
+    assert {"open", "launch", "save"} <= found
+    assert not {"create", "delete", "administer"} & found
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("permit (principal, action, resource) when { context.nope };", "attribute `nope`"),
+        ("permit (principal, action, resource) when { context.nope };", "more like it)"),
+        ("permit (principal, action, resource) when { context.address.isIpv4() };", "`address`"),
+        ("permit (principal, action, resource) when { 1 };", "unexpected type"),
+        ("permit (principal, action, resourc);", "resourc"),
+        ("permit (principal, action, resource) when { };", "cannot be empty"),
+        ("permits (principal, action, resource);", "permits"),
+        (";", "unexpected token"),
+        ('permit (principal, action == Jupyter::Action::"fly", resource);', "fly"),
+        ('permit (principal, action == Jupyter::Action::"read", resource);', "never apply"),
+        ('permit (principal in Jupyter::Team::"a", action, resource);', "Jupyter::Team"),
+        (
+            'permit (principal, action == Jupyter::Action::"open", resource is Jupyter::Kernel);',
+            "never apply",
+        ),
+        ('permit (principal == Jupyter::Group::"a", action, resource);', "never apply"),
+        ('permit (principal, action, resource == Jupyter::Folder::"/a");', "never apply"),
+        ("permit (principal == ?principal, action, resource);", "use a grant instead"),
+        ('@id("g-1") permit (principal, action, resource);', "starts with `g-`"),
+        ('@id("") permit (principal, action, resource);', "the rule name is empty"),
+        ('@id("a") @id("b") permit (principal, action, resource);', "duplicate annotation"),
+        (
+            'forbid (principal, action, resource in Jupyter::Folder::"/a/");',
+            'write `Jupyter::Folder::"/a/"` as `Jupyter::Folder::"/a"`',
+        ),
+        (
+            'forbid (principal, action, resource) when { resource in Jupyter::Folder::"a" };',
+            'as `Jupyter::Folder::"/a"`',
+        ),
+        (
+            'forbid (principal, action, resource in Jupyter::Folder::"/../a");',
+            "above the contents",
+        ),
+        ('forbid (principal, action, resource == Jupyter::File::"/a\\0b");', "NUL"),
+        ('forbid (principal == Jupyter::User::"a/b", action, resource);', "contains a slash"),
+        ('forbid (principal == Jupyter::User::"a ", action, resource);', "white space"),
+        ('forbid (principal in Jupyter::Group::"anonymous", action, resource);', "no group"),
+        ('forbid (principal == Jupyter::Guest::"bob", action, resource);', "there is one guest"),
+        ('forbid (principal, action, resource in Jupyter::Server::"s");', "there is one server"),
+        ('forbid (principal, action, resource == Jupyter::Kernel::"");', "1 to 1024 printable"),
+        (
+            (
+                "forbid (principal, action, resource is Jupyter::Kernel) when"
+                ' { resource has owner && resource.owner in Jupyter::Group::"x" };'
+            ),
+            "only of `principal`, `action` and `resource`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource)"
+                ' when { Jupyter::User::"ada" in Jupyter::Group::"x" };'
+            ),
+            "only of `principal`, `action` and `resource`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource is Jupyter::Kernel) when"
+                " { resource has owner &&"
+                ' resource.owner is Jupyter::User in Jupyter::Group::"x" };'
+            ),
+            "only of `principal`, `action` and `resource`",
+        ),
+    ],
+)
+def test_a_statement_that_cannot_mean_what_it_seems_to_is_refused(
+    text: str, complaint: str
+) -> None:
+    found = refusal(text)
+    assert complaint in found
+    assert found.startswith("a.cedar:1: ")
+    assert not found.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "chain", "holds"),
+    [
+        (Scope(), "user", ("user:a",), True),
+        (Scope(kind="user"), "token", ("token:a",), False),
+        (Scope(name="group:g"), "user", ("user:a", "group:g"), True),
+        (Scope(name="group:g", exact=True), "user", ("user:a", "group:g"), False),
+        (Scope(kind="token", name="group:g"), "user", ("user:a", "group:g"), False),
+    ],
+)
+def test_a_scope_holds_by_kind_and_name(
+    scope: Scope, kind: str, chain: tuple[str, ...], *, holds: bool
+) -> None:
+    assert scope.holds(kind, chain) == holds
+
+
+def test_a_syntax_that_a_later_cedar_brings_is_refused_rather_than_guessed() -> None:
+    with pytest.raises(InvalidName, match="a scope of the kind NoneType is not known"):
+        rules._scope(None, rules._principal_name)
+    with pytest.raises(InvalidName, match="an action scope of the kind NoneType is not known"):
+        rules._actions(None)
+    with pytest.raises(InvalidName, match="a slot stands in no policy file"):
+        rules._scope(pst.ScopeIn(pst.Slot("principal")), rules._principal_name)
+    of_a_word = pst.ActionEq(pst.EntityUid(pst.EntityType("Action", ("Jupyter",)), "read"))
+    with pytest.raises(InvalidName, match="no action is covered"):
+        rules._actions(of_a_word)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from serving import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATCH = """
+from jupyter_server.base.handlers import JupyterHandler
+
+{function}
+
+JupyterHandler.user_is_authorized = user_is_authorized
+"""
+READ_ONLY = PATCH.format(
+    function="def user_is_authorized(self, user, action, resource):\n    return action == 'read'"
+)
+
+
+def test_a_patched_method_takes_away_from_what_the_policy_allows(tmp_path: Path) -> None:
+    with serving(tmp_path, people={"adam": "admin", "nora": None}, config=READ_ONLY) as server:
+        assert 200 == server.request("GET", "/api/contents", "adam").status
+        assert 403 == server.request("POST", "/api/contents", "adam", body=b"{}").status
+        assert 403 == server.request("POST", "/api/kernels", "adam", body=b"{}").status
+        # And it gives nothing that the policy does not.
+        assert 403 == server.request("GET", "/api/contents", "nora").status
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["'deny'", "1", "None", "[True]", "(_ for _ in ()).throw(ValueError('broken'))", "object()"],
+)
+def test_a_patched_method_that_answers_no_bool_denies(tmp_path: Path, answer: str) -> None:
+    function = f"def user_is_authorized(self, user, action, resource):\n    return {answer}"
+    config = PATCH.format(function=function)
+    with serving(tmp_path, people={"adam": "admin"}, config=config) as server:
+        assert 403 == server.request("GET", "/api/contents", "adam").status
+
+
+def test_a_patched_coroutine_is_awaited(tmp_path: Path) -> None:
+    function = (
+        "async def user_is_authorized(self, user, action, resource):\n"
+        "    return user.username == 'adam' and resource != 'kernelspecs'"
+    )
+    config = PATCH.format(function=function)
+    people = {"adam": "admin", "amy": "admin"}
+    with serving(tmp_path, people=people, config=config) as server:
+        for _ in range(2):
+            assert 200 == server.request("GET", "/api/contents", "adam").status
+            assert 403 == server.request("GET", "/api/contents", "amy").status
+            assert 403 == server.request("GET", "/api/kernelspecs", "adam").status
+
+
+def test_the_handler_method_authorizer_asks_the_method_alone(tmp_path: Path) -> None:
+    config = READ_ONLY + (
+        "\nc.ServerApp.authorizer_class = 'jupyter_authorized_server.HandlerMethodAuthorizer'"
+        "\nc.JupyterAuthorization.denied_status = 401"
+    )
+    (tmp_path / "marks").mkdir()
+    with serving(
+        tmp_path,
+        people={"nora": None},
+        config=config,
+        extensions=("hostile",),
+        env={"HOSTILE": str(tmp_path / "marks")},
+    ) as server:
+        assert 200 == server.request("GET", "/api/contents", "nora").status
+        assert 401 == server.request("POST", "/api/contents", "nora", body=b"{}").status
+        assert 403 == server.request("GET", "/api/contents").status
+        # A function of two words cannot tell what an unknown route does.
+        assert 401 == server.request("GET", "/early/jupyter", "nora").status
+        assert [] == list((tmp_path / "marks").iterdir())
+
+
+def test_the_method_is_given_jupyters_own_words(tmp_path: Path) -> None:
+    function = (
+        "def user_is_authorized(self, user, action, resource):\n"
+        "    with open('words', 'a') as file:\n"
+        "        print(user.username, action, resource, file=file)\n"
+        "    return True"
+    )
+    with serving(
+        tmp_path, people={"adam": "admin"}, config=PATCH.format(function=function)
+    ) as server:
+        for method, path in (
+            ("GET", "/api/contents/a"),
+            ("PUT", "/api/contents/a"),
+            ("DELETE", "/api/contents/a"),
+            ("POST", "/api/sessions"),
+            ("GET", "/api/kernelspecs"),
+            ("GET", "/nbconvert/html/a.ipynb"),
+            ("GET", "/api/status"),
+        ):
+            server.request(method, path, "adam", body=b'{"path": "a"}')
+        words = set((tmp_path / "home" / "words").read_text().splitlines())
+        expected = {
+            "adam read contents",
+            "adam write contents",
+            "adam execute sessions",
+            "adam read kernelspecs",
+            "adam read nbconvert",
+            "adam read server",
+        }
+        assert expected <= words

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from serving import add_people, refused_start, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CANNOT_ENFORCE = 78
+
+
+def test_a_foreign_authorizer_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    status, log = refused_start(
+        tmp_path,
+        config="c.ServerApp.authorizer_class = 'jupyter_server.auth.AllowAllAuthorizer'",
+    )
+    assert status == CANNOT_ENFORCE
+    assert "`ServerApp.authorizer_class` is `AllowAllAuthorizer`" in log
+    assert "PolicyAuthorizer" in log
+
+
+def test_a_policy_that_does_not_load_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    status, log = refused_start(
+        tmp_path,
+        policy={
+            "a.cedar": "permit(principal, action, resource);\npermit(principal, action, ;\n",
+            "b.cedar": 'forbid(principal, action == Jupyter::Action::"dance", resource);\n',
+        },
+    )
+    assert status == CANNOT_ENFORCE
+    assert f"{tmp_path / 'policy' / 'a.cedar'}:2:" in log
+    assert f"{tmp_path / 'policy' / 'b.cedar'}:1:" in log
+
+
+@pytest.mark.parametrize("inside", ["(" * 10_000, "!" * 10_000])
+def test_a_policy_that_would_overflow_the_parser_is_refused(tmp_path: Path, inside: str) -> None:
+    text = f"permit(principal, action, resource) when {{ {inside} true }};"
+    status, log = refused_start(tmp_path, policy={"deep.cedar": text})
+    assert status == CANNOT_ENFORCE
+    assert "deep.cedar:1:" in log
+
+
+def test_a_policy_folder_that_does_not_exist_keeps_the_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    status, log = refused_start(
+        tmp_path, config=f"c.JupyterAuthorization.policy_dir = {str(tmp_path / 'nowhere')!r}"
+    )
+    assert status == CANNOT_ENFORCE
+    assert "nowhere" in log
+
+
+def test_a_store_that_is_no_store_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "data" / "authorization").mkdir(parents=True)
+    path = tmp_path / "garbage.sqlite"
+    path.write_bytes(os.urandom(8192))
+    status, log = refused_start(
+        tmp_path, config=f"c.JupyterAuthorization.store_url = 'sqlite:///{path}'"
+    )
+    assert status == CANNOT_ENFORCE
+    assert "garbage.sqlite" in log
+
+
+def test_an_extension_that_cannot_be_imported_keeps_the_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    # Jupyter would log this and go on: open.
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "cedarpy.py").write_text("raise ImportError('no wheel for this machine')")
+    status, log = refused_start(tmp_path, env={"PYTHONPATH": str(broken)})
+    assert status == CANNOT_ENFORCE
+    assert "nothing could be enforced" in log
+
+
+def test_a_setting_that_cannot_be_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    status, log = refused_start(tmp_path, config="c.JupyterAuthorization.timezone = 'Mars/Base'")
+    assert status != 0
+    assert "Mars/Base" in log
+
+
+@pytest.mark.parametrize("app", ["server", "lab", "notebook", "nbclassic", "authorized-server"])
+def test_every_application_is_guarded_once_the_extension_is_enabled(
+    tmp_path: Path, app: str
+) -> None:
+    with serving(tmp_path, app=app, people={"vera": "viewer"}) as server:
+        assert server.request("GET", "/api/contents", "vera").status == 200
+        assert server.request("POST", "/api/contents", "vera", body=b"{}").status == 403
+        assert server.request("GET", "/api/contents").status == 403
+        page = server.request("GET", "/")
+        assert page.status in {302, 301}
+
+
+def test_authorized_server_enforces_although_the_extension_is_disabled(tmp_path: Path) -> None:
+    with serving(
+        tmp_path,
+        app="authorized-server",
+        people={"vera": "viewer"},
+        config="c.ServerApp.jpserver_extensions = {'jupyter_authorized_server': False}",
+    ) as server:
+        assert server.request("POST", "/api/contents", "vera", body=b"{}").status == 403
+        assert server.request("GET", "/lab", "vera").status == 200
+
+
+def test_the_first_start_prints_one_set_up_link(tmp_path: Path) -> None:
+    with serving(tmp_path, config="c.ServerApp.default_url = '/somewhere/else'") as server:
+        end = time.monotonic() + 10
+        while "/authz/setup?token=" not in server.log and time.monotonic() < end:
+            time.sleep(0.1)
+        assert server.log.count("/authz/setup?token=") == 1
+        address = next(w for w in server.log.split() if "/authz/setup?token=" in w)
+        path = address.partition(f":{server.port}")[2]
+        assert server.request("GET", path).status == 200
+
+
+def test_no_set_up_link_where_somebody_is_known(tmp_path: Path) -> None:
+    with serving(tmp_path, people={"adam": "admin"}) as server:
+        time.sleep(1)
+        assert "/authz/setup" not in server.log
+
+
+def test_a_change_by_another_process_is_felt_within_a_second(tmp_path: Path) -> None:
+    with serving(tmp_path, people={"edda": "editor"}) as server:
+        assert server.request("GET", "/api/contents", "edda").status == 200
+        store = server.store()
+        [grant] = store.state().grants
+        store.remove_grant(grant.id)
+        store.close()
+        end = time.monotonic() + 1
+        while server.request("GET", "/api/contents", "edda").status == 200:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_a_store_that_breaks_while_running_opens_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path, people={"vera": "viewer"}) as server:
+        path = tmp_path / "data" / "authorization" / "store.sqlite"
+        connection = sqlite3.connect(path)
+        connection.execute("DROP TABLE grants")
+        connection.commit()
+        connection.close()
+        time.sleep(0.6)
+        assert server.request("POST", "/api/contents", "vera", body=b"{}").status == 403
+
+
+def test_a_disabled_person_is_out_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, people={"vera": "viewer"}) as server:
+        assert server.request("GET", "/api/me", "vera").status == 200
+        store = server.store()
+        store.set_disabled("vera", True)
+        store.close()
+        time.sleep(0.8)
+        assert server.request("GET", "/api/me", "vera").status == 403
+
+
+def test_the_store_and_its_folder_are_the_owners_alone(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        folder = tmp_path / "data" / "authorization"
+        assert (folder / "audit.jsonl").stat().st_mode & 0o777 == 0o600
+        assert (folder / "store.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_each_person_has_settings_and_workspaces_of_ones_own(tmp_path: Path) -> None:
+    people = {"vera": "viewer", "edda": "editor"}
+    with serving(tmp_path, app="lab", people=people) as server:
+        path = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
+        saved = server.request(
+            "PUT", path, "vera", json_body={"raw": '{"theme": "JupyterLab Dark"}'}
+        )
+        assert saved.status == 204, saved.text
+        assert "JupyterLab Dark" in server.request("GET", path, "vera").json["raw"]
+        assert "JupyterLab Dark" not in server.request("GET", path, "edda").json["raw"]
+        space = {"data": {"a": 1}, "metadata": {"id": "default"}}
+        path = "/lab/api/workspaces/default"
+        assert server.request("PUT", path, "vera", json_body=space).status == 204
+        assert server.request("GET", path, "vera").json["data"] == {"a": 1}
+        assert server.request("GET", path, "edda").json["data"] == {}
+        listed = server.request("GET", "/lab/api/workspaces/", "edda").json["workspaces"]
+        assert listed["ids"] == []
+
+
+def test_people_are_never_added_by_looking(tmp_path: Path) -> None:
+    add_people(tmp_path, {"vera": "viewer"})
+    with serving(tmp_path) as server:
+        state = server.store().state()
+        assert [person.name for person in state.people] == ["vera"]

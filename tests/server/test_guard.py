@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import websocket
+from serving import Serving, refused_start, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+UNNAMED = (
+    "/early/plain",
+    "/early/with-arguments/x",
+    "/early/jupyter",
+    "/early/preflight",
+    "/early/contents/a",
+    "/early/static/secret",
+    "/early/moved",
+    "/early/nested",
+    "/early/delegate",
+    "/early/router",
+    "/late/plain",
+)
+#: Answered by ours, in place of a handler that inherits Jupyter's own method.
+PREFLIGHTS = {("OPTIONS", "/early/preflight"), ("OPTIONS", "/early/contents/a")}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("guard")
+    (folder / "marks").mkdir()
+    (folder / "marks" / "secret").write_text("secret")
+    with serving(
+        folder,
+        people={
+            "vera": "viewer",
+            "edda": "editor",
+            "mona": "manager",
+            "adam": "admin",
+            "nobody": None,
+        },
+        extensions=("hostile",),
+        env={"HOSTILE": str(folder / "marks")},
+        policy={
+            "one.cedar": (
+                '@id("one-route") permit(principal == Jupyter::User::"vera", '
+                'action == Jupyter::Action::"call", '
+                'resource == Jupyter::Route::"hostile.Streaming");'
+            )
+        },
+    ) as running:
+        time.sleep(0.7)
+        yield running
+
+
+def marks(server: Serving) -> set[str]:
+    return {path.name for path in (server.folder / "marks").iterdir()} - {"secret"}
+
+
+@pytest.fixture(autouse=True)
+def _no_marks(server: Serving) -> None:
+    for name in marks(server):
+        (server.folder / "marks" / name).unlink()
+
+
+@pytest.mark.parametrize("path", UNNAMED)
+@pytest.mark.parametrize("who", [None, "nobody", "vera", "edda", "mona"])
+def test_an_unnamed_route_is_refused_before_anything_of_it_runs(
+    server: Serving, path: str, who: str | None
+) -> None:
+    for method in METHODS:
+        answer = server.request(method, path, who, headers={"X-Requested-With": "XMLHttpRequest"})
+        if (method, path) in PREFLIGHTS:
+            assert answer.status in {200, 204}
+            continue
+        assert 400 <= answer.status < 500, (method, answer.status, answer.text)
+        assert b"reached" not in answer.body
+        assert b"secret" not in answer.body
+    assert set() == marks(server)
+
+
+def test_an_admin_may_use_an_unnamed_route(server: Serving) -> None:
+    answer = server.request("GET", "/early/plain", "adam")
+    assert (answer.status, answer.body) == (200, b"reached")
+    assert "plain-method" in marks(server)
+
+
+def test_an_unnamed_route_is_logged_once(server: Serving) -> None:
+    server.request("GET", "/early/jupyter", "vera")
+    server.request("GET", "/early/jupyter", "vera")
+    assert server.log.count("'/early/jupyter' of hostile.Jupyter is in no surface table") == 1
+
+
+def test_a_policy_may_let_a_person_use_one_unnamed_route(server: Serving) -> None:
+    answer = server.request("PUT", "/early/streaming", "vera", body=b"x" * 300_000)
+    assert (answer.status, answer.body) == (200, b"300000")
+    assert server.request("PUT", "/early/streaming", "edda", body=b"x").status == 403
+
+
+def test_a_plain_websocket_is_refused_at_the_handshake(server: Serving) -> None:
+    for who in (None, "vera", "mona"):
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            server.connect("/early/socket", who)
+        assert refused.value.status_code == 403
+    assert set() == marks(server)
+
+
+def test_a_plain_websocket_works_for_an_admin(server: Serving) -> None:
+    socket = server.connect("/early/socket", "adam")
+    assert socket.recv() == "reached"
+    socket.send("and back")
+    assert socket.recv() == "and back"
+    socket.close()
+
+
+def test_what_an_author_declares_names_the_route(server: Serving) -> None:
+    assert server.request("GET", "/early/declared", "vera").body == b"read"
+    assert server.request("POST", "/early/declared", "vera", body=b"").status == 403
+    assert server.request("POST", "/early/declared", "edda", body=b"").body == b"written"
+    assert server.request("GET", "/early/declared", "nobody").status == 403
+
+
+def test_a_declared_word_of_ones_own_is_an_administrators(server: Serving) -> None:
+    assert server.request("PUT", "/early/declared", "mona", body=b"").status == 403
+    assert server.request("PUT", "/early/declared", "adam", body=b"").body == b"own word"
+
+
+@pytest.mark.parametrize("first", ["GET", "POST"])
+def test_a_shared_method_is_judged_as_each_call_is(server: Serving, first: str) -> None:
+    order = ["GET", "POST"] if first == "GET" else ["POST", "GET"]
+    answers = {m: server.request(m, "/early/shared", "vera", body=b"").status for m in order}
+    assert answers == {"GET": 200, "POST": 403}
+
+
+def test_a_strange_method_is_not_allowed(server: Serving) -> None:
+    assert server.request("BREW", "/early/plain", "adam").status == 405
+    assert server.request("DELETE", "/api/kernelspecs", "vera").status == 405
+    assert set() == marks(server)
+
+
+def test_a_refusal_says_why_and_can_be_found_in_the_audit_file(server: Serving) -> None:
+    answer = server.request("POST", "/api/contents/", "vera", json_body={"type": "file"})
+    assert answer.status == 403
+    assert answer.json["message"] == answer.json["reason"]
+    [record] = [r for r in server.audit if r["id"] == answer.json["decision_id"]]
+    expected = {
+        "principal": "user:vera",
+        "action": "create",
+        "resource": "contents:/",
+        "decision": "deny",
+        "door": "http",
+        "request": "POST /api/contents/",
+    }
+    assert expected == {key: record[key] for key in expected}
+
+
+def test_a_refusal_of_nobody_is_recorded_and_a_way_to_the_log_in_page_is_not(
+    server: Serving,
+) -> None:
+    before = len(server.audit)
+    assert 403 == server.request("GET", "/api/contents").status
+    [record] = server.audit[before:]
+    assert ("denial", "anonymous") == (record["kind"], record["principal"])
+    assert 302 == server.request("GET", "/files/a").status
+    assert before + 1 == len(server.audit)
+
+
+def test_a_path_above_the_root_is_not_found_and_recorded(server: Serving) -> None:
+    before = len(server.audit)
+    assert 404 == server.request("GET", "/api/contents/a/../../b", "adam").status
+    [record] = server.audit[before:]
+    assert "above the contents root" in record["reason"]
+
+
+def test_each_record_is_an_event_too(server: Serving) -> None:
+    socket = server.connect("/api/events/subscribe", "adam")
+    assert 403 == server.request("POST", "/api/contents/", "vera", body=b"{}").status
+    event = json.loads(socket.recv())
+    socket.close()
+    assert event["schema_id"].endswith("jupyter_authorized_server/audit/v1")
+    assert "user:vera" == event["principal"]
+    assert server.audit[-1]["id"] == event["id"]
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        server.connect("/api/events/subscribe", "mona")
+
+
+def test_another_host_name_is_refused(server: Serving) -> None:
+    answer = server.request("GET", "/api/me", "adam", headers={"Host": "evil.example"})
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/contents/", b"not json"),
+        ("POST", "/api/contents/", b"[1]"),
+        ("PATCH", "/api/contents/a", b'{"path": 1}'),
+        ("POST", "/api/contents/", b'{"copy_from": {"a": 1}}'),
+        ("POST", "/api/sessions", b'{"kernel": "x", "path": "a"}'),
+        ("POST", "/api/contents/", b"[" * 100_000),
+        ("POST", "/api/contents/", b"\xff\xfe"),
+    ],
+)
+def test_a_body_that_cannot_be_judged_is_a_bad_request(
+    server: Serving, method: str, path: str, body: bytes
+) -> None:
+    answer = server.request(method, path, "adam", body=body)
+    assert answer.status == 400, answer.text
+    assert "message" in answer.json
+
+
+def test_an_address_that_is_not_utf8_is_a_bad_request(server: Serving) -> None:
+    assert server.request("GET", "/api/contents/%ff%fe", "adam").status == 400
+
+
+def test_the_id_of_a_new_kernel_is_chosen_by_the_server(server: Serving) -> None:
+    body = {"name": "python3", "kernel_id": "0a0a0a0a-0000-4000-8000-000000000000"}
+    answer = server.request("POST", "/api/kernels", "mona", json_body=body)
+    assert answer.status == 403
+
+
+def test_a_large_body_reaches_the_handler_whole(server: Serving) -> None:
+    text = "x" * 2_000_000
+    body = {"type": "file", "format": "text", "content": text}
+    assert server.request("PUT", "/api/contents/large.txt", "adam", json_body=body).status == 201
+    assert text == (server.root / "large.txt").read_text()
+
+
+def test_an_authorizer_swapped_while_running_changes_nothing_at_the_guard(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    with serving(
+        tmp_path,
+        people={"vera": "viewer"},
+        extensions=("hostile",),
+        env={"HOSTILE": str(tmp_path / "marks"), "HOSTILE_AUTHORIZER": "later"},
+    ) as server:
+        time.sleep(0.7)
+        assert server.request("DELETE", "/api/contents/a", "vera").status == 403
+        assert server.request("GET", "/early/plain", "vera").status == 403
+
+
+def test_an_authorizer_swapped_at_load_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    status, log = refused_start(
+        tmp_path,
+        extensions=("hostile",),
+        env={"HOSTILE": str(tmp_path / "marks"), "HOSTILE_AUTHORIZER": "load"},
+    )
+    assert status == 78
+    assert "AllowAllAuthorizer" in log
+
+
+def test_a_base_url_with_special_characters_is_guarded_alike(tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    with serving(
+        tmp_path,
+        people={"vera": "viewer"},
+        extensions=("hostile",),
+        env={"HOSTILE": str(tmp_path / "marks")},
+        base_url="/user/ada-x.y~z/",
+    ) as server:
+        base = server.base_url
+        assert server.request("GET", f"{base}api/contents", "vera").status == 200
+        assert server.request("POST", f"{base}api/contents", "vera", body=b"{}").status == 403
+        assert server.request("GET", f"{base}early/plain", "vera").status == 403
+        assert server.request("GET", f"{base}static/style/index.css").status == 200 or (
+            server.request("GET", f"{base}static/style/index.css").status == 404
+        )

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.audit import MAX_TEXT, Audit
+from jupyter_authorized_server.errors import ConfigurationError
+from jupyter_authorized_server.policy.model import (
+    Answer,
+    Decision,
+    Determinant,
+    Effect,
+    Principal,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DENIAL = Decision(
+    answer=Answer.DENY,
+    principal="user:ada",
+    action="save",
+    resource="contents:/a.ipynb",
+    revision=7,
+    determining=(
+        Determinant(id="no-saving", kind="rule", effect=Effect.FORBID, source="/etc/x.cedar:3"),
+    ),
+    reason_user="you cannot change this",
+    reason_admin="forbidden by no-saving",
+)
+
+
+def records(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_denial_is_one_line_with_who_what_why_and_where(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "audit.jsonl"
+    audit = Audit(path, clock=lambda: 1000.5)
+    id_ = audit.decision(
+        DENIAL,
+        principal=Principal(name="user:ada", token="t1"),
+        door="http",
+        address="127.0.0.1",
+        request="PUT /api/contents/a.ipynb",
+    )
+    expected = {
+        "id": id_,
+        "time": 1000.5,
+        "kind": "decision",
+        "principal": "user:ada",
+        "token": "t1",
+        "action": "save",
+        "resource": "contents:/a.ipynb",
+        "decision": "deny",
+        "determining": ["no-saving (/etc/x.cedar:3)"],
+        "reason": "forbidden by no-saving",
+        "revision": 7,
+        "door": "http",
+        "address": "127.0.0.1",
+        "request": "PUT /api/contents/a.ipynb",
+    }
+    assert [expected] == records(path)
+    assert 0o600 == path.stat().st_mode & 0o777
+
+
+def test_a_record_is_in_the_file_before_the_call_returns(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from jupyter_authorized_server.audit import Audit\n"
+        "Audit(Path(sys.argv[1])).event('login', actor='user:ada')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert -9 == done.returncode
+    assert ["login"] == [record["kind"] for record in records(path)]
+
+
+def test_a_hostile_name_stays_on_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    name = 'x\n{"kind": "login"}\x1b[2J\u202e\ud800'
+    Audit(path).event("login_failed", actor="anonymous", fields={"name": name})
+    raw = path.read_bytes()
+    assert 1 == raw.count(b"\n")
+    assert b"\x1b" not in raw
+    assert name == records(path)[0]["name"]
+
+
+def test_a_long_text_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    Audit(path).event("login_failed", actor="anonymous", fields={"name": "x" * 10_000_000})
+    assert "x" * MAX_TEXT + "…" == records(path)[0]["name"]
+
+
+def test_lines_of_two_writers_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    one, two = Audit(path), Audit(path)
+    for number in range(50):
+        one.event("grant", actor="user:a", fields={"number": number})
+        two.event("grant", actor="user:b", fields={"number": number})
+    assert 100 == len(records(path))
+
+
+def test_the_event_bus_gets_each_record_and_cannot_lose_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    seen: list[object] = []
+
+    def broken(record: object) -> None:
+        seen.append(record)
+        raise RuntimeError
+
+    Audit(path, broken).event("logout", actor="user:ada")
+    assert records(path) == seen
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigurationError, match="folder"):
+        Audit(tmp_path / "folder")
+
+
+def test_nothing_is_written_after_closing(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    audit.close()
+    audit.close()
+    audit.event("logout", actor="user:ada")
+    assert [] == records(path)
+    assert Audit(None).event("logout", actor="user:ada")
+    assert os.path.exists(path)  # noqa: PTH110  # why: the plainest question

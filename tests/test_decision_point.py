@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zoneinfo
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_authorized_server import decision_point as module
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.config import JupyterAuthorization
+from jupyter_authorized_server.decision_point import DecisionPoint, open_decision_point
+from jupyter_authorized_server.errors import (
+    ConfigurationError,
+    PolicyError,
+    StoreError,
+    UnknownName,
+)
+from jupyter_authorized_server.policy.model import ANONYMOUS, Resource
+from jupyter_authorized_server.policy.vocabulary import parse_resource
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = 1_800_000_000.0
+NOTEBOOK = parse_resource("contents:/team/a.ipynb")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    opened.add_person("ada", now=NOW)
+    opened.add_person("bob", now=NOW)
+    opened.add_group("team", now=NOW)
+    opened.add_member("team", "user:ada")
+    yield opened
+    opened.close()
+
+
+def make(store: Store, tmp_path: Path, clock: Clock, **options: Any) -> DecisionPoint:
+    audit = Audit(tmp_path / "audit.jsonl", clock=clock)
+    return DecisionPoint(
+        store, policy_dir=options.pop("policy_dir", None), audit=audit, clock=clock, **options
+    )
+
+
+def grant(store: Store, principal: str, level: str, resource: str, **options: Any) -> str:
+    return store.add_grant(
+        principal=principal,
+        level=level,
+        resource=resource,
+        now=NOW,
+        granted_by="os:test",
+        **options,
+    ).id
+
+
+def asks(point: DecisionPoint, name: str, action: str, resource: Resource = NOTEBOOK) -> bool:
+    return point.decide(point.principal(name), action, resource, door="test").allowed
+
+
+def records(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+
+
+def test_a_grant_to_a_group_on_a_folder_reaches_its_members(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    grant(store, "group:team", "editor", "contents:/team")
+    point = make(store, tmp_path, clock)
+    assert asks(point, "user:ada", "save")
+    assert not asks(point, "user:ada", "delete")
+    assert not asks(point, "user:bob", "open")
+
+
+def test_a_change_counts_from_the_next_refresh_on(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    point = make(store, tmp_path, clock)
+    heard: list[int] = []
+    point.on_change(heard.append)
+    assert not asks(point, "user:bob", "open")
+    id_ = grant(store, "user:bob", "viewer", "contents:/team")
+    assert point.refresh()
+    assert asks(point, "user:bob", "open")
+    store.remove_grant(id_)
+    assert point.refresh()
+    assert not asks(point, "user:bob", "open")
+    assert not point.refresh()
+    assert [store.revision() - 1, store.revision()] == heard
+
+
+def test_a_kept_decision_ends_with_the_grant_it_rests_on(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    grant(store, "user:bob", "viewer", "contents:/team", ends=NOW + 60)
+    point = make(store, tmp_path, clock)
+    assert asks(point, "user:bob", "open")
+    clock.now = NOW + 59.9
+    assert asks(point, "user:bob", "open")
+    clock.now = NOW + 60
+    assert not asks(point, "user:bob", "open")
+
+
+def test_a_kept_denial_ends_when_a_grant_begins(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    grant(store, "user:bob", "viewer", "contents:/team", starts=NOW + 60)
+    point = make(store, tmp_path, clock)
+    assert not asks(point, "user:bob", "open")
+    clock.now = NOW + 60
+    assert asks(point, "user:bob", "open")
+
+
+def test_a_rule_that_reads_the_hour_is_asked_anew(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "office.cedar").write_text(
+        '@id("office") permit(principal, action, resource) when { context.hour < 18 };'
+    )
+    zone = zoneinfo.ZoneInfo("Europe/Paris")
+    clock.now = dt.datetime(2026, 11, 25, 17, 59, 30, tzinfo=zone).timestamp()
+    point = make(store, tmp_path, clock, policy_dir=folder, timezone=zone)
+    assert asks(point, "user:bob", "open")
+    clock.now += 31
+    assert not asks(point, "user:bob", "open")
+
+
+def test_a_rule_that_reads_the_address_is_asked_for_each_address(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "near.cedar").write_text(
+        '@id("near") permit(principal, action, resource) '
+        "when { context has address && context.address.isLoopback() };"
+    )
+    point = make(store, tmp_path, clock, policy_dir=folder)
+    bob = point.principal("user:bob")
+
+    def allowed(address: str | None) -> bool:
+        return point.decide(bob, "open", NOTEBOOK, door="http", address=address).allowed
+
+    assert [True, False, True, False] == [
+        allowed(address) for address in ("127.0.0.1", "10.0.0.1", "127.0.0.1", None)
+    ]
+    assert not allowed("no address")
+
+
+def test_a_denial_is_recorded_and_bears_the_records_id(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    point = make(store, tmp_path, clock)
+    bob = point.principal("user:bob")
+    decision = point.decide(bob, "open", NOTEBOOK, door="http", address="::1", request="GET /x")
+    assert [decision.id] == [record["id"] for record in records(tmp_path)]
+    unrecorded = point.decide(bob, "open", NOTEBOOK, door="cli", record=False)
+    assert "" == unrecorded.id
+    assert 1 == len(records(tmp_path))
+
+
+def test_each_denial_is_a_record_of_its_own(store: Store, tmp_path: Path, clock: Clock) -> None:
+    point = make(store, tmp_path, clock)
+    assert not asks(point, "user:bob", "open")
+    assert not asks(point, "user:bob", "open")
+    assert 2 == len({record["id"] for record in records(tmp_path)})
+
+
+def test_nobody_signed_in_is_denied_whatever_the_policy_says(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "all.cedar").write_text('@id("all") permit(principal, action, resource);')
+    point = make(store, tmp_path, clock, policy_dir=folder)
+    assert asks(point, "user:bob", "delete")
+    assert not asks(point, ANONYMOUS, "open")
+
+
+def test_somebody_unknown_or_disabled_is_no_principal(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    point = make(store, tmp_path, clock)
+    with pytest.raises(UnknownName, match="user:eve"):
+        point.principal("user:eve")
+    assert "user:eve" == point.principal("user:eve", must_exist=False).name
+    assert "user:bob" == point.principal("user:bob").name
+    store.set_disabled("bob", True)
+    point.refresh()
+    with pytest.raises(UnknownName, match="disabled"):
+        point.principal("user:bob", must_exist=False)
+
+
+def test_whatever_breaks_while_deciding_denies(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(store, "user:bob", "admin", "server:")
+    point = make(store, tmp_path, clock)
+
+    def broken(*_: object) -> None:
+        msg = "out of order"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(module, "decide", broken)
+    decision = point.decide(point.principal("user:bob"), "open", NOTEBOOK, door="http")
+    assert not decision.allowed
+    assert "error" == decision.determining[0].kind
+    monkeypatch.undo()
+    # And the failure is not kept.
+    assert asks(point, "user:bob", "open")
+
+
+@pytest.mark.parametrize("action", ["dance", "", "\ud800", "read"])
+def test_an_unknown_action_denies(store: Store, tmp_path: Path, clock: Clock, action: str) -> None:
+    grant(store, "user:bob", "admin", "server:")
+    point = make(store, tmp_path, clock)
+    assert not asks(point, "user:bob", action)
+    assert not asks(point, "user:bob", "open", Resource(type="planets", id="mars"))
+
+
+def test_a_full_disk_does_not_turn_a_denial_into_something_else(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = make(store, tmp_path, clock)
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(point.audit, "decision", full)
+    decision = point.decide(point.principal("user:bob"), "open", NOTEBOOK, door="http")
+    assert not decision.allowed
+
+
+def test_a_store_that_cannot_be_read_leaves_the_last_revision_in_force(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(store, "user:bob", "viewer", "contents:/team")
+    point = make(store, tmp_path, clock)
+
+    def gone(*_: object) -> int:
+        msg = "gone"
+        raise StoreError(msg)
+
+    monkeypatch.setattr(store, "revision", gone)
+    with pytest.raises(StoreError):
+        point.refresh()
+    assert asks(point, "user:bob", "open")
+    assert not asks(point, "user:bob", "save")
+
+
+def test_the_cache_is_bounded(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(store, "user:bob", "viewer", "contents:/")
+    monkeypatch.setattr(module, "CACHE_SIZE", 10)
+    point = make(store, tmp_path, clock)
+    for number in range(100):
+        assert asks(point, "user:bob", "open", parse_resource(f"contents:/{number}"))
+        point.principal(f"user:x{number}", must_exist=False)
+    assert len(point._cache) <= 10
+    assert len(point._principals) <= 10
+
+
+def test_people_and_grants_of_the_policy_files_count(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    (folder / "people.yaml").write_text(
+        "people: {carol: {name: Carol}}\n"
+        "groups: {team: {members: [user:carol]}}\n"
+        "grants:\n"
+        "  - {principal: group:team, level: viewer, resource: 'contents:/team'}\n"
+    )
+    (folder / "notes.txt").write_text("not read")
+    point = make(store, tmp_path, clock, policy_dir=folder)
+    assert asks(point, "user:carol", "open")
+    assert asks(point, "user:ada", "open")
+    assert not asks(point, "user:bob", "open")
+
+
+class TestOpening:
+    def config(self, tmp_path: Path, **options: str) -> JupyterAuthorization:
+        return JupyterAuthorization(
+            store_url=f"sqlite:///{tmp_path / 'own.sqlite'}",
+            audit_file=str(tmp_path / "audit.jsonl"),
+            **options,
+        )
+
+    def test_makes_a_store_where_there_is_none(self, tmp_path: Path) -> None:
+        point = open_decision_point(self.config(tmp_path))
+        assert 0 == len(point.state.people)
+        assert (tmp_path / "own.sqlite").exists()
+        point.store.close()
+
+    def test_fails_on_a_policy_that_does_not_load(self, tmp_path: Path) -> None:
+        (tmp_path / "policy").mkdir()
+        (tmp_path / "policy" / "a.cedar").write_text("permit(")
+        with pytest.raises(PolicyError, match=r"a\.cedar:1:"):
+            open_decision_point(self.config(tmp_path, policy_dir=str(tmp_path / "policy")))
+
+    def test_fails_on_an_audit_file_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "audit.jsonl").mkdir()
+        with pytest.raises(ConfigurationError, match="audit"):
+            open_decision_point(self.config(tmp_path))

@@ -1,0 +1,130 @@
+"""Pytest plugin of `tools/peer_suite.py`: our guard under every server of upstream's tests.
+
+Two things depend on the environment: `PEER_SUITE_GUARD`, whether the guard is put
+there at all, and `PEER_SUITE_REPORT`, the file that each outcome is appended to.
+"""
+# ruff: noqa: INP001  # why: a plugin that is loaded by its file's name
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_server.serverapp import ServerApp
+
+_REPORT = Path(os.environ["PEER_SUITE_REPORT"])
+_GUARD = os.environ["PEER_SUITE_GUARD"] == "1"
+_NAME = "jupyter_authorized_server"
+#: What the running test's servers did: servers with the guard, requests it judged.
+_seen = {"servers": 0, "judged": 0}
+
+
+def _write(line: dict[str, Any]) -> None:
+    # One write of less than a page, so two workers never mix their lines.
+    with _REPORT.open("a", encoding="utf-8") as report:
+        report.write(json.dumps(line) + "\n")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep the outcome of each phase; of two workers only the controller writes."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        line = {"test": report.nodeid, "when": report.when, "outcome": report.outcome}
+        _write({**line, "seconds": round(report.duration, 3)})
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Report what the guard did in this test."""
+    _seen.update(servers=0, judged=0)
+    yield
+    if _GUARD:
+        _write({"test": request.node.nodeid, **_seen})
+
+
+def _put_guard_under_every_server() -> None:
+    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415  # why: not in the stock run
+
+    from jupyter_authorized_server.server.doors.guard import (  # noqa: PLC0415  # why: as above
+        GuardedApplication,
+    )
+    from jupyter_authorized_server.server.doors.judge import Judge  # noqa: PLC0415  # why: as above
+
+    link, initialize = ServerApp.init_server_extensions, ServerApp.initialize
+    judge = Judge.judge
+
+    async def counted(self: Judge) -> Any:
+        _seen["judged"] += 1
+        return await judge(self)
+
+    def linked(self: ServerApp) -> None:
+        _configure(self)
+        link(self)
+
+    # Upstream decorates this one: it reads the command line where no argv is given.
+    @functools.wraps(initialize)
+    def initialized(self: ServerApp, *args: Any, **kwargs: Any) -> None:
+        initialize(self, *args, **kwargs)
+        if hasattr(self, "web_app"):
+            assert isinstance(self.web_app, GuardedApplication), "the guard is not there"  # noqa: S101  # why: what the plugin promises
+            _seen["servers"] += 1
+
+    Judge.judge = counted  # type: ignore[method-assign]  # why: counted here only
+    ServerApp.init_server_extensions = linked  # type: ignore[method-assign]  # why: as above
+    ServerApp.initialize = initialized  # type: ignore[method-assign]  # why: as above
+
+
+@functools.cache
+def _template() -> Path:
+    """A folder with a policy that permits everything and an empty store, made once."""
+    from jupyter_authorized_server.store import Store  # noqa: PLC0415  # why: not in the stock run
+
+    folder = Path(tempfile.mkdtemp(prefix="peer-suite-"))
+    (folder / "policy").mkdir()
+    text = '@id("everything") permit(principal, action, resource);\n'
+    (folder / "policy" / "everything.cedar").write_text(text, encoding="utf-8")
+    Store.open(f"sqlite:///{folder / 'store.sqlite'}").close()
+    return folder
+
+
+def _configure(app: ServerApp) -> None:
+    """Our extension for `app`, with a store of its own and upstream's identity provider."""
+    from jupyter_server.auth import (  # noqa: PLC0415  # why: not in the stock run
+        AllowAllAuthorizer,
+        PasswordIdentityProvider,
+    )
+
+    from jupyter_authorized_server import PolicyAuthorizer  # noqa: PLC0415  # why: as above
+
+    folder = Path(tempfile.mkdtemp(dir=_template()))
+    shutil.copy(_template() / "store.sqlite", folder / "store.sqlite")
+    app.config.JupyterAuthorization.update(
+        store_url=f"sqlite:///{folder / 'store.sqlite'}",
+        audit_file=str(folder / "audit.jsonl"),
+        policy_dir=str(_template() / "policy"),
+    )
+    # Upstream's tests sign in with the server's token, which our own provider has not.
+    if app.identity_provider_class is PasswordIdentityProvider:
+        app.config.ServerApp.identity_provider_class = PasswordIdentityProvider
+    # A test's own authorizer answers upstream's seam; below it stands our guard.
+    if not issubclass(app.authorizer_class, (AllowAllAuthorizer, PolicyAuthorizer)):
+        bases = (app.authorizer_class, PolicyAuthorizer)
+        both: Any = type(app.authorizer_class.__name__, bases, {})
+        # Into the configuration too, which is applied again when an extension brings some.
+        app.authorizer_class = app.config.ServerApp.authorizer_class = both
+    app.jpserver_extensions = {**app.jpserver_extensions, _NAME: True}
+
+
+def pytest_configure() -> None:
+    """Put the guard there; not on import, since upstream's conftest comes before Jupyter."""
+    if _GUARD:
+        _put_guard_under_every_server()

@@ -1,0 +1,167 @@
+"""Set up what a target of the Makefile needs; standard library only.
+
+`setup.py demo` and `setup.py check` make `.venv` and install into it, and do
+nothing when nothing changed. `setup.py browser` looks for a Chromium for the
+browser tests, installs Debian's when it is missing and may be installed, and
+prints the reason when there is none: the tests are then reported as skipped with
+that reason. Where `CI` is true, no browser is a failure.
+"""
+# ruff: noqa: INP001, S603  # why: a script of the repository, which runs other programs
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+OLDEST_PYTHON = (3, 10)
+#: The first pip that reads dependency groups.
+OLDEST_PIP = (25, 1)
+#: What is installed for each target; `check` holds all of `demo`.
+INSTALLS = {
+    "demo": ("--editable", ".[demo]"),
+    "check": ("--editable", ".[demo]", "--group", "check"),
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the one subcommand named."""
+    if sys.version_info < OLDEST_PYTHON:
+        return _fail(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old: at least 3.10 is "
+            "needed; name another with `make PYTHON=python3.11 …`"
+        )
+    if len(arguments) == 1 and arguments[0] in INSTALLS:
+        return install(arguments[0])
+    if arguments == ["browser"]:
+        return browser()
+    return _fail("usage: setup.py demo|check|browser")
+
+
+def install(target: str) -> int:
+    """Make `.venv` fit `target`; quick where it already does."""
+    os.chdir(ROOT)
+    stamp = VENV / f".setup-{target}"
+    if not _usable():
+        _say(f"making .venv with Python {sys.version_info[0]}.{sys.version_info[1]}")
+        try:
+            venv.create(VENV, with_pip=True, clear=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            return _fail(
+                f"cannot make .venv: {error}; on Debian, install `python3-venv` and try again"
+            )
+    wanted = _fingerprint(target)
+    if not (stamp.exists() and stamp.read_text() == wanted and _installed()):
+        _say(f"installing what `{target}` needs into .venv; this takes a few minutes")
+        pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+        if _pip_version(pip) < OLDEST_PIP and _run([*pip, "install", "-q", "--upgrade", "pip"]):
+            return _fail("pip could not be brought up to date: its reason stands above")
+        if _run([*pip, "install", "-q", *INSTALLS[target]]):
+            return _fail("pip could not install everything: its reason stands above")
+    for done in INSTALLS if target == "check" else (target,):
+        # Written last, so that an interrupted installation is taken up again.
+        (VENV / f".setup-{done}").write_text(_fingerprint(done))
+    return 0
+
+
+def _usable() -> bool:
+    """Whether `.venv` has a Python new enough, and was made where it is.
+
+    One that was copied from elsewhere runs, but its scripts lead back there.
+    """
+    pip = PYTHON.with_name("pip")
+    if not PYTHON.exists() or (os.name == "posix" and not pip.exists()):
+        return False
+    if os.name == "posix" and bytes(VENV) not in pip.read_bytes()[:1024]:
+        return False
+    question = "import pip, sys; sys.exit(sys.version_info < (3, 10))"
+    return subprocess.run([str(PYTHON), "-I", "-c", question], check=False).returncode == 0
+
+
+def _installed() -> bool:
+    """Whether this tree, and no other, is what `.venv` imports."""
+    question = "import jupyter_authorized_server as package; print(package.__file__)"
+    answer = subprocess.run(
+        [str(PYTHON), "-I", "-c", question], capture_output=True, text=True, check=False
+    )
+    found = Path(answer.stdout.strip()).resolve()
+    return answer.returncode == 0 and found.is_relative_to(ROOT / "src")
+
+
+def _fingerprint(target: str) -> str:
+    """Changes whenever what has to be installed may have changed."""
+    parts = [(ROOT / "pyproject.toml").read_bytes(), repr(INSTALLS[target]).encode(), bytes(ROOT)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest() + "\n"
+
+
+def _pip_version(pip: list[str]) -> tuple[int, ...]:
+    answer = subprocess.run([*pip, "--version"], capture_output=True, text=True, check=True)
+    major, minor = answer.stdout.split()[1].split(".")[:2]
+    return int(major), int(minor) if minor.isdigit() else 0
+
+
+def browser() -> int:
+    """Print nothing where there is a Chromium, else the reason why there is none."""
+    reason = "" if _browser() else _install_browser()
+    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
+        return _fail(f"no browser, and `CI` is true: {reason}")
+    if reason:
+        _say(f"browser tests will be skipped: {reason}")
+        sys.stdout.write(reason + "\n")
+    return 0
+
+
+def _browser() -> str | None:
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def _install_browser() -> str:
+    """Install Debian's Chromium; the reason where that did not work, else nothing."""
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return "no Chromium found, and no apt-get to install one; install Chromium yourself"
+    prefix: list[str] = []
+    if os.name == "posix" and os.geteuid() != 0:
+        sudo = shutil.which("sudo")
+        if sudo is None or _run([sudo, "-n", "true"]):
+            return (
+                "no Chromium found, and only root may install one; "
+                "run `apt-get install chromium` as root"
+            )
+        prefix = [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"]
+    _say("installing Debian's chromium for the browser tests")
+    if _run([*prefix, apt, "update", "-q"]):
+        return "no Chromium found, and `apt-get update` failed: its reason stands above"
+    if _run([*prefix, apt, "install", "-q", "-y", "--no-install-recommends", "chromium"]):
+        return "no Chromium found, and `apt-get install chromium` failed: its reason stands above"
+    return "" if _browser() else "chromium was installed, but is not on the PATH"
+
+
+def _run(command: list[str]) -> int:
+    """Run `command` without input; all it says goes to stderr, stdout is for answers."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=environment, check=False
+    ).returncode
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"setup: {text}\n")
+    sys.stderr.flush()
+
+
+def _fail(text: str) -> int:
+    _say(text)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
