@@ -161,7 +161,8 @@ def figures(
     )
     allow = median(lambda r: decide(snapshot, r), allowed)
     deny = median(lambda r: decide(snapshot, r), denied)
-    conditional = median(lambda r: decide(heavy, r), asked[: len(asked) // 4])
+    both = [request for request in allowed if decide(heavy, request).allowed]
+    conditional = median(lambda r: decide(heavy, r), both[: len(asked) // 4])
     return (
         number,
         built,

@@ -14,7 +14,7 @@ from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHan
 from jupyter_server.services.contents.handlers import ContentsHandler
 from tornado import web
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate
-from tornado.routing import Rule, RuleRouter
+from tornado.routing import Matcher, Rule, RuleRouter
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authorized_server import authorized
@@ -75,7 +75,7 @@ class Jupyter(JupyterHandler):
 class Preflight(APIHandler):
     """OPTIONS of an unnamed API handler must not reach its preparations either."""
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # why: as upstream's own do it
         mark("preflight-prepare")
         await super().prepare()
 
@@ -197,7 +197,7 @@ def load(app: Any, name: str) -> None:
     ]
 
 
-class _Prefix:
+class _Prefix(Matcher):
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
 

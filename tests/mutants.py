@@ -2,7 +2,8 @@
 
 Run by hand with `python tests/mutants.py`; it prints the table kept in
 `docs/decisions/0002-mutants-of-the-engine.md` and ends with 1 if a bug survives.
-Each bug is a replacement in a copy of the package; the tests run against the copy.
+Each bug is a replacement in a copy of the package; the tests run against the copy,
+first without a bug.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = (
@@ -224,20 +230,28 @@ MUTANTS = (
 )
 
 
-def planted(mutant: Mutant, into: Path) -> None:
-    """Copy sources and tests and plant the bug; fails if the code has moved on."""
-    for name in ("src", "tests", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, into / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, into / name)
-    path = into / "src/jupyter_authorized_server/policy" / f"{mutant.module}.py"
+def copied(into: Path) -> Path:
+    """A copy of what the tests need; nobody else changes it meanwhile."""
+    skipped = shutil.ignore_patterns("__pycache__")
+    for name in ("src", "tests"):
+        shutil.copytree(ROOT / name, into / name, ignore=skipped)
+    shutil.copy(ROOT / "pyproject.toml", into)
+    return into
+
+
+@contextmanager
+def planted(mutant: Mutant, folder: Path) -> Iterator[None]:
+    """The bug is in the copy for as long as this lasts; fails if the code has moved on."""
+    path = folder / "src/jupyter_authorized_server/policy" / f"{mutant.module}.py"
     text = path.read_text("utf-8")
-    if mutant.old not in text:
-        msg = f"{mutant.module}.py no longer holds: {mutant.old}"
-        raise SystemExit(msg)
+    if text.count(mutant.old) != 1:
+        message = f"{mutant.module}.py does not hold once: {mutant.old}"
+        raise SystemExit(message)
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, "utf-8")
 
 
 def caught_by(folder: Path) -> str:
@@ -246,7 +260,7 @@ def caught_by(folder: Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", tests, *OPTIONS],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(folder / "src")},
+            env={**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
             check=False,
@@ -267,15 +281,19 @@ def main() -> int:
     wanted = sys.argv[1:]
     survivors = 0
     _tell("| planted bug | in | seen by |\n|---|---|---|")
-    for mutant in MUTANTS:
-        if wanted and not any(word in mutant.bug for word in wanted):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            planted(mutant, Path(folder))
-            test = caught_by(Path(folder))
-        survivors += not test
-        seen = f"`{test}`" if test else "NOTHING"
-        _tell(f"| {mutant.bug} | `{mutant.module}` | {seen} |")
+    with tempfile.TemporaryDirectory() as place:
+        folder = copied(Path(place))
+        if test := caught_by(folder):
+            message = f"without a planted bug {test} fails"
+            raise SystemExit(message)
+        for mutant in MUTANTS:
+            if wanted and not any(word in mutant.bug for word in wanted):
+                continue
+            with planted(mutant, folder):
+                test = caught_by(folder)
+            survivors += not test
+            seen = f"`{test}`" if test else "NOTHING"
+            _tell(f"| {mutant.bug} | `{mutant.module}` | {seen} |")
     return 1 if survivors else 0
 
 

@@ -163,20 +163,39 @@ def test_an_ended_or_coming_grant_is_as_good_as_none(case: Case, data: st.DataOb
         assert (with_it.answer, with_it.determining) == (without.answer, without.determining)
 
 
-@LAW
-@given(a_case(), st.sampled_from((0.5, 1.0, 600.0)) | st.floats(0, 4000), st.data())
-def test_an_answer_holds_until_the_time_it_says(
-    case: Case, later: float, data: st.DataObject
+def holds_until_it_says(
+    rules: list[worlds.Drawn], grants: list[Grant], asked: AccessRequest, later: float
 ) -> None:
-    rules, grants, asked = case
-    # One more rule that meets the request and reads the clock.
-    read = data.draw(st.sampled_from([text for text in worlds.CONDITIONS if "time" in text]))
-    rules = [*rules[:2], data.draw(worlds.a_rule(asked, condition=read).filter(worlds.admitted))]
     found = engine(rules, grants, asked)
     moved = replace(asked, context=replace(asked.context, time=asked.context.time + later))
     if moved.context.time < found.good_until:
         again = engine(rules, grants, moved)
         assert (again.answer, again.determining) == (found.answer, found.determining)
+
+
+LATER = st.sampled_from((0.5, 1.0, 1.5, 600.0)) | st.floats(0, 4000)
+
+
+@LAW
+@given(worlds.a_request(), LATER, st.data())
+def test_an_answer_holds_until_a_grant_begins_or_ends(
+    asked: AccessRequest, later: float, data: st.DataObject
+) -> None:
+    near = worlds.a_grant(asked, near=True)
+    grants = data.draw(st.lists(near, max_size=3, unique_by=lambda grant: grant.id))
+    holds_until_it_says([], grants, asked, later)
+
+
+@LAW
+@given(a_case(), LATER, st.data())
+def test_an_answer_holds_until_its_rules_may_say_otherwise(
+    case: Case, later: float, data: st.DataObject
+) -> None:
+    rules, grants, asked = case
+    # One more rule that meets the request and reads the clock.
+    read = data.draw(st.sampled_from([text for text in worlds.CONDITIONS if "time" in text]))
+    clock = data.draw(worlds.a_rule(asked, condition=read).filter(worlds.admitted))
+    holds_until_it_says([*rules[:2], clock], grants, asked, later)
 
 
 @LAW

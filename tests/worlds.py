@@ -263,8 +263,9 @@ def rules_for(asked: AccessRequest, most: int = 6) -> st.SearchStrategy[list[Dra
 
 
 @st.composite
-def a_grant(draw: st.DrawFn, asked: AccessRequest) -> Grant:
-    near = draw(st.booleans())
+def a_grant(draw: st.DrawFn, asked: AccessRequest, *, near: bool = False) -> Grant:
+    """A grant; one that is `near` reaches the request's principal and resource."""
+    near = near or draw(st.booleans())
     people = ("everyone", *PEOPLE, *(f"group:{group}" for group in GROUPS))
     names = tuple(resource.name for resource in RESOURCES)
     return Grant(

@@ -41,7 +41,7 @@ START = 120.0
 STOP = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody of the demo.
 
@@ -55,11 +55,11 @@ class Person:
 
 
 PEOPLE = (
-    Person(name="vera", password="vera-looks", level=Level.VIEWER),
-    Person(name="rune", password="rune-runs-later", level=Level.RUNNER),
-    Person(name="edda", password="edda-edits", level=Level.EDITOR),
-    Person(name="cora", password="cora-creates", level=Level.CONTRIBUTOR),
-    Person(name="adam", password="adam-administers", level=Level.ADMIN),
+    Person("vera", "vera-looks", Level.VIEWER),
+    Person("rune", "rune-runs", Level.RUNNER),
+    Person("edda", "edda-edits", Level.EDITOR),
+    Person("cora", "cora-creates", Level.CONTRIBUTOR),
+    Person("adam", "adam-administers", Level.ADMIN),
 )
 
 
@@ -206,11 +206,10 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _await_answer(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + START
+    end, address = time.monotonic() + START, f"http://{HOST}:{port}/api"
     while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError):
-            with urllib.request.urlopen(f"http://{HOST}:{port}/api", timeout=5):  # noqa: S310  # why: our own address
-                return
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            return
         time.sleep(0.1)
     said = log.read_text("utf-8", "replace")[-4000:]
     msg = f"The server does not answer; it said:\n{said}"

@@ -1,4 +1,4 @@
-"""Read and write without execute, as a policy: the rules are in the folder `policy` beside this file."""
+"""Read and write without execute, as a policy: the rules are in `policy` beside this file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Read-only, as a policy: the rules are in the folder `policy` beside this file."""
+"""Read-only, as a policy: the rules are in `policy` beside this file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Temporary, as a policy: the rules are in the folder `policy` beside this file."""
+"""Temporary, as a policy: the rules are in `policy` beside this file."""
 
 from pathlib import Path
 

@@ -31,6 +31,7 @@ from .policy.model import (
     Principal,
     Resource,
 )
+from .policy.paths import components
 from .store import Store
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class DecisionPoint:
         # Invariant: nothing decided at an older revision is ever answered again.
         self._cache = {}
         self._principals = {}
+        self._ways: dict[tuple[str, ...], dict[str, dict[str, list[str]]]] = {}
 
     @property
     def revision(self) -> int:
@@ -204,6 +206,41 @@ class DecisionPoint:
             decision = self._record(decision, principal, door, address, request)
         return decision
 
+    def ways(self, principal: Principal, folder: str, *, door: str) -> frozenset[str]:
+        """The names in `folder` that `principal` has to pass to reach what they may see.
+
+        Args:
+            folder: a canonical contents path.
+        """
+        return frozenset(
+            name
+            for name, places in self._marks(principal).get(folder, {}).items()
+            if any(self._sees(principal, place, door) for place in places)
+        )
+
+    def marked(self, principal: Principal, folder: str) -> frozenset[str]:
+        """The names in `folder` on which, or below which, something is said apart."""
+        return frozenset(self._marks(principal).get(folder, ()))
+
+    def _marks(self, principal: Principal) -> dict[str, dict[str, list[str]]]:
+        below = self._ways.get(principal.keys)
+        if below is None:
+            if len(self._ways) >= CACHE_SIZE:
+                self._ways.clear()
+            below = self._ways[principal.keys] = _signposted(self.snapshot.signposts(principal))
+        return below
+
+    def _sees(self, principal: Principal, path: str, door: str) -> bool:
+        resource = Resource(type="contents", id=path)
+        return any(
+            self.decide(principal, action, resource, door=door, record=False).allowed
+            for action in ("open", "list")
+        )
+
+    def is_even(self, principal: Principal, action: str, folder: str) -> bool:
+        """As `Snapshot.is_even`: whether no rule can tell apart what is in `folder`."""
+        return self.snapshot.is_even(principal, action, folder)
+
     def _ask(  # noqa: PLR0917  # why: private, called once
         self,
         principal: Principal,
@@ -266,6 +303,17 @@ class DecisionPoint:
             return replace(decision, id=record)
         _log.error("a denial could not be written to the audit file")
         return decision
+
+
+def _signposted(marks: frozenset[str]) -> dict[str, dict[str, list[str]]]:
+    """For each folder above one of `marks`: its names that lead there, and to which."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for mark in sorted(marks):
+        parts = components(mark)
+        for depth, name in enumerate(parts):
+            folder = "/" + "/".join(parts[:depth])
+            found.setdefault(folder, {}).setdefault(name, []).append(mark)
+    return found
 
 
 def _denied(request: AccessRequest, revision: int, id_: str, user: str, admin: str) -> Decision:

@@ -5,6 +5,7 @@
     AuthorizationError            whatever this package raises on purpose
     |-- InvalidName               a principal, action, resource, level or path that cannot be one
     |   `-- UnsafePath            a contents path that names nothing under the root
+    |       `-- Nowhere           one that leads to no file on the disk that may be judged
     |-- UnknownName               a well-formed name of something that does not exist
     |-- DuplicateName             a name that is taken
     |-- PolicyError               a policy that does not load; holds every mistake at once
@@ -31,6 +32,14 @@ class InvalidName(AuthorizationError, ValueError):
 
 class UnsafePath(InvalidName):
     """A contents path that climbs out of the root or that no file can have."""
+
+
+class Nowhere(UnsafePath):
+    """A path that leads to no file that may be judged; answered like a missing file.
+
+    What the disk says about a path must not show in the answer, so the message is for
+    the audit file only.
+    """
 
 
 class UnknownName(AuthorizationError, LookupError):

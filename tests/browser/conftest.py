@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import BrowserType
 
@@ -109,7 +109,8 @@ def shoot() -> Callable[[Window, str], None]:
     def keep(window: Window, name: str) -> None:
         if os.environ.get("AUTHORIZED_SCREENSHOTS") == "1":
             IMAGES.mkdir(exist_ok=True)
-            window.page.wait_for_timeout(500)
+            window.page.mouse.move(0, 0)
+            window.page.wait_for_timeout(200)
             window.page.screenshot(path=IMAGES / f"{name}.png")
 
     return keep

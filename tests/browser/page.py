@@ -11,7 +11,9 @@ from examples.serving import PASSWORD
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
 
 #: Milliseconds for anything to appear, on a machine that does other things too.
 PATIENCE = 60_000
@@ -45,11 +47,13 @@ class Window:
 
     def sign_in(self, person: str, path: str) -> None:
         """Ask for `path` as a stranger, fill in the login page, land on `path`."""
-        self.page.goto(f"{self.url}/login?next={quote(path)}")
+        # A workspace that an earlier test left would open its notebooks, too.
+        asked = f"{path}?reset" if path.startswith("/lab") else path
+        self.page.goto(f"{self.url}/login?next={quote(asked)}")
         self.page.fill("#username", person)
         self.page.fill("#password", PASSWORD)
         self.page.click("button[type=submit]")
-        self.page.wait_for_url(f"{self.url}{path}*")
+        self.page.wait_for_url(lambda url: url.startswith(self.url + path))
 
     def classic(self) -> Classic:
         """The notebook of this page, in nbclassic."""
@@ -73,14 +77,17 @@ class Classic:
     def shows(self, text: str) -> None:
         """Wait until the notebook shows `text`."""
         expect(self.page.locator("#notebook-container")).to_contain_text(text)
+        # An advertisement for Notebook 7 lies over the tool bar's neighbours.
+        self.page.evaluate("() => document.querySelector('#dontShowId')?.click()")
 
-    def no_kernel(self) -> str:
-        """What it says of the kernel that could not be started."""
+    def no_kernel(self, seen: Callable[[], None] = lambda: None) -> str:
+        """What it says of the kernel that could not be started; `seen` is called then."""
         indicator = self.page.locator("#notification_kernel")
         expect(indicator).to_contain_text("Kernel error")
         indicator.click()
         dialog = self.page.locator(".modal-dialog")
         expect(dialog).to_be_visible()
+        seen()
         text = dialog.inner_text()
         self.page.click(".modal-dialog .modal-footer button")
         expect(dialog).to_be_hidden()
@@ -88,25 +95,33 @@ class Classic:
 
     def save(self) -> None:
         """Save with the button in the tool bar."""
+        # "Saving every 120 sec." takes the next message away with itself.
+        expect(self.page.locator("#notification_notebook")).to_be_hidden()
+        # A message is shown for three seconds, which a busy machine can sleep through.
+        self.page.evaluate(
+            "() => { const shown = document.querySelector('#notification_notebook'); "
+            "window.said = []; new MutationObserver(() => window.said.push(shown.innerText))"
+            ".observe(shown, {childList: true, subtree: true, characterData: true}); }"
+        )
         self.page.click("#save-notbook button")
 
-    def says(self, text: str) -> None:
-        """Wait until `text` is shown about the notebook."""
-        expect(self.page.locator("#notification_notebook")).to_contain_text(text)
-
-    def close(self) -> None:
-        """There is nothing to put away."""
+    def refuses(self, text: str) -> None:
+        """Wait until it says `text` about saving, or that the notebook is read-only."""
+        self.page.wait_for_function(
+            "text => window.said.some(each => each.includes(text)) || "
+            "document.querySelector('.autosave_status').innerText.includes('read only')",
+            arg=text,
+        )
 
     def saved(self) -> None:
         """Wait until it says that it has saved."""
-        expect(self.page.locator("#autosave_status")).not_to_contain_text("unsaved")
+        expect(self.page.locator(".autosave_status")).not_to_contain_text("unsaved")
 
-    def append(self, code: str) -> None:
-        """Add a cell with `code` at the end."""
+    def insert(self, code: str) -> None:
+        """Add a cell with `code` below the first."""
         self.page.evaluate(
             "code => { const n = Jupyter.notebook; "
-            "n.insert_cell_at_bottom('code').set_text(code); n.select(n.ncells() - 1); "
-            "n.focus_cell(); }",
+            "n.insert_cell_below('code', 0).set_text(code); n.select(1); n.focus_cell(); }",
             code,
         )
 
@@ -117,9 +132,10 @@ class Classic:
         )
         self.page.click("#run_int button")
 
-    def output(self) -> Locator:
-        """What the last cell with an output printed."""
-        return self.page.locator("#notebook-container .output_subarea").last
+    def prints(self, text: str) -> None:
+        """Wait until a cell has `text` as its output."""
+        found = self.page.locator("#notebook-container .output_subarea")
+        expect(found.filter(has_text=text)).to_be_visible()
 
 
 class Lab:
@@ -132,39 +148,39 @@ class Lab:
         """Wait until the notebook shows `text`."""
         expect(self.page.locator(".jp-NotebookPanel-notebook")).to_contain_text(text)
 
-    def dialog(self) -> str:
-        """What a dialog says, which is then closed."""
-        dialog = self.page.locator(".jp-Dialog").first
+    def _put_away(self, title: str, button: str, seen: Callable[[], None] = lambda: None) -> str:
+        dialog = self.page.locator(".jp-Dialog").filter(has_text=title)
         expect(dialog).to_be_visible()
+        seen()
         text = dialog.inner_text()
-        dialog.locator(".jp-Dialog-footer button").last.click()
+        dialog.get_by_role("button", name=button, exact=True).click()
         expect(dialog).to_be_hidden()
         return text
 
-    def no_kernel(self) -> str:
-        """What it says of the kernel that could not be started."""
-        return self.dialog()
+    def no_kernel(self, seen: Callable[[], None] = lambda: None) -> str:
+        """What it says of the kernel that could not be started; then none is chosen."""
+        text = self._put_away("Error Starting Kernel", "Ok", seen)
+        self._put_away("Select Kernel", "No Kernel")
+        return text
 
     def save(self) -> None:
         """Save with the keyboard, from the notebook."""
         self.page.locator(".jp-NotebookPanel-notebook").press("Control+s")
 
-    def says(self, text: str) -> None:
-        """Wait until a dialog says `text`."""
-        expect(self.page.locator(".jp-Dialog").first).to_contain_text(text)
-
-    def close(self) -> None:
-        """Put the dialog away."""
-        self.dialog()
+    def refuses(self, text: str) -> None:
+        """Wait until it says `text` about saving, or that the notebook is read-only."""
+        dialog = self.page.locator(".jp-Dialog").filter(has_text=text)
+        badge = self.page.get_by_text("notebook is read-only", exact=True)
+        expect(dialog.or_(badge).first).to_be_visible()
 
     def saved(self) -> None:
         """Wait until the notebook's tab has no mark of unsaved changes."""
         dirty = self.page.locator(".jp-mod-dirty")
         expect(dirty).to_have_count(0)
 
-    def append(self, code: str) -> None:
-        """Add a cell with `code` at the end."""
-        self.page.locator(".jp-NotebookPanel-notebook .jp-Cell").last.click()
+    def insert(self, code: str) -> None:
+        """Add a cell with `code` below the first."""
+        self.page.locator(".jp-NotebookPanel-notebook .jp-Cell").first.click()
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("b")
         self.page.keyboard.press("Enter")
@@ -176,6 +192,7 @@ class Lab:
         expect(indicator).to_have_attribute("data-status", re.compile("idle"))
         self.page.keyboard.press("Control+Enter")
 
-    def output(self) -> Locator:
-        """What the last cell with an output printed."""
-        return self.page.locator(".jp-NotebookPanel-notebook .jp-OutputArea-output").last
+    def prints(self, text: str) -> None:
+        """Wait until a cell has `text` as its output."""
+        found = self.page.locator(".jp-NotebookPanel-notebook .jp-OutputArea-output")
+        expect(found.filter(has_text=text)).to_be_visible()

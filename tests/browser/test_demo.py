@@ -33,11 +33,11 @@ def test_a_viewer_sees_a_notebook_and_reads_why_it_is_not_saved(
     window = visit(server, "vera", f"{WHERE[front_end]}team/plan.ipynb")
     notebook = window.notebook(front_end)
     notebook.shows("Plan of the week")
-    assert "not start a kernel for it." in notebook.no_kernel()
-    notebook.append("1 + 1")
+    said = notebook.no_kernel(lambda: shoot(window, f"viewer-{front_end}"))
+    assert "not start a kernel for it." in said
+    notebook.insert("1 + 1")
     notebook.save()
-    notebook.says(REFUSED)
-    shoot(window, f"viewer-{front_end}")
+    notebook.refuses(REFUSED)
     assert file.read_bytes() == before
 
 
@@ -46,9 +46,9 @@ def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> 
     window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
     notebook = window.lab()
     notebook.shows("Rain in a week")
-    notebook.append('print("edda was here")')
+    notebook.insert('print("edda was here")')
     notebook.run()
-    expect(notebook.output()).to_contain_text("edda was here")
+    notebook.prints("edda was here")
     notebook.save()
     notebook.saved()
     assert "edda was here" in (server.root / "statistics.ipynb").read_text("utf-8")
@@ -82,7 +82,7 @@ def test_a_wrong_password_is_answered_with_a_sentence(served: Start, visit: Visi
 
 def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) -> None:
     window = visit(served("demo"), "vera", "/nbclassic/tree")
-    answer = window.page.goto(f"{window.url}/nbclassic/terminals/1")
+    answer = window.page.goto(f"{window.url}/metrics")
     assert answer is not None
     assert answer.status == 403
     expect(window.page.locator("h1")).to_have_text("Not allowed")

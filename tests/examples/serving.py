@@ -8,7 +8,6 @@ import http.client
 import http.cookiejar
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -177,9 +176,11 @@ def await_answer(served: Served) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         assert served.process.poll() is None, served.log
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            with urllib.request.urlopen(f"{served.url}/api", timeout=5):
-                return
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            urllib.request.urlopen(f"{served.url}/api", timeout=5),  # noqa: S310  # why: the server of the test
+        ):
+            return
         time.sleep(0.1)
     raise AssertionError(served.log)
 
@@ -279,9 +280,3 @@ def run(visitor: Visitor, path: str, code: str) -> str:
         return f"no connection: {error.code}"
     finally:
         visitor.status("DELETE", f"/api/sessions/{session['id']}")
-
-
-def page_config(text: str) -> dict[str, Any]:
-    """What a page of JupyterLab was given."""
-    found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', text, re.DOTALL)
-    return dict(json.loads(found[1])) if found else {}

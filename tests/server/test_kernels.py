@@ -83,23 +83,25 @@ def test_an_editor_runs_a_notebook_and_stops_the_own_kernel(server: Serving) -> 
     assert 204 == server.request("DELETE", f"/api/sessions/{session.json['id']}", "edda").status
 
 
-def test_a_viewer_starts_nothing_and_connects_to_nothing(server: Serving) -> None:
+def test_a_viewer_starts_nothing_and_runs_nothing(server: Serving) -> None:
     assert 403 == start(server, "vera").status
     assert 403 == server.request("POST", "/api/kernels", "vera", json_body={}).status
     kernel = start(server, "edda").json["kernel"]["id"]
-    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-        server.connect(f"/api/kernels/{kernel}/channels", "vera")
-    assert 403 == refused.value.status_code
+    socket = server.connect(f"/api/kernels/{kernel}/channels", "vera")
+    assert "NotAllowed" == run(socket, "6 * 7")
+    socket.close()
     assert 200 == server.request("GET", f"/api/kernels/{kernel}", "vera").status
     stop_all(server)
 
 
-def test_a_runner_starts_a_kernel_but_cannot_run_any_code_in_it(server: Serving) -> None:
+def test_a_runner_starts_a_kernel_and_runs_saved_cells_in_it(server: Serving) -> None:
     session = start(server, "rune")
     assert 201 == session.status, session.text
     kernel = session.json["kernel"]["id"]
-    with pytest.raises(websocket.WebSocketBadStatusException):
-        server.connect(f"/api/kernels/{kernel}/channels", "rune")
+    socket = server.connect(f"/api/kernels/{kernel}/channels", "rune")
+    assert "42" == run(socket, "6 * 7")
+    assert "NotAllowed" == run(socket, "6 * 8")
+    socket.close()
     assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "rune").status
 
 

@@ -149,13 +149,8 @@ def evaluate(
             UnicodeEncodeError).
     """
     room = len(chain) <= _CACHED_CHAIN
-    entities = (_entities if room else _entities.__wrapped__)(keys, action, chain, owner)
-    request = {
-        "principal": _principal_uid(keys[0]),
-        "action": _uid("Action", action),
-        "resource": _resource_uid(chain[0]),
-        "context": _context_text(rules, context),
-    }
+    asked, entities = (_question if room else _question.__wrapped__)(keys, action, chain, owner)
+    request = {**asked, "context": _context_text(rules, context)}
     answer = json.loads(_ask(request, _policy_set(rules), entities))
     diagnostics = answer["diagnostics"]
     errors = tuple(str(error) for error in diagnostics["errors"])
@@ -235,10 +230,12 @@ def _resource_uid(name: str, *, outer: bool = False) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _entities(
+def _question(
     keys: tuple[str, ...], action: str, chain: tuple[str, ...], owner: str | None
-) -> cedarpy.Entities:
-    """The three entities of a request, each with everything it is in as direct parents."""
+) -> tuple[dict[str, dict[str, str]], cedarpy.Entities]:
+    """A request without its context, and its three entities, each with everything it is
+    in as direct parents.
+    """
     attrs: dict[str, Any] = {}
     above = list(chain[1:])
     if chain[0].startswith("contents:"):
@@ -252,7 +249,12 @@ def _entities(
         "attrs": attrs,
         "parents": [_resource_uid(name, outer=True) for name in above],
     }
-    return _base(keys, action).with_added_json_str(json.dumps([resource]))
+    asked = {
+        "principal": _principal_uid(keys[0]),
+        "action": _uid("Action", action),
+        "resource": _resource_uid(chain[0]),
+    }
+    return asked, _base(keys, action).with_added_json_str(json.dumps([resource]))
 
 
 @lru_cache(maxsize=1024)
@@ -274,10 +276,14 @@ def _base(keys: tuple[str, ...], action: str) -> cedarpy.Entities:
     return cedarpy.Entities.from_json_str(json.dumps(entities))
 
 
+@lru_cache(maxsize=256)
+def _reads(rules: tuple[Evaluable, ...]) -> tuple[str, ...]:
+    return tuple(sorted(frozenset().union(*(rule.reads for rule in rules))))
+
+
 def _context_text(rules: tuple[Evaluable, ...], context: Context) -> str:
-    reads: frozenset[str] = frozenset().union(*(rule.reads for rule in rules))
     values: dict[str, Any] = {}
-    for name in reads:
+    for name in _reads(rules):
         value = getattr(context, name)
         if name == "time":
             values[name] = math.floor(value)

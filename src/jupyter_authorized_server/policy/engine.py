@@ -60,20 +60,40 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
     principal, resource, action = request.principal, request.resource, request.action
     view = snapshot.view(principal.name, principal.groups)
     chain = chain_of(resource)
-    weighed = _weigh(snapshot, view, chain, request, action)
-    if _allows(weighed):
-        return Decision(
-            answer=_ALLOW,
-            principal=principal.name,
-            action=action,
-            resource=chain[0],
-            revision=snapshot.revision,
-            determining=tuple(weighed.permits),
-            reason_admin=explanation.permitted(weighed.permits),
-            good_until=weighed.good_until,
-        )
-    reader = READER[resource.type]
-    known = action != reader and _allows(_weigh(snapshot, view, chain, request, reader))
+    plan = view.plans.get((resource.type, action)) or snapshot.plan(view, resource.type, action)
+    permits, good_until = _granted(view, chain, plan.level, request.context.time)
+    if plan.has_rules or not permits:
+        weighed = _weigh(snapshot, view, chain, request, action)
+        if not _allows(weighed):
+            return _refused(snapshot, view, chain, request, weighed)
+        permits, good_until = weighed.permits, weighed.good_until
+    return Decision(
+        answer=_ALLOW,
+        principal=principal.name,
+        action=action,
+        resource=chain[0],
+        revision=snapshot.revision,
+        determining=tuple(permits),
+        reason_admin=explanation.permitted(permits),
+        good_until=good_until,
+    )
+
+
+def _allows(weighed: _Weighed) -> bool:
+    # Invariant: a rule that failed may be a forbid, so nothing is allowed beside it.
+    return bool(weighed.permits) and not weighed.forbids and not weighed.failed
+
+
+def _refused(
+    snapshot: Snapshot,
+    view: View,
+    chain: tuple[str, ...],
+    request: AccessRequest,
+    weighed: _Weighed,
+) -> Decision:
+    """The denial, which says that the thing exists only to whom may read it."""
+    reader = READER[request.resource.type]
+    known = request.action != reader and _allows(_weigh(snapshot, view, chain, request, reader))
     return explanation.refusal(
         request,
         name=chain[0],
@@ -84,27 +104,25 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
     )
 
 
-def _allows(weighed: _Weighed) -> bool:
-    # Invariant: a rule that failed may be a forbid, so nothing is allowed beside it.
-    return bool(weighed.permits) and not weighed.forbids and not weighed.failed
-
-
 def _weigh(
     snapshot: Snapshot, view: View, chain: tuple[str, ...], request: AccessRequest, action: str
 ) -> _Weighed:
     """What applies to `request` if it asked for `action`."""
-    plan = view.plans.get((request.resource.type, action))
-    if plan is None:
-        plan = snapshot.plan(view, request.resource.type, action)
-    weighed = _granted(view, chain, level=plan.level, now=request.context.time)
-    rules = plan.rules_on(chain) if plan.has_rules else ()
+    type_ = request.resource.type
+    plan = view.plans.get((type_, action)) or snapshot.plan(view, type_, action)
+    weighed = _Weighed(*_granted(view, chain, plan.level, request.context.time))
+    rules = plan.rules_on(chain)
     if not rules:
         return weighed
     return _with_rules(weighed, rules, view=view, chain=chain, request=request, action=action)
 
 
-def _granted(view: View, chain: tuple[str, ...], *, level: int, now: float) -> _Weighed:
-    """The principal's grants of `level` or more on the way up, nearest first."""
+def _granted(
+    view: View, chain: tuple[str, ...], level: int, now: float
+) -> tuple[list[Determinant], float]:
+    """The principal's grants of `level` or more on the way up, nearest first, and how
+    long no other grant begins or ends.
+    """
     rows = view.rows
     permits: list[Determinant] = []
     good_until = math.inf
@@ -126,7 +144,7 @@ def _granted(view: View, chain: tuple[str, ...], *, level: int, now: float) -> _
             else:
                 continue
             good_until = min(good_until, change)
-    return _Weighed(permits, good_until)
+    return permits, good_until
 
 
 def _with_rules(

@@ -243,6 +243,39 @@ class Snapshot:
         view.plans[type_, action] = plan
         return plan
 
+    def signposts(self, principal: Principal) -> frozenset[str]:
+        """The contents paths that a grant to `principal`, or a rule on seeing, names.
+
+        Whatever somebody may see at all is one of them or below one of them.
+        """
+        view = self.view(principal.name, principal.groups)
+        names = set(view.rows)
+        for action in ("list", "open"):
+            plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)
+            names.update(plan.named, plan.exact)
+        return frozenset(
+            name.removeprefix("contents:") for name in names if name.startswith("contents:")
+        )
+
+    def is_even(self, principal: Principal, action: str, folder: str) -> bool:
+        """Whether whoever may do `action` on a folder may do it on all that is below.
+
+        Grants only ever add on the way down; a rule may tell one file from the next.
+
+        Args:
+            folder: a canonical contents path.
+        """
+        view = self.view(principal.name, principal.groups)
+        plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)
+        if plan.anywhere:
+            return False
+        around = paths.ancestors(folder)
+        for name in (*plan.named, *plan.exact):
+            kind, _, path = name.partition(":")
+            if kind != "contents" or path in around or folder in paths.ancestors(path):
+                return False
+        return True
+
 
 def chain_of(resource: Resource) -> tuple[str, ...]:
     """The resource's checked written forms, its own first."""

@@ -45,7 +45,7 @@ class Level(IntEnum):
 
 LEVEL_SENTENCES = {
     Level.VIEWER: "can look, download and copy elsewhere, but change and run nothing",
-    Level.RUNNER: "can also start kernels; will run what is saved once the server can tell it apart",
+    Level.RUNNER: "can also start kernels and run the cells that are saved in a notebook",
     Level.EDITOR: "can also change and save files and run any code",
     Level.CONTRIBUTOR: "can also create, upload, rename and move",
     Level.MANAGER: "can also delete, share, and stop other people's kernels",

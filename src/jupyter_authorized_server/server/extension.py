@@ -18,8 +18,11 @@ from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
 from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
+from .doors import contents
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
+from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.guard import GuardedApplication, install
+from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
 from .kernels import record_owners
 from .wiring import KEY, Wiring, wiring
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 #: Exit status of a server that cannot enforce.
 CANNOT_ENFORCE = 78  # EX_CONFIG of sysexits.h
+_CONNECTION = "kernel_websocket_connection_class"
 _SCHEMA = Path(__file__).parent / "event_schemas" / "audit" / "v1.yaml"
 
 
@@ -89,7 +93,12 @@ def load(app: ServerApp) -> None:
         application = app.web_app
         wired = wiring(application.settings)
         wired.authorizer = app.authorizer
+        wired.live = LiveDoors(wired)
         install(application)
+        application.settings[_CONNECTION] = judged(
+            application.settings[_CONNECTION], app.contents_manager
+        )
+        contents.install(app.contents_manager, wired)
         record_owners(app.kernel_manager, wired.kernels)
         if not isinstance(app.identity_provider, LocalIdentityProvider):
             app.log.warning(
@@ -108,7 +117,10 @@ async def start(app: ServerApp) -> None:
         application = app.web_app
         check_installed(application)
         check_authorizer(application.settings["authorizer"])
+        contents.check_installed(application.settings["contents_manager"])
+        check_connection(application.settings[_CONNECTION])
         wired = wiring(application.settings)
+        wired.live.start()
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
         application.settings["jupyter_authorization_poll"] = poll
@@ -130,6 +142,17 @@ def check_installed(application: Application) -> None:
     """
     if not isinstance(application, GuardedApplication):
         msg = "the guard is not under the web application; another extension replaced it"
+        raise ConfigurationError(msg)
+
+
+def check_connection(kind: type) -> None:
+    """Raise unless messages to kernels are judged.
+
+    Raises:
+        ConfigurationError: they are not.
+    """
+    if not issubclass(kind, (JudgedConnection, RefusedConnection)):
+        msg = "kernel connections are not judged; another extension replaced their class"
         raise ConfigurationError(msg)
 
 

@@ -28,12 +28,14 @@ class Wiring:
         kernels: origin of each running kernel, by id.
         authorizer: ours; kept here because an extension may put another one into the
             application's settings, which must not reach the guard.
+        live: the registry of open sockets, `doors.live.LiveDoors`.
     """
 
     config: JupyterAuthorization
     point: DecisionPoint
     kernels: dict[str, Owned] = field(default_factory=dict)
     authorizer: Any = None
+    live: Any = None
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:

@@ -89,6 +89,7 @@ class Admission:
     Args:
         gate: the handler that stood in while the person was identified.
         questions: the pairs that were asked, in order.
+        walked: those that were answered no, of folders that are walked nevertheless.
         arguments: for the handler, where they are the principal's own.
     """
 
@@ -98,6 +99,7 @@ class Admission:
     hook: Hook
     entry: Asks | None
     questions: tuple[tuple[str, Resource], ...] = field(default=())
+    walked: frozenset[tuple[str, Resource]] = field(default=frozenset())
     arguments: dict[str, Any] | None = None
 
 

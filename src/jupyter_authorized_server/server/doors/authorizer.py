@@ -13,6 +13,7 @@ from ...policy.model import Answer, Decision, Determinant, Effect, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
 from ..wiring import wiring
 from .admission import Admission, Hook, admission
+from .sight import Sight
 
 if TYPE_CHECKING:
     from jupyter_server.auth import User
@@ -40,13 +41,35 @@ class PolicyAuthorizer(Authorizer):
         resource: Resource,
     ) -> Decision:
         """The decision on one question of `request`; the guard asks here."""
-        return self._point.decide(
+        return self.answer(
             principal,
             action,
             resource,
             door="http",
             address=request.remote_ip,
             request=f"{request.method} {request.path}",
+        )
+
+    def answer(
+        self,
+        principal: Principal,
+        action: str,
+        resource: Resource,
+        *,
+        door: str,
+        address: str | None = None,
+        request: str | None = None,
+        record: bool = True,
+    ) -> Decision:
+        """The decision on one question; the doors behind the guard ask here."""
+        return self._point.decide(
+            principal,
+            action,
+            resource,
+            door=door,
+            address=address,
+            request=request,
+            record=record,
         )
 
     @property
@@ -79,6 +102,11 @@ class PolicyAuthorizer(Authorizer):
             principal = self._point.principal(f"user:{user.username}")
             hook = Hook(handler, user)
         for asked, on in self._questions(found, action, resource):
+            if found is not None and (asked, on) in found.walked:
+                # The guard has let a folder be walked; its listing is filtered.
+                if not Sight(self, self._point, handler.request, principal).ways(on.id):
+                    return False
+                continue
             decision = self.decide_for(handler.request, principal, asked, on)
             if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
                 return False
@@ -128,12 +156,16 @@ class HandlerMethodAuthorizer(PolicyAuthorizer):
     refused, since a function of two words cannot tell what they do.
     """
 
-    def decide_for(
+    def answer(
         self,
-        request: HTTPServerRequest,
         principal: Principal,
         action: str,
         resource: Resource,
+        *,
+        door: str,
+        address: str | None = None,
+        request: str | None = None,
+        record: bool = True,
     ) -> Decision:
         """Allow what is named; the guard asks the method itself afterwards."""
         named = resource.type != "routes"
@@ -154,13 +186,9 @@ class HandlerMethodAuthorizer(PolicyAuthorizer):
             reason_user="" if named else "this address is not known to the server's rules",
             reason_admin="" if named else f"no surface table names `{resource.id}`",
         )
-        if not named:
+        if not named and record:
             self._point.audit.decision(
-                decision,
-                principal=principal,
-                door="http",
-                address=request.remote_ip,
-                request=f"{request.method} {request.path}",
+                decision, principal=principal, door=door, address=address, request=request
             )
         return decision
 

@@ -18,6 +18,7 @@ from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
 
 from ...errors import AuthorizationError
+from ..wiring import wiring
 from . import preflight
 from .admission import admission, hand_over
 from .judge import Judge
@@ -144,6 +145,8 @@ class _Doorkeeper(HTTPMessageDelegate):
             if waiting is not None:
                 await waiting
         inner.finish()
+        # Tornado has made the handler by now, and nothing of it has waited for anything.
+        wiring(self._application.settings).live.register(getattr(inner, "handler", None))
 
 
 def _log_failure(task: asyncio.Future[None]) -> None:

@@ -5,39 +5,65 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from inspect import isawaitable, isclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import Application, RequestHandler
 
-from ...errors import InvalidName, UnknownName, UnsafePath
+from ...errors import InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import (
     ANONYMOUS,
     MAX_ID,
     Answer,
     Decision,
+    Principal,
     Resource,
     parse_principal,
 )
+from ...policy.vocabulary import ABILITIES
+from ..acting import ACTING, Acting
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
+from ..surface.places import there
 from ..wiring import wiring
 from . import preflight
 from .admission import Admission, Hook, admit
 from .declared import declared
 from .refusal import Why, leads_to_log_in
+from .sight import NOTHING, Sight, sentence
 
 if TYPE_CHECKING:
     from jupyter_server.auth import User
     from tornado.httputil import HTTPServerRequest
 
-    from ...policy.model import Principal
     from ..surface import Route
     from .routing import Target
 
 _log = logging.getLogger(__name__)
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+#: Actions on contents whose refusal would tell that a file is there.
+IS_ABOUT_A_FILE = frozenset(
+    ability.action
+    for ability in ABILITIES
+    if ability.type == "contents" and ability.action != "launch"
+)
+#: Those among them that can be done only with what is there already.
+NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share"}
+
+
+class _Asked(NamedTuple):
+    """One question of a request, with the resources it means.
+
+    `named` tells a path that the request names from "all contents".
+    """
+
+    action: str
+    resources: tuple[Resource, ...]
+    walk: bool = False
+    named: bool = False
 
 
 class Gate(JupyterHandler):
@@ -62,6 +88,8 @@ class Judge:
         """Identify and ask. Never lets through what it does not understand."""
         entry = self.entry()
         if isinstance(entry, Public):
+            # Nobody is known here, and what is nobody's must not pass for the server's.
+            ACTING.set(Acting(principal=Principal(name=ANONYMOUS), request=self._request))
             return None
         if isinstance(entry, Why):
             return entry
@@ -83,6 +111,7 @@ class Judge:
         why = await self._refused(entry, principal, found)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
+            ACTING.set(Acting(principal=principal, request=self._request))
         return why
 
     def _principal(self, user: User) -> Principal:
@@ -126,25 +155,61 @@ class Judge:
         self, entry: Asks | None, principal: Principal, found: Admission
     ) -> Why | None:
         try:
-            questions = await self._questions(entry, principal)
+            asked = await self._questions(entry, principal)
         except Unanswerable as error:
             return self._no(str(error), found, status=error.status)
         except UnsafePath as error:
-            return self._no(str(error), found, status=404)
+            no = self._no(str(error), found, status=404)
+            return _nothing(no) if isinstance(error, Nowhere) else no
+        questions = [(each.action, on) for each in asked for on in each.resources]
         found.questions = tuple(questions)
         if not questions:
             return self._no("this request names nothing that could be judged", found)
-        authorizer = self._wiring.authorizer
-        for action, resource in questions:
-            decision = authorizer.decide_for(self._request, principal, action, resource)
-            if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
-                return self._denied_by(decision, found)
-        if not await found.hook.allows_all(entry, questions):
-            return self._no("this server's configuration does not allow it", found)
-        if entry is not None and entry.own is not None:
+        why = self._first_refusal(asked, found)
+        if why is None and not await found.hook.allows_all(entry, questions):
+            why = self._no("this server's configuration does not allow it", found)
+        if why is None and not all([await self._is_there(each) for each in asked]):
+            why = Why(status=404, message=NOTHING, gate=found.gate, user=found.user)
+        if why is None and entry is not None and entry.own is not None:
             call = self._call(principal)
             found.arguments = entry.own(call, self._target.arguments)
+        return why
+
+    def _first_refusal(self, asked: list[_Asked], found: Admission) -> Why | None:
+        wired = self._wiring
+        sight = Sight(wired.authorizer, wired.point, self._request, found.principal)
+        refusals = (self._denied(each, sight, found) for each in asked)
+        return next((why for why in refusals if why is not None), None)
+
+    def _denied(self, each: _Asked, sight: Sight, found: Admission) -> Why | None:
+        """Why one question is answered no: as if nothing were there, where nobody may know."""
+        for resource in each.resources:
+            decision = sight.decide(each.action, resource, record=not each.walk)
+            if decision is not None and decision.answer is Answer.ALLOW:
+                continue
+            if each.walk and len(each.resources) == 1 and sight.ways(resource.id):
+                found.walked |= {(each.action, resource)}
+                continue
+            if each.walk:
+                decision = sight.decide(each.action, resource, record=True)
+            why = self._denied_by(decision, found)
+            hides = each.named and each.action in IS_ABOUT_A_FILE
+            return _nothing(why) if hides and not sight.sees(each.resources) else why
         return None
+
+    async def _is_there(self, each: _Asked) -> bool:
+        """Whether what is asked about is there, if it has to be.
+
+        The handler would say so too, in words of its own, and a missing file would then
+        read differently from one that may not be known of.
+        """
+        if not each.named or each.action not in NEEDS_A_FILE:
+            return True
+        manager = self._application.settings["contents_manager"]
+        for resource in each.resources:
+            if await there(manager, resource):
+                return True
+        return False
 
     def _call(self, principal: Principal) -> Call:
         target = self._target
@@ -154,27 +219,28 @@ class Judge:
         call.principal = principal.name
         return call
 
-    async def _questions(
-        self, entry: Asks | None, principal: Principal
-    ) -> list[tuple[str, Resource]]:
+    async def _questions(self, entry: Asks | None, principal: Principal) -> list[_Asked]:
         if entry is None:
-            return [unnamed(self._target)]
+            action, unknown = unnamed(self._target)
+            return [_Asked(action, (unknown,))]
         call = self._call(principal)
-        questions = []
+        asked = []
         for question in entry.questions:
-            resource = question.where(call)
-            if isawaitable(resource):
-                resource = await resource
-            if resource is not None:
-                questions.append((question.action, resource))
-        return questions
+            found = question.where(call)
+            if isawaitable(found):
+                found = await found
+            if found is not None:
+                named = isinstance(found, tuple)
+                resources = found if isinstance(found, tuple) else (found,)
+                asked.append(_Asked(question.action, resources, question.walk, named))
+        return asked
 
     def _denied_by(self, decision: object, found: Admission) -> Why:
         if not isinstance(decision, Decision):
             return self._no("this could not be decided, so it is refused", found)
         return Why(
             status=self._wiring.config.denied_status,
-            message=_sentence(decision.reason_user),
+            message=sentence(decision.reason_user),
             decision=decision,
             gate=found.gate,
             user=found.user,
@@ -183,7 +249,7 @@ class Judge:
     def _not_signed_in(self, message: str, gate: Gate) -> Why:
         """Say so; a page leads to the log-in page, which is no denial to record."""
         if leads_to_log_in(self._request, self._target.handler):
-            return Why(status=403, message=_sentence(message), sign_in=True, gate=gate)
+            return Why(status=403, message=sentence(message), sign_in=True, gate=gate)
         return replace(self._no(message, status=403), sign_in=True, gate=gate)
 
     def _no(
@@ -202,16 +268,16 @@ class Judge:
         )
         return Why(
             status=status or self._wiring.config.denied_status,
-            message=_sentence(message),
+            message=sentence(message),
             record=record,
             gate=None if found is None else found.gate,
             user=None if found is None else found.user,
         )
 
 
-def _sentence(text: str) -> str:
-    text = text or "you are not allowed to do this"
-    return text[0].upper() + text[1:].rstrip(".") + "."
+def _nothing(why: Why) -> Why:
+    """`why`, so told that it cannot be told from a file that is not there."""
+    return Why(status=404, message=NOTHING, gate=why.gate, user=why.user)
 
 
 _told: set[str] = set()

@@ -6,9 +6,9 @@ from . import places as at
 from .core import _REDIRECT, _STATIC, PAGE, USE, ask, asks
 from .table import Public, Route
 
-_FOLDER = (USE, ask("list", "contents", at.path(0)))
+_FOLDER = (USE, ask("list", "contents", at.path(0), walk=True))
 _FILE = (USE, ask("open", "contents", at.path(0)))
-_NAMED_FOLDER = (USE, ask("list", "contents", at.path()))
+_NAMED_FOLDER = (USE, ask("list", "contents", at.path(), walk=True))
 _NAMED_FILE = (USE, ask("open", "contents", at.path()))
 
 ROUTES: tuple[Route, ...] = (

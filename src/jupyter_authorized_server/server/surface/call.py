@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tornado.httputil import HTTPServerRequest
 
+    from .disk import Place
+
 
 class Call:
     """A request matched to a route.
@@ -30,7 +32,7 @@ class Call:
         Unanswerable: a group is not UTF-8.
     """
 
-    __slots__ = ("_json", "args", "kwargs", "principal", "request", "settings")
+    __slots__ = ("_json", "args", "kwargs", "places", "principal", "request", "settings")
 
     def __init__(
         self,
@@ -44,6 +46,8 @@ class Call:
         self.args = [_decode(arg) for arg in path_args]
         self.kwargs = {name: _decode(arg) for name, arg in path_kwargs.items()}
         self.principal = ""
+        #: What each path of this request means; the disk is asked once.
+        self.places: dict[str, Place] = {}
         self._json: Any = _UNREAD
 
     def group(self, name: str | int) -> str:

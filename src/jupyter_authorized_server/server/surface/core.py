@@ -10,9 +10,9 @@ _STATIC = "static assets of the applications; the same for everybody, from insta
 _REDIRECT = "answers only with a redirect to a guarded address"
 
 
-def ask(action: str, type_: str, where: object) -> Question:
+def ask(action: str, type_: str, where: object, *, walk: bool = False) -> Question:
     """Shorthand of the tables."""
-    return Question(action=action, type=type_, where=where)  # type: ignore[arg-type]  # why: a Where
+    return Question(action=action, type=type_, where=where, walk=walk)  # type: ignore[arg-type]  # why: a Where
 
 
 def asks(resource: str, *questions: Question) -> Asks:
@@ -35,7 +35,7 @@ _START = (
 
 def _root_unless_named(call: object) -> object:
     found = call.text("path")  # type: ignore[attr-defined]  # why: a Call
-    return at.contents(found or "")
+    return at.contents(call, found or "")  # type: ignore[arg-type]  # why: a Call
 
 
 ROUTES: tuple[Route, ...] = (
@@ -157,8 +157,8 @@ ROUTES: tuple[Route, ...] = (
         methods={
             "GET": asks(
                 "contents",
-                ask("list", "contents", at.listed()),
-                ask("open", "contents", at.opened()),
+                ask("list", "contents", at.listed(), walk=True),
+                ask("open", "contents", at.opened(), walk=True),
             ),
             "POST": asks(
                 "contents",
@@ -173,10 +173,12 @@ ROUTES: tuple[Route, ...] = (
             ),
             "PATCH": asks(
                 "contents",
-                ask("rename", "contents", at.path()),
-                ask("create", "contents", at.body_path("path")),
+                # Elsewhere other rules hold: nobody moves what they may not read.
+                ask("open", "contents", at.path()),
+                ask("rename", "contents", at.entry()),
+                ask("create", "contents", at.body_path("path", moved=True)),
             ),
-            "DELETE": asks("contents", ask("delete", "contents", at.path())),
+            "DELETE": asks("contents", ask("delete", "contents", at.entry())),
         },
     ),
     Route(
@@ -227,11 +229,10 @@ ROUTES: tuple[Route, ...] = (
             )
         },
     ),
-    # One question at the handshake: whoever passes may run any code. Message by
-    # message comes with *Live doors*.
+    # What each message asks is in `messages`; a refused socket would hang pages.
     Route(
         handler=_S + "kernels.websocket.KernelWebsocketHandler",
-        methods={"GET": asks("kernels", ask("run", "kernels", at.kernel_group()))},
+        methods={"GET": asks("kernels", ask("watch", "kernels", at.kernel_group()))},
     ),
     Route(
         handler="jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
@@ -251,7 +252,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler="jupyter_server.nbconvert.handlers.NbconvertPostHandler",
-        methods={"POST": asks("nbconvert", ask("export", "contents", lambda _: at.contents("")))},
+        methods={
+            "POST": asks(
+                "nbconvert", ask("export", "contents", lambda call: at.contents(call, ""))
+            )
+        },
     ),
     Route(
         handler=_S + "nbconvert.handlers.NbconvertRootHandler",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
+from ...errors import Nowhere
 from ...policy import paths
 from ...policy.model import Resource
+from ..acting import as_server
 from ..wiring import wiring
+from .disk import Place, disk_of
 
 if TYPE_CHECKING:
     from .call import Call
     from .table import Where
 
 SERVER = Resource(type="server")
+#: Kind of a place that only its contents manager knows about.
+UNKNOWN = "unknown"
 
 
 def server(_: Call) -> Resource:
@@ -29,61 +34,132 @@ def every(type_: str) -> Where:
     return lambda _: resource
 
 
-def contents(path: str) -> Resource:
-    """A contents path, from any spelling; the one way a path becomes a resource here."""
-    return Resource(type="contents", id=paths.canonical(path))
+def place(call: Call, path: object) -> Place:
+    """What a contents path means here, from any spelling.
+
+    Raises:
+        UnsafePath: it can mean no file that may be judged.
+    """
+    if isinstance(path, str) and path in call.places:
+        return call.places[path]
+    found = place_of(call.settings["contents_manager"], path)
+    call.places[str(path)] = found
+    return found
+
+
+def place_of(manager: Any, path: object) -> Place:
+    """What a path means to the contents manager `manager`.
+
+    Where it keeps no files on a disk of ours, a path means itself, and only in its one
+    written form, since nobody knows what such a manager makes of another one.
+
+    Raises:
+        UnsafePath: it can mean no file that may be judged.
+    """
+    disk = disk_of(manager)
+    if disk is None:
+        own = paths.canonical(path)  # type: ignore[arg-type]  # why: it refuses what is no text
+        if str(path).strip("/") != own.strip("/"):
+            msg = "the path is not in its one written form"
+            raise Nowhere(msg)
+        return Place(target=own, entry=own, kind=UNKNOWN)
+    found = disk.place(path)
+    if found.hidden and not getattr(manager, "allow_hidden", False):
+        msg = "the path leads to a hidden file"
+        raise Nowhere(msg)
+    return found
+
+
+def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
+    """What must be allowed for the file at a place: the named resource first.
+
+    Args:
+        moved: the name itself is changed, as by a delete; then its link counts too.
+    """
+    named = [found.target]
+    if moved and found.entry != found.target:
+        named.append(found.entry)
+    # A file of several names may be under several rules, and nobody can list its names:
+    # only who has the right everywhere has it under each of them.
+    if found.names > 1:
+        named.append("/")
+    return tuple(Resource(type="contents", id=each) for each in named)
+
+
+def contents(call: Call, path: object, *, moved: bool = False) -> tuple[Resource, ...]:
+    """The resources of a contents path; the one way a path becomes one here."""
+    return resources(place(call, path), moved=moved)
+
+
+async def there(manager: Any, resource: Resource) -> bool:
+    """Whether there is something at a canonical contents path, whoever asks."""
+    disk = disk_of(manager)
+    if disk is not None:
+        return disk.there(resource.id)
+    with as_server():
+        return bool(await ensure_async(manager.exists(resource.id.strip("/"))))
 
 
 def path(group: str | int = "path") -> Where:
     """The contents path in a group of the URL pattern."""
-    return lambda call: contents(call.group(group))
+    return lambda call: contents(call, call.group(group))
+
+
+def entry(group: str | int = "path") -> Where:
+    """As `path`, where the name itself is changed too."""
+    return lambda call: contents(call, call.group(group), moved=True)
 
 
 def listed(group: str | int = "path") -> Where:
     """As `path`, unless the query says that a file is meant."""
     return lambda call: (
-        None if call.query("type") in {"file", "notebook"} else contents(call.group(group))
+        None if call.query("type") in {"file", "notebook"} else contents(call, call.group(group))
     )
 
 
 def opened(group: str | int = "path") -> Where:
     """As `path`, unless the query says that a folder is meant."""
-    return lambda call: None if call.query("type") == "directory" else contents(call.group(group))
+    return lambda call: (
+        None if call.query("type") == "directory" else contents(call, call.group(group))
+    )
 
 
-def body_path(*names: str) -> Where:
+def body_path(*names: str, moved: bool = False) -> Where:
     """The contents path at `names` in the JSON body, if there is one."""
 
-    def find(call: Call) -> Resource | None:
+    def find(call: Call) -> tuple[Resource, ...] | None:
         found = call.text(*names)
-        return None if found is None else contents(found)
+        return None if found is None else contents(call, found, moved=moved)
 
     return find
 
 
-def copy_source(call: Call) -> Resource | None:
+def copy_source(call: Call) -> tuple[Resource, ...] | None:
     """What a new file is to be a copy of, if it is one."""
     found = call.text("copy_from")
-    return contents(found) if found else None
+    return contents(call, found) if found else None
 
 
-async def existing_file(call: Call) -> Resource | None:
+async def existing_file(call: Call) -> tuple[Resource, ...] | None:
     """The URL's path, if a file is there to be overwritten."""
-    return contents(call.group("path")) if await _overwrites(call) else None
+    return contents(call, call.group("path")) if await _overwrites(call) else None
 
 
-async def new_file(call: Call) -> Resource | None:
+async def new_file(call: Call) -> tuple[Resource, ...] | None:
     """The URL's path, if the request makes something that is not there yet."""
-    return None if await _overwrites(call) else contents(call.group("path"))
+    return None if await _overwrites(call) else contents(call, call.group("path"))
 
 
 async def _overwrites(call: Call) -> bool:
     # Without a body upstream makes an untitled file *in* the path.
     if not call.json():
         return False
+    found = place(call, call.group("path"))
+    if found.kind != UNKNOWN:
+        return bool(found.kind == "file")
     manager = call.settings["contents_manager"]
-    name = paths.canonical(call.group("path")).strip("/")
-    return bool(await ensure_async(manager.file_exists(name)))
+    with as_server():
+        return bool(await ensure_async(manager.file_exists(found.target.strip("/"))))
 
 
 def kernel(call: Call, kernel_id: str) -> Resource:

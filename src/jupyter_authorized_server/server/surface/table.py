@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ...policy.model import Resource
     from .call import Call
 
-    Where = Callable[[Call], "Resource | Awaitable[Resource | None] | None"]
+    Found = Resource | tuple[Resource, ...] | None
+    Where = Callable[[Call], "Found | Awaitable[Found]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,17 @@ class Question:
     Args:
         action: of the vocabulary, for `type`.
         type: of the vocabulary.
-        where: the resource in a request; None where the question does not arise.
+        where: the resource in a request, or several that it means at once, the named
+            one first; None where the question does not arise.
+        walk: whether a folder on the way to something that is granted is answered
+            although it may not be listed; only for a method whose answer the contents
+            manager filters.
     """
 
     action: str
     type: str
     where: Where
+    walk: bool = False
 
     def __post_init__(self) -> None:
         if (self.type, self.action) not in ABILITY:

@@ -1,0 +1,48 @@
+"""For whom this server acts at the moment: the principal of a request, or itself.
+
+Jupyter's own `CallContext` is right in a request and stale in whatever outlives one.
+Ours is set by the guard alone, and whoever starts something that is nobody's (a room,
+a culler) says so with `as_server`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..policy.model import Principal
+
+#: How the server's own tasks stand in records; nobody can sign in as it.
+SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """A request that is being answered.
+
+    Args:
+        principal: who asked, as the guard found out.
+        request: Tornado's.
+    """
+
+    principal: Principal
+    request: Any
+
+
+#: None in the server's own tasks.
+ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", default=None)
+
+
+@contextmanager
+def as_server() -> Iterator[None]:
+    """Do what is inside for the server itself, not for whoever happens to ask."""
+    token = ACTING.set(None)
+    try:
+        yield
+    finally:
+        ACTING.reset(token)

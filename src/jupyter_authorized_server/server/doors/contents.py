@@ -1,0 +1,300 @@
+"""Door: the contents manager, as whoever acts at the moment may see and use it.
+
+`install` changes the class of the configured manager, whichever it is, to one whose
+methods ask first. So an extension that calls the manager is bound like a route, a
+folder is listed as its reader may see it, and `writable` tells the truth.
+
+What a method does through other methods of the manager belongs to it and is not asked
+again. In the server's own tasks nobody is asked, and each change is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextvars import ContextVar, copy_context
+from functools import wraps
+from inspect import isawaitable, iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError
+
+from ...errors import AuthorizationError, UnknownName
+from ..acting import ACTING, SERVER
+from ..surface.disk import disk_of
+from .reader import Reader
+from .sight import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from ..acting import Acting
+    from ..wiring import Wiring
+
+    Method = Callable[..., Any]
+
+_ATTRIBUTE = "_jupyter_authorization_wiring"
+#: The method of a manager that is at work, and the task it works in: a task that it
+#: starts is not part of it.
+_AT_WORK: ContextVar[tuple[str, object] | None] = ContextVar(
+    "jupyter_authorization_at_work", default=None
+)
+#: Methods that change something.
+CHANGES = frozenset(
+    {
+        "save",
+        "new",
+        "new_untitled",
+        "copy",
+        "update",
+        "rename",
+        "rename_file",
+        "delete",
+        "delete_file",
+        "create_checkpoint",
+        "restore_checkpoint",
+        "delete_checkpoint",
+        "trust_notebook",
+    }
+)
+#: Methods that pick the name of what they save.
+_NAMING = frozenset({"new_untitled", "copy"})
+#: Methods whose answer tells only whether something is there.
+_EXISTS = frozenset({"exists", "file_exists", "dir_exists"})
+_OTHERS = frozenset({"get", "is_hidden", "resolve_path", "list_checkpoints"})
+METHODS = CHANGES | _EXISTS | _OTHERS
+
+
+def install(manager: Any, wired: Wiring) -> None:
+    """Have `manager` ask, whoever holds it; once.
+
+    Raises:
+        AuthorizationError: its class cannot be changed.
+    """
+    kind = type(manager)
+    if hasattr(kind, _ATTRIBUTE):
+        return
+    asking = {name: _asking(name, getattr(kind, name)) for name in METHODS if hasattr(kind, name)}
+    try:
+        manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {_ATTRIBUTE: wired, **asking})
+    except TypeError as error:
+        msg = f"the contents manager `{kind.__qualname__}` cannot be guarded: {error}"
+        raise AuthorizationError(msg) from error
+
+
+def check_installed(manager: object) -> None:
+    """Raise unless `manager` asks.
+
+    Raises:
+        AuthorizationError: it does not; another extension put it there.
+    """
+    if not hasattr(type(manager), _ATTRIBUTE):
+        msg = "the contents manager is not guarded; another extension replaced it"
+        raise AuthorizationError(msg)
+
+
+def _task() -> object:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _is_part(name: str) -> bool:
+    """Whether another method of the manager, that has asked already, is calling."""
+    at_work = _AT_WORK.get()
+    if at_work is None or at_work[1] is not _task():
+        return False
+    # The name that was picked has not been asked about yet.
+    return not (name == "save" and at_work[0] in _NAMING)
+
+
+def _asking(name: str, original: Method) -> Method:
+    """`original`, the method `name` of a manager, asking first."""
+
+    async def ask_and_do(self: Any, *args: Any, **kwargs: Any) -> Any:
+        acting = ACTING.get()
+        do = _Doing(self, original, args, kwargs)
+        token = _AT_WORK.set((name, _task()))
+        try:
+            if acting is None:
+                return await _as_the_server(self, name, do)
+            return await answer(_reader(self, acting), name, do)
+        finally:
+            _AT_WORK.reset(token)
+
+    if iscoroutinefunction(original):
+
+        @wraps(original)
+        async def asking(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not _is_part(name):
+                return await ask_and_do(self, *args, **kwargs)
+            try:
+                return await original(self, *args, **kwargs)
+            except HTTPError as error:
+                _leave_out(self, name, error)
+                raise
+
+        return asking
+
+    @wraps(original)
+    def asking_now(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _is_part(name):
+            return _now(ask_and_do(self, *args, **kwargs))
+        try:
+            return original(self, *args, **kwargs)
+        except HTTPError as error:
+            _leave_out(self, name, error)
+            raise
+
+    return asking_now
+
+
+def _leave_out(manager: Any, name: str, error: HTTPError) -> None:
+    """Leave out an entry that vanishes, or cannot be read, while its folder is listed.
+
+    Upstream passes over an entry that the system does not let it read, and gives up on
+    the whole folder at anything else.
+
+    Raises:
+        PermissionError: a listing is at work.
+    """
+    at_work = _AT_WORK.get()
+    listing = name == "get" and at_work is not None and at_work[0] == "get"
+    if listing and disk_of(manager) is not None:
+        raise PermissionError(errno.EACCES, "left out of the listing") from error
+
+
+class _Doing:
+    """A call of a manager's method that has not been made yet."""
+
+    __slots__ = ("_args", "_kwargs", "_manager", "_original")
+
+    def __init__(
+        self, manager: Any, original: Method, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._manager = manager
+        self._original = original
+        self._args = args
+        self._kwargs = kwargs
+
+    def __call__(self) -> Any:
+        return self._original(self._manager, *self._args, **self._kwargs)
+
+    async def done(self) -> Any:
+        """Make the call; its answer, waited for where it has to be."""
+        answer = self()
+        return await answer if isawaitable(answer) else answer
+
+    def argument(self, position: int, name: str, default: Any = "") -> Any:
+        """An argument of the call, given either way."""
+        if name in self._kwargs:
+            return self._kwargs[name]
+        return self._args[position] if position < len(self._args) else default
+
+
+class _Rest:
+    """A coroutine that has run up to its first wait, to be waited for."""
+
+    def __init__(self, step: Callable[..., Any], running: Any, waits_for: Any) -> None:
+        self._step = step
+        self._running = running
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                sent = yield waits_for
+            except BaseException as error:  # noqa: BLE001  # why: handed on to the coroutine
+                step, value = self._running.throw, error
+            else:
+                step, value = self._running.send, sent
+            try:
+                waits_for = self._step(step, value)
+            except StopIteration as end:
+                return end.value
+
+
+def _now(running: Any) -> Any:
+    """The answer of a coroutine that need not wait, else an awaitable of it.
+
+    So one description of what is asked serves managers that wait and those that do not.
+    It runs in a context of its own: where it has to wait, what it sets there must not
+    hold for whatever its caller does meanwhile.
+    """
+    step = copy_context().run
+    try:
+        waits_for = step(running.send, None)
+    except StopIteration as end:
+        return end.value
+    return _Rest(step, running, waits_for)
+
+
+def _reader(manager: Any, acting: Acting) -> Reader:
+    wired: Wiring = getattr(manager, _ATTRIBUTE)
+    asked = acting.principal
+    try:
+        # As they are now: a request may last, and groups change.
+        principal = wired.point.principal(
+            asked.name, token=asked.token, session=asked.session, must_exist=False
+        )
+    except UnknownName as error:
+        raise HTTPError(403, str(error)) from None
+    sight = Sight(wired.authorizer, wired.point, acting.request, principal, door="contents")
+    return Reader(manager, sight)
+
+
+async def _as_the_server(manager: Any, name: str, do: _Doing) -> Any:
+    if name in CHANGES:
+        wired: Wiring = getattr(manager, _ATTRIBUTE)
+        path = do.argument(1 if name in _PATH_SECOND else 0, _NAME_OF_PATH.get(name, "path"))
+        wired.point.audit.event(
+            "service",
+            actor=SERVER,
+            fields={"action": name, "resource": f"contents:{path}", "door": "contents"},
+        )
+    return await do.done()
+
+
+_PATH_SECOND = frozenset({"save", "new", "update", "restore_checkpoint", "delete_checkpoint"})
+_NAME_OF_PATH = {"copy": "from_path", "rename": "old_path", "rename_file": "old_path"}
+_SIMPLE = {
+    "new_untitled": "create",
+    "create_checkpoint": "checkpoint",
+    "restore_checkpoint": "restore",
+    "list_checkpoints": "open",
+    "delete_checkpoint": "checkpoint",
+    "trust_notebook": "trust",
+}
+
+
+async def answer(reader: Reader, name: str, do: _Doing) -> Any:
+    """Ask what the method `name` amounts to, do it, and show what may be seen of it.
+
+    Raises:
+        HTTPError: 404 where nobody may know of it, 403 where it is not allowed.
+    """
+    path = do.argument(1 if name in _PATH_SECOND else 0, _NAME_OF_PATH.get(name, "path"))
+    if name in _EXISTS:
+        return reader.sees(path) and await do.done()
+    if name == "get":
+        place = await reader.open(path)
+        return reader.shown(place, await do.done())
+    if name in _SIMPLE:
+        reader.require(_SIMPLE[name], path)
+    elif name in {"save", "new"}:
+        await reader.save(path)
+    elif name == "copy":
+        await reader.copy(path, do.argument(1, "to_path", None))
+    elif name in {"rename", "rename_file"}:
+        await reader.rename(path, do.argument(1, "new_path"))
+    elif name == "update":
+        model = do.argument(0, "model", {})
+        await reader.rename(path, model.get("path", path))
+    elif name in {"delete", "delete_file"}:
+        await reader.delete(path)
+    result = await do.done()
+    if name == "resolve_path":
+        return result if result is not None and reader.sees(result) else None
+    return reader.truthful(result)

@@ -1,0 +1,288 @@
+"""Live doors: every open websocket, and what a change of the policy does to it.
+
+The guard asks when a socket opens. Here each one is asked again, with the questions of
+its handshake, whenever the answer may have changed: at a new revision (a grant, a group,
+a token, a login session), and at the moment a grant, a token or a session ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
+
+from tornado.concurrent import Future
+from tornado.ioloop import PeriodicCallback
+from tornado.websocket import WebSocketHandler
+
+from ...errors import AuthorizationError, StoreError
+from ...policy.model import Answer
+from .admission import admission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...policy.model import Decision, Principal, Resource
+    from ..wiring import Wiring
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the clock.
+TICK = 0.25
+#: Seconds for which an answer is taken that must not be kept, such as one by the hour.
+_AGAIN = 0.5
+#: Close codes: JupyterLab takes 1000 as final on kernels and terminals, and comes back
+#: at once on any other; 1008 is what the protocol has for a breach of policy.
+FINAL, POLICY = 1000, 1008
+_NOTICE = "Your access was taken back."
+_SIGNED_OUT = "You are signed out."
+
+
+@dataclass(eq=False, kw_only=True)
+class LiveDoor:
+    """One open socket.
+
+    It holds no handler: it must not keep a closed one alive.
+
+    Args:
+        name: written form of who opened it.
+        token: id of the API token it was opened with.
+        session: id of the login session it was opened with.
+        local: whether the person must be known to this server's own store.
+        questions: that were asked at the handshake.
+        address: the client's IP address.
+        request: for the record.
+        since: seconds since the epoch.
+        generation: of `LiveDoors`, at which it was last asked.
+        until: seconds since the epoch up to which `principal` and `allowed` hold.
+        principal: as it is now; None where the login has ended.
+        allowed: whether the handshake would be let through now.
+    """
+
+    name: str
+    token: str | None
+    session: str | None
+    local: bool
+    questions: tuple[tuple[str, Resource], ...]
+    address: str | None
+    request: str
+    since: float
+    generation: int
+    until: float = math.inf
+    principal: Principal | None = None
+    allowed: bool = False
+
+
+@runtime_checkable
+class Lowered(Protocol):
+    """What keeps its socket and refuses in it, once watching is over."""
+
+    def lower(self) -> None:
+        """Send nothing more but refusals."""
+
+
+class LiveDoors:
+    """The registry of open sockets.
+
+    Args:
+        wired: decision point and authorizer.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, wired: Wiring, clock: Callable[[], float] = time.time) -> None:
+        self._wired = wired
+        self.clock = clock
+        self._doors: WeakKeyDictionary[WebSocketHandler, LiveDoor] = WeakKeyDictionary()
+        self._ticks: PeriodicCallback | None = None
+        #: Grows whenever an answer may have changed; what was found at one number holds
+        #: up to the next.
+        self.generation = 0
+        wired.point.on_change(lambda _: self.advance())
+
+    def start(self) -> None:
+        """Look at the clock from now on."""
+        self._ticks = PeriodicCallback(self.tick, TICK * 1000)
+        self._ticks.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._ticks is not None:
+            self._ticks.stop()
+
+    def register(self, handler: object) -> LiveDoor | None:
+        """Keep `handler`, if it is a websocket that the guard let through; again is harmless."""
+        if not isinstance(handler, WebSocketHandler):
+            return None
+        known = self._doors.get(handler)
+        if known is not None:
+            return known
+        found = admission(handler.request)
+        if found is None:
+            return None
+        door = LiveDoor(
+            name=found.principal.name,
+            token=found.principal.token,
+            session=found.principal.session,
+            local=hasattr(found.user, "session_id"),
+            questions=found.questions,
+            address=handler.request.remote_ip,
+            request=f"{handler.request.method} {handler.request.path}",
+            since=self.clock(),
+            generation=self.generation,
+        )
+        self._doors[handler] = door
+        self.review(door)
+        return door
+
+    def open_doors(self) -> list[LiveDoor]:
+        """Those that are open now, oldest first."""
+        found = [door for handler, door in self._doors.items() if handler.ws_connection]
+        return sorted(found, key=lambda door: door.since)
+
+    def advance(self) -> None:
+        """Something changed: ask every socket again, now."""
+        self.generation += 1
+        self._sweep()
+
+    def tick(self) -> None:
+        """Ask those whose time is over, and those that were opening at the last change."""
+        self._sweep()
+
+    def _sweep(self) -> None:
+        now = self.clock()
+        for handler, door in list(self._doors.items()):
+            if handler.ws_connection is None:
+                continue
+            if door.generation == self.generation and now < door.until:
+                continue
+            try:
+                self.review(door)
+                if not door.allowed:
+                    end(handler, door)
+            except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
+                _log.exception("a socket could not be asked about, so it is closed")
+                close(handler, POLICY, _NOTICE)
+
+    def current(self, door: LiveDoor) -> LiveDoor:
+        """`door` as it is at this moment."""
+        if door.generation != self.generation or self.clock() >= door.until:
+            self.review(door)
+        return door
+
+    def review(self, door: LiveDoor) -> None:
+        """Find out again who `door` belongs to and whether they would be let in."""
+        now = self.clock()
+        door.generation = self.generation
+        door.principal, until = self._holder(door, now)
+        door.allowed = door.principal is not None and bool(door.questions)
+        if door.principal is not None:
+            for action, resource in door.questions:
+                decision = self.ask(door, action, resource, door_name="http")
+                door.allowed = door.allowed and decision.answer is Answer.ALLOW
+                until = min(until, decision.good_until)
+        door.until = max(until, now + _AGAIN)
+
+    def ask(
+        self, door: LiveDoor, action: str, resource: Resource, *, door_name: str = "channel"
+    ) -> Decision:
+        """The decision on one question of the principal of `door`; recorded by the caller."""
+        assert door.principal is not None  # noqa: S101  # why: callers look first
+        decision: Decision = self._wired.authorizer.answer(
+            door.principal,
+            action,
+            resource,
+            door=door_name,
+            address=door.address,
+            request=door.request,
+            record=False,
+        )
+        return decision
+
+    def _holder(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
+        """Who holds the login of `door`, and until when."""
+        point = self._wired.point
+        until = math.inf
+        try:
+            if door.token is not None:
+                token = point.store.token(door.token)
+                if token is None:
+                    return None, until
+                until = math.inf if token[0].expires is None else token[0].expires
+            if door.session is not None:
+                session = point.store.login_session(door.session)
+                if session is None:
+                    return None, until
+                until = min(until, session[0].expires)
+            if until <= now:
+                return None, math.inf
+            principal = point.principal(
+                door.name, token=door.token, session=door.session, must_exist=door.local
+            )
+        except StoreError:
+            # Nobody is recognised while the store cannot be asked; soon asked again.
+            _log.warning("the store could not be asked about an open socket, so it is refused")
+            return None, now
+        except AuthorizationError:
+            return None, math.inf
+        return principal, until
+
+
+def end(handler: Any, door: LiveDoor) -> None:
+    """Take away what `handler` no longer may.
+
+    A kernel's socket stays and refuses, since after a close a page's cells run for
+    ever; unless the login itself has ended, when the page is nobody's.
+    """
+    connection = getattr(handler, "connection", None)
+    if door.principal is None:
+        _say_in_terminal(handler, _SIGNED_OUT)
+        close(handler, FINAL if _is_jupyters(handler) else POLICY, _SIGNED_OUT)
+    elif isinstance(connection, Lowered):
+        connection.lower()
+    else:
+        _say_in_terminal(handler, _NOTICE)
+        close(handler, FINAL if _is_jupyters(handler) else POLICY, _NOTICE)
+
+
+def _is_jupyters(handler: Any) -> bool:
+    """Whether its client is known to take `FINAL` as final."""
+    return any(
+        f"{kind.__module__}.{kind.__qualname__}" in _FINAL_FOR for kind in type(handler).__mro__
+    )
+
+
+_TERMINAL = "terminado.websocket.TermSocket"
+_FINAL_FOR = frozenset(
+    {
+        "jupyter_server.services.kernels.websocket.KernelWebsocketHandler",
+        "jupyter_server.services.events.handlers.SubscribeWebsocket",
+        _TERMINAL,
+    }
+)
+
+
+def _say_in_terminal(handler: Any, notice: str) -> None:
+    """Write `notice` on the screen, which otherwise looks alive."""
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(handler).__mro__}
+    if _TERMINAL in kinds:
+        handler.write_message(json.dumps(["stdout", f"\r\n{notice}\r\n"]))
+
+
+def close(handler: Any, code: int, reason: str) -> None:
+    """Close `handler`'s socket, deaf and mute from now on.
+
+    Tornado still hands over what a client sends while its own close is on the way,
+    which a client can put off.
+    """
+    handler.on_message = handler.write_message = _nothing
+    handler.close(code, reason)
+
+
+def _nothing(*_: Any, **__: Any) -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done

@@ -1,0 +1,112 @@
+"""What refusing a kernel message leaves behind: a sentence, a record, and a limit on both."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...audit import Audit
+    from ...policy.model import Decision, Resource
+    from .frames import Message
+    from .live import LiveDoor
+
+#: Seconds between two records of one principal, kernel and message type.
+RECORD_EVERY = 10.0
+#: Answers at once, and then a second: a whole notebook may be run by who may not, a
+#: flood need not be answered.
+BURST, RATE = 1000, 200
+#: Kinds of records whose time is kept.
+_MOST_KEPT = 4096
+#: Longest message type in a record.
+_LONGEST_TYPE = 64
+_OVER = "You can no longer watch this kernel"
+
+#: When each (principal, kernel, action) was last recorded; of all sockets, since a new
+#: one costs a client nothing. By action, since a client can make up any type.
+_recorded: dict[tuple[str, str, str], float] = {}
+
+
+class Refusals:
+    """Words, records and limits the refusals of one socket.
+
+    Args:
+        audit: gets the records.
+        door: whose socket it is.
+        kernel: that it leads to.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        audit: Audit,
+        door: LiveDoor,
+        kernel: Resource,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._audit = audit
+        self._door = door
+        self._kernel = kernel
+        self._clock = clock
+        self._left = float(BURST)
+        self._at = clock()
+
+    def may_answer(self) -> bool:
+        """Whether one more answer goes out; takes it from what is left."""
+        now = self._clock()
+        self._left = min(BURST, self._left + (now - self._at) * RATE)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def of_policy(self, message: Message, decision: Decision, door: LiveDoor) -> str:
+        """The sentence of a decision; recorded."""
+        if door.principal is not None and self._is_due(decision.action):
+            with contextlib.suppress(OSError):
+                self._audit.decision(
+                    decision,
+                    principal=door.principal,
+                    door="channel",
+                    address=door.address,
+                    request=_words(message),
+                )
+        return _sentence(decision.reason_user)
+
+    def of_rule(self, message: Message, why: str) -> str:
+        """The sentence of a rule of this door; recorded."""
+        why = why or _OVER
+        if self._is_due(""):
+            fields = {
+                "reason": why,
+                "resource": self._kernel.name,
+                "request": _words(message),
+                "address": self._door.address,
+                "door": "channel",
+            }
+            with contextlib.suppress(OSError):
+                self._audit.event("denial", actor=self._door.name, fields=fields)
+        return _sentence(why)
+
+    def _is_due(self, action: str) -> bool:
+        key = (self._door.name, self._kernel.id, action)
+        now = self._clock()
+        if now < _recorded.get(key, float("-inf")) + RECORD_EVERY:
+            return False
+        if len(_recorded) >= _MOST_KEPT:
+            _recorded.clear()
+        _recorded[key] = now
+        return True
+
+
+def _words(message: Message) -> str:
+    return f"{message.msg_type[:_LONGEST_TYPE]} on {message.channel}"
+
+
+def _sentence(text: str) -> str:
+    text = text or "you are not allowed to do this"
+    return text[0].upper() + text[1:].rstrip(".") + "."

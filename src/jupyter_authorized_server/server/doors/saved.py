@@ -1,0 +1,82 @@
+"""Door: is this code what is saved in the kernel's notebook?
+
+Who may run what is saved, but no code of their own, sends the same `execute_request`
+as everybody; the difference is whether its code stands in a saved cell.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+
+from ..acting import as_server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Notebooks whose cells are kept.
+MOST_NOTEBOOKS = 64
+#: What front ends send beside the code; anything else could carry code.
+_FIELDS = frozenset(
+    {"code", "silent", "store_history", "user_expressions", "allow_stdin", "stop_on_error"}
+)
+
+
+class SavedCells:
+    """Answers from the contents manager, which every front end saves through.
+
+    A notebook is read again when its date or size has changed.
+    """
+
+    def __init__(self, contents_manager: Any) -> None:
+        self._contents = contents_manager
+        self._kept: OrderedDict[str, tuple[object, frozenset[str]]] = OrderedDict()
+
+    async def refusal(self, asked: Mapping[str, Any], path: str | None) -> str:
+        """Why an `execute_request` with this content is not run; empty if it is saved.
+
+        Args:
+            path: of the kernel's notebook, canonical; None where it has none.
+        """
+        if path is None or not path.endswith(".ipynb"):
+            return "You can run saved cells only, and this kernel has no notebook"
+        code = asked.get("code")
+        if not isinstance(code, str) or asked.get("user_expressions") or set(asked) - _FIELDS:
+            return "You can run saved cells only, and this is more than a cell"
+        try:
+            with as_server():
+                saved = await self._cells(path.strip("/"))
+        except Exception:  # noqa: BLE001  # why: whatever keeps us from comparing refuses
+            return "You can run saved cells only, and the saved notebook cannot be read"
+        if _one_form(code) in saved:
+            return ""
+        return (
+            f"You can run the cells that are saved in {path.strip('/')}, and this one was "
+            "edited or is not saved. Reload the notebook, or ask for it to be saved"
+        )
+
+    async def _cells(self, path: str) -> frozenset[str]:
+        model = await ensure_async(self._contents.get(path, content=False, type="notebook"))
+        stamp = (model["last_modified"], model.get("size"))
+        kept = self._kept.get(path)
+        if kept is not None and kept[0] == stamp:
+            self._kept.move_to_end(path)
+            return kept[1]
+        model = await ensure_async(self._contents.get(path, content=True, type="notebook"))
+        stamp = (model["last_modified"], model.get("size"))
+        cells = frozenset(
+            _one_form(cell["source"])
+            for cell in model["content"]["cells"]
+            if cell["cell_type"] == "code"
+        )
+        self._kept[path] = (stamp, cells)
+        if len(self._kept) > MOST_NOTEBOOKS:
+            self._kept.popitem(last=False)
+        return cells
+
+
+def _one_form(source: str) -> str:
+    """`source` with one sort of line ending; nothing else is made equal."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,135 @@
+"""What a principal may know of: the one rule for listings, refusals and existence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...policy.model import Answer, Decision, Resource
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
+    from ...decision_point import DecisionPoint
+    from ...policy.model import Principal
+    from .authorizer import PolicyAuthorizer
+
+#: The only thing said about what one may not see, and about what is not there.
+NOTHING = "There is nothing here."
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence for the person."""
+    text = text or "you are not allowed to do this"
+    return text[0].upper() + text[1:].rstrip(".") + "."
+
+
+class Sight:
+    """What one principal may see in one request.
+
+    Args:
+        authorizer: of the server; answers each question.
+        point: knows which paths there are to look for.
+    """
+
+    __slots__ = ("_authorizer", "_door", "_point", "_principal", "_request")
+
+    def __init__(
+        self,
+        authorizer: PolicyAuthorizer,
+        point: DecisionPoint,
+        request: HTTPServerRequest,
+        principal: Principal,
+        *,
+        door: str = "http",
+    ) -> None:
+        self._authorizer = authorizer
+        self._point = point
+        self._request = request
+        self._principal = principal
+        self._door = door
+
+    def decide(self, action: str, resource: Resource, *, record: bool = False) -> Decision | None:
+        """The decision; None where there is none, which is a no."""
+        asked = self._request
+        decision: object = self._authorizer.answer(
+            self._principal,
+            action,
+            resource,
+            door=self._door,
+            address=asked.remote_ip,
+            request=f"{asked.method} {asked.path}",
+            record=record,
+        )
+        return decision if isinstance(decision, Decision) else None
+
+    def allows(self, action: str, resources: tuple[Resource, ...]) -> bool:
+        """Whether every one of `resources` allows `action`; not recorded."""
+        for resource in resources:
+            decision = self.decide(action, resource)
+            if decision is None or decision.answer is not Answer.ALLOW:
+                return False
+        return True
+
+    def reads(self, resources: tuple[Resource, ...]) -> bool:
+        """Whether all that a path means may be opened or listed."""
+        return self.allows("open", resources) or self.allows("list", resources)
+
+    def sees(self, resources: tuple[Resource, ...]) -> bool:
+        """Whether the name may be known: it may be read, or leads to what may be."""
+        if self.reads(resources):
+            return True
+        return len(resources) == 1 and bool(self.ways(resources[0].id))
+
+    def ways(self, folder: str) -> frozenset[str]:
+        """The names in a folder that lead to what may be read, where it is not itself."""
+        return self._point.ways(self._principal, folder, door=self._door)
+
+    def marked(self, folder: str) -> frozenset[str]:
+        """The names in a folder that a grant or a rule on seeing speaks of apart."""
+        return self._point.marked(self._principal, folder)
+
+    def is_even(self, action: str, folder: str) -> bool:
+        """Whether no rule can tell apart what is in `folder`."""
+        return self._point.is_even(self._principal, action, folder)
+
+
+class Inner:
+    """Answers about what is in one folder: the folder's own, where nothing divides it.
+
+    A listing asks about thousands of names, of which hardly one is under another rule
+    than the rest.
+    """
+
+    __slots__ = ("_marked", "_sight", "_whole", "folder")
+
+    def __init__(self, sight: Sight, folder: str) -> None:
+        self.folder = folder
+        self._sight = sight
+        self._marked = sight.marked(folder)
+        self._whole: dict[str, bool | None] = {}
+
+    def whole(self, action: str) -> bool | None:
+        """Whether all in the folder allows `action`, or none unless marked; None: some."""
+        if action not in self._whole:
+            on = Resource(type="contents", id=self.folder)
+            even = self._sight.is_even(action, self.folder)
+            self._whole[action] = self._sight.allows(action, (on,)) if even else None
+        return self._whole[action]
+
+    def allows(self, action: str, name: str) -> bool:
+        """Whether `name`, which is no link, allows `action`."""
+        whole = self.whole(action)
+        if whole or (whole is False and name not in self._marked):
+            return whole
+        return self._sight.allows(action, self._on(name))
+
+    def sees(self, name: str) -> bool:
+        """As `Sight.sees`, for a name that is no link."""
+        return (
+            self.allows("open", name)
+            or self.allows("list", name)
+            or (name in self._marked and self._sight.sees(self._on(name)))
+        )
+
+    def _on(self, name: str) -> tuple[Resource]:
+        return (Resource(type="contents", id=f"{self.folder.rstrip('/')}/{name}"),)

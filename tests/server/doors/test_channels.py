@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import websocket
+from serving import Serving, serving
+from talking import Client, notebook, start
+
+from jupyter_authorized_server.server.doors import channels, refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WATCH_ONLY = "You can watch this kernel but not run code in it."
+BOTH = pytest.mark.parametrize("v1", [True, False], ids=["newer", "older"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("channels")
+    notebook(folder / "root" / "team" / "a.ipynb", "print(6 * 7)", "x = 1\nprint(x)")
+    people = {
+        "vera": "viewer",
+        "rune": "runner",
+        "edda": "editor",
+        "emil": "editor",
+        "mona": "manager",
+        "nora": None,
+    }
+    with serving(folder, people=people) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kernel(server: Serving) -> str:
+    return start(server, "edda", "team/a.ipynb")
+
+
+def words(found: list[Any]) -> list[tuple[str, str]]:
+    return [(said.channel, said.content.get("execution_state", said.msg_type)) for said in found]
+
+
+@BOTH
+def test_a_viewer_watches_what_an_editor_runs(server: Serving, kernel: str, v1: bool) -> None:
+    vera, edda = Client(server, kernel, "vera", v1=v1), Client(server, kernel, "edda", v1=v1)
+    assert "42\n" == edda.text("print(6 * 7)")
+    seen = []
+    while ("stream", "42\n") not in seen:
+        said = vera.hear()
+        seen.append((said.msg_type, said.content.get("text")))
+    vera.close()
+    edda.close()
+
+
+@BOTH
+def test_a_refused_run_is_answered_whole_with_the_sentence(
+    server: Serving, kernel: str, v1: bool
+) -> None:
+    vera = Client(server, kernel, "vera", v1=v1)
+    found = vera.answer(vera.run("print(1)"))
+    assert [
+        ("iopub", "busy"),
+        ("iopub", "error"),
+        ("shell", "execute_reply"),
+        ("iopub", "idle"),
+    ] == words(found)
+    error = {"ename": "NotAllowed", "evalue": WATCH_ONLY, "traceback": [WATCH_ONLY]}
+    assert error == found[1].content
+    assert {
+        "status": "error",
+        **error,
+        "execution_count": None,
+        "user_expressions": {},
+        "payload": [],
+    } == found[2].content
+    vera.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "own"),
+    [
+        (("shell", "complete_request", {"code": "pri", "cursor_pos": 3}), {"matches": []}),
+        (("shell", "inspect_request", {"code": "x", "cursor_pos": 1}), {"found": False}),
+        (("shell", "history_request", {"hist_access_type": "tail"}), {"history": []}),
+        (("shell", "is_complete_request", {"code": "x"}), {"status": "unknown"}),
+        (("shell", "comm_info_request", {}), {"comms": {}}),
+        (("control", "execute_request", {"code": "1"}), {"status": "error"}),
+        (("control", "interrupt_request", {}), {"status": "error"}),
+        (("control", "shutdown_request", {"restart": True}), {"status": "error", "restart": True}),
+        (("shell", "shutdown_request", {"restart": False}), {"status": "error", "restart": False}),
+        (("control", "debug_request", {"seq": 7, "command": "debugInfo"}), {"request_seq": 7}),
+        (("control", "create_subshell_request", {}), {"status": "error"}),
+        (("control", "list_subshell_request", {}), {"subshell_id": []}),
+        (("shell", "usage_request", {}), {"status": "error"}),
+        (("shell", "kernel_info_request\0", {}), None),
+        (("shell", "comm_open", {"comm_id": "c", "target_name": "jupyter.widget"}), None),
+        (("shell", "comm_msg", {"comm_id": "c", "data": {}}), None),
+    ],
+)
+def test_each_refused_message_ends_as_a_kernel_would_end_it(
+    server: Serving, kernel: str, sent: tuple[str, str, Any], own: Any
+) -> None:
+    channel, msg_type, content = sent
+    vera = Client(server, kernel, "vera")
+    found = vera.answer(vera.send(msg_type, content, channel), reply=own is not None)
+    replies = [said for said in found if said.channel != "iopub"]
+    if own is None:
+        assert [] == replies
+    else:
+        assert (channel, msg_type.replace("_request", "_reply")) == replies[0][:2]
+        assert own == {key: replies[0].content[key] for key in own}
+    assert ("iopub", "idle") == words(found)[-1]
+    vera.close()
+    edda = Client(server, kernel, "edda")
+    assert "1\n" == edda.text("print(1)")
+    edda.close()
+
+
+@BOTH
+def test_a_viewer_is_told_of_the_kernel_also_while_it_is_busy(
+    server: Serving, kernel: str, v1: bool
+) -> None:
+    vera, edda = Client(server, kernel, "vera", v1=v1), Client(server, kernel, "edda", v1=v1)
+    edda.run("import time; print('on'); time.sleep(3)")
+    while vera.hear().content.get("text") != "on\n":
+        pass
+    sent = vera.send("kernel_info_request", {}, "control")
+    found = vera.answer(sent)
+    assert ("control", "kernel_info_reply") == found[1][:2]
+    assert "python" == found[1].content["language_info"]["name"]
+    assert "debugger" not in found[1].content.get("supported_features", [])
+    assert not found[1].content.get("debugger")
+    # The page must not show a running kernel as idle.
+    assert "busy" == vera.hear(1).content["execution_state"]
+    assert edda.send("kernel_info_request", {}, "control")
+    while edda.hear().content.get("execution_state") != "idle":
+        pass
+    vera.close()
+    edda.close()
+
+
+def test_a_runner_runs_what_is_saved_and_nothing_else(server: Serving) -> None:
+    path = server.root / "team" / "run.ipynb"
+    notebook(path, "import sys\r\nprint('saved')", "print('second')")
+    kernel = start(server, "rune", "team/run.ipynb")
+    rune = Client(server, kernel, "rune")
+    assert "saved\n" == rune.text("import sys\nprint('saved')")
+    refused = rune.text("import sys\nprint('edited')")
+    assert "You can run the cells that are saved in team/run.ipynb" in refused
+    assert "edited or is not saved" in refused
+    for code in ("print('saved')", "import sys\nprint('saved')\n", "", " print('second')"):
+        assert "edited or is not saved" in rune.text(code), code
+    assert "more than a cell" in rune.text("print('second')", user_expressions={"a": "1/0"})
+    assert "more than a cell" in rune.text("print('second')", payload="x")
+    notebook(path, "print('edited')")
+    assert "edited\n" == rune.text("print('edited')")
+    assert "edited or is not saved" in rune.text("print('second')")
+    path.write_text("{}")
+    assert "cannot be read" in rune.text("print('edited')")
+    rune.close()
+
+
+def test_run_all_of_a_runner_keeps_its_order(server: Serving) -> None:
+    cells = [f"print({number})" for number in range(12)]
+    notebook(server.root / "team" / "all.ipynb", *cells)
+    rune = Client(server, start(server, "rune", "team/all.ipynb"), "rune")
+    last = [rune.run(cell) for cell in cells][-1]
+    seen = [said.content["text"] for said in heard_up_to(rune, last) if said.msg_type == "stream"]
+    assert [f"{number}\n" for number in range(12)] == seen
+    rune.close()
+
+
+def heard_up_to(client: Client, last: str) -> Iterator[Any]:
+    while True:
+        said = client.hear()
+        yield said
+        if said.parent.get("msg_id") == last and said.content.get("execution_state") == "idle":
+            return
+
+
+def test_a_runner_runs_in_no_kernel_without_a_notebook(server: Serving) -> None:
+    body = {"name": "python3", "path": "team"}
+    kernel = server.request("POST", "/api/kernels", "rune", json_body=body).json["id"]
+    rune = Client(server, kernel, "rune")
+    assert "this kernel has no notebook" in rune.text("print(6 * 7)")
+    rune.close()
+
+
+def test_a_runner_moves_widgets_of_the_own_kernel_only(server: Serving, kernel: str) -> None:
+    control = {"comm_id": "w", "target_name": "jupyter.widget.control", "data": {}}
+    rune = Client(server, kernel, "rune")
+    sent = rune.send("comm_open", control)
+    rune.answer(sent, reply=False)
+    assert "widgets of kernels that you started" in server.audit[-1]["reason"]
+    rune.close()
+    mine = start(server, "rune", "team/a.ipynb-2.ipynb")
+    rune = Client(server, mine, "rune")
+    rune.answer(rune.send("comm_open", {**control, "target_name": "os.system"}), reply=False)
+    assert "not open other connections" in server.audit[-1]["reason"]
+    before = len(server.audit)
+    rune.answer(rune.send("comm_open", control), reply=False)
+    assert before == len(server.audit)
+    rune.close()
+
+
+def test_another_persons_session_id_takes_over_nothing(server: Serving, kernel: str) -> None:
+    edda = Client(server, kernel, "edda", session="the-same")
+    emil = Client(server, kernel, "emil", session="the-same")
+    assert "1\n" == edda.text("print(1)")
+    asked = edda.run("print(input('secret? '))")
+    while (said := edda.hear()).msg_type != "input_request":
+        pass
+    assert ("stdin", asked) == (said.channel, said.parent["msg_id"])
+    heard = emil.drained(0.5)
+    assert heard
+    assert "stdin" not in [said.channel for said in heard]
+    edda.send("input_reply", {"value": "mine", "status": "ok"}, "stdin")
+    assert "mine\n" in [said.content.get("text") for said in edda.answer(asked)]
+    edda.close()
+    emil.close()
+
+
+@BOTH
+@pytest.mark.parametrize("msg_type", ["input_reply", "comm_msg", "execute_request"])
+@pytest.mark.parametrize("who", ["emil", "mona", "vera"])
+def test_only_who_was_asked_answers_a_prompt(
+    server: Serving, kernel: str, who: str, msg_type: str, v1: bool
+) -> None:
+    edda, thief = Client(server, kernel, "edda", v1=v1), Client(server, kernel, who, v1=v1)
+    asked = edda.run("print('got', input())")
+    while edda.hear().msg_type != "input_request":
+        pass
+    thief.send(msg_type, {"value": "stolen", "status": "ok"}, "stdin")
+    time.sleep(0.3)
+    edda.send("input_reply", {"value": "mine", "status": "ok"}, "stdin")
+    texts = [said.content.get("text") for said in edda.answer(asked)]
+    assert "got mine\n" in texts
+    # The prompt is answered: one more reply would be taken by the next one.
+    edda.send("input_reply", {"value": "early", "status": "ok"}, "stdin")
+    asked = edda.run("print('got', input())")
+    while edda.hear().msg_type != "input_request":
+        pass
+    edda.send("input_reply", {"value": "late", "status": "ok"}, "stdin")
+    assert "got late\n" in [said.content.get("text") for said in edda.answer(asked)]
+    edda.close()
+    thief.close()
+
+
+@pytest.mark.parametrize("who", ["vera", "edda", "mona"])
+@pytest.mark.parametrize(
+    ("v1", "frame"),
+    [
+        (True, struct.pack("<Q", 10**7) + bytes(61)),
+        (True, "text"),
+        (True, b""),
+        (False, struct.pack("!i", 2**31 - 1) + bytes(8)),
+    ],
+    ids=["ten million parts", "text", "empty", "older, two thousand million"],
+)
+def test_a_frame_that_lies_ends_the_socket_whoever_sent_it(
+    server: Serving, kernel: str, who: str, v1: bool, frame: bytes | str
+) -> None:
+    client = Client(server, kernel, who, v1=v1)
+    began = time.monotonic()
+    if isinstance(frame, str):
+        client.socket.send(frame)
+    else:
+        client.socket.send_binary(frame)
+    assert channels.UNREADABLE == client.closed()[0]
+    assert time.monotonic() - began < 2
+
+
+def test_a_frame_that_can_be_read_in_two_ways_ends_the_socket_of_who_is_judged(
+    server: Serving, kernel: str
+) -> None:
+    vera = Client(server, kernel, "vera", v1=False)
+    vera.socket.send('{"channel":"shell","header":{"msg_type":"a","msg_type":"b"}}')
+    assert channels.UNREADABLE == vera.closed()[0]
+
+
+@pytest.mark.parametrize("who", ["vera", "edda"])
+@pytest.mark.parametrize("channel", ["iopub", "", "nothing", "hb"])
+def test_what_is_for_no_channel_is_dropped(
+    server: Serving, kernel: str, channel: str, who: str
+) -> None:
+    client = Client(server, kernel, who)
+    client.send("execute_request", {"code": "print('dropped')", "silent": False}, channel)
+    found = client.answer(client.send("kernel_info_request", {}))
+    assert "kernel_info_reply" in [said.msg_type for said in found]
+    assert "dropped\n" not in [said.content.get("text") for said in found]
+    client.close()
+
+
+def test_refusals_are_recorded_once_for_some_seconds(server: Serving, kernel: str) -> None:
+    mine = start(server, "edda", "team/recorded.ipynb")
+    vera = Client(server, mine, "vera")
+    for _ in range(5):
+        vera.text("print(1)")
+    records = [each for each in server.audit if each.get("resource") == f"kernels:{mine}"]
+    assert [("deny", "run", "channel", "execute_request on shell")] == [
+        (each["decision"], each["action"], each["door"], each["request"])
+        for each in records
+        if each.get("door") == "channel"
+    ]
+    vera.close()
+
+
+def test_a_flood_is_dropped_and_nobody_waits_for_it(server: Serving, kernel: str) -> None:
+    vera, edda = Client(server, kernel, "vera"), Client(server, kernel, "edda")
+    began = time.monotonic()
+    for _ in range(5000):
+        vera.send("execute_request", {"code": "1"})
+    assert "1\n" == edda.text("print(1)")
+    errors = 0
+    try:
+        while True:
+            errors += vera.hear(2).msg_type == "error"
+    except TimeoutError:
+        pass
+    most = refusals.BURST + refusals.RATE * (time.monotonic() - began)
+    assert refusals.BURST <= errors <= min(most, 4999)
+    vera.close()
+    edda.close()
+
+
+def test_a_socket_is_refused_without_the_right_to_watch(server: Serving, kernel: str) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        Client(server, kernel, "nora")
+    assert 403 == refused.value.status_code

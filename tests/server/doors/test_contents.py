@@ -1,0 +1,254 @@
+"""The contents manager as one person sees it, called as an extension would call it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filing import World, text
+from jupyter_server.services.contents.filemanager import (
+    AsyncFileContentsManager,
+    FileContentsManager,
+)
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
+
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.server.doors import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KINDS = [FileContentsManager, AsyncFileContentsManager, LargeFileManager, AsyncLargeFileManager]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    found = World(tmp_path, request.param)
+    yield found
+    found.store.close()
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[World]:
+    found = World(tmp_path, AsyncLargeFileManager)
+    yield found
+    found.store.close()
+
+
+def test_a_listing_holds_what_its_reader_may_see(world: World) -> None:
+    everything = ["a.txt", "closed", "kept", "secret.txt", "sub"]
+    assert world.names("owen", "team") == everything
+    assert world.names("cora", "team") == everything
+    assert world.names("vera", "team") == [n for n in everything if n != "secret.txt"]
+    assert world.names("nora", "team") == 404
+    assert world.names("vera", "hr") == 404
+
+
+def test_folders_on_the_way_to_a_grant_are_listed_with_the_way_alone(world: World) -> None:
+    assert world.names("dora", "") == ["deep"]
+    assert world.names("dora", "deep") == ["one"]
+    assert world.names("dora", "deep/one") == ["two"]
+    assert world.names("dora", "deep/one/two") == ["there.txt"]
+    assert world.names("dora", "deep/no") == 404
+    assert world.names("vera", "") == ["team"]
+    assert world.names("nora", "") == 404
+    assert world.as_("dora", "dir_exists", "deep") is True
+    assert world.as_("dora", "file_exists", "deep/no.txt") is False
+    # To pass is not to change.
+    assert world.as_("dora", "get", "deep", content=False)["writable"] is False
+    assert world.as_("dora", "save", text(), "deep/new.txt") == 404
+    assert world.as_("dora", "delete", "deep/one") == 403
+
+
+def test_writable_says_what_a_save_would_be_answered(world: World) -> None:
+    expected = {"owen": True, "cora": True, "edda": True, "vera": False}
+    for who, may in expected.items():
+        assert world.as_(who, "get", "team/a.txt")["writable"] is may
+        listed = {m["name"]: m for m in world.as_(who, "get", "team")["content"]}
+        assert listed["a.txt"]["writable"] is may
+        # A folder is writable for whoever may make files in it.
+        assert listed["sub"]["writable"] is (may and who != "edda")
+        saved = world.as_(who, "save", text(), "team/a.txt")
+        assert (saved if isinstance(saved, int) else saved["writable"]) == (may or 403)
+
+
+def test_each_method_is_answered_as_the_decision_says(world: World) -> None:
+    for who, method, args, expected in (
+        ("vera", "get", ("team/a.txt",), True),
+        ("vera", "get", ("team/secret.txt",), 404),
+        ("nora", "get", ("team/a.txt",), 404),
+        ("vera", "save", (text(), "team/a.txt"), 403),
+        ("nora", "save", (text(), "team/a.txt"), 404),
+        ("edda", "save", (text(), "team/a.txt"), True),
+        ("edda", "save", (text(), "team/new.txt"), 403),
+        ("edda", "new", (text(), "team/new.txt"), 403),
+        ("cora", "new", (text(), "team/new.txt"), True),
+        ("edda", "new_untitled", ("team",), 403),
+        ("cora", "new_untitled", ("team",), True),
+        ("vera", "copy", ("team/a.txt", "team"), 403),
+        ("cora", "copy", ("team/a.txt", "team"), True),
+        ("cora", "copy", ("hr/pay.txt", "team"), 404),
+        ("cora", "copy", ("team/a.txt", "hr"), 404),
+        ("cora", "rename", ("team/new.txt", "hr/new.txt"), 404),
+        ("cora", "rename", ("hr/pay.txt", "team/pay.txt"), 404),
+        ("edda", "rename", ("team/new.txt", "team/newer.txt"), 403),
+        ("cora", "rename", ("team/new.txt", "team/newer.txt"), None),
+        ("cora", "update", ({"path": "team/new.txt"}, "team/newer.txt"), True),
+        ("mona", "rename", ("team/secret.txt", "team/open.txt"), 404),
+        ("cora", "delete", ("team/new.txt",), 403),
+        ("mona", "delete", ("team/new.txt",), None),
+        ("mona", "delete_file", ("hr/pay.txt",), 404),
+        ("vera", "create_checkpoint", ("team/a.txt",), 403),
+        ("edda", "create_checkpoint", ("team/a.txt",), True),
+        ("vera", "list_checkpoints", ("team/a.txt",), True),
+        ("nora", "list_checkpoints", ("team/a.txt",), 404),
+        ("vera", "restore_checkpoint", ("checkpoint", "team/a.txt"), 403),
+        ("edda", "restore_checkpoint", ("checkpoint", "team/a.txt"), None),
+        ("vera", "delete_checkpoint", ("checkpoint", "team/a.txt"), 403),
+        ("vera", "trust_notebook", ("team/a.txt",), 403),
+        ("nora", "trust_notebook", ("team/a.txt",), 404),
+    ):
+        found = world.as_(who, method, *args)
+        seen = found if found is None or isinstance(found, int) else True
+        assert (who, method, args, seen) == (who, method, args, expected)
+    assert (world.root / "hr" / "pay.txt").read_text() == "hr/pay.txt"
+
+
+def test_what_may_not_be_seen_does_not_exist(world: World) -> None:
+    for path in ("team/secret.txt", "hr/pay.txt", "hr", "team/none.txt"):
+        for method in ("exists", "file_exists", "dir_exists"):
+            assert world.as_("vera", method, path) is False, (method, path)
+        assert world.as_("vera", "is_hidden", path) is False
+        assert world.as_("vera", "get", path) == 404
+    assert world.as_("vera", "exists", "team/a.txt") is True
+    assert world.as_("vera", "dir_exists", "team") is True
+
+
+def test_an_untitled_file_never_overwrites_one_that_may_not_be_seen(world: World) -> None:
+    (world.root / "team" / "untitled.txt").write_text("unseen")
+    world.store.add_person("wren", password_hash=None, now=0)
+    world.store.add_grant(
+        principal="user:wren",
+        level="contributor",
+        resource="contents:/team/",
+        now=0,
+        granted_by="x",
+    )
+    world.point.refresh()
+    model = world.as_("wren", "new_untitled", "team", type="file", ext=".txt")
+    assert model["name"] == "untitled1.txt"
+    assert (world.root / "team" / "untitled.txt").read_text() == "unseen"
+
+
+def test_the_name_that_is_picked_is_asked_about_too(world: World) -> None:
+    rule = """
+    forbid(principal == Jupyter::User::"cora", action == Jupyter::Action::"create",
+      resource == Jupyter::File::"/team/untitled.md");
+    """
+    folder = world.point.policy_dir
+    assert folder is not None
+    (folder / "more.cedar").write_text(rule)
+    again = DecisionPoint(world.store, policy_dir=world.point.policy_dir, audit=world.point.audit)
+    world.wired.point = again
+    assert world.as_("cora", "new_untitled", "team", type="file", ext=".md") == 403
+    assert not (world.root / "team" / "untitled.md").exists()
+
+
+def test_a_link_is_judged_as_the_file_behind_it(world: World) -> None:
+    team = world.root / "team"
+    (team / "pay").symlink_to("../hr/pay.txt")
+    (team / "hr").symlink_to("../hr")
+    (team / "again.txt").symlink_to("a.txt")
+    (team / "out").symlink_to(world.root.parent)
+    (team / "loop").symlink_to("loop")
+    os.link(world.root / "hr" / "pay.txt", team / "hard.txt")
+    assert world.names("cora", "team") == [
+        "a.txt",
+        "again.txt",
+        "closed",
+        "kept",
+        "secret.txt",
+        "sub",
+    ]
+    for path in (
+        "team/pay",
+        "team/hr",
+        "team/hr/pay.txt",
+        "team/hard.txt",
+        "team/out",
+        "team/loop",
+    ):
+        assert world.as_("mona", "get", path) == 404, path
+        assert world.as_("mona", "save", text("mine"), path) == 404, path
+        assert world.as_("mona", "delete", path) == 404, path
+        assert world.as_("mona", "copy", path, "team") == 404, path
+    assert (world.root / "hr" / "pay.txt").read_text() == "hr/pay.txt"
+    assert world.as_("owen", "get", "team/pay")["content"] == "hr/pay.txt"
+    assert world.as_("owen", "get", "team/hard.txt")["content"] == "hr/pay.txt"
+    assert world.as_("owen", "get", "team/out") == 404
+    # Folded first this is a file of the team, handed to the system one of the root.
+    (team / "deep").symlink_to("../deep/one")
+    assert world.as_("owen", "get", "team/deep/../a.txt") == 404
+
+
+def test_a_hidden_file_is_nowhere_also_behind_a_link(world: World) -> None:
+    (world.root / "team" / ".env").write_text("KEY")
+    (world.root / "team" / "env").symlink_to(".env")
+    assert world.as_("owen", "get", "team/.env") == 404
+    assert world.as_("owen", "get", "team/env") == 404
+    assert "env" not in world.names("owen", "team")  # type: ignore[operator]  # why: a list
+    world.manager.allow_hidden = True
+    assert world.as_("owen", "get", "team/env")["content"] == "KEY"
+    assert world.as_("vera", "get", "team/.env")["content"] == "KEY"
+    assert world.as_("nora", "get", "team/.env") == 404
+
+
+def test_a_folder_is_deleted_moved_and_copied_only_with_all_that_is_in_it(world: World) -> None:
+    team = world.root / "team"
+    assert world.as_("mona", "delete", "team/kept") == 403
+    assert (team / "kept" / "x.txt").exists()
+    (team / "kept" / "x.txt").rename(team / "kept" / "y.txt")
+    assert world.as_("mona", "delete", "team/kept") is None
+    # The folder holds a file that mona may move and not read.
+    assert world.as_("mona", "rename", "team", "team2") == 404
+    assert world.as_("owen", "rename", "team", "team2") is None
+    assert world.as_("owen", "rename", "team2", "team") is None
+    (team / "box" / "sub").mkdir(parents=True)
+    (team / "box" / "sub" / "x.txt").write_text("")
+    assert world.as_("cora", "rename", "team/box", "team/closed") in {403, 409}
+    shutil.rmtree(team / "closed")
+    assert world.as_("cora", "rename", "team/box", "team/closed") == 403
+    assert world.as_("cora", "rename", "team/box", "team/opened") is None
+    (team / "opened" / "pay").symlink_to("../../hr/pay.txt")
+    assert world.as_("cora", "copy", "team/opened", "team/sub") == 403
+    (team / "opened" / "pay").unlink()
+    assert world.as_("cora", "copy", "team/opened", "team/sub")["type"] == "directory"
+
+
+def test_a_folder_of_more_files_than_can_be_asked_about_is_not_moved(
+    plain: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MOST", 1)
+    (plain.root / "team" / "kept" / "y.txt").write_text("")
+    assert plain.as_("mona", "delete", "team/kept") == 403
+    assert plain.as_("owen", "copy", "team/kept", "team/sub") == 403
+
+
+def test_a_file_that_vanishes_while_its_folder_is_listed_hides_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = type(world.manager).exists
+
+    def vanishing(manager: Any, path: str) -> Any:
+        if path.endswith("a.txt"):
+            (world.root / "team" / "a.txt").unlink(missing_ok=True)
+        return asked(manager, path)
+
+    monkeypatch.setattr(type(world.manager), "exists", vanishing)
+    assert world.names("owen", "team") == ["closed", "kept", "secret.txt", "sub"]

@@ -1,0 +1,318 @@
+"""Every door to a file, in every spelling: the answer is the decision for the real file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from serving import Serving, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving import Answer
+
+NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+RULE = """
+@id("secret") forbid(principal == Jupyter::User::"vera", action,
+  resource == Jupyter::File::"/team/secret.ipynb");
+"""
+#: What each spelling means: a path, or None where it means nothing.
+SPELLINGS = {
+    "/team/b.ipynb": "/team/b.ipynb",
+    "/team/./b.ipynb": "/team/b.ipynb",
+    "/team//b.ipynb": "/team/b.ipynb",
+    "/hr/../team/b.ipynb": "/team/b.ipynb",
+    "/team/../hr/pay.ipynb": "/hr/pay.ipynb",
+    "/team%2F..%2Fhr/pay.ipynb": "/hr/pay.ipynb",
+    "/%74eam/%62.ipynb": "/team/b.ipynb",
+    "/team/%2e%2e/hr/pay.ipynb": "/hr/pay.ipynb",
+    "/hr/pay.ipynb": "/hr/pay.ipynb",
+    "/team/secret.ipynb": "/team/secret.ipynb",
+    "/team/sub/..%2fsecret.ipynb": "/team/secret.ipynb",
+    "/team/again.ipynb": "/team/b.ipynb",
+    "/team/pay.ipynb": "/hr/pay.ipynb",
+    "/team/hr/pay.ipynb": "/hr/pay.ipynb",
+    "/hr/b.ipynb": "/team/b.ipynb",
+    "/team/hard.ipynb": "/",
+    "/team/out/x.ipynb": None,
+    "/team/loop": None,
+    "/team/deep/../b.ipynb": None,
+    "/team/.hidden.ipynb": None,
+    "/team/TEAM.ipynb": None,
+    "/team/none.ipynb": None,
+    "/team/..%00/b.ipynb": None,
+}
+DOORS = {
+    "contents": "/api/contents{}",
+    "model": "/api/contents{}?content=0&hash=1",
+    "checkpoints": "/api/contents{}/checkpoints",
+    "files": "/files{}",
+    "view": "/view{}",
+    "export": "/nbconvert/script{}",
+    "notebook": "/notebooks{}",
+    "edit": "/edit{}",
+    "classic": "/nbclassic/notebooks{}",
+}
+#: Doors whose URL pattern has no empty names.
+UNROUTED = {"contents", "model", "checkpoints", "view", "export", "classic"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("files")
+    root = folder / "root"
+    for name in ("team/sub", "hr/inner", "deep/one/two"):
+        (root / name).mkdir(parents=True)
+    (folder / "outside").mkdir()
+    for path in (
+        "root/team/b.ipynb",
+        "root/team/secret.ipynb",
+        "root/team/.hidden.ipynb",
+        "root/hr/pay.ipynb",
+        "root/deep/one/two/there.ipynb",
+        "root/deep/not.ipynb",
+        "outside/x.ipynb",
+    ):
+        (folder / path).write_text(json.dumps(NOTEBOOK))
+    (root / "team" / "again.ipynb").symlink_to("b.ipynb")
+    (root / "team" / "pay.ipynb").symlink_to("../hr/pay.ipynb")
+    (root / "team" / "hr").symlink_to("../hr")
+    (root / "team" / "deep").symlink_to("../hr/inner")
+    (root / "hr" / "b.ipynb").symlink_to("../team/b.ipynb")
+    (root / "team" / "out").symlink_to("../../outside")
+    (root / "team" / "loop").symlink_to("loop")
+    os.link(root / "hr" / "pay.ipynb", root / "team" / "hard.ipynb")
+    # The hard link would have pay.ipynb, too, refused to everybody but the owner.
+    (root / "hr" / "pay.ipynb").unlink()
+    (root / "hr" / "pay.ipynb").write_text(json.dumps(NOTEBOOK))
+    os.link(root / "team" / "hard.ipynb", root / "hr" / "other-name.ipynb")
+    with serving(
+        folder,
+        people={
+            "owen": [("manager", "contents:/")],
+            "vera": [("viewer", "contents:/team")],
+            "cora": [("contributor", "contents:/team"), ("runner", "kernelspecs:python3")],
+            "mona": [("manager", "contents:/team")],
+            "dora": [("viewer", "contents:/deep/one/two")],
+            "nora": None,
+        },
+        policy={"secret.cedar": RULE},
+        extensions=("notebook", "nbclassic", "notebook_shim"),
+        config=(
+            "c.FileContentsManager.delete_to_trash = False\n"
+            "c.FileContentsManager.always_delete_dir = True\n"
+        ),
+    ) as running:
+        yield running
+
+
+def reads(who: str, path: str | None) -> bool:
+    if path is None:
+        return False
+    return who == "owen" or (
+        who in {"vera", "cora"}
+        and path.startswith("/team/")
+        and (who, path) != ("vera", "/team/secret.ipynb")
+    )
+
+
+def about(answer: Answer) -> tuple[int, bytes]:
+    """Status and body, without what is drawn anew for each page."""
+    return answer.status, answer.body
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("who", ["owen", "vera", "nora"])
+def test_the_answer_is_the_decision_for_the_real_file(
+    server: Serving, door: str, who: str
+) -> None:
+    missing = about(server.request("GET", DOORS[door].format("/team/nothing.ipynb"), who))
+    assert missing[0] == 404
+    for spelling, path in SPELLINGS.items():
+        answer = server.request("GET", DOORS[door].format(spelling), who)
+        if "%00" in spelling or ("//" in spelling and door in UNROUTED):
+            # No file can be meant, or no route takes it: so for whoever asks.
+            assert answer.status == 404, (spelling, answer.text)
+        elif reads(who, path):
+            assert answer.status < 400, (spelling, answer.status, answer.text)
+        else:
+            assert about(answer) == missing, (spelling, answer.text)
+
+
+@pytest.mark.parametrize("who", ["vera", "nora"])
+@pytest.mark.parametrize("path", ["/team/secret.ipynb", "/hr/pay.ipynb", "/hr/none", "/team/loop"])
+def test_whatever_is_done_to_what_one_may_not_see_it_is_not_there(
+    server: Serving, who: str, path: str
+) -> None:
+    body = {"type": "notebook", "format": "json", "content": NOTEBOOK}
+    there = f"/api/contents{path}"
+    for method, url, sent in (
+        ("GET", there, None),
+        ("PUT", there, body),
+        ("POST", there, {"type": "file"}),
+        ("PATCH", there, {"path": "team/mine.ipynb"}),
+        ("DELETE", there, None),
+        ("GET", f"{there}/checkpoints", None),
+        ("POST", f"{there}/checkpoints", {}),
+        ("POST", f"{there}/checkpoints/checkpoint", {}),
+        ("DELETE", f"{there}/checkpoints/checkpoint", None),
+        ("POST", f"{there}/trust", {}),
+    ):
+        answer = server.request(method, url, who, json_body=sent)
+        assert answer.status == 404, (method, url, answer.text)
+        if not url.endswith("/trust"):
+            assert answer.json == {
+                "message": "There is nothing here.",
+                "reason": "There is nothing here.",
+                "decision_id": None,
+            }
+
+
+def test_what_one_sees_and_may_not_do_is_refused_with_the_reason(server: Serving) -> None:
+    for method, path, sent in (
+        ("PUT", "/api/contents/team/b.ipynb", {"type": "notebook", "content": NOTEBOOK}),
+        ("PUT", "/api/contents/team/new.ipynb", {"type": "notebook", "content": NOTEBOOK}),
+        ("POST", "/api/contents/team", {"type": "file"}),
+        ("PATCH", "/api/contents/team/b.ipynb", {"path": "team/c.ipynb"}),
+        ("DELETE", "/api/contents/team/b.ipynb", None),
+        ("POST", "/api/contents/team/b.ipynb/checkpoints", {}),
+    ):
+        answer = server.request(method, path, "vera", json_body=sent)
+        assert answer.status == 403, (method, path, answer.text)
+        assert answer.json["decision_id"]
+        assert answer.json["message"].startswith("You ")
+
+
+def test_the_second_path_of_a_request_is_judged_too(server: Serving) -> None:
+    for source in ("hr/pay.ipynb", "team/pay.ipynb", "team/../hr/pay.ipynb", "team/hr/pay.ipynb"):
+        answer = server.request(
+            "POST", "/api/contents/team", "cora", json_body={"copy_from": source}
+        )
+        assert answer.status == 404, source
+    for target in ("hr/mine.ipynb", "team/../hr/mine.ipynb", "team/hr/mine.ipynb", "mine.ipynb"):
+        sent = {"path": target}
+        answer = server.request("PATCH", "/api/contents/team/b.ipynb", "cora", json_body=sent)
+        assert answer.status == 404, target
+    assert (server.root / "team" / "b.ipynb").exists()
+
+
+def test_a_kernel_is_not_started_for_a_file_that_only_a_link_makes_ones_own(
+    server: Serving,
+) -> None:
+    for path in ("hr/pay.ipynb", "team/pay.ipynb", "team/hr/x.ipynb", "team/../hr/pay.ipynb"):
+        sent = {
+            "path": path,
+            "type": "notebook",
+            "name": "x",
+            "kernel": {"name": "python3"},
+        }
+        answer = server.request("POST", "/api/sessions", "cora", json_body=sent)
+        assert answer.status == 403, path
+    assert server.request("GET", "/api/sessions", "cora").status in {200, 403}
+
+
+def test_the_deletion_of_a_link_asks_about_the_link_and_the_file(server: Serving) -> None:
+    (server.root / "team" / "mine").symlink_to("b.ipynb")
+    (server.root / "hr" / "theirs").symlink_to("../team/b.ipynb")
+    assert server.request("DELETE", "/api/contents/team/pay.ipynb", "mona").status == 404
+    assert server.request("DELETE", "/api/contents/hr/theirs", "mona").status == 404
+    assert (server.root / "hr" / "theirs").is_symlink()
+    assert server.request("DELETE", "/api/contents/team/mine", "mona").status == 204
+    assert (server.root / "team" / "b.ipynb").exists()
+
+
+def listed(server: Serving, path: str, who: str) -> dict[str, bool] | int:
+    answer = server.request("GET", f"/api/contents{path}", who)
+    if answer.status != 200:
+        return answer.status
+    return {str(each["name"]): bool(each["writable"]) for each in answer.json["content"]}
+
+
+def test_a_listing_shows_what_may_be_read_and_whether_it_may_be_written(server: Serving) -> None:
+    for who, writable, names in (
+        ("vera", False, {"b.ipynb", "again.ipynb", "sub"}),
+        ("cora", True, {"b.ipynb", "again.ipynb", "sub", "secret.ipynb"}),
+    ):
+        assert listed(server, "/team", who) == dict.fromkeys(names, writable)
+        assert listed(server, "", who) == {"team": writable}
+
+
+def test_whoever_has_one_folder_walks_there_from_the_root(server: Serving) -> None:
+    assert listed(server, "", "dora") == {"deep": False}
+    assert listed(server, "/deep", "dora") == {"one": False}
+    assert listed(server, "/deep/one?type=directory", "dora") == {"two": False}
+    assert listed(server, "/deep/one/two", "dora") == {"there.ipynb": False}
+    assert listed(server, "/team", "dora") == 404
+    assert listed(server, "", "nora") == 404
+    for page in ("/tree", "/tree/deep", "/nbclassic/tree/deep/one"):
+        assert server.request("GET", page, "dora").status == 200, page
+        assert server.request("GET", page, "nora").status == 404, page
+    assert server.request("GET", "/files/deep", "dora").status == 403
+    for url in ("/files/deep/not.ipynb", "/view/deep/not.ipynb", "/tree/team"):
+        assert server.request("GET", url, "dora").status == 404, url
+    for path in ("/api/contents/deep", "/api/contents/deep/one"):
+        assert server.request("DELETE", path, "dora").status == 403
+
+
+def test_whoever_is_signed_in_has_the_pages_and_their_own_settings_and_nothing_more(
+    server: Serving,
+) -> None:
+    assert server.request("GET", "/api/me", "nora").status == 200
+    assert server.request("GET", "/api/kernelspecs", "nora").status == 200
+    assert server.request("GET", "/api/status", "nora").status == 403
+    assert server.request("POST", "/api/kernels", "nora", json_body={}).status == 403
+
+
+def test_a_missing_file_is_no_denial_and_a_denial_that_shows_nothing_is_recorded(
+    server: Serving,
+) -> None:
+    before = len(server.audit)
+    assert server.request("GET", "/api/contents/team/nothing", "vera").status == 404
+    assert len(server.audit) == before
+    assert server.request("GET", "/api/contents/hr/pay.ipynb", "vera").status == 404
+    (record,) = server.audit[before:]
+    assert (record["kind"], record["principal"]) == ("decision", "user:vera")
+    assert record["resource"] == "contents:/hr/pay.ipynb"
+
+
+def test_a_page_that_is_not_there_says_nothing_of_who_may_see_it(server: Serving) -> None:
+    text = server.request("GET", "/files/hr/pay.ipynb", "vera").text
+    assert "There is nothing here." in text
+    assert not re.search(r"Reference|hr/pay|policy", text)
+
+
+def test_a_file_becomes_a_link_between_two_requests_and_is_judged_anew(server: Serving) -> None:
+    path = server.root / "team" / "sub" / "swap.ipynb"
+    path.write_text(json.dumps(NOTEBOOK))
+    url = "/api/contents/team/sub/swap.ipynb"
+    assert server.request("GET", url, "vera").status == 200
+    path.unlink()
+    path.symlink_to("../../hr/pay.ipynb")
+    assert server.request("GET", url, "vera").status == 404
+    path.unlink()
+
+
+def test_the_root_of_the_file_system_is_served_by_the_same_rules(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("top")
+    (folder / "root").mkdir()
+    (folder / "shown").mkdir()
+    (folder / "shown" / "a.txt").write_text("a")
+    (folder / "b.txt").write_text("b")
+    (folder / "shown" / "b").symlink_to("../b.txt")
+    top = str(folder.resolve())
+    with serving(
+        folder,
+        people={"vera": [("viewer", f"contents:{top}/shown")]},
+        config="c.FileContentsManager.root_dir = '/'",
+    ) as running:
+        assert listed(running, "", "vera") == {top.split("/")[1]: False}
+        assert listed(running, f"{top}/shown", "vera") == {"a.txt": False}
+        assert running.request("GET", f"/files{top}/shown/a.txt", "vera").body == b"a"
+        assert running.request("GET", f"/files{top}/b.txt", "vera").status == 404
+        assert running.request("GET", f"/api/contents{top}/shown/b", "vera").status == 404

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+import urllib.parse
+from typing import TYPE_CHECKING
+
+import pytest
+import websocket
+from serving import PASSWORD, Serving, give_password, serving
+from talking import Client, Closed, notebook, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What the design allows between a change and its effect, and some for a busy machine.
+SOON = 1.5
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("live")
+    notebook(folder / "root" / "team" / "a.ipynb", "print(6 * 7)")
+    people = {
+        "edda": "editor",
+        "emil": "editor",
+        "otto": "editor",
+        "vera": "viewer",
+        "tess": "viewer",
+        "adam": "admin",
+        "abel": "admin",
+        "temp": None,
+        "lars": "viewer",
+        "gina": "viewer",
+        "moe": "editor",
+    }
+    with serving(folder, people=people, extensions=("jupyter_server_terminals",)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kernel(server: Serving) -> str:
+    return start(server, "edda", "team/a.ipynb")
+
+
+def revoke(server: Serving, who: str) -> None:
+    store = server.store()
+    for grant in store.state().grants:
+        if grant.principal == f"user:{who}":
+            store.remove_grant(grant.id)
+    store.close()
+
+
+def grant(server: Serving, who: str, level: str, *, ends: float | None = None) -> None:
+    store = server.store()
+    store.add_grant(
+        principal=f"user:{who}",
+        level=level,
+        resource="server:",
+        now=time.time(),
+        ends=ends,
+        granted_by="os:test",
+    )
+    store.close()
+
+
+def test_a_change_of_level_holds_from_the_next_message_and_nothing_closes(
+    server: Serving, kernel: str
+) -> None:
+    emil = Client(server, kernel, "emil")
+    assert "1\n" == emil.text("print(1)")
+    grant(server, "emil", "viewer")
+    store = server.store()
+    store.remove_grant(
+        next(
+            each.id
+            for each in store.state().grants
+            if each.principal == "user:emil" and each.level == "editor"
+        )
+    )
+    store.close()
+    time.sleep(SOON)
+    assert "You can watch this kernel but not run code in it." == emil.text("print(1)")
+    grant(server, "emil", "editor")
+    time.sleep(SOON)
+    assert "1\n" == emil.text("print(1)")
+    emil.close()
+
+
+def test_without_the_right_to_watch_output_stops_and_runs_are_refused_in_place(
+    server: Serving, kernel: str
+) -> None:
+    otto, edda = Client(server, kernel, "otto"), Client(server, kernel, "edda")
+    running = edda.run("import time\nfor _ in range(600): print('tick'); time.sleep(0.1)")
+    while "tick" not in otto.hear().content.get("text", ""):
+        pass
+    revoke(server, "otto")
+    time.sleep(SOON)
+    otto.drained(0.05)
+    assert [] == otto.drained(1)
+    refused = otto.answer(otto.run("print(1)"))
+    assert "You can no longer watch this kernel." == refused[1].content["evalue"]
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        Client(server, kernel, "otto")
+    # The page must not show a running kernel as idle.
+    assert "busy" == otto.hear(1).content["execution_state"]
+    assert [] == otto.drained(0.3)
+    interrupted = server.request("POST", f"/api/kernels/{kernel}/interrupt", "edda")
+    assert 204 == interrupted.status
+    edda.answer(running)
+    grant(server, "otto", "viewer")
+    time.sleep(SOON)
+    edda.text("print('again')")
+    while otto.hear().content.get("text") != "again\n":
+        pass
+    otto.close()
+    edda.close()
+
+
+def test_the_end_of_a_grant_reaches_open_sockets(server: Serving, kernel: str) -> None:
+    ends = time.time() + 6
+    grant(server, "temp", "editor", ends=ends)
+    time.sleep(SOON)
+    temp = Client(server, kernel, "temp")
+    assert "1\n" == temp.text("print(1)")
+    time.sleep(max(0.0, ends - time.time()))
+    assert "You can no longer watch this kernel." == temp.text("print(1)")
+    temp.close()
+
+
+def test_the_end_of_a_token_closes_a_kernels_socket_for_good(server: Serving, kernel: str) -> None:
+    vera = Client(server, kernel, "vera")
+    store = server.store()
+    for token in store.tokens("vera"):
+        store.remove_token(token.id)
+    store.close()
+    began = time.monotonic()
+    assert (1000, "You are signed out.") == vera.closed()
+    assert time.monotonic() - began < SOON
+
+
+def test_who_is_disabled_is_out_at_once(server: Serving, kernel: str) -> None:
+    tess = Client(server, kernel, "tess")
+    store = server.store()
+    store.set_disabled("tess", disabled=True)
+    store.close()
+    began = time.monotonic()
+    assert 1000 == tess.closed()[0]
+    assert time.monotonic() - began < SOON
+
+
+def sign_in(server: Serving, who: str) -> dict[str, str]:
+    """Cookies of a browser in which `who` has signed in."""
+    give_password(server.folder, who)
+    time.sleep(SOON)
+    cookies: dict[str, str] = {}
+    for fields in (None, {"username": who, "password": PASSWORD}):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        body = urllib.parse.urlencode({**(fields or {}), "_xsrf": cookies.get("_xsrf", "")})
+        connection.request(
+            "POST" if fields else "GET",
+            "/login",
+            body=body if fields else None,
+            headers={
+                "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+        )
+        answer = connection.getresponse()
+        for line in answer.headers.get_all("Set-Cookie", []):
+            found = re.match(r"([^=]+)=([^;]*)", line)
+            assert found is not None
+            cookies[found[1]] = found[2]
+        answer.read()
+        connection.close()
+    return cookies
+
+
+def test_signing_out_closes_the_sockets_of_that_login_and_no_other(
+    server: Serving, kernel: str
+) -> None:
+    cookies = sign_in(server, "lars")
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    other = Client(server, kernel, "lars")
+    mine = websocket.create_connection(
+        f"ws://127.0.0.1:{server.port}/api/kernels/{kernel}/channels",
+        header=[f"Cookie: {cookie}"],
+        timeout=10,
+    )
+    assert 200 <= server.request("GET", "/logout", headers={"Cookie": cookie}).status < 400
+    began = time.monotonic()
+    while True:
+        opcode, data = mine.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            break
+    assert 1000 == int.from_bytes(data[:2], "big")
+    assert time.monotonic() - began < SOON
+    mine.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    # Still open: it came with a token.
+    assert "You can watch this kernel but not run code in it." == other.text("1")
+    other.close()
+
+
+def terminal(server: Serving, who: str) -> tuple[str, websocket.WebSocket]:
+    made = server.request("POST", "/api/terminals", who, json_body={})
+    assert 200 == made.status, made.text
+    name = str(made.json["name"])
+    return name, server.connect(f"/terminals/websocket/{name}", who)
+
+
+def test_a_terminal_says_so_and_closes_and_hears_nothing_more(server: Serving) -> None:
+    name, socket = terminal(server, "abel")
+    other = server.connect(f"/terminals/websocket/{name}", "adam")
+    other.settimeout(10)
+    assert ["setup", {}] == json.loads(other.recv())
+    mark = server.root / "typed"
+    revoke(server, "abel")
+    began = time.monotonic()
+    texts, closed = [], None
+    while closed is None:
+        # Not answering the close, a client could go on for seconds.
+        frame = socket.recv_frame()  # type: ignore[no-untyped-call]  # why: untyped
+        if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+            closed = int.from_bytes(frame.data[:2], "big")
+        else:
+            texts.append(frame.data.decode())
+    assert time.monotonic() - began < SOON
+    assert 1000 == closed
+    assert json.dumps(["stdout", "\r\nYour access was taken back.\r\n"]) == texts[-1]
+    socket.send(json.dumps(["stdin", f"touch '{mark}'\r"]))
+    time.sleep(1)
+    assert not mark.exists()
+    # Who shares the terminal goes on.
+    other.send(json.dumps(["stdin", f"touch '{mark}'\r"]))
+    end = time.monotonic() + 10
+    while not mark.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert mark.exists()
+    socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    other.close()
+
+
+def test_the_event_stream_closes(server: Serving) -> None:
+    grant(server, "gina", "admin")
+    time.sleep(SOON)
+    events = server.connect("/api/events/subscribe", "gina")
+    revoke(server, "gina")
+    while True:
+        opcode, data = events.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            break
+    assert 1000 == int.from_bytes(data[:2], "big")
+    events.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        server.connect("/api/events/subscribe", "gina")
+
+
+def test_many_sockets_are_reached_within_a_second(server: Serving, kernel: str) -> None:
+    clients = [Client(server, kernel, "moe") for _ in range(40)]
+    store = server.store()
+    store.set_disabled("moe", disabled=True)
+    store.close()
+    began = time.monotonic()
+    assert {1000} == {client.closed()[0] for client in clients}
+    assert time.monotonic() - began < SOON
+
+
+def test_an_open_door_is_let_go_when_it_closes(server: Serving, kernel: str) -> None:
+    edda = Client(server, kernel, "edda")
+    edda.close()
+    again = Client(server, kernel, "edda")
+    assert "1\n" == again.text("print(1)")
+    with pytest.raises((Closed, TimeoutError)):
+        again.closed(0.5)
+    again.close()
+
+
+def test_nothing_went_wrong_in_the_log(server: Serving) -> None:
+    wrong = [
+        line for line in server.log.splitlines() if "Traceback" in line or "could not be" in line
+    ]
+    assert [] == wrong

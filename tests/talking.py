@@ -1,0 +1,162 @@
+"""A kernel's client for tests: one websocket, over either wire format."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import nbformat
+import websocket
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from serving import Serving
+
+V1 = "v1.kernel.websocket.jupyter.org"
+
+
+class Said(NamedTuple):
+    channel: str
+    msg_type: str
+    content: dict[str, Any]
+    parent: dict[str, Any]
+
+
+class Client:
+    def __init__(
+        self, server: Serving, kernel: str, who: str, *, v1: bool = True, session: str = ""
+    ) -> None:
+        self.v1 = v1
+        self.session = session or uuid.uuid4().hex
+        self.socket = websocket.create_connection(
+            f"ws://127.0.0.1:{server.port}/api/kernels/{kernel}/channels?session_id={self.session}",
+            header=[f"Authorization: token {server.tokens[who]}"],
+            subprotocols=[V1] if v1 else [],
+            timeout=30,
+        )
+
+    def send(self, msg_type: str, content: Any, channel: str = "shell") -> str:
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": msg_type,
+            "username": "",
+            "session": self.session,
+            "version": "5.3",
+        }
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        if self.v1:
+            data = serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode())  # type: ignore[no-untyped-call]  # why: upstream's
+            self.socket.send_binary(data)
+        else:
+            self.socket.send(json.dumps({**message, "channel": channel}))
+        return header["msg_id"]
+
+    def run(self, code: str, **more: Any) -> str:
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": True,
+            "stop_on_error": True,
+        }
+        return self.send("execute_request", {**content, **more})
+
+    def hear(self, seconds: float = 30) -> Said:
+        """The next message.
+
+        Raises:
+            TimeoutError: none came.
+        """
+        self.socket.settimeout(seconds)
+        try:
+            opcode, data = self.socket.recv_data()
+        except websocket.WebSocketTimeoutException:
+            raise TimeoutError from None
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            raise Closed(int.from_bytes(data[:2], "big"), data[2:].decode())
+        if self.v1:
+            channel, parts = deserialize_msg_from_ws_v1(data)  # type: ignore[no-untyped-call]  # why: upstream's
+            header, parent, _, content = (json.loads(part) for part in parts[:4])
+            return Said(channel, header["msg_type"], content, parent)
+        found = (
+            json.loads(data)
+            if opcode == websocket.ABNF.OPCODE_TEXT
+            else deserialize_binary_message(data)  # type: ignore[no-untyped-call]  # why: upstream's
+        )
+        kind = found["header"]["msg_type"]
+        return Said(found["channel"], kind, found["content"], found["parent_header"])
+
+    def answer(self, sent: str, *, reply: bool = True) -> list[Said]:
+        """All that answers `sent`, up to idle and, if there is to be one, the reply."""
+        found: list[Said] = []
+        idle, replied = False, not reply
+        while not (idle and replied):
+            said = self.hear()
+            if said.parent.get("msg_id") == sent:
+                found.append(said)
+                idle |= said.content.get("execution_state") == "idle"
+                replied |= said.channel != "iopub"
+        return found
+
+    def text(self, code: str, **more: Any) -> str:
+        """Run `code`; its printed text, or the words of its error."""
+        found = ""
+        for said in self.answer(self.run(code, **more)):
+            found += said.content.get("text", "") if said.msg_type == "stream" else ""
+            found += said.content.get("evalue", "") if said.msg_type == "error" else ""
+        return found
+
+    def drained(self, seconds: float) -> list[Said]:
+        """What comes until nothing comes for some seconds."""
+        found = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                found.append(self.hear(seconds))
+        return found
+
+    def closed(self, seconds: float = 5) -> tuple[int, str]:
+        """Wait for the close; its code and reason."""
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                self.hear(end - time.monotonic())
+        except Closed as closed:
+            self.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+            return closed.code, closed.reason
+        raise TimeoutError
+
+    def close(self) -> None:
+        self.socket.close(timeout=1)
+
+
+class Closed(Exception):  # why: what happened
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(code, reason)
+
+
+def notebook(path: Path, *cells: str) -> None:
+    """Write a notebook with these code cells."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path
+    )
+
+
+def start(server: Serving, who: str, path: str) -> str:
+    """Start a kernel for the notebook at `path`; its id."""
+    body = {"path": path, "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    session = server.request("POST", "/api/sessions", who, json_body=body)
+    assert 201 == session.status, session.text
+    return str(session.json["kernel"]["id"])
