@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
@@ -251,6 +251,15 @@ async def _run(visitor: Visitor, kernel: str, code: str) -> str:
     content |= {"user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
     message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}}
     await connection.write_message(json.dumps({**message, "content": content}))
+    try:
+        return await _said(connection)
+    finally:
+        connection.close()
+        while await connection.read_message() is not None:
+            pass
+
+
+async def _said(connection: WebSocketClientConnection) -> str:
     said = ""
     while True:
         text = await asyncio.wait_for(connection.read_message(), 60)
@@ -264,7 +273,6 @@ async def _run(visitor: Visitor, kernel: str, code: str) -> str:
         elif kind == "error":
             said += content["evalue"]
         elif kind == "status" and content["execution_state"] == "idle":
-            connection.close()
             return said
 
 

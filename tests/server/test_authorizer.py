@@ -75,6 +75,17 @@ def test_the_handler_method_authorizer_asks_the_method_alone(tmp_path: Path) -> 
         assert [] == list((tmp_path / "marks").iterdir())
 
 
+def test_a_method_that_forbids_writing_lets_a_kernel_start(tmp_path: Path) -> None:
+    function = (
+        "def user_is_authorized(self, user, action, resource):\n    return action != 'write'"
+    )
+    config = PATCH.format(function=function)
+    with serving(tmp_path, people={"adam": "admin"}, config=config) as server:
+        body = {"path": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+        assert 201 == server.request("POST", "/api/sessions", "adam", json_body=body).status
+        assert 403 == server.request("PUT", "/api/contents/a", "adam", body=b"{}").status
+
+
 def test_the_method_is_given_jupyters_own_words(tmp_path: Path) -> None:
     function = (
         "def user_is_authorized(self, user, action, resource):\n"

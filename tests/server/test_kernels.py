@@ -125,6 +125,27 @@ def test_another_kernel_for_a_session_needs_the_right_on_the_old_one(server: Ser
     stop_all(server)
 
 
+def test_a_session_is_for_the_notebook_it_names_as_the_pages_post_it(server: Serving) -> None:
+    body = {
+        "path": f"team/{uuid.uuid4()}",
+        "name": "a.ipynb",
+        "type": "notebook",
+        "kernel": {"name": "python3"},
+    }
+    started = server.request("POST", "/api/sessions", "tim", json_body=body)
+    assert 201 == started.status, started.text
+    path = f"/api/sessions/{started.json['id']}"
+    moved = {"path": "team/a.ipynb", "name": "a.ipynb", "type": "notebook"}
+    assert 200 == server.request("PATCH", path, "tim", json_body=moved).status
+    assert 403 == server.request("PATCH", path, "vera", json_body=moved).status
+    away = {"path": "elsewhere.ipynb"}
+    assert server.request("PATCH", path, "tim", json_body=away).status in {403, 404}
+    # A name beside it does not move the question out of the folder.
+    body["path"], body["name"] = f"{uuid.uuid4()}", "team/a.ipynb"
+    assert 403 == server.request("POST", "/api/sessions", "tim", json_body=body).status
+    stop_all(server)
+
+
 def test_a_grant_on_a_folder_reaches_the_kernels_of_its_notebooks(server: Serving) -> None:
     mine = start(server, "tim")
     assert 201 == mine.status, mine.text

@@ -13,6 +13,7 @@ from jupyter_authorized_server.server.doors import channels, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 WATCH_ONLY = "You can watch this kernel but not run code in it."
 BOTH = pytest.mark.parametrize("v1", [True, False], ids=["newer", "older"])
@@ -330,3 +331,22 @@ def test_a_socket_is_refused_without_the_right_to_watch(server: Serving, kernel:
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         Client(server, kernel, "nora")
     assert 403 == refused.value.status_code
+
+
+def test_a_connection_class_that_cannot_be_judged_refuses_everybody(
+    tmp_path: Path,
+) -> None:
+    config = (
+        "from jupyter_server.services.kernels.connection.base import "
+        "BaseKernelWebsocketConnection as Base\n"
+        "class Foreign(Base):\n"
+        "    pass\n"
+        "c.ServerApp.kernel_websocket_connection_class = Foreign\n"
+    )
+    notebook(tmp_path / "root" / "a.ipynb", "1")
+    with serving(tmp_path, people={"edda": "editor"}, config=config) as other:
+        assert "`Foreign` is no connection whose messages can be judged" in other.log
+        kernel = start(other, "edda", "a.ipynb")
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            Client(other, kernel, "edda")
+        assert 403 == refused.value.status_code

@@ -197,6 +197,19 @@ def test_a_link_is_judged_as_the_file_behind_it(world: World) -> None:
     assert world.as_("owen", "get", "team/deep/../a.txt") == 404
 
 
+def test_a_link_is_deleted_and_moved_only_by_whoever_may_change_its_folder(world: World) -> None:
+    (world.root / "hr" / "theirs").symlink_to("../team/a.txt")
+    (world.root / "team" / "mine").symlink_to("a.txt")
+    # The file behind both is mona's to read and delete; the name in /hr is not.
+    assert world.as_("mona", "get", "hr/theirs")["content"] == "team/a.txt"
+    assert world.as_("mona", "delete", "hr/theirs") == 404
+    assert world.as_("mona", "rename", "hr/theirs", "team/taken") == 404
+    assert (world.root / "hr" / "theirs").is_symlink()
+    assert world.as_("mona", "rename", "team/mine", "team/again") is None
+    assert world.as_("mona", "delete", "team/again") is None
+    assert (world.root / "team" / "a.txt").exists()
+
+
 def test_a_hidden_file_is_nowhere_also_behind_a_link(world: World) -> None:
     (world.root / "team" / ".env").write_text("KEY")
     (world.root / "team" / "env").symlink_to(".env")

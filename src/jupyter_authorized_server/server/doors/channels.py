@@ -114,11 +114,7 @@ class RefusedConnection:
     """Mixed in over a connection class that cannot be judged: it refuses everybody."""
 
     async def prepare(self) -> None:
-        """Refuse.
-
-        Raises:
-            HTTPError: always.
-        """
+        """Refuse, always."""
         raise web.HTTPError(403, "this server cannot judge messages to this sort of kernel")
 
 
@@ -342,9 +338,8 @@ class KernelJudge:
             if decision is None
             else self._refusals.of_policy(message, decision, self._door)
         )
-        asked = {}
-        if message.msg_type in {"debug_request", "shutdown_request"}:
-            asked = frame.content()
+        is_read = message.msg_type in {"debug_request", "shutdown_request"}
+        asked = frame.content() if is_read else {}
         self._send(message, replies.refused(message, sentence, asked, busy=self._busy))
 
     def _tell_kernel_info(self, message: Message) -> None:

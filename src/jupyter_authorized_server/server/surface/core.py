@@ -27,7 +27,7 @@ PAGE = asks("server", USE)
 
 # Upstream still takes the path of a session from three places.
 _START = (
-    ask("launch", "contents", at.body_path("path")),
+    ask("launch", "contents", at.session_path),
     ask("launch", "contents", at.body_path("notebook", "path")),
     ask("launch", "contents", at.body_path("notebook", "name")),
 )
@@ -289,7 +289,8 @@ ROUTES: tuple[Route, ...] = (
             # Another kernel in the body shuts the old one down.
             "PATCH": asks(
                 "sessions",
-                ask("restart", "kernels", at.session_kernel),
+                ask("restart", "kernels", at.session_kernel_to_replace),
+                ask("run_saved", "kernels", at.session_kernel_to_keep),
                 *_START,
                 ask("launch", "kernelspecs", at.kernelspec_if_named("kernel", "name")),
                 ask("run", "kernels", at.kernel_in_body("kernel", "id")),

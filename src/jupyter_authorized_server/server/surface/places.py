@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -134,6 +135,27 @@ def body_path(*names: str, moved: bool = False) -> Where:
     return find
 
 
+#: What JupyterLab and Notebook 7 post in place of a notebook's name, which comes beside it.
+_UNNAMED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def session_path(call: Call) -> tuple[Resource, ...] | None:
+    """The notebook that a session is for, if the body names one.
+
+    JupyterLab and Notebook 7 start a session as `FOLDER/UUID` with the notebook's name
+    beside it, and send the real path a moment later. The kernel is recorded for the
+    notebook that is named, so that is what is asked about.
+    """
+    found = call.text("path")
+    if found is None:
+        return None
+    folder, slash, last = found.rpartition("/")
+    name = call.text("name")
+    if name and name.endswith(".ipynb") and "/" not in name and _UNNAMED.fullmatch(last):
+        found = f"{folder}{slash}{name}"
+    return contents(call, found)
+
+
 def copy_source(call: Call) -> tuple[Resource, ...] | None:
     """What a new file is to be a copy of, if it is one."""
     found = call.text("copy_from")
@@ -201,6 +223,16 @@ async def session_kernel(call: Call) -> Resource:
         if model.get("id") == session_id:
             return kernel(call, model["kernel"]["id"])
     return Resource(type="kernels")
+
+
+async def session_kernel_to_replace(call: Call) -> Resource | None:
+    """The kernel of the session in the URL, if the body puts another one in its place."""
+    return await session_kernel(call) if call.json().get("kernel") else None
+
+
+async def session_kernel_to_keep(call: Call) -> Resource | None:
+    """The kernel of the session in the URL, if only its path or name is to change."""
+    return None if call.json().get("kernel") else await session_kernel(call)
 
 
 def _spec(name: str) -> Resource:
