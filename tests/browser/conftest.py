@@ -43,7 +43,9 @@ def _launch(kind: BrowserType) -> Browser:
     return kind.launch(executable_path=found, args=FLAGS)
 
 
-@pytest.fixture(scope="session")
+# A module at a time: Playwright keeps an event loop running in this thread, in which no
+# test of another module could run one of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = _launch(playwright.chromium)
@@ -51,7 +53,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Served]]:
