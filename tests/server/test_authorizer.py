@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import websocket
 from serving import serving
 
 if TYPE_CHECKING:
@@ -84,6 +85,27 @@ def test_a_method_that_forbids_writing_lets_a_kernel_start(tmp_path: Path) -> No
         body = {"path": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
         assert 201 == server.request("POST", "/api/sessions", "adam", json_body=body).status
         assert 403 == server.request("PUT", "/api/contents/a", "adam", body=b"{}").status
+
+
+@pytest.mark.parametrize("authorizer", ["PolicyAuthorizer", "HandlerMethodAuthorizer"])
+def test_a_method_that_forbids_execute_keeps_a_person_off_anothers_kernel(
+    tmp_path: Path, authorizer: str
+) -> None:
+    function = (
+        "def user_is_authorized(self, user, action, resource):\n"
+        "    return user.username == 'amy' or action != 'execute'"
+    )
+    config = PATCH.format(function=function) + (
+        f"\nc.ServerApp.authorizer_class = 'jupyter_authorized_server.{authorizer}'"
+    )
+    people = {"adam": "admin", "amy": "admin"}
+    with serving(tmp_path, people=people, config=config) as server:
+        body = {"path": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+        started = server.request("POST", "/api/sessions", "amy", json_body=body)
+        path = f"/api/kernels/{started.json['kernel']['id']}/channels"
+        server.connect(path, "amy").close()
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            server.connect(path, "adam")
 
 
 def test_the_method_is_given_jupyters_own_words(tmp_path: Path) -> None:

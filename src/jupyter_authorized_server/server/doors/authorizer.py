@@ -111,7 +111,10 @@ class PolicyAuthorizer(Authorizer):
             decision = self.decide_for(handler.request, principal, asked, on)
             if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
                 return False
-        if found is not None and questions == list(found.questions):
+        # Not on a socket: behind its handshake the hook is asked no more, so it must
+        # allow what upstream asks there, which is `execute`.
+        is_request = not _is_socket(handler.request)
+        if is_request and found is not None and questions == list(found.questions):
             # Upstream's word comes from the HTTP method and may say `write` for a start
             # of a kernel; the hook has been asked with the words of what it is.
             words = {ABILITY[(on.type, asked)].word.value for asked, on in questions}
@@ -139,6 +142,10 @@ class PolicyAuthorizer(Authorizer):
         return None if ability is None else ability.word.value
 
 
+def _is_socket(request: HTTPServerRequest) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
 def _means_the_request(found: Admission, action: str, resource: str) -> bool:
     """Whether the words are what the guard has asked exactly, put upstream's way.
 
@@ -149,8 +156,7 @@ def _means_the_request(found: Admission, action: str, resource: str) -> bool:
         return False
     words = {ABILITY[(on.type, asked)].word.value for asked, on in found.questions}
     request = found.gate.request
-    is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
-    method = "WEBSOCKET" if is_socket else str(request.method)
+    method = "WEBSOCKET" if _is_socket(request) else str(request.method)
     return action in words or action == HTTP_METHOD_TO_AUTH_ACTION.get(method)
 
 
