@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 #: Of the demo: a name, and the level on the server.
 LEVELS = {"vera": "viewer", "rune": "runner", "edda": "editor", "adam": "admin"}
 IMAGES = ROOT / "docs" / "images"
+#: Front ends let a test ask them how far they are (`Lab.ready`).
+EXPOSED = (
+    "--LabApp.expose_app_in_browser=True",
+    "--JupyterNotebookApp.expose_app_in_browser=True",
+)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -69,6 +74,7 @@ def served(
                 running[key] = stack.enter_context(
                     serving(
                         home,
+                        *EXPOSED,
                         *options,
                         people=LEVELS if name == "demo" else {"ada": ""},
                         config=EXAMPLES / name / config if config else None,

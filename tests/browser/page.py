@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -188,9 +187,20 @@ class Lab:
 
     def run(self) -> None:
         """Run the selected cell, once there is a kernel."""
-        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator")
-        expect(indicator).to_have_attribute("data-status", re.compile("idle"))
+        self.ready()
         self.page.keyboard.press("Control+Enter")
+
+    def ready(self) -> None:
+        """Wait until the notebook's kernel is there and idle.
+
+        The indicator in the tool bar says "idle" also before there is a kernel; who runs
+        a cell then is asked to select one.
+        """
+        self.page.wait_for_function(
+            "() => { const context = window.jupyterapp.shell.currentWidget?.sessionContext; "
+            "const kernel = context?.session?.kernel; return context?.isReady && kernel "
+            "&& kernel.connectionStatus === 'connected' && kernel.status === 'idle'; }"
+        )
 
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""
