@@ -56,7 +56,7 @@ def _hook(name: str) -> Any:
     """
     try:
         return getattr(import_module(".server.extension", __name__), name)
-    except Exception as error:
+    except Exception as error:  # why: whatever keeps us from loading must end the process
         import logging  # noqa: PLC0415  # why: only needed on the way out
 
         logging.getLogger(__name__).critical(

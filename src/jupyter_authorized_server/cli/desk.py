@@ -53,8 +53,7 @@ class Desk:
             return config.load(self.config_file)
         except AuthorizationError:
             raise
-        except Exception as error:
-            # A configuration file is code: it may raise anything.
+        except Exception as error:  # why: a configuration file is code and may raise anything
             msg = (
                 f"the configuration cannot be read: {type(error).__name__}: {error}; "
                 "mend the file, or name another with `--config`"

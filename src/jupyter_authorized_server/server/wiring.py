@@ -29,6 +29,7 @@ class Wiring:
         authorizer: ours; kept here because an extension may put another one into the
             application's settings, which must not reach the guard.
         live: the registry of open sockets, `doors.live.LiveDoors`.
+        hosts: what Jupyter's check of the `Host` header has said.
     """
 
     config: JupyterAuthorization
@@ -36,6 +37,7 @@ class Wiring:
     kernels: dict[str, Owned] = field(default_factory=dict)
     authorizer: Any = None
     live: Any = None
+    hosts: dict[str, bool] = field(default_factory=dict)
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:

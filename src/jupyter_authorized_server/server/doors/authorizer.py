@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth import Authorizer
@@ -72,7 +73,7 @@ class PolicyAuthorizer(Authorizer):
             record=record,
         )
 
-    @property
+    @cached_property
     def _point(self) -> DecisionPoint:
         app: Any = self.parent
         return wiring(app.web_app.settings).point

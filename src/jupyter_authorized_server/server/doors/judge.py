@@ -8,6 +8,7 @@ from inspect import isawaitable, isclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_server.base.handlers import JupyterHandler
+from tornado.httputil import HTTPHeaders
 from tornado.web import Application, RequestHandler
 
 from ...errors import InvalidName, Nowhere, UnknownName, UnsafePath
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Names of this server whose check is remembered; whoever makes up more is checked anew.
+MAX_HOSTS = 64
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -57,20 +60,26 @@ NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share"}
 class _Asked(NamedTuple):
     """One question of a request, with the resources it means.
 
-    `named` tells a path that the request names from "all contents".
+    `named` tells a path that the request names from "all contents"; `seen` says that the
+    disk had all of it when the path was resolved.
     """
 
     action: str
     resources: tuple[Resource, ...]
     walk: bool = False
     named: bool = False
+    seen: bool = False
 
 
 class Gate(JupyterHandler):
     """Stands in for the handler while the identity provider finds out who asks."""
 
-    def set_default_headers(self) -> None:
-        """Set none: a gate answers nothing."""
+    def clear(self) -> None:
+        """Begin with an answer that has no headers: a gate sends none."""
+        self._headers = HTTPHeaders()
+        self._write_buffer: list[bytes] = []
+        self._status_code = 200
+        self._reason = "OK"
 
 
 class Judge:
@@ -94,7 +103,7 @@ class Judge:
         if isinstance(entry, Why):
             return entry
         gate = Gate(self._application, self._request)
-        if not gate.check_host():
+        if not self._answers_to_host(gate):
             return self._no("this server does not answer to that host name", status=403)
         user = gate.identity_provider.get_user(gate)
         if isawaitable(user):
@@ -113,6 +122,16 @@ class Judge:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
             ACTING.set(Acting(principal=principal, request=self._request))
         return why
+
+    def _answers_to_host(self, gate: Gate) -> bool:
+        """As Jupyter checks it; its answer hangs on the header and the settings alone."""
+        hosts, host = self._wiring.hosts, self._request.host
+        known = hosts.get(host)
+        if known is None:
+            known = gate.check_host()
+            if len(hosts) < MAX_HOSTS:
+                hosts[host] = known
+        return known
 
     def _principal(self, user: User) -> Principal:
         # People of a hub or of a trusted proxy are nobody's rows here.
@@ -203,7 +222,7 @@ class Judge:
         The handler would say so too, in words of its own, and a missing file would then
         read differently from one that may not be known of.
         """
-        if not each.named or each.action not in NEEDS_A_FILE:
+        if not each.named or each.seen or each.action not in NEEDS_A_FILE:
             return True
         manager = self._application.settings["contents_manager"]
         for resource in each.resources:
@@ -232,7 +251,8 @@ class Judge:
             if found is not None:
                 named = isinstance(found, tuple)
                 resources = found if isinstance(found, tuple) else (found,)
-                asked.append(_Asked(question.action, resources, question.walk, named))
+                seen = named and all(on.id in call.present for on in resources)
+                asked.append(_Asked(question.action, resources, question.walk, named, seen))
         return asked
 
     def _denied_by(self, decision: object, found: Admission) -> Why:

@@ -50,6 +50,12 @@ class Call:
         self.places: dict[str, Place] = {}
         self._json: Any = _UNREAD
 
+    @property
+    def present(self) -> frozenset[str]:
+        """The canonical contents paths that the disk was seen to have."""
+        found = (each for each in self.places.values() if each.kind in {"file", "folder"})
+        return frozenset(path for each in found for path in (each.target, each.entry))
+
     def group(self, name: str | int) -> str:
         """The URL pattern's group `name` (or the positional one at that index)."""
         if isinstance(name, int):
