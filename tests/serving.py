@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import websocket
 
+import jupyter_authorized_server
 from jupyter_authorized_server.credentials import hash_password, new_secret
 from jupyter_authorized_server.store import Store
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TESTS = Path(__file__).parent
+PACKAGE = Path(jupyter_authorized_server.__file__).parents[1]
 OTHERS = (
     "jupyterlab",
     "notebook",
@@ -143,7 +145,8 @@ def environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[st
         "JUPYTER_PLATFORM_DIRS": "1",
         "IPYTHONDIR": str(folder / "ipython"),
         "HOME": str(folder / "home"),
-        "PYTHONPATH": str(TESTS),
+        # The package that is tested, also where another copy of it is installed.
+        "PYTHONPATH": os.pathsep.join((str(PACKAGE), str(TESTS))),
         **(extra or {}),
     }
 

@@ -8,6 +8,8 @@
     |       `-- Nowhere           one that leads to no file on the disk that may be judged
     |-- UnknownName               a well-formed name of something that does not exist
     |-- DuplicateName             a name that is taken
+    |-- Outdated                  a change of something that has changed meanwhile
+    |-- Unconfirmed               a change that must be asked for twice
     |-- PolicyError               a policy that does not load; holds every mistake at once
     |-- StoreError                the store could not be read or written
     |   |-- StoreUnavailable      locked, read-only, truncated, or gone
@@ -48,6 +50,14 @@ class UnknownName(AuthorizationError, LookupError):
 
 class DuplicateName(AuthorizationError):
     """A name that something else already has."""
+
+
+class Outdated(AuthorizationError):
+    """A change made in the belief that something is as it no longer is."""
+
+
+class Unconfirmed(AuthorizationError):
+    """A change whose reach is such that whoever makes it must say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidName
+from ..policy import explanation
 from ..policy.model import ANONYMOUS, Answer, Decision, parse_principal
 from ..policy.vocabulary import ABILITY, parse_action, parse_resource
 from .output import say, write_json, write_table
@@ -60,7 +61,7 @@ def check(
     """
     who, decision = _decide(desk, principal, action, resource, at=at, address=address)
     if as_json and not quiet:
-        write_json(_as_json(decision, who))
+        write_json(explanation.as_json(decision, who.groups))
     elif not quiet:
         say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
     return _code(decision)
@@ -87,7 +88,7 @@ def explain(
     """
     who, decision = _decide(desk, principal, action, resource, at=at, address=address)
     if as_json:
-        write_json(_as_json(decision, who))
+        write_json(explanation.as_json(decision, who.groups))
         return _code(decision)
     ability = ABILITY[decision.resource.partition(":")[0], decision.action]
     say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
@@ -179,29 +180,3 @@ def _code(decision: Decision) -> int:
     # An error is a deny at every door; here it is also the news that something is broken.
     failed = any(each.kind == "error" for each in decision.determining)
     return UNDECIDED if failed and decision.principal != ANONYMOUS else DENIED
-
-
-def _as_json(decision: Decision, who: Principal) -> dict[str, object]:
-    return {
-        "answer": decision.answer.value,
-        "principal": decision.principal,
-        "groups": list(who.groups),
-        "action": decision.action,
-        "resource": decision.resource,
-        "revision": decision.revision,
-        "determining": [
-            {
-                "id": each.id,
-                "kind": each.kind,
-                "effect": each.effect.value,
-                "source": each.source,
-                "scope": each.scope,
-                "inherited_from": each.inherited_from,
-                "ends": each.ends,
-            }
-            for each in decision.determining
-        ],
-        "would_allow": list(decision.would_allow),
-        "reason_user": decision.reason_user,
-        "reason_admin": decision.reason_admin,
-    }

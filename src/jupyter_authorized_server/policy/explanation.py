@@ -142,6 +142,38 @@ def refusal(
     )
 
 
+def as_json(decision: Decision, groups: Sequence[str]) -> dict[str, object]:
+    """The decision as every program is given it.
+
+    Args:
+        decision: what to show.
+        groups: bare names of the groups of who was asked about.
+    """
+    return {
+        "answer": decision.answer.value,
+        "principal": decision.principal,
+        "groups": list(groups),
+        "action": decision.action,
+        "resource": decision.resource,
+        "revision": decision.revision,
+        "determining": [
+            {
+                "id": each.id,
+                "kind": each.kind,
+                "effect": each.effect.value,
+                "source": each.source,
+                "scope": each.scope,
+                "inherited_from": each.inherited_from,
+                "ends": each.ends,
+            }
+            for each in decision.determining
+        ],
+        "would_allow": list(decision.would_allow),
+        "reason_user": decision.reason_user,
+        "reason_admin": decision.reason_admin,
+    }
+
+
 def _rule(determinant: Determinant) -> str:
     return (
         f"the rule `{determinant.id}` ({determinant.source})" if determinant.id else "the request"

@@ -186,8 +186,9 @@ class Snapshot:
     ) -> None:
         self.policy = policy
         self.revision = revision
+        self.grants = tuple(grants)
         index: dict[str, dict[str, list[Row]]] = {}
-        for grant in grants:
+        for grant in self.grants:
             by_resource = index.get(grant.principal)
             if by_resource is None:
                 by_resource = index[grant.principal] = {}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..policy.model import Principal
+    from ..policy.model import Principal, Resource
 
 #: How the server's own tasks stand in records; nobody can sign in as it.
 SERVER = "server"
@@ -28,10 +28,12 @@ class Acting:
     Args:
         principal: who asked, as the guard found out.
         request: Tornado's.
+        questions: the pairs of action and resource that were allowed, in order.
     """
 
     principal: Principal
     request: Any
+    questions: tuple[tuple[str, Resource], ...] = ()
 
 
 #: None in the server's own tasks.

@@ -18,6 +18,7 @@ from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
 from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
+from .admin import routes
 from .doors import contents
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
@@ -94,6 +95,7 @@ def load(app: ServerApp) -> None:
         wired = wiring(application.settings)
         wired.authorizer = app.authorizer
         wired.live = LiveDoors(wired)
+        routes.install(application)
         install(application)
         application.settings[_CONNECTION] = judged(
             application.settings[_CONNECTION], app.contents_manager

@@ -54,7 +54,7 @@ IS_ABOUT_A_FILE = frozenset(
     if ability.type == "contents" and ability.action != "launch"
 )
 #: Those among them that can be done only with what is there already.
-NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share"}
+NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share", "review"}
 
 
 class _Asked(NamedTuple):
@@ -120,7 +120,9 @@ class Judge:
         why = await self._refused(entry, principal, found)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
-            ACTING.set(Acting(principal=principal, request=self._request))
+            ACTING.set(
+                Acting(principal=principal, request=self._request, questions=found.questions)
+            )
         return why
 
     def _answers_to_host(self, gate: Gate) -> bool:

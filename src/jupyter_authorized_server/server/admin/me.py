@@ -1,0 +1,136 @@
+"""`/api/authz/me`: who asks, and what they may do with some resources, in one answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName
+from ...policy.model import Resource
+from ...policy.vocabulary import ABILITIES, Level
+from ..surface.places import SERVER
+from .handler import AdminHandler, sentence
+from .operation import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Most resources of one question.
+MOST = 500
+_NOTHING = "There is nothing here."
+
+ACTIONS = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["allowed"],
+        "properties": {"allowed": {"type": "boolean"}, "reason": {"type": "string"}},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["principal", "revision", "abilities", "resources"],
+    "properties": {
+        "principal": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "display_name": {"type": "string"},
+                "groups": {"type": "array", "items": {"type": "string"}},
+                "token": {"type": ["string", "null"]},
+            },
+        },
+        "revision": {"type": "integer"},
+        "abilities": {
+            "type": "object",
+            "properties": {"terminals": ACTIONS, "administer": {"type": "boolean"}},
+        },
+        "resources": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "level": {"type": ["string", "null"]},
+                    "owner": {"type": ["string", "null"]},
+                    "actions": ACTIONS,
+                },
+            },
+        },
+    },
+}
+
+
+class MeHandler(AdminHandler):
+    """Who I am here and what I may do; what a page asks once for all it shows."""
+
+    @operation(
+        query={
+            "resource": {"type": "array", "maxItems": MOST, "items": {"type": "string"}},
+        },
+        answer=_ANSWER,
+    )
+    async def get(self) -> dict[str, Any]:
+        """Who asks, and what they may do with each resource that is named."""
+        principal = self.principal
+        person = self.current_user
+        resources = {text: self._standing(text) for text in self.get_query_arguments("resource")}
+        return {
+            "principal": {
+                "name": principal.name,
+                "display_name": getattr(person, "display_name", "") or principal.name,
+                "groups": list(principal.groups),
+                "token": self._token(),
+            },
+            "revision": self.point.revision,
+            "abilities": {
+                "terminals": self._actions("terminals", (Resource(type="terminals"),)),
+                "administer": self.allows("administer", SERVER),
+            },
+            "resources": resources,
+        }
+
+    def _token(self) -> str | None:
+        if self.principal.token is None:
+            return None
+        found = self.point.store.token(self.principal.token)
+        return None if found is None else found[0].name
+
+    def _standing(self, text: str) -> dict[str, Any]:
+        """Level and actions on one resource; what cannot be is answered like what is not."""
+        kind = text.partition(":")[0]
+        try:
+            resources = self.meant(text)
+        except InvalidName:
+            nothing = {"allowed": False, "reason": _NOTHING}
+            actions = {each.action: nothing for each in ABILITIES if each.type == kind}
+            return {"level": None, "owner": None, "actions": actions}
+        actions = self._actions(resources[0].type, resources)
+        return {
+            "level": level_of(resources[0].type, actions),
+            "owner": resources[0].owner,
+            "actions": actions,
+        }
+
+    def _actions(self, type_: str, resources: tuple[Resource, ...]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for ability in ABILITIES:
+            if ability.type != type_:
+                continue
+            found[ability.action] = {"allowed": True}
+            for each in resources:
+                decision = self.decide(ability.action, each)
+                if not decision.allowed:
+                    reason = sentence(decision.reason_user)
+                    found[ability.action] = {"allowed": False, "reason": reason}
+                    break
+        return found
+
+
+def level_of(type_: str, actions: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The highest level that adds an action here and all of whose actions are allowed."""
+    held = None
+    for level in Level:
+        needed = [each.action for each in ABILITIES if each.type == type_ and each.level == level]
+        if not all(actions[action]["allowed"] for action in needed):
+            break
+        held = level.word if needed else held
+    return held

@@ -1,0 +1,137 @@
+"""`/api/authz/check` and `/explain`: may somebody do something, and why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName
+from ...policy.explanation import as_json
+from ...policy.model import Decision, Principal, parse_principal
+from ...policy.vocabulary import ABILITY, parse_action
+from ..surface.places import SERVER
+from .handler import AdminHandler, sentence
+from .operation import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Most questions of one request.
+MOST = 1000
+
+QUESTION = {
+    "type": "object",
+    "required": ["action", "resource"],
+    "additionalProperties": False,
+    "properties": {
+        "principal": {"type": "string"},
+        "action": {"type": "string"},
+        "resource": {"type": "string"},
+    },
+}
+
+
+class _Asking(AdminHandler):
+    """One question: a principal, or whoever asks, an action and a resource."""
+
+    def who(self, asked: Mapping[str, Any]) -> Principal:
+        """About whom.
+
+        Raises:
+            InvalidName: no principal that asks for anything.
+            UnknownName: nobody here.
+        """
+        text = asked.get("principal")
+        if text is None or text == self.principal.name:
+            return self.principal
+        name = parse_principal(text)
+        if not name.startswith("user:"):
+            msg = f"`{name}` does not ask for anything itself; name a person, `user:NAME`"
+            raise InvalidName(msg)
+        return self.point.principal(name)
+
+    def answer_to(self, who: Principal, asked: Mapping[str, Any]) -> Decision:
+        """The decision, of all that the resource means the first that denies.
+
+        Raises:
+            InvalidName: no action or resource.
+        """
+        resources = self.meant(asked["resource"])
+        action = parse_action(asked["action"], type=resources[0].type)
+        decisions = [
+            self.decide(action, each, None if who is self.principal else who) for each in resources
+        ]
+        return next((each for each in decisions if not each.allowed), decisions[0])
+
+
+class CheckHandler(_Asking):
+    """Many questions at once."""
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["requests"],
+            "additionalProperties": False,
+            "properties": {"requests": {"type": "array", "maxItems": MOST, "items": QUESTION}},
+        },
+        answer={
+            "type": "object",
+            "required": ["decisions"],
+            "properties": {
+                "decisions": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["allowed", "reason", "id"],
+                        "properties": {
+                            "allowed": {"type": "boolean"},
+                            "reason": {"type": "string"},
+                            "id": {"type": ["string", "null"]},
+                        },
+                    },
+                }
+            },
+        },
+    )
+    async def post(self) -> dict[str, Any]:
+        """Whether each of these would be allowed; nothing is recorded."""
+        return {"decisions": [self._one(asked) for asked in self.body["requests"]]}
+
+    def _one(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        decision = self.answer_to(self.who(asked), asked)
+        reason = "" if decision.allowed else sentence(decision.reason_user)
+        return {"allowed": decision.allowed, "reason": reason, "id": decision.id or None}
+
+
+class ExplainHandler(_Asking):
+    """One question, and the whole decision."""
+
+    @operation(
+        body=QUESTION,
+        answer={
+            "type": "object",
+            "required": ["answer", "principal", "action", "resource", "needs", "reason_user"],
+        },
+    )
+    async def post(self) -> dict[str, Any]:
+        """One decision with its reasons; rules are named only to who may share it."""
+        who = self.who(self.body)
+        decision = self.answer_to(who, self.body)
+        found = as_json(decision, who.groups)
+        type_ = decision.resource.partition(":")[0]
+        found["needs"] = ABILITY[type_, decision.action].level.word
+        if not self._sees_rules():
+            # A rule's name and place, and a grant to a group, are not for everybody.
+            found["reason_admin"], found["would_allow"] = "", []
+            found["determining"] = [
+                each
+                for each in found["determining"]  # type: ignore[attr-defined]  # why: a list there
+                if each["kind"] == "grant" and each["scope"] in who.keys
+            ]
+        return found
+
+    def _sees_rules(self) -> bool:
+        if self.allows("explain", SERVER):
+            return True
+        resources = self.meant(self.body["resource"])
+        shareable = (resources[0].type, "share") in ABILITY
+        return shareable and self.allows("share", *resources)

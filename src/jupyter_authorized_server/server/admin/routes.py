@@ -1,0 +1,29 @@
+"""Every endpoint of the REST interface, with the pattern below the base URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_server.utils import url_path_join
+
+from . import grant, me, question
+
+if TYPE_CHECKING:
+    from tornado.web import Application
+
+    from .handler import AdminHandler
+
+ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
+    (r"/api/authz/me", me.MeHandler),
+    (r"/api/authz/check", question.CheckHandler),
+    (r"/api/authz/explain", question.ExplainHandler),
+    (r"/api/authz/grants", grant.GrantsHandler),
+)
+
+
+def install(application: Application) -> None:
+    """Add the endpoints to `application`."""
+    base = application.settings["base_url"]
+    application.add_handlers(
+        ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in ROUTES]
+    )
