@@ -6,6 +6,7 @@
     |-- InvalidName               a principal, action, resource, level or path that cannot be one
     |   `-- UnsafePath            a contents path that names nothing under the root
     |       `-- Nowhere           one that leads to no file on the disk that may be judged
+    |           `-- Hidden        one that is written as a hidden file's, which nobody may use
     |-- UnknownName               a well-formed name of something that does not exist
     |-- DuplicateName             a name that is taken
     |-- Outdated                  a change of something that has changed meanwhile
@@ -42,6 +43,10 @@ class Nowhere(UnsafePath):
     What the disk says about a path must not show in the answer, so the message is for
     the audit file only.
     """
+
+
+class Hidden(Nowhere):
+    """A contents path that is written as that of a hidden file; which says nothing of the disk."""
 
 
 class UnknownName(AuthorizationError, LookupError):

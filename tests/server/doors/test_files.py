@@ -172,6 +172,25 @@ def test_whatever_is_done_to_what_one_may_not_see_it_is_not_there(
             }
 
 
+@pytest.mark.parametrize("who", ["owen", "cora", "nora"])
+def test_a_change_of_a_hidden_path_is_a_bad_request_whether_or_not_it_is_there(
+    server: Serving, who: str
+) -> None:
+    for path in ("/team/.hidden.ipynb", "/team/.none.ipynb", "/hr/.none/x.ipynb"):
+        there = f"/api/contents{path}"
+        for method, url, sent in (
+            ("PUT", there, {"type": "file", "format": "text", "content": ""}),
+            ("POST", there, {"type": "file"}),
+            ("PATCH", there, {"path": "team/mine.ipynb"}),
+            ("PATCH", "/api/contents/team/none.ipynb", {"path": path}),
+            ("DELETE", there, None),
+        ):
+            answer = server.request(method, url, who, json_body=sent)
+            assert answer.status == 400, (method, url, answer.text)
+            assert answer.json["message"] == "The path is that of a hidden file."
+    assert (server.root / "team" / ".hidden.ipynb").exists()
+
+
 def test_what_one_sees_and_may_not_do_is_refused_with_the_reason(server: Serving) -> None:
     for method, path, sent in (
         ("PUT", "/api/contents/team/b.ipynb", {"type": "notebook", "content": NOTEBOOK}),

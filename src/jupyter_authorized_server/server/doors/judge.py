@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.web import Application, RequestHandler
 
-from ...errors import InvalidName, Nowhere, UnknownName, UnsafePath
+from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import (
     ANONYMOUS,
     MAX_ID,
@@ -180,6 +180,8 @@ class Judge:
         except Unanswerable as error:
             return self._no(str(error), found, status=error.status)
         except UnsafePath as error:
+            if isinstance(error, Hidden) and self._request.method not in {"GET", "HEAD"}:
+                return self._no(str(error), found, status=400)  # as upstream has it
             no = self._no(str(error), found, status=404)
             return _nothing(no) if isinstance(error, Nowhere) else no
         questions = [(each.action, on) for each in asked for on in each.resources]

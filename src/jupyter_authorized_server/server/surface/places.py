@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
-from ...errors import Nowhere
+from ...errors import Hidden, Nowhere
 from ...policy import paths
 from ...policy.model import Resource
 from ..acting import as_server
@@ -66,6 +66,9 @@ def place_of(manager: Any, path: object) -> Place:
         return Place(target=own, entry=own, kind=UNKNOWN)
     found = disk.place(path)
     if found.hidden and not getattr(manager, "allow_hidden", False):
+        if any(part.startswith(".") for part in paths.components(str(path))):
+            msg = "the path is that of a hidden file"
+            raise Hidden(msg)
         msg = "the path leads to a hidden file"
         raise Nowhere(msg)
     return found
