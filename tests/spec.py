@@ -35,13 +35,20 @@ class AbstractRule:
     condition: Callable[[AccessRequest], bool] | None = None
 
 
-def answer(rules: Iterable[AbstractRule], grants: Iterable[Grant], asked: AccessRequest) -> str:
-    """`allow` or `deny`."""
+def answer(
+    rules: Iterable[AbstractRule],
+    grants: Iterable[Grant],
+    asked: AccessRequest,
+    homes: str | None = None,
+) -> str:
+    """`allow` or `deny`; `homes` is the folder that everyone's home is in, if they have one."""
     try:
         effects = {rule.effect for rule in rules if applies(rule, asked)}
     except (ArithmeticError, LookupError):
         return "deny"  # a rule that failed might have been a forbid
-    if any(permits(grant, asked) for grant in grants):
+    if any(permits(grant, asked) and reaches(grant, asked, homes) for grant in grants):
+        effects.add("permit")
+    if homes is not None and is_at_home(asked, homes):
         effects.add("permit")
     return "allow" if effects == {"permit"} else "deny"
 
@@ -60,6 +67,28 @@ def holds(scope: Scope, kind: str, names: tuple[str, ...]) -> bool:
     """Whether a thing of `kind` with these names, its own first, is in `scope`."""
     reached = names[:1] if scope.only else names
     return scope.kind in {None, kind} and (scope.within is None or scope.within in reached)
+
+
+def reaches(grant: Grant, asked: AccessRequest, homes: str | None) -> bool:
+    """Whether a grant stands in the same home as what is asked for, if that is in one."""
+    inside = [name for name in asked.resource.chain if name.startswith(f"contents:{homes}/")]
+    return homes is None or not inside or grant.resource in before(asked, inside[-1]) or (
+        grant.level == "admin"
+    )  # fmt: skip
+
+
+def before(asked: AccessRequest, home: str) -> tuple[str, ...]:
+    """What is in `home` on the way up from what is asked for, and `home` itself."""
+    chain = asked.resource.chain
+    return chain[: chain.index(home) + 1]
+
+
+def is_at_home(asked: AccessRequest, homes: str) -> bool:
+    """Whether a person asks for what a manager may do in their own home."""
+    kind, _, name = asked.principal.name.partition(":")
+    level = ABILITY[asked.resource.type, asked.action].level
+    own = f"contents:{homes}/{name}" in asked.resource.chain
+    return kind == "user" and own and level <= LEVEL["manager"]
 
 
 def permits(grant: Grant, asked: AccessRequest) -> bool:

@@ -35,6 +35,15 @@ def test_a_policy_folder_that_cannot_be_is_an_error(folder: str) -> None:
         JupyterAuthorization(policy_dir=folder).policy_folder()
 
 
+@pytest.mark.parametrize(
+    "text", ["home", "{user}", "home/{user}/files", "../{user}", ".home/{user}", "h\\{user}"]
+)
+def test_homes_are_a_folder_with_the_name_of_each_in_it(text: str) -> None:
+    assert JupyterAuthorization().homes is None
+    with pytest.raises(TraitError, match=r"written `FOLDER/{user}`|the path"):
+        JupyterAuthorization(home=text)
+
+
 def test_the_command_line_reads_what_the_server_reads(tmp_path: Path) -> None:
     folder = tmp_path / "config"
     folder.mkdir()

@@ -14,6 +14,7 @@ from jupyter_authorized_server.errors import UnsafePath
 from jupyter_authorized_server.policy import paths
 from jupyter_authorized_server.policy.document import Document
 from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot, decide
+from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import AccessRequest, Decision, Effect, Grant
 from jupyter_authorized_server.policy.vocabulary import ABILITIES, Level
 
@@ -65,6 +66,21 @@ def test_a_forbid_that_applies_beats_any_permit(case: Case, data: st.DataObject)
     found = engine([*rules, forbid], grants, asked)
     assert not found.allowed
     assert Effect.PERMIT not in {each.effect for each in found.determining if each.kind != "error"}
+
+
+@settings(LAW, max_examples=200)
+@given(a_case(), st.sampled_from(("/a", "/a/b")), st.sampled_from(("ada", "b", "c.ipynb")))
+def test_a_home_is_its_owners_and_no_grant_but_admin_reaches_in(
+    case: Case, folder: str, name: str
+) -> None:
+    rules, grants, asked = case
+    if asked.principal.name.startswith("user:"):
+        asked = replace(asked, principal=replace(asked.principal, name=f"user:{name}"))
+    checked = tuple(drawn.rule(f"r{number}") for number, drawn in enumerate(rules))
+    policy = CheckedPolicy(rules=checked, document=Document())
+    found = decide(Snapshot(policy, grants, 1, homes=Homes(folder=folder)), asked)
+    expected = spec.answer([drawn.abstract for drawn in rules], grants, asked, folder)
+    assert found.answer.value == expected
 
 
 @LAW

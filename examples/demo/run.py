@@ -118,10 +118,20 @@ def furnish(home: Path) -> None:
     """Put the sample notebooks and the people into `home`, unless they are there."""
     if not (home / "notebooks").exists():
         shutil.copytree(NOTEBOOKS, home / "notebooks")
+        (home / "notebooks" / "shared").mkdir()
     store = Store.open(f"sqlite:///{home / 'data' / 'authorization' / 'store.sqlite'}")
     with contextlib.closing(store):
         there = {person.name for person in store.state().people}
         now = time.time()
+        if not there:
+            store.add_grant(
+                principal="everyone",
+                level="contributor",
+                resource="contents:/shared",
+                granted_by="policy",
+                note="the demo",
+                now=now,
+            )
         for person in PEOPLE:
             if person.name in there:
                 continue
@@ -175,6 +185,7 @@ def _start(
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={home / 'notebooks'}",
+        "--JupyterAuthorization.home=home/{user}",
     ]
     if not browser:
         line.append("--no-browser")
@@ -240,6 +251,7 @@ def welcome(home: Path, port: int) -> None:
     http://{HOST}:{port}/
 
 Sign in there as one of them; a private window is a second person.
+Each has a home that the others do not see, and all may write in `shared`.
 The passwords are fixed, which is no harm on {HOST} and with samples only.
 This line makes `jupyter authz` in another shell speak of these people:
 

@@ -11,7 +11,8 @@ from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
 from traitlets import Enum, Float, TraitError, Unicode, default, validate
 from traitlets.config import LoggingConfigurable
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, UnsafePath
+from .policy.homes import Homes
 
 
 def _folder() -> Path:
@@ -56,6 +57,14 @@ class JupyterAuthorization(LoggingConfigurable):
         The default is the machine's local time.""",
     ).tag(config=True)
 
+    home = Unicode(
+        help="""Contents path of each person's home, such as `home/{user}`.
+
+        A home is made when its owner first comes. The owner is its manager; nobody
+        else sees it, save an `admin`, unless something in it is shared with them:
+        what is granted above a home does not reach into it. The default is no homes.""",
+    ).tag(config=True)
+
     session_hours = Float(
         24 * 14,
         help="Hours after which a login session ends, however much it was used.",
@@ -88,6 +97,17 @@ class JupyterAuthorization(LoggingConfigurable):
                 raise TraitError(msg) from None
         return name
 
+    @validate("home")
+    def _possible_home(self, proposal: Any) -> str:
+        text = str(proposal["value"])
+        if text:
+            try:
+                Homes.parse(text)
+            except UnsafePath as error:
+                msg = f"`home` is `{text}`; {error}"
+                raise TraitError(msg) from None
+        return text
+
     @validate("session_hours", "poll_seconds")
     def _positive(self, proposal: Any) -> float:
         value = float(proposal["value"])
@@ -100,6 +120,11 @@ class JupyterAuthorization(LoggingConfigurable):
     def zone(self) -> zoneinfo.ZoneInfo | None:
         """The time zone of the site; None is the machine's."""
         return zoneinfo.ZoneInfo(self.timezone) if self.timezone else None
+
+    @property
+    def homes(self) -> Homes | None:
+        """Where homes are; None where nobody has one."""
+        return Homes.parse(self.home) if self.home else None
 
     def policy_folder(self) -> Path | None:
         """The folder of the policy files; None where there is none.

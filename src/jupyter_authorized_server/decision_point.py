@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .audit import Record
     from .config import JupyterAuthorization
     from .policy.engine import CheckedPolicy
+    from .policy.homes import Homes
     from .store import State
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class DecisionPoint:
         audit: gets each denial.
         clock: seconds since the epoch.
         timezone: in which rules read the hour; None is the machine's.
+        homes: where homes are; None where nobody has one.
 
     Raises:
         PolicyError: the policy files do not load.
@@ -80,12 +82,14 @@ class DecisionPoint:
         audit: Audit,
         clock: Callable[[], float] = time.time,
         timezone: zoneinfo.ZoneInfo | None = None,
+        homes: Homes | None = None,
     ) -> None:
         self.store = store
         self.audit = audit
         self.policy_dir = policy_dir
         self._clock = clock
         self._timezone = timezone
+        self.homes = homes
         self._listeners: list[Callable[[int], None]] = []
         self._cache: dict[tuple[object, ...], _Kept] = {}
         self._principals: dict[tuple[str, str | None, str | None, bool], Principal] = {}
@@ -98,7 +102,10 @@ class DecisionPoint:
         document = self.policy.document
         self.directory = Directory.merge(self.state, document)
         self.snapshot = Snapshot(
-            self.policy, (*self.state.grants, *document.grants), self.state.revision
+            self.policy,
+            (*self.state.grants, *document.grants),
+            self.state.revision,
+            homes=self.homes,
         )
         self.disabled = frozenset(p.name for p in self.state.people if p.disabled)
         # Invariant: nothing decided at an older revision is ever answered again.
@@ -369,6 +376,7 @@ def open_decision_point(
             policy_dir=config.policy_folder(),
             audit=Audit(Path(config.audit_file), emit),
             timezone=config.zone,
+            homes=config.homes,
         )
     except (PolicyError, StoreError, AuthorizationError):
         store.close()

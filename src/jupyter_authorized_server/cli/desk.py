@@ -110,6 +110,7 @@ class Desk:
                 audit=Audit(None),
                 clock=lambda: moment,
                 timezone=self.config.zone,
+                homes=self.config.homes,
             )
 
     def view(self) -> View:

@@ -33,6 +33,7 @@ _QUARTER = 900
 #: For each type the action that shows the thing, which tells whether one may know of it.
 READER = {type_.word: type_.stands_for[vocabulary.Word.READ] for type_ in vocabulary.TYPES}
 _PERMIT, _ALLOW = Effect.PERMIT, Answer.ALLOW
+_ADMIN = int(vocabulary.Level.ADMIN)
 
 
 class _Weighed(NamedTuple):
@@ -61,7 +62,7 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
     view = snapshot.view(principal.name, principal.groups)
     chain = chain_of(resource)
     plan = view.plans.get((resource.type, action)) or snapshot.plan(view, resource.type, action)
-    permits, good_until = _granted(view, chain, plan.level, request.context.time)
+    permits, good_until = _granted(view, chain, plan.level, request.context.time, snapshot.wall)
     if plan.has_rules or not permits:
         weighed = _weigh(snapshot, view, chain, request, action)
         if not _allows(weighed):
@@ -99,7 +100,7 @@ def _refused(
         name=chain[0],
         revision=snapshot.revision,
         weighed=weighed,
-        near=_near(view, chain, request.context.time),
+        near=_near(view, chain, request.context.time, snapshot.wall),
         reader=reader if known else None,
     )
 
@@ -110,7 +111,7 @@ def _weigh(
     """What applies to `request` if it asked for `action`."""
     type_ = request.resource.type
     plan = view.plans.get((type_, action)) or snapshot.plan(view, type_, action)
-    weighed = _Weighed(*_granted(view, chain, plan.level, request.context.time))
+    weighed = _Weighed(*_granted(view, chain, plan.level, request.context.time, snapshot.wall))
     rules = plan.rules_on(chain)
     if not rules:
         return weighed
@@ -118,15 +119,20 @@ def _weigh(
 
 
 def _granted(
-    view: View, chain: tuple[str, ...], level: int, now: float
+    view: View, chain: tuple[str, ...], level: int, now: float, wall: str
 ) -> tuple[list[Determinant], float]:
     """The principal's grants of `level` or more on the way up, nearest first, and how
     long no other grant begins or ends.
+
+    Args:
+        wall: on the way up from inside it, only `admin` counts from there on.
     """
     rows = view.rows
     permits: list[Determinant] = []
     good_until = math.inf
     for name in chain:
+        if name == wall and _is_within(chain, wall):
+            level = _ADMIN
         found = rows.get(name)
         if found is None:
             continue
@@ -145,6 +151,12 @@ def _granted(
                 continue
             good_until = min(good_until, change)
     return permits, good_until
+
+
+def _is_within(chain: tuple[str, ...], wall: str) -> bool:
+    """Whether the way up, which passes `wall`, comes from below it."""
+    below = chain.index(wall) - 1
+    return below >= 0 and chain[below].startswith(f"{wall}/")
 
 
 def _with_rules(
@@ -213,11 +225,21 @@ def _determinant(rule: Rule, chain: tuple[str, ...], *, kind: str = "rule") -> D
     return _rule_determinant(rule, kind, "" if name == chain[0] else name)
 
 
-def _near(view: View, chain: tuple[str, ...], now: float) -> list[tuple[Grant, str]]:
+def _near(view: View, chain: tuple[str, ...], now: float, wall: str) -> list[tuple[Grant, str]]:
     """The principal's grants on the way up, and why each is not enough: for a refusal."""
+    outside = chain.index(wall) if wall in chain and _is_within(chain, wall) else len(chain)
     return [
-        (row.grant, "later" if now < row.starts else "over" if row.ends <= now else "less")
-        for name in chain
+        (
+            row.grant,
+            "later"
+            if now < row.starts
+            else "over"
+            if row.ends <= now
+            else "outside"
+            if number >= outside
+            else "less",
+        )
+        for number, name in enumerate(chain)
         if name in view.rows
         for row in view.rows[name]
     ]

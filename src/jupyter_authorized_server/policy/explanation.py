@@ -217,6 +217,8 @@ def _why_not(idle: Sequence[Rule], near: Sequence[tuple[Grant, str]]) -> str:
             text += f" and ended {_instant(grant.ends)}"
         elif why == "later":
             text += f" and starts {_instant(grant.starts)}"
+        elif why == "outside":
+            text += ", which does not reach into a home"
         parts.append(text)
     if len(near) > _NAMED:
         parts.append(f"; and {len(near) - _NAMED} more grants")

@@ -26,6 +26,8 @@ from .rule import Rule, check
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from .homes import Homes
+
 #: Principals whose grants are kept merged, and resources whose chains are kept.
 _CACHED_PRINCIPALS = 1024
 _CACHED_RESOURCES = 4096
@@ -176,17 +178,26 @@ class Snapshot:
         policy: the rules.
         grants: all there are, those of the policy files too.
         revision: number to show in decisions.
+        homes: where homes are; None where nobody has one.
 
     Raises:
         InvalidName: a grant has an unknown level.
     """
 
     def __init__(
-        self, policy: CheckedPolicy, grants: Iterable[Grant] = (), revision: int = 0
+        self,
+        policy: CheckedPolicy,
+        grants: Iterable[Grant] = (),
+        revision: int = 0,
+        *,
+        homes: Homes | None = None,
     ) -> None:
         self.policy = policy
         self.revision = revision
         self.grants = tuple(grants)
+        self.homes = homes
+        #: See `Homes.wall`; empty is the name of nothing.
+        self.wall = "" if homes is None else homes.wall
         index: dict[str, dict[str, list[Row]]] = {}
         for grant in self.grants:
             by_resource = index.get(grant.principal)
@@ -213,6 +224,16 @@ class Snapshot:
             for resource, rows in by_resource.items():
                 before = merged.get(resource)
                 merged[resource] = rows if before is None else before + rows
+        home = None if self.homes is None else self.homes.of(name)
+        if home is not None:
+            own = Grant(
+                id="home",
+                principal=name,
+                level=vocabulary.Level.MANAGER.word,
+                resource=f"contents:{home}",
+                source="`JupyterAuthorization.home`",
+            )
+            merged[own.resource] = [*merged.get(own.resource, ()), Row(own)]
         return View(principal.keys, merged)
 
     def plan(self, view: View, type_: str, action: str) -> Plan:
@@ -261,11 +282,14 @@ class Snapshot:
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """Whether whoever may do `action` on a folder may do it on all that is below.
 
-        Grants only ever add on the way down; a rule may tell one file from the next.
+        Grants only ever add on the way down, except into homes; a rule may tell one
+        file from the next.
 
         Args:
             folder: a canonical contents path.
         """
+        if self.homes is not None and folder in paths.ancestors(self.homes.folder):
+            return False
         view = self.view(principal.name, principal.groups)
         plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)
         if plan.anywhere:

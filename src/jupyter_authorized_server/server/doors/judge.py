@@ -30,6 +30,7 @@ from ..wiring import wiring
 from . import preflight
 from .admission import Admission, Hook, admit
 from .declared import declared
+from .home import make_home
 from .refusal import Why, leads_to_log_in
 from .sight import NOTHING, Sight, sentence
 
@@ -117,6 +118,8 @@ class Judge:
         hook = Hook(gate, user)
         found = Admission(gate=gate, user=user, principal=principal, hook=hook, entry=entry)
         admit(self._request, found)
+        manager = self._application.settings["contents_manager"]
+        await make_home(self._wiring, manager, principal)
         why = await self._refused(entry, principal, found)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
