@@ -78,11 +78,13 @@ class Audit:
         door: str,
         address: str | None = None,
         request: str | None = None,
+        shadow: bool = False,
     ) -> str:
         """Record a decision; returns the record's id.
 
         Args:
             request: what was asked for, such as `PATCH /api/contents/a.ipynb`.
+            shadow: whether it was a denial that shadow mode let through.
         """
         return self._write(
             "decision",
@@ -98,6 +100,7 @@ class Audit:
                 "door": door,
                 "address": address,
                 "request": request,
+                **({"shadow": True} if shadow else {}),
             },
         )
 

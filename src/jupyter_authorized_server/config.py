@@ -37,12 +37,21 @@ class JupyterAuthorization(LoggingConfigurable):
 
         The default is `authorization` in Jupyter's configuration directory, used when
         it exists. A folder that is set here and does not exist keeps the server from
-        starting.""",
+        starting. A running server takes over what changes in it; where the files do not
+        load, the last good ones stay in force.""",
     ).tag(config=True)
 
     audit_file = Unicode(
         help="""File that every denial, log-in and administrative change is appended to,
         one JSON object a line. The default is `audit.jsonl` in the folder of the store.""",
+    ).tag(config=True)
+
+    mode = Enum(
+        ["enforce", "shadow"],
+        default_value="enforce",
+        help="""`shadow` refuses nothing that somebody who has signed in asks for, and records
+        what would have been refused. For trying a policy out on a server whose people
+        trust each other; changes of people, groups and grants are enforced all the same.""",
     ).tag(config=True)
 
     denied_status = Enum(
@@ -73,7 +82,7 @@ class JupyterAuthorization(LoggingConfigurable):
     poll_seconds = Float(
         0.25,
         help="""Seconds between two looks for changes that another process made to the
-        store, such as a revocation by `jupyter authz revoke`.""",
+        store, such as a revocation by `jupyter authz revoke`, or in the policy files.""",
     ).tag(config=True)
 
     @default("store_url")

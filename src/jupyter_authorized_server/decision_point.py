@@ -17,28 +17,28 @@ from typing import TYPE_CHECKING
 
 from .audit import Audit
 from .errors import AuthorizationError, PolicyError, StoreError, UnknownName
+from .policy import explanation
 from .policy.directory import Directory
-from .policy.document import PolicyFile
-from .policy.engine import Snapshot, decide, load_policy
+from .policy.engine import Snapshot, decide
 from .policy.model import (
     ANONYMOUS,
     AccessRequest,
     Answer,
     Context,
     Decision,
-    Determinant,
-    Effect,
     Principal,
     Resource,
 )
 from .policy.paths import components
+from .policy_folder import PolicyFolder
+from .shadow import Shadow
 from .store import Store
 
 if TYPE_CHECKING:
     import zoneinfo
     from collections.abc import Callable
 
-    from .audit import Record
+    from .audit import Record, Value
     from .config import JupyterAuthorization
     from .policy.engine import CheckedPolicy
     from .policy.homes import Homes
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Files of a policy folder that are read, in the order of their names.
-POLICY_SUFFIXES = (".cedar", ".yaml", ".yml")
+#: Actor of what the server does by itself.
+SERVER = "server"
+#: Most mistakes of a policy that one record holds.
+_MOST_TOLD = 50
 #: Decisions kept; one costs some 500 bytes.
 CACHE_SIZE = 16_384
 
@@ -68,6 +70,7 @@ class DecisionPoint:
         clock: seconds since the epoch.
         timezone: in which rules read the hour; None is the machine's.
         homes: where homes are; None where nobody has one.
+        shadow: lets through what is denied, and records it; see `Shadow`.
 
     Raises:
         PolicyError: the policy files do not load.
@@ -83,10 +86,14 @@ class DecisionPoint:
         clock: Callable[[], float] = time.time,
         timezone: zoneinfo.ZoneInfo | None = None,
         homes: Homes | None = None,
+        shadow: bool = False,
     ) -> None:
         self.store = store
         self.audit = audit
-        self.policy_dir = policy_dir
+        self.files = PolicyFolder(policy_dir)
+        self.shadow = Shadow(audit, clock) if shadow else None
+        #: Why the files as they are now are not in force; None where they are.
+        self.problem: AuthorizationError | None = None
         self._clock = clock
         self._timezone = timezone
         self.homes = homes
@@ -94,7 +101,9 @@ class DecisionPoint:
         self._cache: dict[tuple[object, ...], _Kept] = {}
         self._principals: dict[tuple[str, str | None, str | None, bool], Principal] = {}
         self._hour: tuple[float, int, int] = (-math.inf, 0, 1)
-        self.policy: CheckedPolicy = read_policy(policy_dir)
+        self.policy: CheckedPolicy = self.files.load()
+        #: When the policy files in force were read, seconds since the epoch.
+        self.policy_since = clock()
         self.state: State = store.state()
         self._swap()
 
@@ -134,10 +143,41 @@ class DecisionPoint:
         if self.store.revision() == self.state.revision:
             return False
         self.state = self.store.state(self.state)
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        """Have what is in `state` and `policy` answer, and say so."""
         self._swap()
         for listener in self._listeners:
             listener(self.state.revision)
-        return True
+
+    def adopt(self, policy: CheckedPolicy) -> None:
+        """Have `policy` answer from now on; its files were read from `files`.
+
+        It counts as a change of the store, so that the revision grows and whoever
+        shares the store looks again.
+        """
+        self.policy, self.problem, self.policy_since = policy, None, self._clock()
+        try:
+            self.store.count_policy_change()
+            self.state = self.store.state(self.state)
+        except StoreError as error:
+            # It holds here all the same; only the revision stays behind.
+            _log.warning("the store could not be told of a changed policy: %s", error)
+        self._tell()
+        self.audit.event(
+            "policy_changed",
+            actor=SERVER,
+            fields={"files": list(self.files.files()), "revision": self.revision},
+        )
+
+    def keep(self, problem: AuthorizationError) -> None:
+        """Stay with the last good policy, since the files as they are now do not load."""
+        self.problem = problem
+        mistakes: list[str] = str(problem).splitlines()[:_MOST_TOLD]
+        fields: dict[str, Value] = {"mistakes": mistakes, "revision": self.revision}
+        self.audit.event("policy_refused", actor=SERVER, fields=fields)
 
     def principal(
         self,
@@ -209,9 +249,18 @@ class DecisionPoint:
                 if len(self._cache) >= CACHE_SIZE:
                     self._cache.clear()
                 self._cache[key] = _Kept(decision, decision.good_until)
-        if record and decision.answer is not Answer.ALLOW:
-            decision = self._record(decision, principal, door, address, request)
-        return decision
+        if decision.answer is Answer.ALLOW:
+            return decision
+        if self.shadow is not None and self.shadow.lifts(decision):
+            return self.shadow.lifted(
+                decision,
+                principal=principal,
+                door=door,
+                address=address,
+                request=request,
+                record=record,
+            )
+        return self._record(decision, principal, door, address, request) if record else decision
 
     def ways(self, principal: Principal, folder: str, *, door: str) -> frozenset[str]:
         """The names in `folder` that `principal` has to pass to reach what they may see.
@@ -266,13 +315,13 @@ class DecisionPoint:
                 context=Context(time=now, hour=hour, weekday=weekday, door=door, address=address),
             )
             if principal.name == ANONYMOUS:
-                return _denied(
+                return explanation.unasked(
                     request, self.revision, "anonymous", "sign in first", "nobody is signed in"
                 )
             decision = decide(self.snapshot, request)
         except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
             _log.exception("deciding failed, so the answer is deny")
-            return _denied(
+            return explanation.unasked(
                 AccessRequest(
                     principal=principal,
                     action=action,
@@ -323,40 +372,6 @@ def _signposted(marks: frozenset[str]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _denied(request: AccessRequest, revision: int, id_: str, user: str, admin: str) -> Decision:
-    return Decision(
-        answer=Answer.DENY,
-        principal=request.principal.name,
-        action=request.action,
-        resource=request.resource.name,
-        revision=revision,
-        determining=(
-            Determinant(id=id_, kind="error", effect=Effect.FORBID, source="decision point"),
-        ),
-        reason_user=user,
-        reason_admin=admin,
-        good_until=0,
-    )
-
-
-def read_policy(folder: Path | None) -> CheckedPolicy:
-    """The policy of the files in `folder`, with the built-in rules; those alone for None.
-
-    Raises:
-        PolicyError: it does not load; holds all mistakes.
-        AuthorizationError: the folder or a file cannot be read.
-    """
-    if folder is None:
-        return load_policy([])
-    try:
-        names = sorted(p for p in folder.iterdir() if p.suffix in POLICY_SUFFIXES)
-        files = [PolicyFile(source=str(name), text=name.read_bytes()) for name in names]
-    except OSError as error:
-        msg = f"the policy in `{folder}` cannot be read: {error}"
-        raise AuthorizationError(msg) from error
-    return load_policy(files)
-
-
 def open_decision_point(
     config: JupyterAuthorization, emit: Callable[[Record], None] | None = None
 ) -> DecisionPoint:
@@ -377,6 +392,7 @@ def open_decision_point(
             audit=Audit(Path(config.audit_file), emit),
             timezone=config.zone,
             homes=config.homes,
+            shadow=config.mode == "shadow",
         )
     except (PolicyError, StoreError, AuthorizationError):
         store.close()

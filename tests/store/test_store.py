@@ -33,6 +33,7 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "end_login_sessions": lambda s: s.end_login_sessions("ada"),
     "remove_expired": lambda s: s.remove_expired(99),
     "set_setup_link": lambda s: s.set_setup_link(HASH, 9),
+    "count_policy_change": lambda store: store.count_policy_change(),
 }
 # What each change lets a holder of the state before keep.
 KEEPS_PEOPLE = {"add_grant", "remove_grant"}
@@ -50,6 +51,7 @@ KEEPS_BOTH = {
     "end_login_sessions",
     "remove_expired",
     "set_setup_link",
+    "count_policy_change",
 }
 
 

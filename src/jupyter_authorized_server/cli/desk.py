@@ -139,6 +139,25 @@ class Desk:
         with contextlib.closing(Store.open(store_url)) as store:
             return View(state=store.state(), document=Document())
 
+    def policy_folder(self, given: str | None) -> Path | None:
+        """The folder of policy files that was named, or else that the server reads.
+
+        Raises:
+            ConfigurationError: it is no folder.
+        """
+        if given is None:
+            return self.config.policy_folder()
+        folder = Path(given)
+        try:
+            there = folder.is_dir()
+        except (OSError, ValueError):
+            there = False
+        if not there:
+            shown = printable(given, 200)
+            msg = f"`{shown}` is no folder; name the one that holds the policy files"
+            raise ConfigurationError(msg)
+        return folder
+
     def moment(self, text: str | None, *, last: bool = False) -> float | None:
         """An option's text as seconds since the epoch; see `parse_moment`."""
         if text is None:

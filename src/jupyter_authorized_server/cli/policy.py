@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .. import decision_point
-from ..errors import ConfigurationError, PolicyError
-from .output import note, printable, say, write_json, write_table
+from .. import policy_folder
+from ..errors import PolicyError
+from . import trial
+from .mistake import DOES_NOT_LOAD, tell
+from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..errors import Mistake
     from ..policy.document import Document
     from ..policy.rule import Rule
     from .desk import Desk
-
-#: Exit code where a policy does not load.
-DOES_NOT_LOAD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
 
     Example: `jupyter authz policy validate ./new-policy`
     """
-    place = _folder(desk, folder)
+    place = desk.policy_folder(folder)
     found, mistakes = _checked(place)
     if as_json:
         write_json(
@@ -63,7 +63,7 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
             }
         )
     elif mistakes:
-        _tell(mistakes)
+        tell(mistakes)
     elif found is not None:
         say(f"loads: {_sizes(found)}")
     return DOES_NOT_LOAD if mistakes else 0
@@ -79,10 +79,10 @@ def show(desk: Desk, as_json: bool) -> int:
 
     Example: `jupyter authz policy show --json`
     """
-    place = _folder(desk, None)
+    place = desk.policy_folder(None)
     found, mistakes = _checked(place)
     if found is None:
-        _tell(mistakes)
+        tell(mistakes)
         return DOES_NOT_LOAD
     if as_json:
         write_json(
@@ -116,32 +116,11 @@ def show(desk: Desk, as_json: bool) -> int:
     return 0
 
 
-def _folder(desk: Desk, given: str | None) -> Path | None:
-    if given is None:
-        return desk.config.policy_folder()
-    folder = Path(given)
-    try:
-        there = folder.is_dir()
-    except (OSError, ValueError):
-        there = False
-    if not there:
-        msg = f"`{printable(given, 200)}` is no folder; name the one that holds the policy files"
-        raise ConfigurationError(msg)
-    return folder
-
-
-def _tell(mistakes: tuple[Mistake, ...]) -> None:
-    for each in mistakes:
-        click.echo(printable(each, 2000), err=True)
-    many = f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)}"
-    note(f"error: the policy does not load: {many}, shown above")
-
-
 def _checked(folder: Path | None) -> tuple[_Loaded | None, tuple[Mistake, ...]]:
     """The policy as the server would load it, or every mistake that keeps it from loading."""
     _tell_what_is_not_read(folder)
     try:
-        found = decision_point.read_policy(folder)
+        found = policy_folder.read_policy(folder)
     except PolicyError as error:
         return None, error.mistakes
     return _Loaded(rules=found.rules, document=found.document), ()
@@ -151,9 +130,9 @@ def _tell_what_is_not_read(folder: Path | None) -> None:
     if folder is None:
         return
     inside = sorted(folder.iterdir())
-    read = [each for each in inside if each.suffix in decision_point.POLICY_SUFFIXES]
+    read = [each for each in inside if each.suffix in policy_folder.POLICY_SUFFIXES]
     others = [each.name for each in inside if each not in read]
-    endings = " and ".join(f"`*{suffix}`" for suffix in decision_point.POLICY_SUFFIXES)
+    endings = " and ".join(f"`*{suffix}`" for suffix in policy_folder.POLICY_SUFFIXES)
     if others:
         names = ", ".join(f"`{name}`" for name in others[:10])
         note(f"note: not read, since only {endings} are: {names}")
@@ -167,3 +146,7 @@ def _sizes(found: _Loaded) -> str:
         f"{len(found.rules)} rules with the built-in ones, {len(document.people)} people, "
         f"{len(document.groups)} groups, {len(document.grants)} grants"
     )
+
+
+policy.add_command(trial.test)
+policy.add_command(trial.diff)

@@ -64,6 +64,23 @@ def failure(request: AccessRequest, error: Exception, *, revision: int) -> Decis
     )
 
 
+def unasked(request: AccessRequest, revision: int, id_: str, user: str, admin: str) -> Decision:
+    """The denial of a request that was not put to the policy."""
+    return Decision(
+        answer=Answer.DENY,
+        principal=request.principal.name,
+        action=request.action,
+        resource=request.resource.name,
+        revision=revision,
+        determining=(
+            Determinant(id=id_, kind="error", effect=Effect.FORBID, source="decision point"),
+        ),
+        reason_user=user,
+        reason_admin=admin,
+        good_until=0,
+    )
+
+
 class Weighed(Protocol):
     """What applied to a denied request, as the engine found it."""
 

@@ -26,6 +26,7 @@ from .doors.guard import GuardedApplication, install
 from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
 from .kernels import record_owners
+from .policy_watch import watch
 from .wiring import KEY, Wiring, wiring
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ async def start(app: ServerApp) -> None:
         wired.live.start()
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
-        application.settings["jupyter_authorization_poll"] = poll
+        application.settings["jupyter_authorization_poll"] = [poll, *watch(wired)]
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:

@@ -109,6 +109,11 @@ class Transactions:
             yield connection
             _count(connection, people=people, grants=grants)
 
+    def count_policy_change(self) -> None:
+        """Adds one to the revision for a change outside the store: of the policy files."""
+        with self._change():
+            pass
+
     @contextlib.contextmanager
     def _change_if_any(self) -> Iterator[_Removal]:
         """As `_change`, for a removal that may find nothing and is then not counted."""

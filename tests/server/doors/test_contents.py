@@ -151,10 +151,10 @@ def test_the_name_that_is_picked_is_asked_about_too(world: World) -> None:
     forbid(principal == Jupyter::User::"cora", action == Jupyter::Action::"create",
       resource == Jupyter::File::"/team/untitled.md");
     """
-    folder = world.point.policy_dir
+    folder = world.point.files.path
     assert folder is not None
     (folder / "more.cedar").write_text(rule)
-    again = DecisionPoint(world.store, policy_dir=world.point.policy_dir, audit=world.point.audit)
+    again = DecisionPoint(world.store, policy_dir=world.point.files.path, audit=world.point.audit)
     world.wired.point = again
     assert world.as_("cora", "new_untitled", "team", type="file", ext=".md") == 403
     assert not (world.root / "team" / "untitled.md").exists()

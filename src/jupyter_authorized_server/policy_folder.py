@@ -1,0 +1,125 @@
+"""The policy files: read from their folder, and noticed when they change.
+
+What changed is found by looking at the folder (names, sizes, times), not by asking the
+system for news: news does not come from network mounts, nor when what a link leads to
+is exchanged, as a mounted configuration is. A look costs some 0.1 ms.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from .errors import AuthorizationError, Mistake, PolicyError
+from .policy.document import PolicyFile
+from .policy.snapshot import load_policy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .policy.snapshot import CheckedPolicy
+
+#: Files of a policy folder that are read, in the order of their names.
+POLICY_SUFFIXES = (".cedar", ".yaml", ".yml")
+
+_WRITABLE = (
+    "anybody on this machine can write it, so anybody could change the policy; take that away "
+    "with `chmod o-w`"
+)
+
+
+def read_policy(folder: Path | None) -> CheckedPolicy:
+    """The policy of the files in `folder`, with the built-in rules; those alone for None.
+
+    Raises:
+        PolicyError: it does not load; holds all mistakes.
+        AuthorizationError: the folder or a file cannot be read.
+    """
+    if folder is None:
+        return load_policy([])
+    try:
+        names = policy_files(folder)
+        exposed = [each for each in (folder, *names) if _is_exposed(each)]
+        files = [PolicyFile(source=str(name), text=name.read_bytes()) for name in names]
+    except OSError as error:
+        msg = f"the policy in `{folder}` cannot be read: {error}"
+        raise AuthorizationError(msg) from error
+    if exposed:
+        raise PolicyError(
+            [Mistake(source=str(each), line=0, message=_WRITABLE) for each in exposed]
+        )
+    return load_policy(files)
+
+
+def policy_files(folder: Path) -> list[Path]:
+    """The files in `folder` that are read, in order.
+
+    Raises:
+        OSError: it cannot be looked into.
+    """
+    return sorted(path for path in folder.iterdir() if path.suffix in POLICY_SUFFIXES)
+
+
+def _is_exposed(path: Path) -> bool:
+    return os.name == "posix" and bool(path.stat().st_mode & stat.S_IWOTH)
+
+
+class PolicyFolder:
+    """A folder of policy files and what it looked like when it was last read.
+
+    Args:
+        path: the folder; None where there is none.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._read = self._last = _look(path)
+
+    def load(self) -> CheckedPolicy:
+        """The policy as the files say it now; takes as long as checking them takes.
+
+        Raises:
+            PolicyError, AuthorizationError: as `read_policy`. It is not tried again
+                before something changes.
+        """
+        # Looked at first: what changes while it is read is seen as a change afterwards.
+        self._read = _look(self.path)
+        return read_policy(self.path)
+
+    def changed(self) -> bool:
+        """Whether something is different from what was read, and has come to rest.
+
+        What still differs from one look to the next is being written: an editor's half
+        of a file may load and lack the forbids of its other half.
+        """
+        now = _look(self.path)
+        at_rest = now == self._last
+        self._last = now
+        return at_rest and now != self._read
+
+    def files(self) -> tuple[str, ...]:
+        """The files that are there now."""
+        try:
+            return () if self.path is None else tuple(map(str, policy_files(self.path)))
+        except OSError:
+            return ()
+
+
+def _look(folder: Path | None) -> tuple[object, ...]:
+    if folder is None:
+        return ()
+    try:
+        names = policy_files(folder)
+        return tuple((each.name, *_marks(each)) for each in (folder, *names))
+    except OSError as error:
+        return (str(error),)
+
+
+def _marks(path: Path) -> tuple[object, ...]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return (str(error),)
+    mode, size = found.st_mode, found.st_size
+    return found.st_dev, found.st_ino, mode, size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,75 @@
+"""A running server takes over its policy files, or says why not, without a restart."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FORBID = 'forbid(principal == Jupyter::User::"tim", action, resource in Jupyter::Folder::"/");\n'
+FILE = "/api/contents/a.txt"
+
+
+def until(what: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 60
+    while not (found := what()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("watched")
+    with serving(folder, people={"tim": "editor"}, policy={"a.cedar": "// nothing yet\n"}) as made:
+        (made.root / "a.txt").write_text("a")
+        yield made
+
+
+def kinds(server: Serving, kind: str) -> list[dict[str, Any]]:
+    return [record for record in server.audit if record["kind"] == kind]
+
+
+def test_a_change_is_in_force_without_a_restart_and_a_broken_one_is_not(server: Serving) -> None:
+    rules: Path = server.folder / "policy" / "a.cedar"
+    assert server.request("GET", FILE, "tim").status == 200
+    rules.write_text(FORBID)
+    until(lambda: server.request("GET", FILE, "tim").status != 200)
+    until(lambda: kinds(server, "policy_changed"))
+    revision = kinds(server, "policy_changed")[0]["revision"]
+
+    rules.write_text("// the forbid is gone\npermit(\n")
+    refused = until(lambda: kinds(server, "policy_refused"))[0]
+    assert refused["mistakes"][0].startswith(f"{rules}:2: ")
+    assert f"not taken over: {rules}:2: " in server.log
+    assert server.request("GET", FILE, "tim").status != 200
+    assert len(kinds(server, "policy_changed")) == 1
+
+    rules.write_text("// mended\n")
+    until(lambda: server.request("GET", FILE, "tim").status == 200)
+    until(lambda: len(kinds(server, "policy_changed")) == 2)
+    assert kinds(server, "policy_changed")[1]["revision"] > revision
+    assert len(kinds(server, "policy_refused")) == 1
+
+
+def test_shadow_mode_refuses_nothing_and_says_so_aloud(tmp_path: Path) -> None:
+    config = "c.JupyterAuthorization.mode = 'shadow'"
+    with serving(tmp_path, people={"vera": "viewer"}, config=config) as made:
+        saved = made.request(
+            "PUT",
+            FILE,
+            "vera",
+            json_body={"type": "file", "format": "text", "content": "vera was here"},
+        )
+        assert saved.status == 201
+        assert (made.root / "a.txt").read_text() == "vera was here"
+        shadowed = [each for each in made.audit if each.get("shadow")]
+        assert {each["action"] for each in shadowed} == {"create"}
+        assert "NOTHING IS ENFORCED" in made.log
+        assert made.request("GET", FILE).status == 403
