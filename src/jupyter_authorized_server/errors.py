@@ -11,6 +11,7 @@
     |-- DuplicateName             a name that is taken
     |-- Outdated                  a change of something that has changed meanwhile
     |-- Unconfirmed               a change that must be asked for twice
+    |-- LastKeeper                a change that would leave a resource without a manager
     |-- PolicyError               a policy that does not load; holds every mistake at once
     |-- StoreError                the store could not be read or written
     |   |-- StoreUnavailable      locked, read-only, truncated, or gone
@@ -63,6 +64,10 @@ class Outdated(AuthorizationError):
 
 class Unconfirmed(AuthorizationError):
     """A change whose reach is such that whoever makes it must say so."""
+
+
+class LastKeeper(AuthorizationError):
+    """A change after which nobody could say any more who may use something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ SAMPLES = {
     r"(favicon\.ico)": "favicon.ico",
     r"(robots\.txt)": "robots.txt",
     r"(robots\.txt|favicon\.ico)": "robots.txt",
+    r"([A-Za-z0-9_-]{1,64})": "g-1",
+    r"([^/]+)": "somebody",
     r"(\w+)": "1",
     r"(.+)": ID,
     r"(.*)": "/there.ipynb",

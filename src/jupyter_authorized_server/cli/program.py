@@ -17,6 +17,7 @@ from .policy import policy
 from .question import check, explain
 from .record import audit
 from .route import routes
+from .survey import what_can, who_can
 from .token import tokens
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def main(context: click.Context, config_file: str | None) -> None:
 for _command in (
     check,
     explain,
+    who_can,
+    what_can,
     users,
     groups,
     grant,

@@ -77,6 +77,12 @@ class Rule:
     reads: frozenset[str]
     tree: pst.Template = field(repr=False)
 
+    def covers(self, type_: str, action: str) -> bool:
+        """Whether it speaks of `action` on resources of `type_`, wherever they are."""
+        return (self.actions is None or action in self.actions) and (
+            self.resource.kind in {"", type_}
+        )
+
 
 def check(statement: Statement) -> Rule:
     """The rule that `statement` says.

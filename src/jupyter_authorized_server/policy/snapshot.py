@@ -209,6 +209,7 @@ class Snapshot:
             else:
                 rows.append(Row(grant))
         self._index = index
+        self._on: dict[str, list[Grant]] | None = None
         self.view = lru_cache(maxsize=_CACHED_PRINCIPALS)(self._make_view)
 
     def _make_view(self, name: str, groups: tuple[str, ...]) -> View:
@@ -250,11 +251,7 @@ class Snapshot:
         exact: dict[str, tuple[Rule, ...]] = {}
         for rule in self.policy.rules:
             scope = rule.resource
-            if (
-                (rule.actions is None or action in rule.actions)
-                and rule.principal.holds(view.kind, view.keys)
-                and scope.kind in {"", type_}
-            ):
+            if rule.covers(type_, action) and rule.principal.holds(view.kind, view.keys):
                 if not scope.name:
                     anywhere.append(rule)
                 else:
@@ -278,6 +275,55 @@ class Snapshot:
         return frozenset(
             name.removeprefix("contents:") for name in names if name.startswith("contents:")
         )
+
+    def given_on(self, chain: tuple[str, ...], level: int) -> frozenset[str]:
+        """Whom the grants of `level` or more on a resource and above name."""
+        if self._on is None:
+            self._on = {}
+            for grant in self.grants:
+                self._on.setdefault(grant.resource, []).append(grant)
+        return frozenset(
+            grant.principal
+            for name in chain
+            for grant in self._on.get(name, ())
+            if vocabulary.LEVEL[grant.level] >= level
+        )
+
+    def permitting(self, type_: str, action: str) -> tuple[Rule, ...]:
+        """The rules that may permit `action` on some resource of `type_`."""
+        return tuple(
+            rule
+            for rule in self.policy.rules
+            if rule.effect is Effect.PERMIT and rule.covers(type_, action)
+        )
+
+    def ceiling(
+        self, keys: tuple[str, ...], type_: str, action: str, chain: tuple[str, ...]
+    ) -> Rule | None:
+        """The rule that forbids `action` there to whom `keys` name, whatever the circumstances.
+
+        Args:
+            keys: written forms of a person or group and its groups, its own first.
+            type_: of the resource.
+            action: of the vocabulary.
+            chain: of the resource.
+        """
+        for rule in self.policy.rules:
+            if (
+                rule.effect is Effect.FORBID
+                and not rule.conditional
+                and rule.covers(type_, action)
+                and rule.principal.holds("user", keys)
+                and (not rule.resource.name or rule.resource.holds(type_, chain))
+            ):
+                return rule
+        return None
+
+    def named(self, principal: Principal, type_: str, action: str) -> frozenset[str]:
+        """What a grant to `principal`, or a rule that may matter for `action`, names."""
+        view = self.view(principal.name, principal.groups)
+        plan = view.plans.get((type_, action)) or self.plan(view, type_, action)
+        return frozenset((*view.rows, *plan.named, *plan.exact))
 
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """Whether whoever may do `action` on a folder may do it on all that is below.

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
-from ..errors import InvalidName, UnknownName
+from ..errors import InvalidName, Outdated, UnknownName
 from ..policy.model import EVERYONE, Grant, parse_principal
 from ..policy.vocabulary import parse_level, parse_resource
+from .keeper import require_keeper
 from .model import MAX_GIVER, MAX_NOTE, is_id, parse_end, parse_text, parse_time
 from .schema import grants
 from .transaction import Transactions, require_group, require_person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Connection
 
 
@@ -32,6 +36,7 @@ class Grants(Transactions):
         ends: float | None = None,
         granted_by: str,
         note: str = "",
+        once: bool = False,
     ) -> Grant:
         """Hands a principal a level on a resource and all that is below it.
 
@@ -44,6 +49,7 @@ class Grants(Transactions):
             ends: from when it counts no longer; None is never.
             granted_by: written form of the giver.
             note: why.
+            once: where there is a grant that says the same, that one is returned.
 
         Raises:
             InvalidName: one of them cannot be, or the grant would never count.
@@ -63,9 +69,70 @@ class Grants(Transactions):
         if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
             msg = "the end is not after the start; name a later end, or an earlier start"
             raise InvalidName(msg)
+        if once:
+            with self._read() as connection:
+                before = _same(connection, grant)
+            if before is not None:
+                return before
         with self._change(grants=True) as connection:
+            # Of two who say the same at once, the second is given the first one's.
+            before = _same(connection, grant) if once else None
+            if before is not None:
+                return before
             insert_grant(connection, grant, now=now)
         return grant
+
+    def change_grant(
+        self,
+        known: Grant,
+        *,
+        level: str,
+        ends: float | None,
+        note: str,
+        now: float,
+        keepers: Iterable[Grant] = (),
+    ) -> Grant:
+        """Puts another level, end or note into a grant.
+
+        Args:
+            known: the grant as whoever changes it knows it.
+            level: a level's word.
+            ends: seconds since the epoch; None is never.
+            note: why.
+            now: seconds since the epoch.
+            keepers: grants that count beside those of the store.
+
+        Raises:
+            InvalidName: one of them cannot be.
+            UnknownName: it was taken back meanwhile.
+            Outdated: somebody has changed it meanwhile.
+            LastKeeper: nobody would manage the resource any more.
+        """
+        changed = replace(
+            known,
+            level=parse_level(level).word,
+            ends=ends if ends == known.ends else parse_end(ends, "end", now=now),
+            note=parse_text(note, "note", longest=MAX_NOTE),
+        )
+        with self._change(grants=True) as connection:
+            _require_as_known(connection, known)
+            values = {"level": changed.level, "ends": changed.ends, "note": changed.note}
+            connection.execute(update(grants).where(grants.c.id == known.id).values(values))
+            require_keeper(connection, known, now=now, others=keepers)
+        return changed
+
+    def take_grant(self, known: Grant, *, now: float, keepers: Iterable[Grant] = ()) -> None:
+        """Takes a grant back that is as whoever takes it knows it.
+
+        Raises:
+            UnknownName: it was taken back meanwhile.
+            Outdated: somebody has changed it meanwhile.
+            LastKeeper: nobody would manage the resource any more.
+        """
+        with self._change(grants=True) as connection:
+            _require_as_known(connection, known)
+            connection.execute(delete(grants).where(grants.c.id == known.id))
+            require_keeper(connection, known, now=now, others=keepers)
 
     def remove_grant(self, id: str) -> Grant:  # noqa: A002  # why: the field's word
         """Takes a grant back, and returns what it was.
@@ -83,6 +150,32 @@ class Grants(Transactions):
                 raise UnknownName(msg)
             connection.execute(delete(grants).where(grants.c.id == id))
         return found[0]
+
+
+def _same(connection: Connection, grant: Grant) -> Grant | None:
+    """A grant of the store that says what `grant` does, if there is one."""
+    kind, _, name = grant.principal.partition(":")
+    query = (
+        select(grants.c.id)
+        .where(grants.c.resource == grant.resource, grants.c.level == grant.level)
+        .where(grants.c.person.is_not_distinct_from(name if kind == "user" else None))
+        .where(grants.c.group_name.is_not_distinct_from(name if kind == "group" else None))
+        .where(grants.c.starts.is_not_distinct_from(grant.starts))
+        .where(grants.c.ends.is_not_distinct_from(grant.ends))
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else read_grants(connection, only=found)[0]
+
+
+def _require_as_known(connection: Connection, known: Grant) -> None:
+    found = read_grants(connection, only=known.id)
+    if not found:
+        msg = "this grant was taken back meanwhile"
+        raise UnknownName(msg)
+    if found[0] != known:
+        msg = "somebody else has changed this grant meanwhile; look at it again, then decide"
+        raise Outdated(msg)
 
 
 def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:

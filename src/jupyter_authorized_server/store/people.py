@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name, parse_principal
+from .keeper import keeping_administrator
 from .model import (
     MAX_DISPLAY_NAME,
     Group,
@@ -20,7 +21,11 @@ from .schema import group_groups, group_people, groups, login_sessions, people
 from .transaction import Transactions, require_group, require_person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Connection
+
+    from ..policy.model import Grant
 
 
 class People(Transactions):
@@ -39,14 +44,25 @@ class People(Transactions):
         with self._change(people=True) as connection:
             return insert_person(connection, row)
 
-    def remove_person(self, name: str) -> None:
+    def remove_person(
+        self, name: str, *, now: float = 0.0, keepers: Iterable[Grant] | None = None
+    ) -> None:
         """Removes a person with their memberships, grants, tokens and login sessions.
+
+        Args:
+            name: of the person.
+            now: seconds since the epoch.
+            keepers: as for `keeping_administrator`.
 
         Raises:
             UnknownName: there is none.
+            LastKeeper: nobody would administer the server any more.
         """
         name = parse_name(name, "user name")
-        with self._change(people=True, grants=True) as connection:
+        with (
+            self._change(people=True, grants=True) as connection,
+            keeping_administrator(connection, now=now, others=keepers),
+        ):
             require_person(connection, name)
             connection.execute(delete(people).where(people.c.name == name))
 
@@ -93,14 +109,31 @@ class People(Transactions):
             found: str | None = connection.execute(query).scalar()
         return found
 
-    def set_disabled(self, name: str, disabled: bool) -> None:
+    def set_disabled(
+        self,
+        name: str,
+        disabled: bool,
+        *,
+        now: float = 0.0,
+        keepers: Iterable[Grant] | None = None,
+    ) -> None:
         """Shuts a person out, which ends their login sessions, or lets them in again.
+
+        Args:
+            name: of the person.
+            disabled: whether they are shut out.
+            now: seconds since the epoch.
+            keepers: as for `keeping_administrator`.
 
         Raises:
             UnknownName: there is no such person.
+            LastKeeper: nobody would administer the server any more.
         """
         name = parse_name(name, "user name")
-        with self._change(people=True) as connection:
+        with (
+            self._change(people=True) as connection,
+            keeping_administrator(connection, now=now, others=keepers),
+        ):
             require_person(connection, name)
             _update(connection, name, disabled=bool(disabled))
             if disabled:
@@ -134,14 +167,25 @@ class People(Transactions):
             connection.execute(insert(groups).values(name=name, created=now))
         return Group(name=name)
 
-    def remove_group(self, name: str) -> None:
+    def remove_group(
+        self, name: str, *, now: float = 0.0, keepers: Iterable[Grant] | None = None
+    ) -> None:
         """Removes a group with its grants; its members stay.
+
+        Args:
+            name: of the group.
+            now: seconds since the epoch.
+            keepers: as for `keeping_administrator`.
 
         Raises:
             UnknownName: there is none.
+            LastKeeper: nobody would administer the server any more.
         """
         name = _group_name(name)
-        with self._change(people=True, grants=True) as connection:
+        with (
+            self._change(people=True, grants=True) as connection,
+            keeping_administrator(connection, now=now, others=keepers),
+        ):
             require_group(connection, name)
             connection.execute(delete(groups).where(groups.c.name == name))
 
@@ -170,15 +214,32 @@ class People(Transactions):
                 raise DuplicateName(msg)
             connection.execute(insert(table).values({"group_name": group, column.name: name}))
 
-    def remove_member(self, group: str, member: str) -> None:
+    def remove_member(
+        self,
+        group: str,
+        member: str,
+        *,
+        now: float = 0.0,
+        keepers: Iterable[Grant] | None = None,
+    ) -> None:
         """Takes `user:NAME` or `group:NAME` out of a group.
+
+        Args:
+            group: from which.
+            member: written form.
+            now: seconds since the epoch.
+            keepers: as for `keeping_administrator`.
 
         Raises:
             UnknownName: there is no such group, or it has no such direct member.
+            LastKeeper: nobody would administer the server any more.
         """
         group = _group_name(group)
         kind, name = _member(member)
-        with self._change(people=True) as connection:
+        with (
+            self._change(people=True) as connection,
+            keeping_administrator(connection, now=now, others=keepers),
+        ):
             require_group(connection, group)
             if kind == "user":
                 table, column = group_people, group_people.c.person

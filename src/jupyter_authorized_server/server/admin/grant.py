@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidName
-from ...policy.model import Grant, parse_principal
+from ...errors import InvalidName, UnknownName
+from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, parse_level, parse_resource
-from ..surface.places import SERVER
+from ..surface.places import SERVER, there
 from . import moment
-from .handler import PAGING, AdminHandler, page_of
+from .giving import check_giving, held, levels
+from .handler import PAGING, AdminHandler, Refused, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ...policy.model import Resource
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NONE = {"type": ["string", "null"]}
@@ -51,7 +54,61 @@ def shown(grant: Grant) -> dict[str, Any]:
     }
 
 
-class GrantsHandler(AdminHandler):
+NEW = {
+    "type": "object",
+    "required": ["principal", "level", "resource"],
+    "additionalProperties": False,
+    "properties": {
+        "principal": _TEXT,
+        "level": _TEXT,
+        "resource": _TEXT,
+        "starts": _TEXT_OR_NONE,
+        "ends": _TEXT_OR_NONE,
+        "note": _TEXT,
+        "confirm": {"type": "boolean"},
+    },
+}
+CHANGE = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "level": _TEXT,
+        "ends": _TEXT_OR_NONE,
+        "note": _TEXT,
+        "confirm": {"type": "boolean"},
+    },
+}
+
+
+class _Grants(AdminHandler):
+    """What both endpoints of grants share."""
+
+    def sees(self, grant: Grant) -> bool:
+        """Whether whoever asks may know of a grant: their own, or where they may review."""
+        if grant.principal in self.principal.keys:
+            return True
+        try:
+            resource = self.known(parse_resource(grant.resource))
+        except InvalidName:
+            return False
+        action = "review" if (resource.type, "review") in ABILITY else "administer"
+        return self.allows(action, resource if action == "review" else SERVER)
+
+    def admitted_one(self) -> Resource:
+        """The resource that the guard has allowed to be shared.
+
+        Raises:
+            InvalidName: it has several names, so that a grant could not say which.
+        """
+        found = (*self.admitted("share"), *self.admitted("administer"))
+        if len(found) != 1:
+            msg = "a file with several names cannot be shared; share its folder"
+            raise InvalidName(msg)
+        return found[0]
+
+
+class GrantsHandler(_Grants):
     """All grants that whoever asks may see."""
 
     @operation(
@@ -93,6 +150,38 @@ class GrantsHandler(AdminHandler):
             self.tag(found)
         return found
 
+    @operation(body=NEW, answer=GRANT, status=201)
+    async def post(self) -> dict[str, Any]:
+        """Give a level on a resource; 200 where a grant says the same already."""
+        body = self.body
+        to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
+        resource = self.admitted_one()
+        check_giving(self, to, level, resource, confirmed=body.get("confirm", False))
+        if not await exists(self, resource):
+            msg = f"there is no `{resource.name}`; make it first, then share it"
+            raise UnknownName(msg)
+        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
+        before = {each.id for each in self.point.snapshot.grants}
+        given: Grant = await self.change(
+            lambda store: store.add_grant(
+                principal=to,
+                level=level,
+                resource=resource.name,
+                now=time.time(),
+                starts=starts,
+                ends=ends,
+                granted_by=self.principal.name,
+                note=body.get("note", ""),
+                once=True,
+            )
+        )
+        if given.id in before:
+            self.set_status(200)
+        else:
+            self.record("grant", fields_of(given))
+        self.tag(shown(given))
+        return shown(given)
+
     def _wanted(self) -> list[Callable[[Grant], bool]]:
         """What the query asks of a grant.
 
@@ -121,13 +210,139 @@ class GrantsHandler(AdminHandler):
             )
         return wanted
 
-    def sees(self, grant: Grant) -> bool:
-        """Whether whoever asks may know of a grant: their own, or where they may review."""
-        if grant.principal in self.principal.keys:
-            return True
-        try:
-            resource = self.known(parse_resource(grant.resource))
-        except InvalidName:
-            return False
-        action = "review" if (resource.type, "review") in ABILITY else "administer"
-        return self.allows(action, resource if action == "review" else SERVER)
+
+class GrantHandler(_Grants):
+    """One grant."""
+
+    def _found(self, id_: str) -> Grant:
+        """The grant, if whoever asks may know of it.
+
+        Raises:
+            UnknownName: there is none, or none for them.
+        """
+        for each in self.point.snapshot.grants:
+            if each.id == id_ and self.sees(each):
+                return each
+        msg = "there is no such grant"
+        raise UnknownName(msg)
+
+    def _changeable(self, id_: str) -> Grant:
+        """The grant, if it is as the request says and can be changed here.
+
+        Raises:
+            UnknownName, Outdated, Refused: it is not.
+        """
+        grant = self._found(id_)
+        if grant.source != "store":
+            reason = f"this grant is written in a policy file; change it there, at {grant.source}"
+            raise Refused(reason, status=409)
+        self.check_tag(shown(grant))
+        return grant
+
+    @operation(answer=GRANT)
+    async def get(self, id_: str) -> dict[str, Any]:
+        """One grant, with its tag."""
+        found = shown(self._found(id_))
+        self.tag(found)
+        return found
+
+    @operation(body=CHANGE, answer=GRANT)
+    async def patch(self, id_: str) -> dict[str, Any]:
+        """Give a grant another level, end or note; `If-Match` refuses an outdated change."""
+        known = self._changeable(id_)
+        body = self.body
+        level = parse_level(body.get("level", known.level)).word
+        ends = moment.read(body["ends"]) if "ends" in body else known.ends
+        resource = self.known(parse_resource(known.resource))
+        check_giving(self, known.principal, level, resource, confirmed=body.get("confirm", False))
+        # Who holds less than a grant gives may not lower it either.
+        if reason := held(self, known.level, resource):
+            raise Refused(reason)
+        changed: Grant = await self.change(
+            lambda store: store.change_grant(
+                known,
+                level=level,
+                ends=ends,
+                note=body.get("note", known.note),
+                now=time.time(),
+                keepers=self.point.policy.document.grants,
+            )
+        )
+        self.record("grant_changed", {**fields_of(changed), "level_before": known.level})
+        self.tag(shown(changed))
+        return shown(changed)
+
+    @operation(
+        answer={
+            "type": "object",
+            "required": ["removed", "remaining"],
+            "properties": {"removed": GRANT, "remaining": {"type": "array", "items": GRANT}},
+        }
+    )
+    async def delete(self, id_: str) -> dict[str, Any]:
+        """Take a grant back, or leave what one was given; says what still reaches there."""
+        known = self._changeable(id_)
+        if known.principal != self.principal.name:
+            resource = self.known(parse_resource(known.resource))
+            if reason := held(self, known.level, resource):
+                raise Refused(reason)
+        await self.change(
+            lambda store: store.take_grant(
+                known, now=time.time(), keepers=self.point.policy.document.grants
+            )
+        )
+        self.record("revoke", fields_of(known))
+        return {
+            "removed": shown(known),
+            "remaining": [shown(each) for each in self._remaining(known) if self.sees(each)],
+        }
+
+    def _remaining(self, gone: Grant) -> list[Grant]:
+        """The grants that still reach there: the principal's, its groups', everyone's."""
+        groups = self.point.directory.groups_of(gone.principal)
+        keys = Principal(name=gone.principal, groups=groups).keys
+        chain = parse_resource(gone.resource).chain
+        now = time.time()
+        return [
+            each
+            for each in self.point.snapshot.grants
+            if each.principal in keys
+            and each.resource in chain
+            and (each.ends is None or each.ends > now)
+        ]
+
+
+class LevelsHandler(_Grants):
+    """What can be given on a resource."""
+
+    @operation(
+        query={"resource": _TEXT, "principal": _TEXT},
+        required=("resource",),
+        answer={"type": "object", "required": ["items"]},
+    )
+    async def get(self) -> dict[str, Any]:
+        """Each level with its sentence, and whether whoever asks can give it there."""
+        to = parse_principal(self.query("principal") or EVERYONE)
+        return {"items": levels(self, to, self.admitted_one())}
+
+
+async def exists(handler: AdminHandler, resource: Resource) -> bool:
+    """Whether there is something to be shared; what nobody can tell counts as there."""
+    if resource.type == "contents":
+        return await there(handler.settings["contents_manager"], resource)
+    if resource.type == "kernels" and resource.id:
+        return resource.id in handler.settings["kernel_manager"]
+    return True
+
+
+def fields_of(grant: Grant) -> dict[str, str | float | None]:
+    """What a record says of a grant."""
+    return {
+        "grant": grant.id,
+        "grantee": grant.principal,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": grant.starts,
+        "ends": grant.ends,
+        "note": grant.note,
+    }

@@ -23,6 +23,7 @@ from ...errors import (
     ConfigurationError,
     DuplicateName,
     InvalidName,
+    LastKeeper,
     Nowhere,
     Outdated,
     StoreError,
@@ -54,6 +55,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Outdated, 412),
     (Unconfirmed, 409),
     (DuplicateName, 409),
+    (LastKeeper, 409),
     (Nowhere, 404),
     (InvalidName, 400),
     (UnknownName, 404),
@@ -210,6 +212,10 @@ class AdminHandler(APIHandler):
         try:
             for name, schema in described.query.items():
                 self._check_query(name, schema)
+            for name in described.required:
+                if self.query(name) is None:
+                    msg = f"the address must say `{name}`"
+                    raise InvalidName(msg)
             if described.body is not None:
                 self.body = self._read_body()
                 described.check_body(self.body)
@@ -247,7 +253,7 @@ class AdminHandler(APIHandler):
         Raises:
             StoreError, AuthorizationError: nothing was changed.
         """
-        done = await asyncio.get_running_loop().run_in_executor(None, act, self.point.store)
+        done = await asyncio.to_thread(act, self.point.store)
         self.point.refresh()
         return done
 

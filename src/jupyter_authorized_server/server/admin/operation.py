@@ -29,6 +29,7 @@ class Operation:
     Args:
         summary: one sentence, the method's docstring.
         query: JSON schema of each query argument; `array` where it may be repeated.
+        required: query arguments that must be there.
         body: JSON schema of the body; None where there is none.
         answer: JSON schema of the answer.
         status: of the answer when all went well.
@@ -36,6 +37,7 @@ class Operation:
 
     summary: str
     query: Mapping[str, Schema] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     body: Schema | None = None
     answer: Schema = field(default_factory=lambda: {"type": "object"})
     status: int = 200

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from . import grant, me, question
+from . import grant, me, people, question, survey
 
 if TYPE_CHECKING:
     from tornado.web import Application
@@ -18,6 +18,14 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/check", question.CheckHandler),
     (r"/api/authz/explain", question.ExplainHandler),
     (r"/api/authz/grants", grant.GrantsHandler),
+    (r"/api/authz/grants/([A-Za-z0-9_-]{1,64})", grant.GrantHandler),
+    (r"/api/authz/levels", grant.LevelsHandler),
+    (r"/api/authz/who-can", survey.WhoCanHandler),
+    (r"/api/authz/what-can", survey.WhatCanHandler),
+    (r"/api/authz/people", people.PeopleHandler),
+    (r"/api/authz/people/([^/]+)", people.PersonHandler),
+    (r"/api/authz/groups", people.GroupsHandler),
+    (r"/api/authz/groups/([^/]+)", people.GroupHandler),
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..wiring import wiring
 from . import places as at
-from .core import ask, asks
-from .table import Asks, Public, Question, Route
-from .written import questions
+from .core import ADMIN, ask, asks
+from .table import Asks, Public, Question, Route, Unanswerable
+from .written import in_body, in_query, questions
 
 if TYPE_CHECKING:
+    from ...policy.model import Grant, Resource
     from .call import Call
 
 _ADMIN = "jupyter_authorized_server.server.admin."
@@ -34,6 +36,33 @@ def _others(call: Call) -> list[str]:
     ]
 
 
+def _if_another(call: Call) -> Resource | None:
+    """The server, if somebody else is asked about."""
+    return None if call.query("principal", call.principal) == call.principal else at.SERVER
+
+
+def _grant(call: Call) -> Grant:
+    """The grant in the URL.
+
+    Raises:
+        Unanswerable: there is none.
+    """
+    for each in wiring(call.settings).point.snapshot.grants:
+        if each.id == call.group(0):
+            return each
+    raise Unanswerable(404, "there is nothing here")
+
+
+def _granted(call: Call) -> list[str]:
+    return [_grant(call).resource]
+
+
+def _granted_to_another(call: Call) -> list[str]:
+    """As `_granted`; whoever was given something may leave it."""
+    grant = _grant(call)
+    return [] if grant.principal == call.principal else [grant.resource]
+
+
 def _and(*more: Question) -> Asks:
     """What whoever is signed in is answered, if also `more` is allowed."""
     return asks("api", ask("identify", "server", at.server), *more)
@@ -55,5 +84,39 @@ ROUTES: tuple[Route, ...] = (
         methods={"POST": _and(*questions("share", _others))},
     ),
     # Each grant of a list is asked about by its handler.
-    Route(handler=_ADMIN + "grant.GrantsHandler", methods={"GET": _SELF}),
+    Route(
+        handler=_ADMIN + "grant.GrantsHandler",
+        methods={"GET": _SELF, "POST": _and(*questions("share", in_body("resource")))},
+    ),
+    Route(
+        handler=_ADMIN + "grant.GrantHandler",
+        methods={
+            "GET": _SELF,
+            "PATCH": _and(*questions("share", _granted, stored=True)),
+            "DELETE": _and(*questions("share", _granted_to_another, stored=True)),
+        },
+    ),
+    Route(
+        handler=_ADMIN + "grant.LevelsHandler",
+        methods={"GET": _and(*questions("share", in_query("resource")))},
+    ),
+    Route(
+        handler=_ADMIN + "survey.WhoCanHandler",
+        methods={"GET": _and(*questions("review", in_query("resource")))},
+    ),
+    Route(
+        handler=_ADMIN + "survey.WhatCanHandler",
+        methods={"GET": _and(ask("explain", "server", _if_another))},
+    ),
+    # Names are for whoever may share something, which the handler asks.
+    Route(handler=_ADMIN + "people.PeopleHandler", methods={"GET": _SELF, "POST": ADMIN}),
+    Route(handler=_ADMIN + "people.GroupsHandler", methods={"GET": _SELF, "POST": ADMIN}),
+    Route(
+        handler=_ADMIN + "people.PersonHandler",
+        methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+    ),
+    Route(
+        handler=_ADMIN + "people.GroupHandler",
+        methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+    ),
 )

@@ -73,25 +73,33 @@ def in_body(*names: str) -> Texts:
     return find
 
 
-def questions(action: str, texts: Texts) -> tuple[Question, ...]:
+def questions(action: str, texts: Texts, *, stored: bool = False) -> tuple[Question, ...]:
     """May the principal do `action` on each resource that the request writes out?
 
     A type that does not have the action is the administrators'.
+
+    Args:
+        action: of the vocabulary.
+        texts: finds them.
+        stored: they are canonical already, and mean themselves whatever the disk says
+            now; what a grant stands on.
     """
+
+    def resources(call: Call) -> list[Resource]:
+        if stored:
+            return [known(call, parse_resource(text)) for text in texts(call)]
+        return [one for text in texts(call) for one in meant(call, text)]
+
     able = [type_ for type_ in TYPE if (type_, action) in ABILITY]
 
     def of(type_: str) -> Any:
         def where(call: Call) -> tuple[Resource, ...] | None:
-            each = [meant(call, text) for text in texts(call)]
-            found = tuple(one for several in each for one in several if one.type == type_)
-            return found or None
+            return tuple(one for one in resources(call) if one.type == type_) or None
 
         return where
 
     def others(call: Call) -> Resource | None:
-        each = [meant(call, text) for text in texts(call)]
-        named = {one.type for several in each for one in several}
-        return at.SERVER if named - set(able) else None
+        return at.SERVER if {one.type for one in resources(call)} - set(able) else None
 
     return (
         *(Question(action=action, type=type_, where=of(type_)) for type_ in able),

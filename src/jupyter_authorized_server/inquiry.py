@@ -1,0 +1,133 @@
+"""Questions about many: who may do something, and where somebody may.
+
+Each answer is made of point questions: what is here only finds whom and what to ask
+about, so that nothing is answered by a second rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .policy.model import EVERYONE, Resource
+from .policy.vocabulary import ABILITY, LEVEL, TYPE, Level, parse_resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .decision_point import DecisionPoint
+    from .policy.model import Principal
+
+
+def candidates(point: DecisionPoint, action: str, resource: Resource) -> tuple[str, ...]:
+    """Everybody who could be allowed `action` on `resource`, sorted, and perhaps others.
+
+    Who has no grant there and is named by no rule that permits is surely denied.
+    """
+    level = ABILITY[resource.type, action].level
+    holders = set(point.snapshot.given_on(resource.chain, level))
+    if resource.owner is not None:
+        holders.add(resource.owner)
+    for rule in point.snapshot.permitting(resource.type, action):
+        holders.add(rule.principal.name or EVERYONE)
+    if EVERYONE in holders:
+        holders.update(f"user:{name}" for name in point.directory.people)
+    for holder in tuple(holders):
+        kind, _, name = holder.partition(":")
+        if kind == "group":
+            holders.update(point.directory.members_of(name))
+    people = {f"user:{name}" for name in point.directory.people - point.disabled}
+    return tuple(sorted(holders & people))
+
+
+def who_can(
+    point: DecisionPoint, action: str, resource: Resource, *, door: str
+) -> Iterator[Principal]:
+    """Everybody who may do `action` on `resource` now, by name."""
+    for name in candidates(point, action, resource):
+        principal = point.principal(name)
+        if point.decide(principal, action, resource, door=door, record=False).allowed:
+            yield principal
+
+
+def what_can(
+    point: DecisionPoint, principal: Principal, action: str, *, door: str
+) -> Iterator[Resource]:
+    """Where `principal` may do `action` now: each place that a grant or rule names.
+
+    What is below one of them is not told apart: it may be allowed too, and a rule may
+    forbid it.
+    """
+    for type_ in TYPE:
+        if (type_, action) not in ABILITY:
+            continue
+        for name in sorted(_places(point, principal, type_, action)):
+            resource = parse_resource(name)
+            if point.decide(principal, action, resource, door=door, record=False).allowed:
+                yield resource
+
+
+def _places(point: DecisionPoint, principal: Principal, type_: str, action: str) -> set[str]:
+    root = Resource(type=type_, id="/" if type_ == "contents" else "").name
+    named = point.snapshot.named(principal, type_, action)
+    return {root, *(name for name in named if name.partition(":")[0] == type_)}
+
+
+def ceiling(point: DecisionPoint, to: str, resource: Resource) -> tuple[Level | None, str]:
+    """The highest level that a grant on `resource` can hand to `to`, and what keeps it there.
+
+    A level is above the ceiling when a rule forbids one of its actions there to `to` in
+    any circumstances: it could be granted, and would be void.
+
+    Args:
+        point: whose rules count.
+        to: written form of a person, a group or everyone.
+        resource: what the grant stands on.
+
+    Returns:
+        The level, None where not even the first can be given, and the rule's id and
+        source; empty where there is no ceiling.
+    """
+    keys: tuple[str, ...] = (to,)
+    if to != EVERYONE:
+        groups = point.directory.groups_of(to)
+        keys = (to, *(f"group:{group}" for group in groups), EVERYONE)
+    highest: Level | None = None
+    for level in Level:
+        for on in reach(resource):
+            for (type_, action), ability in ABILITY.items():
+                if type_ != on.type or ability.level != level:
+                    continue
+                rule = point.snapshot.ceiling(keys, type_, action, on.chain)
+                if rule is not None:
+                    return highest, f"{rule.id} ({rule.source})"
+        highest = level
+    return highest, ""
+
+
+def reach(resource: Resource) -> tuple[Resource, ...]:
+    """Samples of what a grant on `resource` reaches: one of each type that lies below it."""
+    if resource.type == "contents":
+        # The kernel of a notebook lies below the notebook.
+        kernel = Resource(type="kernels", id="-", within=_within(resource))
+        return (resource, kernel)
+    if resource.type != "server":
+        return (resource,)
+    return tuple(
+        Resource(type=type_, id="/" if type_ == "contents" else "")
+        for type_ in TYPE
+        if type_ not in {"settings", "routes"}
+    )
+
+
+def _within(resource: Resource) -> tuple[str, ...]:
+    return tuple(
+        name.removeprefix("contents:") for name in resource.chain if name.startswith("contents:")
+    )
+
+
+def needed(resource: Resource, level: str) -> Iterator[tuple[str, Resource]]:
+    """Each action, and on what, that a grant of `level` on `resource` hands over."""
+    for on in reach(resource):
+        for (type_, action), ability in ABILITY.items():
+            if type_ == on.type and ability.level <= LEVEL[level]:
+                yield action, on

@@ -1,0 +1,84 @@
+"""What a grant may hand over: at most what its giver has, and what the rules leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ... import inquiry
+from ...errors import Unconfirmed
+from ...policy.model import EVERYONE
+from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
+from ..surface.places import SERVER
+from .handler import AdminHandler, Refused
+
+if TYPE_CHECKING:
+    from ...policy.model import Resource
+
+
+def check_giving(
+    handler: AdminHandler, to: str, level: str, resource: Resource, *, confirmed: bool
+) -> None:
+    """Raise unless whoever asks may hand `level` on `resource` to `to`.
+
+    Args:
+        handler: of the request.
+        to: written form of a person, a group or everyone.
+        level: a level's word.
+        resource: what the guard has allowed to be shared.
+        confirmed: whether the giver has said that everyone is meant.
+
+    Raises:
+        Refused: it is more than the giver has, or than the rules leave.
+        Unconfirmed: it reaches everyone and nobody has said so.
+    """
+    reason = held(handler, level, resource) or under_ceiling(handler, to, level, resource)
+    if reason:
+        raise Refused(reason)
+    if to == EVERYONE and not confirmed:
+        msg = (
+            f"this lets everyone who can sign in use it: they {LEVEL_SENTENCES[LEVEL[level]]}; "
+            "send `confirm` if that is meant"
+        )
+        raise Unconfirmed(msg)
+
+
+def held(handler: AdminHandler, level: str, resource: Resource) -> str:
+    """Why whoever asks does not hold `level` on `resource`; empty if they do."""
+    if LEVEL[level] is Level.ADMIN and not handler.allows("administer", SERVER):
+        return "only an administrator can give the level `admin`"
+    for action, on in inquiry.needed(resource, level):
+        decision = handler.decide(action, on)
+        if not decision.allowed:
+            return f"nobody can give more than they have: {lower(decision.reason_user)}"
+    return ""
+
+
+def under_ceiling(handler: AdminHandler, to: str, level: str, resource: Resource) -> str:
+    """Why the rules of this server do not leave `level` on `resource`; empty if they do."""
+    highest, rule = inquiry.ceiling(handler.point, to, resource)
+    if not rule or (highest is not None and LEVEL[level] <= highest):
+        return ""
+    most = "nothing" if highest is None else f"at most `{highest.word}`"
+    return f"the rules of this server leave {most} to be given there"
+
+
+def levels(handler: AdminHandler, to: str, resource: Resource) -> list[dict[str, Any]]:
+    """Each level, whether it can be given, and why not."""
+    found = []
+    for level in Level:
+        reason = held(handler, level.word, resource)
+        reason = reason or under_ceiling(handler, to, level.word, resource)
+        found.append(
+            {
+                "level": level.word,
+                "sentence": LEVEL_SENTENCES[level],
+                "allowed": not reason,
+                "reason": reason,
+            }
+        )
+    return found
+
+
+def lower(text: str) -> str:
+    """A sentence as a part of another."""
+    return f"{text[:1].lower()}{text[1:]}"

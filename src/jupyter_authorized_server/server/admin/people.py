@@ -1,0 +1,274 @@
+"""`/api/authz/people` and `/groups`: who there is, and who is in which group."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName, UnknownName
+from ...policy.vocabulary import ABILITY, parse_resource
+from ..surface.places import SERVER
+from . import moment
+from .handler import PAGING, AdminHandler, Refused, page_of
+from .operation import operation
+
+if TYPE_CHECKING:
+    from ...store import Group, Person, Store
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+PERSON = {
+    "type": "object",
+    "required": ["name", "principal", "display_name"],
+    "properties": {
+        "name": _TEXT,
+        "principal": _TEXT,
+        "display_name": _TEXT,
+        "disabled": {"type": "boolean"},
+        "has_password": {"type": "boolean"},
+        "created": _TEXT,
+        "groups": _TEXTS,
+    },
+}
+GROUP = {
+    "type": "object",
+    "required": ["name", "principal"],
+    "properties": {"name": _TEXT, "principal": _TEXT, "members": _TEXTS},
+}
+_SEARCH = {**PAGING, "q": {"type": "string", "maxLength": 200}}
+_DONE = {"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
+
+
+class _Directory(AdminHandler):
+    """What people and groups share."""
+
+    @property
+    def administers(self) -> bool:
+        """Whether whoever asks keeps the people of this server."""
+        return self.allows("administer", SERVER)
+
+    def require_look(self) -> None:
+        """Go on only if whoever asks may share something, and so needs names.
+
+        Raises:
+            Refused: they have nothing to share with anybody.
+        """
+        if self.administers:
+            return
+        principal = self.principal
+        for name in sorted(self.point.snapshot.named(principal, "contents", "share")):
+            try:
+                resource = self.known(parse_resource(name))
+            except InvalidName:  # pragma: no cover  # why: what the snapshot names is checked
+                continue
+            if (resource.type, "share") in ABILITY and self.allows("share", resource):
+                return
+        reason = "you have nothing to share, so you cannot look people up"
+        raise Refused(reason, self.decide("administer", SERVER, record=True))
+
+    def keeping(self) -> dict[str, Any]:
+        """What the store needs to see that the server keeps an administrator."""
+        return {"now": time.time(), "keepers": self.point.policy.document.grants}
+
+    def _search(self) -> str:
+        return (self.query("q") or "").casefold()
+
+
+class PeopleHandler(_Directory):
+    """Everybody."""
+
+    @operation(query=_SEARCH, answer=page_of(PERSON))
+    async def get(self) -> dict[str, Any]:
+        """People whose name or display name holds `q`."""
+        self.require_look()
+        whole, part = self.administers, self._search()
+        return await self.page(
+            (
+                each
+                for each in self.point.state.people
+                if part in f"{each.name} {each.display_name}".casefold()
+                and (whole or not each.disabled)
+            ),
+            key=lambda each: (each.name,),
+            show=lambda each: self.shown(each, whole=whole),
+        )
+
+    def shown(self, person: Person, *, whole: bool) -> dict[str, Any]:
+        """A person as they are answered; all of it to administrators."""
+        return person_shown(self, person, whole=whole)
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": _TEXT, "display_name": _TEXT},
+        },
+        answer=PERSON,
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Add a person; a password they get by `jupyter authz users`, or later."""
+        name, display = self.body["name"], self.body.get("display_name", "")
+        added: Person = await self.change(
+            lambda store: store.add_person(name, display_name=display, now=time.time())
+        )
+        self.record("person_added", {"person": added.name})
+        return self.shown(added, whole=True)
+
+
+class PersonHandler(_Directory):
+    """One person."""
+
+    def _found(self, name: str) -> Person:
+        for each in self.point.state.people:
+            if each.name == name:
+                return each
+        msg = "there is no such person"
+        raise UnknownName(msg)
+
+    @operation(answer=PERSON)
+    async def get(self, name: str) -> dict[str, Any]:
+        """One person."""
+        return person_shown(self, self._found(name), whole=True)
+
+    @operation(
+        body={
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {"display_name": _TEXT, "disabled": {"type": "boolean"}},
+        },
+        answer=PERSON,
+    )
+    async def patch(self, name: str) -> dict[str, Any]:
+        """Give a person another display name, shut them out or let them in again."""
+        self._found(name)
+        body = self.body
+        if "display_name" in body:
+            await self.change(lambda store: store.set_display_name(name, body["display_name"]))
+        if "disabled" in body:
+            kept = self.keeping()
+            await self.change(lambda store: store.set_disabled(name, body["disabled"], **kept))
+        self.record("person_changed", {"person": name, **body})
+        return person_shown(self, self._found(name), whole=True)
+
+    @operation(answer=_DONE)
+    async def delete(self, name: str) -> dict[str, Any]:
+        """Remove a person with all that they have here; their files stay."""
+        self._found(name)
+        kept = self.keeping()
+        await self.change(lambda store: store.remove_person(name, **kept))
+        self.record("person_removed", {"person": name})
+        return {"removed": f"user:{name}"}
+
+
+class GroupsHandler(_Directory):
+    """All groups."""
+
+    @operation(query=_SEARCH, answer=page_of(GROUP))
+    async def get(self) -> dict[str, Any]:
+        """Groups whose name holds `q`; their members only to administrators."""
+        self.require_look()
+        whole, part = self.administers, self._search()
+        return await self.page(
+            (name for name in self.point.directory.groups if part in name.casefold()),
+            key=lambda each: (each,),
+            show=lambda each: group_shown(self, each, whole=whole),
+        )
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": _TEXT},
+        },
+        answer=GROUP,
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Add an empty group."""
+        name = self.body["name"]
+        added: Group = await self.change(lambda store: store.add_group(name, now=time.time()))
+        self.record("group_added", {"group": added.name})
+        return group_shown(self, added.name, whole=True)
+
+
+class GroupHandler(_Directory):
+    """One group."""
+
+    def _require(self, name: str) -> None:
+        if name not in self.point.directory.groups:
+            msg = "there is no such group"
+            raise UnknownName(msg)
+
+    @operation(answer=GROUP)
+    async def get(self, name: str) -> dict[str, Any]:
+        """One group with its direct members."""
+        self._require(name)
+        return group_shown(self, name, whole=True)
+
+    @operation(
+        body={
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {"add": _TEXTS, "remove": _TEXTS},
+        },
+        answer=GROUP,
+    )
+    async def patch(self, name: str) -> dict[str, Any]:
+        """Put members into a group and take others out of it, up to the first mistake."""
+        self._require(name)
+        kept = self.keeping()
+        add, remove = self.body.get("add", []), self.body.get("remove", [])
+
+        def act(store: Store) -> None:
+            for member in add:
+                store.add_member(name, member)
+            for member in remove:
+                store.remove_member(name, member, **kept)
+
+        try:
+            await self.change(act)
+        finally:
+            # What was done before a mistake stays done.
+            self.point.refresh()
+        self.record("members_changed", {"group": name, "added": add, "removed": remove})
+        return group_shown(self, name, whole=True)
+
+    @operation(answer=_DONE)
+    async def delete(self, name: str) -> dict[str, Any]:
+        """Remove a group with its grants; its members stay."""
+        self._require(name)
+        kept = self.keeping()
+        await self.change(lambda store: store.remove_group(name, **kept))
+        self.record("group_removed", {"group": name})
+        return {"removed": f"group:{name}"}
+
+
+def person_shown(handler: AdminHandler, person: Person, *, whole: bool) -> dict[str, Any]:
+    """A person as they are answered; all of it to administrators."""
+    principal = f"user:{person.name}"
+    found: dict[str, Any] = {
+        "name": person.name,
+        "principal": principal,
+        "display_name": person.display_name or person.name,
+    }
+    if whole:
+        found |= {
+            "disabled": person.disabled,
+            "has_password": person.has_password,
+            "created": moment.shown(person.created),
+            "groups": list(handler.point.directory.groups_of(principal)),
+        }
+    return found
+
+
+def group_shown(handler: AdminHandler, name: str, *, whole: bool) -> dict[str, Any]:
+    """A group as it is answered; its members to administrators."""
+    found: dict[str, Any] = {"name": name, "principal": f"group:{name}"}
+    if whole:
+        found["members"] = list(handler.point.directory.groups[name])
+    return found

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Answer, Serving, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RULES = {
+    "rules.cedar": '@id("exam-is-read-only") forbid(principal, action == Jupyter::Action::"save",'
+    ' resource in Jupyter::Folder::"/team/exam");'
+    '@id("not-mia") forbid(principal == Jupyter::User::"mia",'
+    ' action == Jupyter::Action::"rename", resource in Jupyter::Folder::"/team/kept");'
+}
+OLD = "2020-01-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("grants")
+    for name in ("team/exam", "team/kept", "lone", "secret"):
+        (folder / "root" / name).mkdir(parents=True)
+    (folder / "root" / "team" / "a.ipynb").write_text("{}")
+    (folder / "root" / "team" / "link").symlink_to(folder / "root" / "secret")
+    people: dict[str, Any] = {
+        "adam": "admin",
+        "mia": [("manager", "contents:/team")],
+        "max": [("manager", "contents:/team")],
+        "ed": [("editor", "contents:/team")],
+        "vera": [("viewer", "contents:/team")],
+        "olga": None,
+        "pia": None,
+    }
+    with serving(folder, people=people, policy=RULES) as running:
+        yield running
+
+
+def give(server: Serving, who: str, **body: Any) -> Answer:
+    body = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team", **body}
+    return server.request("POST", "/api/authz/grants", who, json_body=body)
+
+
+def take(server: Serving, who: str, id_: str, **headers: str) -> Answer:
+    return server.request("DELETE", f"/api/authz/grants/{id_}", who, headers=headers)
+
+
+def opens(server: Serving, who: str, path: str = "team/a.ipynb") -> bool:
+    return 200 == server.request("GET", f"/api/contents/{path}?content=0", who).status
+
+
+def test_what_a_manager_gives_holds_at_once_until_it_is_taken_back(server: Serving) -> None:
+    assert not opens(server, "olga")
+    given = give(server, "mia")
+    assert 201 == given.status, given.text
+    assert opens(server, "olga")
+    record = next(r for r in server.audit if r.get("grant") == given.json["id"])
+    assert ("user:mia", "user:olga", "viewer") == (
+        record["principal"],
+        record["grantee"],
+        record["level"],
+    )
+    taken = take(server, "max", given.json["id"])
+    assert 200 == taken.status, taken.text
+    assert not opens(server, "olga")
+
+
+def test_the_same_grant_twice_is_one(server: Serving) -> None:
+    first, second = give(server, "mia"), give(server, "max")
+    assert (201, 200) == (first.status, second.status)
+    assert first.json == second.json
+    take(server, "mia", first.json["id"])
+
+
+@pytest.mark.parametrize(
+    ("who", "status"), [("ed", 403), ("vera", 403), ("olga", 404), (None, 403)]
+)
+def test_only_a_manager_gives(server: Serving, who: str, status: int) -> None:
+    assert status == give(server, who).status
+    assert not opens(server, "pia")
+
+
+def test_nobody_gives_more_than_they_have(server: Serving) -> None:
+    given = give(server, "mia", level="admin")
+    assert 403 == given.status, given.text
+    assert "Only an administrator" in given.json["message"]
+    # A rule takes renaming from her, so she cannot hand on what includes it.
+    given = give(server, "mia", level="contributor", resource="contents:/team/kept")
+    assert 403 == given.status, given.text
+    assert "not rename or move it" in given.json["message"]
+    given = give(server, "mia", level="editor", resource="contents:/team/kept")
+    assert 201 == given.status, given.text
+    take(server, "mia", given.json["id"])
+
+
+def test_the_rules_are_a_ceiling_for_administrators_too(server: Serving) -> None:
+    given = give(server, "adam", level="editor", resource="contents:/team/exam")
+    assert 403 == given.status, given.text
+    told = server.request(
+        "GET", "/api/authz/levels?resource=contents:/team/exam&principal=user:olga", "adam"
+    ).json["items"]
+    assert ["viewer", "runner"] == [each["level"] for each in told if each["allowed"]]
+
+
+def test_what_lies_beyond_the_share_cannot_be_given(server: Serving) -> None:
+    for resource in ("contents:/", "contents:/secret", "contents:/team/../secret", "server:"):
+        assert give(server, "mia", resource=resource).status in {403, 404}, resource
+    # A link is the folder behind it.
+    assert 404 == give(server, "mia", resource="contents:/team/link").status
+
+
+def test_a_grant_to_everyone_is_asked_for_twice(server: Serving) -> None:
+    given = give(server, "mia", principal="everyone")
+    assert 409 == given.status, given.text
+    assert not opens(server, "pia")
+    given = give(server, "mia", principal="everyone", confirm=True)
+    assert 201 == given.status
+    assert opens(server, "pia")
+    take(server, "mia", given.json["id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"principal": "user:nobody"}, 404),
+        ({"principal": "group:nobody"}, 404),
+        ({"principal": "anonymous"}, 404),
+        ({"principal": "token:x"}, 404),
+        ({"principal": "nobody"}, 400),
+        ({"principal": ""}, 400),
+        ({"level": "king"}, 400),
+        ({"level": 5}, 400),
+        ({"ends": OLD}, 400),
+        ({"ends": "2999-01-01"}, 400),
+        ({"ends": "9" * 400}, 400),
+        ({"starts": "2999-01-02T00:00:00Z", "ends": "2999-01-01T00:00:00Z"}, 400),
+        ({"resource": "contents:/team/none.ipynb"}, 404),
+        ({"resource": "contents:/team/a\x00b"}, 404),
+        ({"resource": "kernels:none"}, 404),
+        ({"resource": "nothing"}, 400),
+        ({"resource": 1}, 400),
+        ({"note": "a\nb"}, 400),
+        ({"note": "x" * 2000}, 400),
+        ({"more": 1}, 400),
+        ({"confirm": "yes"}, 400),
+    ],
+)
+def test_a_bad_grant_is_refused_with_the_reason(
+    server: Serving, change: dict[str, Any], status: int
+) -> None:
+    before = server.request("GET", "/api/authz/grants?limit=1000", "adam").json
+    answer = give(server, "adam", **change)
+    assert status == answer.status, answer.text
+    assert answer.json["reason"]
+    assert before == server.request("GET", "/api/authz/grants?limit=1000", "adam").json
+
+
+def test_of_two_who_edit_one_grant_the_second_is_told(server: Serving) -> None:
+    given = give(server, "mia")
+    path = f"/api/authz/grants/{given.json['id']}"
+    known = {"If-Match": server.request("GET", path, "max").headers["ETag"]}
+    assert given.headers["ETag"] == known["If-Match"]
+    first = server.request("PATCH", path, "mia", json_body={"level": "editor"}, headers=known)
+    assert 200 == first.status, first.text
+    second = server.request("PATCH", path, "max", json_body={"level": "runner"}, headers=known)
+    assert 412 == second.status
+    assert 412 == take(server, "max", given.json["id"], **known).status
+    assert "editor" == server.request("GET", path, "max").json["level"]
+    now = {"If-Match": first.headers["ETag"]}
+    assert 200 == take(server, "max", given.json["id"], **now).status
+    assert 404 == take(server, "max", given.json["id"], **now).status
+
+
+def test_a_grant_s_end_can_be_moved_and_it_ends(server: Serving) -> None:
+    given = give(server, "mia")
+    end = datetime.fromtimestamp(time.time() + 3, tz=timezone.utc).isoformat()
+    path = f"/api/authz/grants/{given.json['id']}"
+    assert 200 == server.request("PATCH", path, "mia", json_body={"ends": end}).status
+    until = time.monotonic() + 60
+    while opens(server, "olga"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_whoever_was_given_something_can_leave_it_and_nobody_else(server: Serving) -> None:
+    given = give(server, "mia")
+    assert 404 == take(server, "pia", given.json["id"]).status
+    assert 403 == take(server, "ed", given.json["id"]).status
+    assert 403 == take(server, "vera", given.json["id"]).status
+    assert 200 == take(server, "olga", given.json["id"]).status
+
+
+def test_taking_back_says_what_remains(server: Serving) -> None:
+    first = give(server, "mia")
+    second = give(server, "mia", resource="contents:/team/a.ipynb", level="runner")
+    taken = take(server, "mia", second.json["id"]).json
+    assert [first.json["id"]] == [each["id"] for each in taken["remaining"]]
+    assert [] == take(server, "mia", first.json["id"]).json["remaining"]
+
+
+def of(server: Serving, principal: str) -> str:
+    found = server.request("GET", f"/api/authz/grants?principal={principal}", "adam").json
+    return str(found["items"][0]["id"])
+
+
+def test_the_last_administrator_cannot_leave_be_lowered_or_be_removed(server: Serving) -> None:
+    id_ = of(server, "user:adam")
+    end = {"ends": "2999-01-01T00:00:00Z"}
+    assert 409 == take(server, "adam", id_).status
+    for body in ({"level": "manager"}, end):
+        path = f"/api/authz/grants/{id_}"
+        assert 409 == server.request("PATCH", path, "adam", json_body=body).status
+    assert 409 == server.request("DELETE", "/api/authz/people/adam", "adam").status
+    path = "/api/authz/people/adam"
+    assert 409 == server.request("PATCH", path, "adam", json_body={"disabled": True}).status
+    assert server.request("GET", "/api/authz/me", "adam").json["abilities"]["administer"]
+
+
+def test_who_can_is_what_each_is_answered(server: Serving) -> None:
+    for action in ("open", "save", "delete", "share"):
+        path = f"/api/authz/who-can?action={action}&resource=contents:/team/a.ipynb"
+        found = [each["principal"] for each in server.request("GET", path, "mia").json["items"]]
+        everybody = sorted(f"user:{name}" for name in server.tokens)
+        asked = [
+            {"principal": each, "action": action, "resource": "contents:/team/a.ipynb"}
+            for each in everybody
+        ]
+        answers = server.request("POST", "/api/authz/check", "mia", json_body={"requests": asked})
+        pairs = zip(everybody, answers.json["decisions"], strict=True)
+        assert [name for name, answer in pairs if answer["allowed"]] == found
+    assert 403 == server.request("GET", path, "vera").status
+    assert 404 == server.request("GET", path, "olga").status
+    assert 400 == server.request("GET", "/api/authz/who-can?action=open", "mia").status
+
+
+def test_what_can_names_the_places(server: Serving) -> None:
+    def places(who: str, query: str) -> list[str]:
+        answer = server.request("GET", f"/api/authz/what-can?{query}", who)
+        assert 200 == answer.status, answer.text
+        return [each["resource"] for each in answer.json["items"]]
+
+    assert ["contents:/team"] == places("vera", "action=download")
+    assert [] == places("vera", "action=save")
+    assert ["contents:/team"] == places("adam", "principal=user:ed&action=checkpoint")
+    assert "contents:/" in places("adam", "action=delete")
+    path = "/api/authz/what-can?principal=user:mia&action=open"
+    assert 403 == server.request("GET", path, "vera").status
+
+
+def test_names_are_for_whoever_shares_something(server: Serving) -> None:
+    def names(who: str) -> list[str]:
+        return [
+            each["name"]
+            for each in server.request("GET", "/api/authz/people?q=M", who).json["items"]
+        ]
+
+    assert ["adam", "max", "mia"] == names("mia")
+    assert "created" not in server.request("GET", "/api/authz/people", "mia").json["items"][0]
+    assert 403 == server.request("GET", "/api/authz/people", "vera").status
+    assert 403 == server.request("GET", "/api/authz/groups", "olga").status
+    for method in ("GET", "PATCH", "DELETE"):
+        body = {"display_name": "x"}
+        assert (
+            403 == server.request(method, "/api/authz/people/vera", "mia", json_body=body).status
+        )
+
+
+def test_an_administrator_keeps_people_and_groups(server: Serving) -> None:
+    def ask(method: str, path: str, body: object = None) -> Answer:
+        return server.request(method, f"/api/authz/{path}", "adam", json_body=body)
+
+    assert 201 == ask("POST", "people", {"name": "zoe", "display_name": "<b>Zoë</b>"}).status
+    assert 409 == ask("POST", "people", {"name": "zoe"}).status
+    assert 400 == ask("POST", "people", {"name": "a/b"}).status
+    assert 201 == ask("POST", "groups", {"name": "lab"}).status
+    assert 201 == ask("POST", "groups", {"name": "inner"}).status
+    added = ask("PATCH", "groups/lab", {"add": ["user:zoe", "group:inner"]})
+    assert ["group:inner", "user:zoe"] == added.json["members"]
+    assert 400 == ask("PATCH", "groups/inner", {"add": ["group:lab"]}).status
+    assert ["lab"] == ask("GET", "people/zoe").json["groups"]
+    assert 404 == ask("PATCH", "groups/lab", {"remove": ["user:vera"]}).status
+    assert ask("PATCH", "people/zoe", {"disabled": True}).json["disabled"]
+    assert 200 == ask("DELETE", "groups/lab").status
+    assert 200 == ask("DELETE", "people/zoe").status
+    assert 404 == ask("GET", "people/zoe").status

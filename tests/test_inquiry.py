@@ -1,0 +1,145 @@
+"""Questions about many are answered as each one alone would be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_authorized_server import inquiry
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.policy.model import Resource
+from jupyter_authorized_server.policy.vocabulary import Level, parse_resource
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RULES = """
+@id("readers") permit(principal in Jupyter::Group::"readers", action == Jupyter::Action::"open",
+  resource in Jupyter::Folder::"/open");
+@id("bob-may") permit(principal == Jupyter::User::"bob", action == Jupyter::Action::"save",
+  resource in Jupyter::Folder::"/bobs");
+@id("evenings") permit(principal, action == Jupyter::Action::"download",
+  resource in Jupyter::Folder::"/late") when { context.hour >= 0 };
+@id("nobody") forbid(principal, action == Jupyter::Action::"save",
+  resource in Jupyter::Folder::"/a/final");
+@id("not-ada") forbid(principal == Jupyter::User::"ada", action == Jupyter::Action::"open",
+  resource in Jupyter::Folder::"/a");
+"""
+PEOPLE = ("ada", "bob", "cat", "dan", "eve")
+PLACES = (
+    "contents:/",
+    "contents:/a",
+    "contents:/a/final",
+    "contents:/open",
+    "server:",
+    "kernels:",
+)
+ASKED = (
+    *(
+        ("contents", f"/{name}", action)
+        for name in ("a", "a/final/x", "open/x", "bobs", "late")
+        for action in ("open", "save", "download", "share")
+    ),
+    ("server", "", "administer"),
+    ("server", "", "use"),
+    ("kernels", "", "run"),
+)
+A_GRANT = st.tuples(
+    st.sampled_from([*(f"user:{name}" for name in PEOPLE), "group:team", "group:all", "everyone"]),
+    st.sampled_from([level.word for level in Level]),
+    st.sampled_from(PLACES),
+)
+
+
+@pytest.fixture(scope="module")
+def point(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionPoint]:
+    folder = tmp_path_factory.mktemp("inquiry")
+    (folder / "policy").mkdir()
+    (folder / "policy" / "rules.cedar").write_text(RULES)
+    with Store.open(f"sqlite:///{folder / 'store.sqlite'}") as store:
+        for name in PEOPLE:
+            store.add_person(name, now=1)
+        for group, members in {
+            "team": ("user:ada", "user:cat"),
+            "all": ("group:team", "user:dan"),
+            "readers": ("user:eve", "group:team"),
+        }.items():
+            store.add_group(group, now=1)
+            for member in members:
+                store.add_member(group, member)
+        store.set_disabled("dan", disabled=True)
+        yield DecisionPoint(store, policy_dir=folder / "policy", audit=Audit(None))
+
+
+@settings(max_examples=12, deadline=None, database=None)
+@given(st.lists(A_GRANT, max_size=4))
+def test_who_can_and_what_can_are_made_of_point_questions(
+    point: DecisionPoint, grants: list[tuple[str, str, str]]
+) -> None:
+    ids = [
+        point.store.add_grant(
+            principal=principal, level=level, resource=resource, now=1, granted_by="os:test"
+        ).id
+        for principal, level, resource in grants
+    ]
+    point.refresh()
+    try:
+        people = [point.principal(f"user:{name}") for name in PEOPLE if name != "dan"]
+        for type_, id_, action in ASKED:
+            on = Resource(type=type_, id=id_)
+            expected = [
+                who.name
+                for who in people
+                if point.decide(who, action, on, door="test", record=False).allowed
+            ]
+            found = [who.name for who in inquiry.who_can(point, action, on, door="test")]
+            assert expected == found, (action, on.name)
+        for who in people:
+            for action in ("open", "save", "run"):
+                places = inquiry.what_can(point, who, action, door="test")
+                named = {each.name for each in places}
+                for place in (*PLACES, "contents:/bobs", "contents:/late"):
+                    on = parse_resource(place)
+                    if on.type != ("kernels" if action == "run" else "contents"):
+                        continue
+                    allowed = point.decide(who, action, on, door="test", record=False).allowed
+                    above = any(name in named for name in on.chain)
+                    assert not allowed or above, (who.name, action, place)
+                    assert place not in named or allowed
+    finally:
+        for each in ids:
+            point.store.remove_grant(each)
+
+
+@pytest.mark.parametrize(
+    ("to", "resource", "highest"),
+    [
+        ("user:ada", "contents:/a", None),
+        ("user:bob", "contents:/a", Level.ADMIN),
+        ("user:bob", "contents:/a/final", Level.RUNNER),
+        ("group:all", "contents:/a/final/x", Level.RUNNER),
+        ("everyone", "contents:/open", Level.ADMIN),
+        ("everyone", "server:", Level.ADMIN),
+    ],
+)
+def test_the_ceiling_is_below_what_a_rule_forbids_in_any_case(
+    point: DecisionPoint, to: str, resource: str, highest: Level | None
+) -> None:
+    found, rule = inquiry.ceiling(point, to, parse_resource(resource))
+    assert highest == found
+    assert (highest is Level.ADMIN) == (rule == "")
+
+
+def needed(resource: str, level: str) -> set[tuple[str, str]]:
+    return {(on.type, action) for action, on in inquiry.needed(parse_resource(resource), level)}
+
+
+def test_what_a_level_needs_is_what_it_hands_over() -> None:
+    assert ("terminals", "start") in needed("server:", "admin")
+    assert {("contents", "save"), ("kernels", "run")} <= needed("contents:/a", "editor")
+    assert ("contents", "create") not in needed("contents:/a", "editor")
