@@ -26,6 +26,10 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
         principal="everyone", level="viewer", resource="server:", now=1, granted_by="user:ada"
     ),
     "remove_grant": lambda s: s.remove_grant(s.state().grants[0].id),
+    "change_grant": lambda s: s.change_grant(
+        s.state().grants[0], level="editor", ends=None, note="", now=1
+    ),
+    "take_grant": lambda s: s.take_grant(s.state().grants[0], now=1),
     "add_token": lambda s: s.add_token("t2", HASH, "cd", "ada", None, 1),
     "remove_token": lambda s: s.remove_token("t1"),
     "add_login_session": lambda s: s.add_login_session("s2", HASH, "ada", 99, "", "", 1),
@@ -36,10 +40,9 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "count_policy_change": lambda store: store.count_policy_change(),
 }
 # What each change lets a holder of the state before keep.
-KEEPS_PEOPLE = {"add_grant", "remove_grant"}
+KEEPS_PEOPLE = {"add_grant", "remove_grant", "change_grant", "take_grant"}
 KEEPS_GRANTS = EVERY_CHANGE.keys() - {
-    "add_grant",
-    "remove_grant",
+    *KEEPS_PEOPLE,
     "remove_person",
     "remove_group",
 }
