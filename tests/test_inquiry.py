@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jupyter_authorized_server import inquiry
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
 from jupyter_authorized_server.policy.vocabulary import Level, parse_resource
 from jupyter_authorized_server.store import Store
@@ -42,7 +43,7 @@ PLACES = (
 ASKED = (
     *(
         ("contents", f"/{name}", action)
-        for name in ("a", "a/final/x", "open/x", "bobs", "late")
+        for name in ("a", "a/final/x", "open/x", "bobs", "late", "home/eve/x")
         for action in ("open", "save", "download", "share")
     ),
     ("server", "", "administer"),
@@ -73,7 +74,12 @@ def point(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionPoint]:
             for member in members:
                 store.add_member(group, member)
         store.set_disabled("dan", disabled=True)
-        yield DecisionPoint(store, policy_dir=folder / "policy", audit=Audit(None))
+        yield DecisionPoint(
+            store,
+            policy_dir=folder / "policy",
+            audit=Audit(None),
+            homes=Homes.parse("home/{user}"),
+        )
 
 
 @settings(max_examples=12, deadline=None, database=None)

@@ -277,17 +277,21 @@ class Snapshot:
         )
 
     def given_on(self, chain: tuple[str, ...], level: int) -> frozenset[str]:
-        """Whom the grants of `level` or more on a resource and above name."""
+        """Whom the grants of `level` or more on a resource and above name; owners of homes."""
         if self._on is None:
             self._on = {}
             for grant in self.grants:
                 self._on.setdefault(grant.resource, []).append(grant)
-        return frozenset(
+        holders = {
             grant.principal
             for name in chain
             for grant in self._on.get(name, ())
             if vocabulary.LEVEL[grant.level] >= level
-        )
+        }
+        if self.homes is not None:
+            inside = [name.removeprefix(f"{self.wall}/") for name in chain if name != self.wall]
+            holders.update(f"user:{name}" for name in inside if name and "/" not in name)
+        return frozenset(holders)
 
     def permitting(self, type_: str, action: str) -> tuple[Rule, ...]:
         """The rules that may permit `action` on some resource of `type_`."""
