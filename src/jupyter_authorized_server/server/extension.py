@@ -22,6 +22,7 @@ from .admin import routes
 from .doors import contents
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
+from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
@@ -126,7 +127,11 @@ async def start(app: ServerApp) -> None:
         wired.live.start()
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
-        application.settings["jupyter_authorization_poll"] = [poll, *watch(wired)]
+        await wired.follower.recover()
+        await wired.follower.look()
+        follow = PeriodicCallback(wired.follower.look, SECONDS * 1000)
+        follow.start()
+        application.settings["jupyter_authorization_poll"] = [poll, follow, *watch(wired)]
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:
