@@ -19,6 +19,7 @@ from ..config import JupyterAuthorization
 from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
 from .admin import routes
+from .confinement import Confinement
 from .doors import contents
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
@@ -109,10 +110,13 @@ def load(app: ServerApp) -> None:
                 "people are identified by %s; their names are taken as it gives them",
                 type(app.identity_provider).__qualname__,
             )
-        app.log.warning(
-            "kernels are not confined: whoever may run code can read and change what "
-            "this server's own account can"
-        )
+        if wired.config.sandbox == "off":
+            app.log.warning(
+                "kernels are not confined: whoever may run code can read and change what "
+                "this server's own account can"
+            )
+        else:
+            wired.confinement = Confinement(app, wired)
 
 
 async def start(app: ServerApp) -> None:
@@ -124,6 +128,8 @@ async def start(app: ServerApp) -> None:
         contents.check_installed(application.settings["contents_manager"])
         check_connection(application.settings[_CONNECTION])
         wired = wiring(application.settings)
+        if wired.confinement is not None:
+            wired.confinement.check_installed()
         wired.live.start()
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
@@ -165,6 +171,8 @@ def check_connection(kind: type) -> None:
 
 
 def _refresh(app: ServerApp, wired: Wiring) -> None:
+    if wired.confinement is not None:
+        wired.confinement.look_at_the_clock()
     try:
         wired.point.refresh()
     except StoreError as error:

@@ -32,6 +32,8 @@ class Wiring:
         follower: keeps grants with their files, `doors.follow.Follower`.
         homes_made: contents paths of the homes this server has looked after.
         hosts: what Jupyter's check of the `Host` header has said.
+        confinement: what puts processes into the sandbox, `confinement.Confinement`; None
+            where the operator has chosen not to.
     """
 
     config: JupyterAuthorization
@@ -42,6 +44,7 @@ class Wiring:
     follower: Any = None
     homes_made: set[str] = field(default_factory=set)
     hosts: dict[str, bool] = field(default_factory=dict)
+    confinement: Any = None
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:
