@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check bench docs peer-suite generate format clean
+.PHONY: help demo test check wheel bench docs peer-suite generate format clean
 
 help: ## Print what each target does.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -45,10 +45,15 @@ check: setup-check ## Run everything CI runs: format, lint, types, imports, gene
 	@$(BIN)/python tools/generate.py --check
 	@echo "==> migrations (store.check)"
 	@$(BIN)/python -m jupyter_authorized_server.store.check
+	@echo "==> extension (eslint, prettier, unit tests)"
+	@cd labextension && for part in lint test; do PATH="$(CURDIR)/$(BIN):$$PATH" jlpm run $$part || exit 1; done
 	@$(MAKE) docs
 	@echo "==> changelog (tools/changelog.py)"
 	@$(BIN)/python tools/changelog.py
 	@$(MAKE) test
+
+wheel: setup-check ## Build sdist and wheel into dist/, with the extension of the front ends in them.
+	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 bench: setup-check ## Run the benchmarks and print their figures.
 	@for script in benchmarks/[!_]*.py; do \
@@ -67,8 +72,9 @@ generate: setup-check ## Write the files that are made from the code: Cedar sche
 format: setup-check ## Format the code and mend what the linter can mend.
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
+	@cd labextension && PATH="$(CURDIR)/$(BIN):$$PATH" jlpm run format
 
 clean: ## Remove what builds and tests left behind; .venv stays.
-	@rm -rf build dist docs/_build .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache \
-		.ruff_cache .import_linter_cache
+	@rm -rf build dist labextension/lib labextension/dist docs/_build .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache \
+		.ruff_cache .import_linter_cache src/jupyter_authorized_server/server/admin/static
 	@find src tests tools docs -name __pycache__ -type d -prune -exec rm -rf {} +

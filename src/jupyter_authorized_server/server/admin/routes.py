@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from . import grant, me, people, question, survey
+from . import grant, me, page, people, question, survey
 
 if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
     from tornado.web import Application
 
     from .handler import AdminHandler
@@ -28,10 +30,16 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/groups/([^/]+)", people.GroupHandler),
 )
 
+#: The page that people use them with.
+PAGES: tuple[tuple[str, type[JupyterHandler]], ...] = (
+    (r"/authz/?", page.PageHandler),
+    (rf"/authz/({'|'.join(map(re.escape, page.PARTS))})", page.PartHandler),
+)
+
 
 def install(application: Application) -> None:
-    """Add the endpoints to `application`."""
+    """Add the endpoints and the page to `application`."""
     base = application.settings["base_url"]
     application.add_handlers(
-        ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in ROUTES]
+        ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in (*ROUTES, *PAGES)]
     )

@@ -73,6 +73,9 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_PAGE + "LogoutHandler", methods={"GET": _OUT, "POST": _OUT}),
     Route(handler=_PAGE + "SetupHandler", methods={"GET": _SETUP, "POST": _SETUP}),
     Route(handler=_PAGE + "PasswordHandler", methods={"GET": _SELF, "POST": _SELF}),
+    # The page holds no data; what its script asks is asked of the policy by itself.
+    Route(handler=_ADMIN + "page.PageHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "page.PartHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "me.MeHandler", methods={"GET": _SELF}),
     # About oneself everybody may ask, about others who may see or manage who has access.
     Route(

@@ -1,0 +1,56 @@
+/** Elements: what is put into one is text, never HTML, so that a hostile name stays a name. */
+
+export type Child = Node | string | null | undefined | false;
+type Value = string | number | boolean | null | undefined | ((event: Event) => void);
+
+/**
+ * An element with attributes and children.
+ *
+ * `onclick` and the like take a function; true is an attribute without a value, and
+ * false, null and undefined are none at all.
+ */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, Value> = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') {
+      made.addEventListener(name.replace(/^on/, ''), value);
+    } else if (value === true) {
+      made.setAttribute(name, '');
+    } else if (value !== false && value !== null && value !== undefined) {
+      made.setAttribute(name, String(value));
+    }
+  }
+  made.append(...given(children));
+  return made;
+}
+
+/** Have `element` hold these children and no others. */
+export function fill(element: Element, ...children: readonly Child[]): void {
+  element.replaceChildren(...given(children));
+}
+
+function given(children: readonly Child[]): (Node | string)[] {
+  return children.filter((child): child is Node | string => Boolean(child));
+}
+
+let last = 0;
+
+/** An id that no other element of this page has. */
+export function freshId(word: string): string {
+  last += 1;
+  return `authz-${word}-${last}`;
+}
+
+/** A control with its label above it. */
+export function labelled(text: string, control: HTMLElement, hint?: HTMLElement): HTMLElement {
+  control.id ||= freshId('field');
+  if (hint) {
+    hint.id ||= freshId('hint');
+    control.setAttribute('aria-describedby', hint.id);
+  }
+  return h('div', { class: 'authz-field' }, h('label', { for: control.id }, text), control, hint);
+}

@@ -1,0 +1,168 @@
+/** Wires the parts into JupyterLab and Notebook 7. Nothing here decides: the server does. */
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
+import type { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { DisposableDelegate } from '@lumino/disposable';
+import { Client } from './client.js';
+import { showAbout } from './lab/about.js';
+import { markListings } from './lab/browser.js';
+import { gate } from './lab/commands.js';
+import { saveCopy } from './lab/copy.js';
+import { showShare } from './lab/share.js';
+import { Badge, DocumentFace } from './lab/document.js';
+import { Front } from './lab/front.js';
+import { StatusItem } from './lab/status.js';
+import { Standings } from './me.js';
+import { watch } from './watch.js';
+import { WORDS } from './words.js';
+
+const ABOUT = 'authz:about';
+const SHARE = 'authz:share';
+const SHARE_SELECTED = 'authz:share-selected';
+/** What opens documents, by the names that their tool bars go by. */
+const FACTORIES = ['Notebook', 'Editor'];
+const COPY = 'authz:save-copy';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-authorized-server:plugin',
+  description: 'Shows who you are, what you can do, and why not the rest.',
+  autoStart: true,
+  optional: [
+    ICommandPalette,
+    IDocumentManager,
+    IFileBrowserFactory,
+    INotebookTracker,
+    IStatusBar,
+    IToolbarWidgetRegistry
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    palette: ICommandPalette | null,
+    documents: IDocumentManager | null,
+    browsers: IFileBrowserFactory | null,
+    notebooks: INotebookTracker | null,
+    statusBar: IStatusBar | null,
+    toolbars: IToolbarWidgetRegistry | null
+  ): void => {
+    const client = new Client(PageConfig.getBaseUrl());
+    const standings = new Standings(client);
+    const front = new Front(app, standings, documents, browsers);
+    const again = gate(
+      app.commands,
+      () => front.situation,
+      (id, reason) => {
+        refuse(reason, [
+          ...(id === 'docmanager:save'
+            ? [{ label: WORDS.saveCopy, callback: () => void copy(front.context) }]
+            : []),
+          { label: WORDS.why, callback: about }
+        ]);
+      }
+    );
+    const about = (): void => {
+      void showAbout(client, standings, front.path, front.kernelId);
+    };
+
+    app.commands.addCommand(ABOUT, { label: WORDS.statusTitle, execute: about });
+    app.commands.addCommand(COPY, {
+      label: WORDS.saveCopy,
+      isEnabled: () => front.context !== null,
+      execute: () => copy(front.context)
+    });
+    app.commands.addCommand(SHARE, {
+      label: WORDS.share,
+      isEnabled: () => front.path !== null,
+      execute: async () => {
+        if (front.path !== null) {
+          await showShare(client, standings, front.path);
+        }
+      }
+    });
+    app.commands.addCommand(SHARE_SELECTED, {
+      label: WORDS.share,
+      execute: async () => {
+        const path = front.selectedPath;
+        if (path !== null) {
+          await showShare(client, standings, path);
+        }
+      }
+    });
+    palette?.addItem({ command: SHARE, category: WORDS.category });
+    palette?.addItem({ command: ABOUT, category: WORDS.category });
+    palette?.addItem({ command: COPY, category: WORDS.category });
+
+    const copy = async (context: DocumentRegistry.Context | null): Promise<void> => {
+      const name = standings.me?.principal.name.replace(/^[a-z]+:/, '') ?? '';
+      if (context) {
+        await saveCopy(app, context, name);
+      }
+    };
+    const actions = {
+      explain: about,
+      saveCopy: (context: DocumentRegistry.Context): void => void copy(context)
+    };
+    const badges = new WeakMap<object, Badge>();
+    const badgeOf = (panel: object): Badge => {
+      const made = badges.get(panel) ?? new Badge();
+      badges.set(panel, made);
+      return made;
+    };
+    const face = {
+      createNew: (panel: DocumentWidget, context: DocumentRegistry.Context) => {
+        const notebook = panel instanceof NotebookPanel ? panel : null;
+        const made = new DocumentFace(
+          panel,
+          context,
+          standings,
+          actions,
+          notebook,
+          badgeOf(panel)
+        );
+        return new DisposableDelegate(() => {
+          made.dispose();
+        });
+      }
+    };
+    for (const factory of FACTORIES) {
+      toolbars?.addFactory(factory, 'authz-badge', badgeOf);
+      app.docRegistry.addWidgetExtension(factory, face);
+    }
+    markListings(standings);
+
+    const status = statusBar ? new StatusItem(about) : null;
+    if (status) {
+      statusBar?.registerStatusItem('jupyter-authorized-server:status', {
+        item: status,
+        align: 'left',
+        rank: 90
+      });
+    }
+    front.onChange(() => {
+      again();
+      if (standings.me) {
+        status?.say(standings.me, front.can);
+      }
+    });
+    notebooks?.currentChanged.connect(() => void front.update());
+    void standings.whoAmI().then(me => {
+      if (me) {
+        void front.update();
+        void watch(client, standings, new AbortController().signal);
+      }
+      // Else a server without this package, or an older one: nothing is known, so nothing
+      // is shown and nothing is grey.
+    });
+  }
+};
+
+/** Say why something was refused, with what can be done about it. */
+function refuse(reason: string, actions: Notification.IAction[]): void {
+  Notification.warning(reason === '' ? WORDS.notAllowed : reason, { autoClose: 15_000, actions });
+}
+
+export default plugin;

@@ -1,0 +1,76 @@
+/** The dialog behind the status item and the badge. */
+import { Dialog } from '@jupyterlab/apputils';
+import { Widget } from '@lumino/widgets';
+import { standingPart, whoPart } from '../about.js';
+import type { Client } from '../client.js';
+import { h } from '../dom.js';
+import type { Standings } from '../me.js';
+import { contents } from '../me.js';
+import { WORDS } from '../words.js';
+
+/** A dialog of the front end around `body`, with a name of its own and the focus in it. */
+export async function dialog(
+  title: string,
+  body: HTMLElement,
+  options: { focus?: string; buttons?: readonly Dialog.IButton[] } = {}
+): Promise<Dialog.IResult<unknown>> {
+  const widget = new Widget({ node: h('div', { class: 'authz-Dialog authz' }, body) });
+  const made = new Dialog({
+    title,
+    body: widget,
+    buttons: options.buttons ?? [Dialog.okButton({ label: WORDS.close })],
+    hasClose: true,
+    focusNodeSelector: options.focus ?? '.jp-Dialog-button'
+  });
+  // With a widget for its body upstream's dialog has no name to be read out.
+  made.node.querySelector('.jp-Dialog-content')?.setAttribute('aria-label', title);
+  made.node.setAttribute('aria-label', title);
+  try {
+    return await made.launch();
+  } finally {
+    widget.dispose();
+  }
+}
+
+/** Who I am, and what I may do with the document at `path` and in its kernel. */
+export async function showAbout(
+  client: Client,
+  standings: Standings,
+  path: string | null,
+  kernel: string | null
+): Promise<void> {
+  const me = await standings.whoAmI();
+  if (!me) {
+    return;
+  }
+  const sections: HTMLElement[] = [whoPart(me)];
+  const asked: [string, string][] =
+    path === null ? [[WORDS.server, 'server:']] : [[WORDS.document(path), contents(path)]];
+  if (kernel !== null) {
+    asked.push([WORDS.kernel, `kernels:${kernel}`]);
+  }
+  for (const [title, resource] of asked) {
+    const standing = await standings.of(resource);
+    if (standing) {
+      sections.push(standingPart(title, resource, standing));
+    }
+  }
+  await dialog(
+    WORDS.statusTitle,
+    h(
+      'div',
+      {},
+      ...sections,
+      h(
+        'p',
+        { class: 'authz-links' },
+        h(
+          'a',
+          { href: `${client.base}authz/password`, target: '_blank', rel: 'noopener' },
+          WORDS.account
+        ),
+        h('a', { href: `${client.base}logout` }, WORDS.logOut)
+      )
+    )
+  );
+}

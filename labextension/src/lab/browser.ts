@@ -1,0 +1,68 @@
+/** In the file browser: an eye on what one may view and not change. */
+import type { Contents } from '@jupyterlab/services';
+import { DirListing } from '@jupyterlab/filebrowser';
+import { h } from '../dom.js';
+import type { Standing, Standings } from '../me.js';
+import { contents, refusedBecause } from '../me.js';
+import { WORDS } from '../words.js';
+
+const MARK = 'authz-Mark';
+
+/** Mark every item that a listing shows, now and after each change. */
+export function markListings(standings: Standings): void {
+  const shown = new WeakMap<HTMLElement, string>();
+  const renderer = DirListing.defaultRenderer;
+  const original = renderer.updateItemNode.bind(renderer);
+  const drawn = new Set<HTMLElement>();
+
+  const mark = (node: HTMLElement, path: string): void => {
+    const resource = contents(path);
+    const known = standings.peek(resource);
+    if (known) {
+      draw(node, known);
+      return;
+    }
+    void standings.of(resource).then(standing => {
+      if (standing && shown.get(node) === path) {
+        draw(node, standing);
+      }
+    });
+  };
+
+  renderer.updateItemNode = (node: HTMLElement, model: Contents.IModel, ...rest): void => {
+    original(node, model, ...rest);
+    shown.set(node, model.path);
+    drawn.add(node);
+    mark(node, model.path);
+  };
+
+  standings.onChange(() => {
+    for (const node of drawn) {
+      const path = shown.get(node);
+      if (!node.isConnected || path === undefined) {
+        drawn.delete(node);
+      } else {
+        mark(node, path);
+      }
+    }
+  });
+}
+
+function draw(node: HTMLElement, standing: Standing): void {
+  const reason = refusedBecause(standing, 'save');
+  const there = node.querySelector(`.${MARK}`);
+  if (reason === null) {
+    there?.remove();
+    return;
+  }
+  if (there) {
+    there.setAttribute('title', reason);
+    return;
+  }
+  const made = h(
+    'span',
+    { class: MARK, title: reason, role: 'img', 'aria-label': WORDS.readOnlyItem },
+    h('span', { class: 'authz-icon', 'data-icon': 'view', 'aria-hidden': 'true' })
+  );
+  (node.querySelector('.jp-DirListing-itemName') ?? node).append(made);
+}

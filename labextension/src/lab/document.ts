@@ -1,0 +1,153 @@
+/** In each document: a badge that says what I may do, cells that take no text where I may not
+ * change them, and a notice when that changes while the page is open. */
+import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { Widget } from '@lumino/widgets';
+import { fill, h } from '../dom.js';
+import type { Standings } from '../me.js';
+import { badgeWord, canSentence, WORDS } from '../words.js';
+import type { Rights } from './rights.js';
+import { rightsOf } from './rights.js';
+
+/** Says in the tool bar whether one is editing, running or viewing. */
+export class Badge extends Widget {
+  onClick: () => void = () => undefined;
+
+  constructor() {
+    super();
+    this.addClass('authz-Badge');
+    this.hide();
+  }
+
+  show_(rights: Rights): void {
+    const word = badgeWord(rights.can);
+    const plain = rights.can.edit && rights.can.run;
+    const kind = plain ? 'edit' : rights.can.run || rights.can.runSaved ? 'run' : 'view';
+    const said = `${word}. ${canSentence(rights.can)}. ${WORDS.badgeHint}`;
+    fill(
+      this.node,
+      h(
+        'button',
+        {
+          type: 'button',
+          title: said,
+          'aria-label': said,
+          onclick: () => {
+            this.onClick();
+          },
+          'data-kind': kind
+        },
+        h('span', { class: 'authz-icon', 'data-icon': kind, 'aria-hidden': 'true' }),
+        word
+      )
+    );
+    this.show();
+  }
+}
+
+export interface Actions {
+  explain: (context: DocumentRegistry.Context) => void;
+  saveCopy: (context: DocumentRegistry.Context) => void;
+}
+
+/** Follows the rights on one document for as long as it is open. */
+export class DocumentFace {
+  private rights: Rights | null = null;
+  private readonly locked = new WeakSet();
+  private readonly stop: () => void;
+  private asked = 0;
+
+  constructor(
+    private readonly panel: DocumentWidget,
+    private readonly context: DocumentRegistry.Context,
+    private readonly standings: Standings,
+    private readonly actions: Actions,
+    private readonly notebook: NotebookPanel | null,
+    private readonly badge: Badge
+  ) {
+    badge.onClick = (): void => {
+      actions.explain(context);
+    };
+    const again = (): void => {
+      void this.update();
+    };
+    this.stop = standings.onChange(again);
+    context.pathChanged.connect(again);
+    context.sessionContext.kernelChanged.connect(again);
+    void context.ready.then(again);
+    const lock = (): void => {
+      this.lock();
+    };
+    notebook?.content.model?.cells.changed.connect(lock);
+    notebook?.content.modelChanged.connect(() => {
+      notebook.content.model?.cells.changed.connect(lock);
+      lock();
+    });
+    // A cell that was scrolled into view is made anew.
+    notebook?.content.activeCellChanged.connect(lock);
+  }
+
+  dispose(): void {
+    this.stop();
+  }
+
+  private async update(): Promise<void> {
+    this.asked += 1;
+    const mine = this.asked;
+    const found = await rightsOf(this.standings, this.context);
+    if (mine !== this.asked || this.panel.isDisposed || !found) {
+      return;
+    }
+    const before = this.rights;
+    this.rights = found;
+    if (!this.badge.isDisposed) {
+      this.badge.show_(found);
+    }
+    this.lock();
+    if (before?.path === found.path) {
+      this.notice(before, found);
+    }
+  }
+
+  private get frozen(): boolean {
+    const can = this.rights?.can;
+    return can !== undefined && !can.edit && !can.run;
+  }
+
+  private lock(): void {
+    const frozen = this.frozen;
+    this.panel.toggleClass('authz-mod-readOnly', frozen);
+    for (const cell of this.notebook?.content.widgets ?? []) {
+      if (frozen && !cell.readOnly) {
+        cell.readOnly = true;
+        this.locked.add(cell);
+      } else if (!frozen && this.locked.has(cell)) {
+        cell.readOnly = false;
+        this.locked.delete(cell);
+      }
+    }
+  }
+
+  private notice(before: Rights, now: Rights): void {
+    const name = PathExt.basename(now.path);
+    const copy = {
+      label: WORDS.saveCopy,
+      callback: (): void => {
+        this.actions.saveCopy(this.context);
+      }
+    };
+    if (before.can.view && !now.can.view) {
+      Notification.warning(WORDS.gone(name), { autoClose: false });
+    } else if (before.can.edit && !now.can.edit) {
+      Notification.warning(WORDS.lowered(name), { autoClose: false, actions: [copy] });
+    } else if (!before.can.edit && now.can.edit) {
+      Notification.success(WORDS.raised(name), { autoClose: 8000 });
+    } else if (before.kernel && now.kernel && before.can.run && !now.can.run) {
+      Notification.warning(WORDS.stopped(name), { autoClose: false });
+    } else if (before.kernel && now.kernel && !before.can.run && now.can.run) {
+      Notification.success(WORDS.runAgain(name), { autoClose: 8000 });
+    }
+  }
+}

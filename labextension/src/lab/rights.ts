@@ -1,0 +1,42 @@
+/** What I may do with the document of a widget and with its kernel. */
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { Standing, Standings } from '../me.js';
+import { contents } from '../me.js';
+import type { Can } from '../words.js';
+
+export interface Rights {
+  path: string;
+  file: Standing | null;
+  kernel: Standing | null;
+  can: Can;
+}
+
+function allowed(standing: Standing | null, action: string): boolean {
+  return standing?.actions[action]?.allowed ?? false;
+}
+
+/** What I may do, from what the server says of a file and of its kernel, if one runs. */
+export function canOf(file: Standing | null, kernel: Standing | null): Can {
+  const launch = allowed(file, 'launch');
+  return {
+    view: allowed(file, 'open'),
+    edit: allowed(file, 'save'),
+    // Without a kernel it is not known yet; whoever may save what they run is not held up.
+    run: kernel ? allowed(kernel, 'run') : launch && allowed(file, 'save'),
+    runSaved: kernel ? allowed(kernel, 'run_saved') : launch
+  };
+}
+
+/** The rights on `context`, asked as one question. */
+export async function rightsOf(
+  standings: Standings,
+  context: DocumentRegistry.Context
+): Promise<Rights | null> {
+  const path = context.path;
+  const kernelId = context.sessionContext.session?.kernel?.id;
+  const [file, kernel] = await Promise.all([
+    standings.of(contents(path)),
+    kernelId === undefined ? null : standings.of(`kernels:${kernelId}`)
+  ]);
+  return file === null ? null : { path, file, kernel, can: canOf(file, kernel) };
+}

@@ -1,0 +1,161 @@
+/** A list that the server pages and searches: a table, a search field, "More". */
+import type { Client, Page } from './client.js';
+import { fill, h, labelled } from './dom.js';
+import type { Child } from './dom.js';
+import { Say } from './say.js';
+import { WORDS } from './words.js';
+
+export interface Column<T> {
+  title: string;
+  /** What a row shows there. */
+  cell: (item: T) => Child;
+}
+
+export interface Filter {
+  name: string;
+  label: string;
+  /** The values to choose from; free text without. */
+  values?: readonly string[];
+}
+
+export interface ListOptions<T> {
+  caption: string;
+  path: string;
+  columns: readonly Column<T>[];
+  filters?: readonly Filter[];
+  /** Sent with each request, whatever is chosen. */
+  query?: Record<string, string>;
+  empty: string;
+  limit?: number;
+}
+
+/** How long somebody may go on typing before the server is asked. */
+const TYPING = 250;
+
+export class List<T> {
+  readonly node: HTMLElement;
+  readonly say = new Say();
+  private readonly body = h('tbody');
+  private readonly more: HTMLButtonElement;
+  private readonly fields: readonly (HTMLInputElement | HTMLSelectElement)[];
+  private readonly table: HTMLTableElement;
+  private next: string | null = null;
+  private count = 0;
+  private asked = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly options: ListOptions<T>
+  ) {
+    this.more = h(
+      'button',
+      { type: 'button', hidden: true, onclick: () => void this.load(this.next) },
+      WORDS.more
+    );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void this.reload(), TYPING);
+    };
+    this.fields = (options.filters ?? []).map(filter =>
+      filter.values
+        ? h(
+            'select',
+            { name: filter.name, onchange: soon },
+            h('option', { value: '' }, WORDS.any),
+            ...filter.values.map(value => h('option', { value }, value))
+          )
+        : h('input', {
+            type: 'search',
+            name: filter.name,
+            oninput: soon,
+            maxlength: 200,
+            autocomplete: 'off'
+          })
+    );
+    this.table = h(
+      'table',
+      {},
+      h('caption', { class: 'authz-unseen' }, options.caption),
+      h(
+        'thead',
+        {},
+        h('tr', {}, ...options.columns.map(each => h('th', { scope: 'col' }, each.title)))
+      ),
+      this.body
+    );
+    this.node = h(
+      'div',
+      { class: 'authz-list' },
+      this.fields.length === 0
+        ? null
+        : h(
+            'form',
+            {
+              class: 'authz-row',
+              role: 'search',
+              onsubmit: event => {
+                event.preventDefault();
+              }
+            },
+            ...(options.filters ?? []).map((filter, n) =>
+              labelled(filter.label, this.fields[n] as HTMLElement)
+            )
+          ),
+      this.table,
+      this.say.node,
+      this.more
+    );
+  }
+
+  /** Ask for the first page again. */
+  async reload(): Promise<void> {
+    await this.load(null);
+  }
+
+  private async load(after: string | null): Promise<void> {
+    this.asked += 1;
+    const mine = this.asked;
+    const query: Record<string, string | number | undefined> = {
+      limit: this.options.limit ?? 50,
+      after: after ?? undefined,
+      ...this.options.query
+    };
+    for (const field of this.fields) {
+      query[field.name] = field.value.trim();
+    }
+    this.more.disabled = true;
+    await this.say.trying(async () => {
+      const page = await this.client.get<Page<T>>(this.options.path, query);
+      if (mine !== this.asked) {
+        return;
+      }
+      const rows = page.items.map(item => this.row(item));
+      if (after === null) {
+        fill(this.body, ...rows);
+        this.count = 0;
+      } else {
+        this.body.append(...rows);
+      }
+      this.count += rows.length;
+      this.next = page.next;
+      this.more.hidden = page.next === null;
+      this.table.hidden = this.count === 0;
+      this.say.done(
+        this.count === 0 ? this.options.empty : WORDS.shown(this.count, page.next !== null)
+      );
+      if (after !== null) {
+        (rows[0]?.querySelector('button, a, select') as HTMLElement | null)?.focus();
+      }
+    });
+    this.more.disabled = false;
+  }
+
+  private row(item: T): HTMLTableRowElement {
+    return h(
+      'tr',
+      {},
+      ...this.options.columns.map(each => h('td', { 'data-label': each.title }, each.cell(item)))
+    );
+  }
+}

@@ -1,0 +1,192 @@
+/** Who I am and what I may do: one answer of the server, kept while its revision holds. */
+import type { Client } from './client.js';
+import { Refused } from './client.js';
+
+export interface Verdict {
+  allowed: boolean;
+  reason?: string;
+}
+
+/** What I may do with one resource. */
+export interface Standing {
+  level: string | null;
+  owner: string | null;
+  actions: Record<string, Verdict>;
+}
+
+export interface Me {
+  principal: { name: string; display_name: string; groups: string[]; token: string | null };
+  revision: number;
+  mode?: string;
+  sandbox?: string | null;
+  abilities: { terminals: Record<string, Verdict>; administer: boolean };
+  resources: Record<string, Standing>;
+}
+
+/** Longest query of one question; servers refuse a header of some 64 kB. */
+const MOST_QUERY = 16_000;
+/** Most resources of one question; the server takes 500. */
+const MOST_RESOURCES = 400;
+
+interface Waiting {
+  resolve: (standing: Standing | null) => void;
+}
+
+/**
+ * Answers "what may I do with this?" for all views of a page.
+ *
+ * What is asked in one turn goes out as one request. Nothing here guards anything: what is
+ * not known counts as allowed, and the server refuses what must be refused.
+ */
+export class Standings {
+  me: Me | null = null;
+  private readonly known = new Map<string, Standing>();
+  private readonly waiting = new Map<string, Waiting[]>();
+  private readonly listeners = new Set<() => void>();
+  private turn: Promise<void> | null = null;
+
+  constructor(private readonly client: Client) {}
+
+  /** Have `listener` called after every change; the answer takes it back. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** What is known of `resource` now. */
+  peek(resource: string): Standing | undefined {
+    return this.known.get(resource);
+  }
+
+  /** What I may do with `resource`; null where the server does not say. */
+  async of(resource: string): Promise<Standing | null> {
+    const known = this.known.get(resource);
+    if (known) {
+      return known;
+    }
+    return new Promise(resolve => {
+      const others = this.waiting.get(resource);
+      if (others) {
+        others.push({ resolve });
+      } else {
+        this.waiting.set(resource, [{ resolve }]);
+      }
+      this.turn ??= Promise.resolve().then(() => this.askAll());
+    });
+  }
+
+  /** Ask who I am, unless that is known; null where the server has no such question. */
+  async whoAmI(): Promise<Me | null> {
+    if (!this.me) {
+      try {
+        this.take(await this.client.get<Me>('me'));
+      } catch (error) {
+        if (!(error instanceof Refused)) {
+          throw error;
+        }
+      }
+    }
+    return this.me;
+  }
+
+  /** Look whether anything has changed; if so, forget all and tell the views. */
+  async refresh(): Promise<void> {
+    const before = this.me?.revision;
+    try {
+      const me = await this.client.get<Me>('me');
+      if (before !== undefined && me.revision === before) {
+        return;
+      }
+      this.known.clear();
+      this.take(me);
+    } catch (error) {
+      if (!(error instanceof Refused)) {
+        throw error;
+      }
+      // Slow, away or signed out: what is known stays until the server can be asked.
+      return;
+    }
+    this.tell();
+  }
+
+  /** Forget all and tell the views, as after an act of one's own. */
+  forget(): void {
+    this.known.clear();
+    this.tell();
+  }
+
+  private tell(): void {
+    for (const listener of [...this.listeners]) {
+      listener();
+    }
+  }
+
+  private take(me: Me): void {
+    this.me = me;
+    for (const [resource, standing] of Object.entries(me.resources)) {
+      this.known.set(resource, standing);
+    }
+  }
+
+  private async askAll(): Promise<void> {
+    this.turn = null;
+    const asked = new Map(this.waiting);
+    this.waiting.clear();
+    await Promise.all(portions([...asked.keys()]).map(portion => this.ask(portion, asked)));
+  }
+
+  private async ask(portion: string[], asked: Map<string, Waiting[]>): Promise<void> {
+    try {
+      this.take(await this.client.get<Me>('me', { resource: portion }));
+    } catch (error) {
+      if (!(error instanceof Refused)) {
+        console.error(error);
+      }
+    }
+    for (const resource of portion) {
+      for (const each of asked.get(resource) ?? []) {
+        each.resolve(this.known.get(resource) ?? null);
+      }
+    }
+  }
+}
+
+/** `resources` in as few questions as their length allows. */
+export function portions(resources: readonly string[]): string[][] {
+  const made: string[][] = [];
+  let length = Infinity;
+  for (const resource of resources) {
+    const more = encodeURIComponent(resource).length + 10;
+    const current = made.at(-1);
+    if (!current || length + more > MOST_QUERY || current.length >= MOST_RESOURCES) {
+      made.push([resource]);
+      length = more;
+    } else {
+      current.push(resource);
+      length += more;
+    }
+  }
+  return made;
+}
+
+/** Whether `action` is refused, and why; null where it is allowed or not known. */
+export function refusedBecause(
+  standing: Standing | null | undefined,
+  ...actions: readonly string[]
+): string | null {
+  if (!standing) {
+    return null;
+  }
+  const asked = actions.map(action => standing.actions[action]);
+  if (asked.length === 0 || asked.some(verdict => !verdict || verdict.allowed)) {
+    return null;
+  }
+  return asked[0]?.reason ?? '';
+}
+
+/** The resource of a contents path as front ends write it, without a slash before it. */
+export function contents(path: string): string {
+  // A drive, as `RTC:` of collaboration, is not part of the file's name.
+  const local = path.replace(/^[A-Za-z][A-Za-z0-9_-]*:/, '');
+  return `contents:/${local.replace(/^\/+/, '')}`;
+}

@@ -1,0 +1,285 @@
+/** Who has access to something, and giving, changing and taking it back. */
+import { levelSentence } from './about.js';
+import type { Client, Page } from './client.js';
+import { fill, h, labelled } from './dom.js';
+import type { Grant, LevelOffer } from './grants.js';
+import { change, give, take } from './grants.js';
+import type { Standings } from './me.js';
+import { refusedBecause } from './me.js';
+import { meant, shown, typed } from './moments.js';
+import { Say } from './say.js';
+import { WhoField } from './who.js';
+import { WORDS } from './words.js';
+
+/** Rows that are shown at once; a folder that more have access to is searched on the page. */
+const SHOWN = 100;
+
+/** The share dialog's body, also the access page's. */
+export class Share {
+  readonly node = h('div', { class: 'authz authz-share' });
+  private readonly say = new Say();
+  private readonly rows = h('div');
+  private offers: LevelOffer[] = [];
+
+  constructor(
+    private readonly client: Client,
+    private readonly standings: Standings,
+    private readonly resource: string,
+    private readonly sure: (sentence: string) => Promise<boolean>
+  ) {}
+
+  /** Ask the server and draw; what fails is said in the dialog. */
+  async open(): Promise<this> {
+    const standing = await this.standings.of(this.resource);
+    const why = refusedBecause(standing, 'share');
+    if (why === null) {
+      await this.say.trying(async () => {
+        const found = await this.client.get<{ items: LevelOffer[] }>('levels', {
+          resource: this.resource
+        });
+        this.offers = found.items;
+      });
+    }
+    fill(
+      this.node,
+      h('p', { class: 'authz-quiet' }, this.resource),
+      why === null
+        ? this.offers.length > 0
+          ? this.form()
+          : null
+        : h('p', {}, `${why} ${WORDS.onlyYours}`),
+      this.say.node,
+      h('h3', {}, WORDS.whoHasAccess),
+      this.rows,
+      copyLink(this.client, this.resource, this.say)
+    );
+    await this.refresh();
+    return this;
+  }
+
+  private async refresh(): Promise<void> {
+    await this.say.trying(async () => {
+      const page = await this.client.get<Page<Grant>>('grants', {
+        resource: this.resource,
+        inherited: '1',
+        limit: SHOWN
+      });
+      fill(
+        this.rows,
+        page.items.length === 0 ? h('p', {}, WORDS.nobodyElse) : this.table(page.items),
+        page.next === null ? null : h('p', {}, WORDS.moreOnPage)
+      );
+    });
+  }
+
+  private form(): HTMLElement {
+    const who = new WhoField(this.client, ['people', 'groups', 'everyone']);
+    const hint = h('span', { class: 'authz-quiet' });
+    const level = h(
+      'select',
+      {
+        onchange: () => {
+          say();
+        }
+      },
+      ...this.offers.map(each =>
+        h(
+          'option',
+          { value: each.level, disabled: !each.allowed, title: each.reason || each.sentence },
+          each.allowed ? each.level : `${each.level} – ${each.reason}`
+        )
+      )
+    );
+    const first = this.offers.find(each => each.allowed);
+    level.value = first?.level ?? '';
+    const say = (): void => {
+      fill(hint, `${WORDS.they} ${levelSentence(level.value)}.`);
+    };
+    say();
+    const ends = h('input', { type: 'datetime-local' });
+    const add = h('button', { type: 'submit', class: 'authz-main' }, WORDS.add);
+    return h(
+      'form',
+      {
+        class: 'authz-give',
+        onsubmit: event => {
+          event.preventDefault();
+          if (who.principal === '') {
+            this.say.failed(WORDS.nameFirst);
+            who.input.focus();
+            return;
+          }
+          add.disabled = true;
+          void this.say
+            .trying(async () => {
+              const given = await give(
+                this.client,
+                {
+                  principal: who.principal,
+                  level: level.value,
+                  resource: this.resource,
+                  ends: meant(ends.value)
+                },
+                this.sure
+              );
+              if (given) {
+                this.say.done(WORDS.given(given.principal, given.level));
+                who.input.value = '';
+                await this.refresh();
+              }
+            })
+            .then(() => {
+              add.disabled = false;
+              who.input.focus();
+            });
+        }
+      },
+      labelled(WORDS.shareWith, who.input),
+      who.choices,
+      labelled(WORDS.level, level, hint),
+      labelled(WORDS.until, ends),
+      h('div', { class: 'authz-field' }, add)
+    );
+  }
+
+  private table(grants: readonly Grant[]): HTMLElement {
+    return h(
+      'table',
+      { class: 'authz-grants' },
+      h('caption', { class: 'authz-unseen' }, WORDS.whoHasAccess),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          ...[WORDS.who, WORDS.level, WORDS.until, WORDS.givenBy, WORDS.act].map(title =>
+            h('th', { scope: 'col' }, title)
+          )
+        )
+      ),
+      h('tbody', {}, ...grants.map(each => this.row(each)))
+    );
+  }
+
+  private row(grant: Grant): HTMLElement {
+    const mine = grant.principal === this.standings.me?.principal.name;
+    const here = !grant.inherited_from && grant.source === 'store';
+    const may = here && this.offers.some(each => each.level === grant.level && each.allowed);
+    const level = may
+      ? h(
+          'select',
+          {
+            'aria-label': WORDS.levelOf(grant.principal),
+            onchange: event => {
+              const chosen = (event.target as HTMLSelectElement).value;
+              this.act(async () => {
+                await change(this.client, grant, { level: chosen });
+                this.say.done(WORDS.given(grant.principal, chosen));
+              });
+            }
+          },
+          ...this.offers.map(each =>
+            h(
+              'option',
+              {
+                value: each.level,
+                disabled: !each.allowed,
+                selected: each.level === grant.level,
+                title: each.reason || each.sentence
+              },
+              each.level
+            )
+          )
+        )
+      : grant.level;
+    const ends = may
+      ? h('input', {
+          type: 'datetime-local',
+          'aria-label': WORDS.untilOf(grant.principal),
+          value: typed(grant.ends),
+          onchange: event => {
+            const until = meant((event.target as HTMLInputElement).value);
+            this.act(async () => {
+              await change(this.client, grant, { ends: until });
+              this.say.done(WORDS.endsAt(grant.principal, shown(until)));
+            });
+          }
+        })
+      : shown(grant.ends);
+    const away = (word: string): HTMLElement =>
+      h(
+        'button',
+        {
+          type: 'button',
+          'aria-label': `${word}: ${grant.principal}`,
+          onclick: () => {
+            this.act(async () => {
+              await take(this.client, grant);
+              this.say.done(WORDS.taken(grant.principal));
+            });
+          }
+        },
+        word
+      );
+    const origin =
+      grant.inherited_from !== null && grant.inherited_from !== undefined
+        ? WORDS.inherited(grant.inherited_from)
+        : grant.source === 'store'
+          ? null
+          : WORDS.fromFile(grant.source);
+    return h(
+      'tr',
+      { 'data-principal': grant.principal },
+      h('th', { scope: 'row' }, grant.principal, origin === null ? null : h('small', {}, origin)),
+      h('td', { 'data-label': WORDS.level }, level),
+      h('td', { 'data-label': WORDS.until }, ends),
+      h('td', { 'data-label': WORDS.givenBy }, grant.granted_by ?? ''),
+      h(
+        'td',
+        { 'data-label': WORDS.act },
+        may ? away(WORDS.take) : mine && here ? away(WORDS.leave) : null
+      )
+    );
+  }
+
+  private act(act: () => Promise<void>): void {
+    this.say.clear();
+    // After a failure, too: what is shown must be what the server has.
+    void this.say.trying(act).then(() => this.refresh());
+  }
+}
+
+/** Where somebody who has access opens `resource`; null for what is no file. */
+export function addressOf(client: Client, resource: string): string | null {
+  const path = /^contents:\/(.+)$/.exec(resource)?.[1];
+  return path === undefined
+    ? null
+    : new URL(
+        `${client.base}lab/tree/${path.split('/').map(encodeURIComponent).join('/')}`,
+        document.baseURI
+      ).href;
+}
+
+function copyLink(client: Client, resource: string, say: Say): HTMLElement | null {
+  const address = addressOf(client, resource);
+  return address === null
+    ? null
+    : h(
+        'p',
+        {},
+        h(
+          'button',
+          {
+            type: 'button',
+            onclick: () =>
+              void say.trying(async () => {
+                await navigator.clipboard.writeText(address);
+                say.done(WORDS.copied);
+              })
+          },
+          WORDS.copyLink
+        ),
+        h('span', { class: 'authz-quiet' }, ` ${WORDS.copyHint}`)
+      );
+}

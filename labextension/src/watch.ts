@@ -1,0 +1,53 @@
+/** Hears from the server that something has changed, and has the standings asked again. */
+import type { Client } from './client.js';
+import { Refused } from './client.js';
+import type { Standings } from './me.js';
+
+/** Between two looks where the server tells nothing by itself. */
+const LOOK = 5_000;
+/** After a failure. */
+const PAUSE = 3_000;
+
+/** Watch until `signal`: by the server's own notice where there is one, else by looking. */
+export async function watch(
+  client: Client,
+  standings: Standings,
+  signal: AbortSignal
+): Promise<void> {
+  let notices = true;
+  const over = (): boolean => signal.aborted;
+  while (!over()) {
+    try {
+      if (notices) {
+        const after = standings.me?.revision;
+        await client.get('changes', { after }, signal);
+      } else {
+        await pause(document.hidden ? LOOK * 3 : LOOK, signal);
+      }
+      await standings.refresh();
+    } catch (error) {
+      if (over()) {
+        return;
+      }
+      if (error instanceof Refused && error.status === 404) {
+        notices = false;
+      } else {
+        await pause(PAUSE, signal);
+      }
+    }
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true }
+    );
+  });
+}

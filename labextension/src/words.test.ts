@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { badgeWord, canSentence } from './words.js';
+
+const all = { view: true, edit: true, run: true, runSaved: true };
+
+const cases: [Partial<typeof all>, string, string][] = [
+  [{}, 'can edit, can run', 'Editing'],
+  [{ run: false, runSaved: false }, "can edit, can't run", 'Editing, not running'],
+  [{ edit: false }, "can run, can't edit", 'Running, not saving'],
+  [{ edit: false, run: false }, "can run saved cells, can't edit", 'Running only'],
+  [{ edit: false, run: false, runSaved: false }, 'can view', 'Viewing'],
+  [{ view: false, edit: false, run: false, runSaved: false }, 'no access', 'No access']
+];
+
+for (const [less, sentence, word] of cases) {
+  test(`who has ${JSON.stringify(less)} reads "${sentence}" and "${word}"`, () => {
+    assert.equal(canSentence({ ...all, ...less }), sentence);
+    assert.equal(badgeWord({ ...all, ...less }), word);
+  });
+}

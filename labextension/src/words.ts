@@ -1,0 +1,192 @@
+/** Every text that a person reads and the server does not send; English. */
+
+export const WORDS = {
+  unreachable: 'The server does not answer. Check your connection and try again.',
+  notJson: 'The answer was no JSON; you may have been signed out. Reload the page.',
+  broken: 'Something went wrong on the server; its log says what. Try again in a moment.',
+  refused: (status: number): string => `The server refused this with status ${status}.`,
+  byStatus: {
+    401: 'You have been signed out. Reload the page to sign in again.',
+    403: 'You are not allowed to do this.',
+    404: 'There is no such thing, or this server is older than this page.',
+    412: 'Somebody else has changed this meanwhile. Look at it again, then decide.',
+    429: 'That was too often. Wait a moment and try again.',
+    503: 'The server cannot look this up now. Try again in a moment.'
+  } as Record<number, string>,
+
+  statusTitle: 'Who you are here and what you can do',
+  status: (who: string, can: string): string => (can === '' ? who : `${who}: ${can}`),
+  you: 'You are',
+  groups: 'Your groups',
+  noGroups: 'none',
+  viaToken: (name: string): string => `with the token ${name}`,
+  here: 'Here',
+  logOut: 'Log out',
+  account: 'Password and sign-ins',
+  accessPage: 'Access page',
+  close: 'Close',
+  cancel: 'Cancel',
+
+  can: { view: 'can view', run: 'can run', runSaved: 'can run saved cells', edit: 'can edit' },
+  cannot: { run: "can't run", edit: "can't edit" },
+  nothing: 'no access',
+  badge: {
+    editing: 'Editing',
+    editNoRun: 'Editing, not running',
+    running: 'Running only',
+    runningCode: 'Running, not saving',
+    viewing: 'Viewing',
+    none: 'No access'
+  },
+  badgeHint: 'Click for what you can do here, and why.',
+  because: 'Why',
+  everything: 'You can do everything that is done in this document.',
+  lowered: (name: string): string =>
+    `${name} is read-only for you now. What you typed is still here; save your own copy to keep it.`,
+  raised: (name: string): string => `You can change ${name} again.`,
+  gone: (name: string): string =>
+    `You have no access to ${name} any more. What is on this page stays until you close it.`,
+  stopped: (name: string): string => `You cannot run code in ${name} any more.`,
+  runAgain: (name: string): string => `You can run code in ${name} now.`,
+  saveCopy: 'Save my copy…',
+  saveCopyTitle: 'Save a copy of your own',
+  saveCopyLabel: 'Where to save the copy, with its name',
+  save: 'Save',
+  copyThere: (path: string): string => `${path} exists already; choose another name.`,
+  copySaved: (path: string): string => `Your copy is ${path}.`,
+  shadow: 'The policy is on trial: nothing is refused yet, only recorded.',
+  readOnlyItem: 'read-only for you',
+  noLevel: 'You hold no level here.',
+  ownedBy: (name: string): string => `It belongs to ${name}.`,
+  youCan: 'You can',
+  youCannot: (count: number): string => `What you can't do here, and why (${count})`,
+  document: (path: string): string => `In ${path}`,
+  kernel: 'In its kernel',
+  server: 'On this server',
+  category: 'Access',
+  why: "Why can't I?",
+  notAllowed: 'You are not allowed to do this.',
+
+  more: 'Show more',
+  any: 'any',
+  never: 'no end',
+  shown: (count: number, more: boolean): string =>
+    more ? `The first ${count} are shown; search, or show more.` : `${count} in all.`,
+  share: 'Share…',
+  shareTitle: (name: string): string => `Share ${name}`,
+  shareWith: 'Person, group:NAME or everyone',
+  level: 'Level',
+  until: 'Until',
+  who: 'Who',
+  givenBy: 'Given by',
+  act: 'Change',
+  add: 'Share',
+  take: 'Remove',
+  leave: 'Leave',
+  they: 'They',
+  nameFirst: 'Type whom to share with.',
+  onlyYours: 'You see what reaches yourself.',
+  whoHasAccess: 'Who has access',
+  nobodyElse: 'No grant reaches here that you can see.',
+  moreOnPage: 'There are more; the access page has them all.',
+  levelOf: (who: string): string => `Level of ${who}`,
+  untilOf: (who: string): string => `End for ${who}`,
+  given: (who: string, level: string): string => `${who} is ${level} here now.`,
+  endsAt: (who: string, end: string): string => `${who}: ${end}.`,
+  taken: (who: string): string => `The grant of ${who} is gone.`,
+  inherited: (from: string): string => `inherited from ${from}`,
+  fromFile: (source: string): string => `written in ${source}`,
+  copyLink: 'Copy link',
+  copied: 'The link is copied.',
+  copyHint: 'The link gives nobody access by itself.',
+  everyoneTitle: 'Share with everyone?',
+  everyoneYes: 'Share with everyone',
+
+  pageTitle: 'Access',
+  tabs: {
+    mine: 'My access',
+    grants: 'Grants',
+    people: 'People and groups',
+    live: 'Live doors',
+    requests: 'Requests',
+    audit: 'Audit',
+    policy: 'Policy',
+    explain: 'Explain',
+    map: 'Map'
+  },
+  noSuchServer: 'This server does not tell who you are. Reload the page, or sign in again.',
+  loading: 'Loading…',
+  search: 'Search',
+  where: 'On',
+  yourGrants: 'What you were given',
+  noGrants: 'No grant that you can see.',
+  leaveTitle: 'Leave this?',
+  leaveSentence: (resource: string): string =>
+    `You lose what this grant on ${resource} gives you, and cannot take it back yourself.`,
+  shareWhat: 'Share what',
+  onWhat: 'On what',
+  doesWhat: 'Does what',
+  explain: 'Explain',
+  allowed: 'Yes, allowed',
+  denied: 'No, refused',
+  needs: (level: string, revision: number): string =>
+    `The lowest level that can do this is ${level}. Policy revision ${revision}.`,
+  nothingDecides: 'No grant and no rule permits it, or none that you may see.',
+  scope: (scope: string): string => `for ${scope}`,
+  wouldAllow: 'What would allow it',
+  mapHint: 'Each file and folder with your level there. Open a folder to see what is in it.',
+  noLevelWord: 'way only',
+  emptyFolder: 'Nothing here that you can see.',
+  peopleTitle: 'People',
+  groupsTitle: 'Groups',
+  name: 'Name',
+  shownAs: 'Shown as',
+  members: 'Members',
+  state: 'State',
+  active: 'active',
+  disabled: 'shut out',
+  noOne: 'Nobody.',
+  addPerson: 'Add person',
+  addGroup: 'Add group',
+  shutOut: 'Shut out',
+  letIn: 'Let in',
+  remove: 'Remove',
+  removeTitle: (who: string): string => `Remove ${who}?`,
+  removeSentence: 'All that was given goes with it. Files stay.',
+  memberHint: 'user:NAME or group:NAME',
+  addMember: 'Add member'
+} as const;
+
+export type Can = { view: boolean; edit: boolean; run: boolean; runSaved: boolean };
+
+/** "can edit, can't run": what somebody may do with a document, in three words. */
+export function canSentence(can: Can): string {
+  if (!can.view) {
+    return WORDS.nothing;
+  }
+  const edit = can.edit ? WORDS.can.edit : can.run || can.runSaved ? '' : WORDS.can.view;
+  const run = can.run
+    ? WORDS.can.run
+    : can.runSaved
+      ? WORDS.can.runSaved
+      : can.edit
+        ? WORDS.cannot.run
+        : '';
+  const not = !can.edit && (can.run || can.runSaved) ? WORDS.cannot.edit : '';
+  return [edit, run, not].filter(Boolean).join(', ');
+}
+
+/** The word of the badge for what somebody may do. */
+export function badgeWord(can: Can): string {
+  if (!can.view) {
+    return WORDS.badge.none;
+  }
+  if (can.edit) {
+    return can.run ? WORDS.badge.editing : WORDS.badge.editNoRun;
+  }
+  return can.run
+    ? WORDS.badge.runningCode
+    : can.runSaved
+      ? WORDS.badge.running
+      : WORDS.badge.viewing;
+}

@@ -1,1 +1,0 @@
-"""Host: the process of a kernel or terminal, shaped by the policy."""

@@ -1,0 +1,115 @@
+"""What the extension of JupyterLab and Notebook 7 shows: who one is, what one may, why not."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from browser.page import LAB, NOTEBOOK, WHERE
+from playwright.sync_api import expect
+
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from browser.page import Window
+    from examples.serving import Served
+
+    Visit = Callable[[Served, str, str], Window]
+    Start = Callable[..., Served]
+    Shoot = Callable[[Window, str], None]
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOK_FILE = "team/plan.ipynb"
+UNSAVED = "You can view team/plan.ipynb but not change it."
+
+
+def regrant(served: Served, person: str, level: str) -> None:
+    """Have `person` hold `level` on the server and nothing else."""
+    store = Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
+    with contextlib.closing(store):
+        now = time.time()
+        for grant in store.state().grants:
+            if grant.principal == f"user:{person}":
+                store.remove_grant(grant.id)
+        store.add_grant(
+            principal=f"user:{person}",
+            level=level,
+            resource="server:",
+            granted_by="policy",
+            now=now,
+        )
+
+
+@pytest.mark.parametrize("front_end", [LAB, NOTEBOOK])
+def test_a_viewer_reads_that_she_is_viewing_and_finds_save_grey_with_the_reason(
+    served: Start, visit: Visit, shoot: Shoot, front_end: str
+) -> None:
+    window = visit(served("demo"), "vera", f"{WHERE[front_end]}{NOTEBOOK_FILE}")
+    notebook = window.lab()
+    notebook.shows("Plan of the week")
+    notebook.no_kernel()
+    page = window.page
+    expect(page.locator(".authz-Badge button")).to_have_text("Viewing")
+    expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
+    expect(page.locator(".jp-Cell .cm-content").first).to_have_attribute("aria-readonly", "true")
+    if front_end == LAB:
+        expect(page.locator(".authz-Status button")).to_have_text("vera: can view")
+        save = page.locator('[data-jp-item-name="save"] jp-button')
+        expect(save).to_have_attribute("aria-disabled", "true")
+        expect(save).to_have_attribute("title", re.compile(re.escape(UNSAVED)))
+        notebook.save()
+        notebook.refuses(UNSAVED)
+    page.click(".authz-Badge button")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("user:vera")
+    expect(dialog).to_contain_text("viewer")
+    expect(dialog.locator('[data-action="save"]')).to_contain_text(UNSAVED)
+    shoot(window, f"face-about-{front_end}")
+
+
+def test_an_editor_is_told_at_once_that_she_may_only_look_and_loses_no_text(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    server = served("demo")
+    window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
+    notebook = window.lab()
+    notebook.shows("Rain in a week")
+    page = window.page
+    badge = page.locator(".authz-Badge button")
+    expect(badge).to_have_text("Editing")
+    notebook.insert("# half a sentence")
+    regrant(server, "edda", "viewer")
+    expect(badge).to_have_text("Viewing")
+    toast = page.locator(".Toastify__toast").filter(has_text="is read-only for you now")
+    expect(toast).to_be_visible()
+    shoot(window, "face-lowered")
+    expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("# half a sentence")
+    expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
+    regrant(server, "edda", "editor")
+    expect(badge).to_have_text("Editing")
+    expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_have_count(0)
+    expect(page.locator(".jp-Cell .cm-content[aria-readonly]")).to_have_count(0)
+    notebook.save()
+    notebook.saved()
+    assert "# half a sentence" in (server.root / "statistics.ipynb").read_text("utf-8")
+
+
+def test_a_name_that_is_html_is_shown_as_text(served: Start, visit: Visit) -> None:
+    server = served("demo")
+    name = "<img src=x onerror=document.title=1>'\"&\u202e.ipynb"
+    (server.root / name).write_bytes((server.root / NOTEBOOK_FILE).read_bytes())
+    window = visit(server, "vera", "/lab")
+    page = window.page
+    page.locator(".jp-DirListing-item").filter(has_text="onerror").dblclick()
+    window.lab().shows("Plan of the week")
+    window.lab().no_kernel()
+    page.click(".authz-Badge button")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("h3").first).to_have_text(f"In {name}")
+    assert page.locator(".authz img").count() == 0
