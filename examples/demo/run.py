@@ -28,6 +28,7 @@ from rich.table import Table
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.policy.vocabulary import LEVEL_SENTENCES, Level
+from jupyter_authorized_server.sandbox.probe import probe
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
@@ -257,12 +258,20 @@ This line makes `jupyter authz` in another shell speak of these people:
 
     export {exports} PATH='{path}':"$PATH"
 
+Kernels {_confinement()}
 Files {home / "notebooks"}
 Log   {home / "server.log"}
 Audit {home / "data" / "authorization" / "audit.jsonl"}
 
 Ctrl-C stops the server{"" if _is_kept(home) else " and removes the folder"}."""
     )
+
+
+def _confinement() -> str:
+    found = probe()
+    if found.bwrap:
+        return f"see what their owner may see, confined by bubblewrap {found.version}"
+    return f"do not start: {found.why}"
 
 
 def _is_kept(home: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_core.application import JupyterApp
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
-from traitlets import Enum, Float, TraitError, Unicode, default, validate
+from traitlets import Enum, Float, List, TraitError, Unicode, default, validate
 from traitlets.config import LoggingConfigurable
 
 from .errors import ConfigurationError, UnsafePath
@@ -85,6 +85,28 @@ class JupyterAuthorization(LoggingConfigurable):
         store, such as a revocation by `jupyter authz revoke`, or in the policy files.""",
     ).tag(config=True)
 
+    sandbox = Enum(
+        ["auto", "bubblewrap", "require", "off"],
+        default_value="auto",
+        help="""How the processes of kernels are confined to what their owner may touch.
+
+        `auto`: by the best way that works on this machine, which is tried at the start;
+        where none works, nobody can run code. `bubblewrap`, `require`: that way, or any;
+        where it does not work the server does not start. `off`: not at all; whoever may
+        run code then can read and change whatever the server's own account can.""",
+    ).tag(config=True)
+
+    sandbox_dir = Unicode(
+        help="""Absolute folder of the homes of confined processes, one a person, and of
+        what they print. The default is `sandbox` beside the audit file.""",
+    ).tag(config=True)
+
+    sandbox_read_only = List(
+        Unicode(),
+        help="""Absolute paths that every confined process may read besides the system's
+        programs and the Python environment, such as a folder of data or a licence.""",
+    ).tag(config=True)
+
     @default("store_url")
     def _default_store_url(self) -> str:
         return (
@@ -134,6 +156,20 @@ class JupyterAuthorization(LoggingConfigurable):
     def homes(self) -> Homes | None:
         """Where homes are; None where nobody has one."""
         return Homes.parse(self.home) if self.home else None
+
+    def sandbox_folder(self) -> Path:
+        """The folder of the homes of confined processes.
+
+        Raises:
+            ConfigurationError: one is set that is relative.
+        """
+        if not self.sandbox_dir:
+            return Path(self.audit_file).absolute().parent / "sandbox"
+        folder = Path(self.sandbox_dir)
+        if not folder.is_absolute():
+            msg = f"`sandbox_dir` must be an absolute path, not `{folder}`"
+            raise ConfigurationError(msg)
+        return folder
 
     def policy_folder(self) -> Path | None:
         """The folder of the policy files; None where there is none.

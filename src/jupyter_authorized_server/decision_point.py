@@ -19,7 +19,7 @@ from .audit import Audit
 from .errors import AuthorizationError, PolicyError, StoreError, UnknownName
 from .policy import explanation
 from .policy.directory import Directory
-from .policy.engine import Snapshot, decide
+from .policy.engine import Cover, Snapshot, cover, decide
 from .policy.model import (
     ANONYMOUS,
     AccessRequest,
@@ -296,6 +296,13 @@ class DecisionPoint:
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """As `Snapshot.is_even`: whether no rule can tell apart what is in `folder`."""
         return self.snapshot.is_even(principal, action, folder)
+
+    def cover(self, principal: Principal, action: str, folder: str) -> Cover:
+        """How far `principal`'s right to `action` reaches in the contents folder `folder`."""
+        resource = Resource(type="contents", id=folder)
+        if not self.decide(principal, action, resource, door="sandbox", record=False).allowed:
+            return Cover()
+        return cover(self.snapshot, principal, action, folder, self._clock())
 
     def _ask(  # noqa: PLR0917  # why: private, called once
         self,

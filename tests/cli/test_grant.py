@@ -167,3 +167,28 @@ def test_bad_input_changes_nothing(desk: Desk, args: tuple[str, ...], said: str)
     assert len(answer.err) < 1500
     assert _grants(desk) == before
     assert desk.records() == []
+
+
+def test_orphans_are_shown_adopted_and_taken_back(desk: Desk) -> None:
+    assert "no orphans" in desk.run("grants", "--orphans").err
+    desk.ask("grant", "user:eve", "viewer", "contents:/gone")
+    (given,) = _grants(desk, "--principal", "user:eve")
+    with desk.store() as store:
+        store.identify("r", {"/gone": "1"})
+        store.lose("r", ["/gone"], time.time())
+    assert _grants(desk, "--principal", "user:eve") == []
+    assert given["id"] in desk.run("grants", "--orphans").out
+    assert desk.run("grants", "adopt", given["id"]).code == 0
+    assert _grants(desk, "--principal", "user:eve") == [given]
+    with desk.store() as store:
+        store.identify("r", {"/gone": "1"})
+        store.lose("r", ["/gone"], time.time())
+    assert desk.run("revoke", given["id"]).code == 0
+    assert "no orphans" in desk.run("grants", "--orphans").err
+    assert "no orphan" in desk.run("grants", "adopt", given["id"]).err
+    assert [each["kind"] for each in desk.records()] == ["grant", "grant", "revoke"]
+
+
+def test_grants_alone_says_what_there_is(desk: Desk) -> None:
+    answer = desk.run("grants")
+    assert (answer.code, "--orphans" in answer.out) == (0, True)

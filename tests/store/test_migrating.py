@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Connection
 
+#: A schema revision that is still to come.
+NEXT = f"{int(schema.HEAD) + 1:04d}"
+
 
 def test_the_newest_revision_is_the_last_migration() -> None:
     assert migrating.revisions()[-1] == schema.HEAD
@@ -54,7 +57,7 @@ def older(store: Store, path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -
     """A store from before a migration that is still to come."""
     store.add_person("ada", now=1)
     store.close()
-    monkeypatch.setattr("jupyter_authorized_server.store.store.HEAD", "0002")
+    monkeypatch.setattr("jupyter_authorized_server.store.store.HEAD", NEXT)
     return url
 
 
@@ -63,13 +66,13 @@ def test_an_older_store_is_migrated_and_keeps_what_it_holds(
 ) -> None:
     def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE people ADD COLUMN shoe_size INTEGER")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (NEXT,))
 
     monkeypatch.setattr(migrating, "upgrade", upgrade)
     with Store.open(older) as again:
         assert [person.name for person in again.state().people] == ["ada"]
     with sqlite3.connect(path) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEXT,)]
     raw.close()
 
 

@@ -30,6 +30,10 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
         s.state().grants[0], level="editor", ends=None, note="", now=1
     ),
     "take_grant": lambda s: s.take_grant(s.state().grants[0], now=1),
+    "lose": lambda s: s.lose("r", ["/a"], 5),
+    "end_move": lambda s: s.end_move(s.begin_move("r", "/a", "/b", "1", 1), done=True),
+    "adopt": lambda s: s.adopt(s.orphans()[0].grant.id, 6),
+    "found_again": lambda s: s.found_again({s.orphans()[0].grant.id: "/c"}, 6),
     "add_token": lambda s: s.add_token("t2", HASH, "cd", "ada", None, 1),
     "remove_token": lambda s: s.remove_token("t1"),
     "add_login_session": lambda s: s.add_login_session("s2", HASH, "ada", 99, "", "", 1),
@@ -40,7 +44,16 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "count_policy_change": lambda store: store.count_policy_change(),
 }
 # What each change lets a holder of the state before keep.
-KEEPS_PEOPLE = {"add_grant", "remove_grant", "change_grant", "take_grant"}
+KEEPS_PEOPLE = {
+    "add_grant",
+    "remove_grant",
+    "change_grant",
+    "take_grant",
+    "lose",
+    "end_move",
+    "adopt",
+    "found_again",
+}
 KEEPS_GRANTS = EVERY_CHANGE.keys() - {
     *KEEPS_PEOPLE,
     "remove_person",
@@ -63,6 +76,11 @@ def full(house: Store) -> Store:
     house.add_grant(
         principal="group:team", level="viewer", resource="server:", now=1, granted_by="user:ada"
     )
+    house.add_grant(
+        principal="user:ada", level="viewer", resource="contents:/old", now=1, granted_by="os:t"
+    )
+    house.identify("r", {"/old": "1"})
+    house.lose("r", ["/old"], 1)
     house.add_token("t1", HASH, "ci", "ada", None, 1)
     house.add_login_session("s1", HASH, "ada", 50, "", "", 1)
     return house
@@ -90,7 +108,15 @@ def test_each_change_counts_once_and_reloads_only_what_it_changed(full: Store, n
 def test_every_changing_operation_is_in_the_table_above() -> None:
     reading = {"revision", "state", "password_hash", "token", "tokens", "login_session"}
     reading |= {"login_sessions", "setup_link"}
-    uncounted = {"touch_token", "touch_login_session", "rehash_password"}
+    reading |= {"identities", "moves", "orphans"}
+    uncounted = {
+        "identify",
+        "begin_move",
+        "remove_orphan",
+        "touch_token",
+        "touch_login_session",
+        "rehash_password",
+    }
     # Each has tests of its own: they need a store without people, or are no change.
     apart = {"complete_setup", "open", "close"}
     public = {name for name in dir(Store) if not name.startswith("_")}

@@ -77,6 +77,8 @@ def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
 
     Example: `jupyter authz revoke user:ada editor contents:/team`
     """
+    if len(what) == 1 and _drop_orphan(desk, what[0]):
+        return
     before = desk.view()
     found = _matching(before, what)
     if len(found) > 1 and not all_:
@@ -95,6 +97,18 @@ def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
     gone = {each.id for each in found}
     for principal, resource in dict.fromkeys((each.principal, each.resource) for each in found):
         _tell_what_remains(desk, before, principal, resource, gone)
+
+
+def _drop_orphan(desk: Desk, id_: str) -> bool:
+    """Take back the orphan `id_` for good; False where there is none."""
+    with desk.store() as store:
+        if id_ not in {each.grant.id for each in store.orphans()}:
+            return False
+    with desk.change() as change:
+        taken = change.store.remove_orphan(id_).grant
+        change.record("revoke", grant_fields(taken))
+    say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: {taken.id}")
+    return True
 
 
 def _matching(view: View, what: tuple[str, ...]) -> list[Grant]:
@@ -153,12 +167,55 @@ def _tell_what_remains(
     _show(desk, remaining)
 
 
-@click.group()
-def grants() -> None:
+@click.group(invoke_without_command=True)
+@click.option("--orphans", is_flag=True, help="Show those whose file is gone.")
+@click.pass_context
+def grants(context: click.Context, *, orphans: bool) -> None:
     """Look at the grants; `grant` and `revoke` change them.
 
-    Example: `jupyter authz grants list`
+    A grant whose file is gone is an orphan: it counts for nothing, until the file is
+    back or somebody adopts it.
+
+    Example: `jupyter authz grants list`, `jupyter authz grants --orphans`
     """
+    if context.invoked_subcommand is not None:
+        return
+    if not orphans:
+        say(context.get_help())
+        return
+    desk: Desk = context.obj
+    with desk.store() as store:
+        found = store.orphans()
+    write_table(
+        ("id", "principal", "level", "resource", "gone since"),
+        [
+            (
+                each.grant.id,
+                each.grant.principal,
+                each.grant.level,
+                each.grant.resource,
+                desk.show(each.lost),
+            )
+            for each in found
+        ],
+        empty="no orphans",
+    )
+    if found:
+        say("let one count again with: jupyter authz grants adopt ID")
+
+
+@grants.command()
+@click.argument("id_", metavar="ID")
+@click.pass_obj
+def adopt(desk: Desk, id_: str) -> None:
+    """Let an orphan count again, for what is at its path now.
+
+    Example: `jupyter authz grants adopt g-0123456789ab`
+    """
+    with desk.change() as change:
+        given = change.store.adopt(id_, desk.now)
+        change.record("grant", grant_fields(given))
+    say(f"`{given.level}` on `{given.resource}` counts again for `{given.principal}`: {given.id}")
 
 
 @grants.command("list")

@@ -16,16 +16,17 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import cedar, explanation, vocabulary
-from .model import AccessRequest, Answer, Decision, Determinant, Effect, Grant
+from . import cedar, explanation, paths, vocabulary
+from .model import AccessRequest, Answer, Decision, Determinant, Effect, Grant, Resource
 from .snapshot import CheckedPolicy, Snapshot, View, chain_of, load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .model import Principal
     from .rule import Rule
 
-__all__ = ["CheckedPolicy", "Snapshot", "decide", "load_policy"]
+__all__ = ["CheckedPolicy", "Cover", "Snapshot", "cover", "decide", "load_policy"]
 
 #: The zones' offsets are multiples of a quarter of an hour, so no hour or weekday
 #: changes within one.
@@ -47,6 +48,18 @@ class _Weighed(NamedTuple):
     complaints: tuple[str, ...] = ()
     #: Rules whose scope holds and whose condition does not.
     idle: tuple[Rule, ...] = ()
+
+
+class Cover(NamedTuple):
+    """How far a right on a folder reaches.
+
+    `some`: to the folder, and below it where no rule says otherwise; `whole`: to all that
+    is or will be below it; `until` it ends.
+    """
+
+    some: bool = False
+    whole: bool = False
+    until: float = -math.inf
 
 
 def decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
@@ -157,6 +170,45 @@ def _is_within(chain: tuple[str, ...], wall: str) -> bool:
     """Whether the way up, which passes `wall`, comes from below it."""
     below = chain.index(wall) - 1
     return below >= 0 and chain[below].startswith(f"{wall}/")
+
+
+def cover(snapshot: Snapshot, principal: Principal, action: str, folder: str, now: float) -> Cover:
+    """How far a right of `principal` reaches in `folder`, whatever the circumstances.
+
+    What a process is shown cannot depend on the hour or the address, so a condition
+    that permits counts as not met, and one that forbids as met.
+
+    Args:
+        folder: a canonical contents path.
+    """
+    view = snapshot.view(principal.name, principal.groups)
+    plan = view.plans.get(("contents", action)) or snapshot.plan(view, "contents", action)
+    chain = chain_of(Resource(type="contents", id=folder))
+    granted = _lasting(view, chain, plan.level, now, snapshot.wall)
+    homes = snapshot.homes
+    holds_homes = homes is not None and folder in paths.ancestors(homes.folder)
+    into_homes = _lasting(view, chain, _ADMIN, now, "") if holds_homes else granted
+    here = [*plan.anywhere, *(rule for name in chain for rule in plan.named.get(name, ()))]
+    if any(rule.effect is _PERMIT and not rule.conditional for rule in here):
+        granted = into_homes = math.inf
+    if granted == -math.inf or any(rule.effect is Effect.FORBID for rule in here):
+        return Cover()
+    below = chain[0].rstrip("/") + "/"
+    apart = any(
+        rule.effect is Effect.FORBID
+        for table in (plan.named, plan.exact)
+        for name, rules in table.items()
+        if name == chain[0] or name.startswith(below)
+        for rule in rules
+    )
+    return Cover(some=True, whole=not apart and into_homes > -math.inf, until=into_homes)
+
+
+def _lasting(view: View, chain: tuple[str, ...], level: int, now: float, wall: str) -> float:
+    """Until when some grant of `level` on the way up lasts; -inf where there is none."""
+    permits, _ = _granted(view, chain, level, now, wall)
+    ends = (math.inf if each.ends is None else each.ends for each in permits)
+    return max(ends, default=-math.inf)
 
 
 def _with_rules(

@@ -19,9 +19,11 @@ from ..config import JupyterAuthorization
 from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
 from .admin import routes
+from .confinement import Confinement
 from .doors import contents
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
+from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
@@ -108,10 +110,13 @@ def load(app: ServerApp) -> None:
                 "people are identified by %s; their names are taken as it gives them",
                 type(app.identity_provider).__qualname__,
             )
-        app.log.warning(
-            "kernels are not confined: whoever may run code can read and change what "
-            "this server's own account can"
-        )
+        if wired.config.sandbox == "off":
+            app.log.warning(
+                "kernels are not confined: whoever may run code can read and change what "
+                "this server's own account can"
+            )
+        else:
+            wired.confinement = Confinement(app, wired)
 
 
 async def start(app: ServerApp) -> None:
@@ -123,10 +128,16 @@ async def start(app: ServerApp) -> None:
         contents.check_installed(application.settings["contents_manager"])
         check_connection(application.settings[_CONNECTION])
         wired = wiring(application.settings)
+        if wired.confinement is not None:
+            wired.confinement.check_installed()
         wired.live.start()
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
-        application.settings["jupyter_authorization_poll"] = [poll, *watch(wired)]
+        await wired.follower.recover()
+        await wired.follower.look()
+        follow = PeriodicCallback(wired.follower.look, SECONDS * 1000)
+        follow.start()
+        application.settings["jupyter_authorization_poll"] = [poll, follow, *watch(wired)]
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:
@@ -160,6 +171,8 @@ def check_connection(kind: type) -> None:
 
 
 def _refresh(app: ServerApp, wired: Wiring) -> None:
+    if wired.confinement is not None:
+        wired.confinement.look_at_the_clock()
     try:
         wired.point.refresh()
     except StoreError as error:

@@ -29,8 +29,11 @@ class Wiring:
         authorizer: ours; kept here because an extension may put another one into the
             application's settings, which must not reach the guard.
         live: the registry of open sockets, `doors.live.LiveDoors`.
+        follower: keeps grants with their files, `doors.follow.Follower`.
         homes_made: contents paths of the homes this server has looked after.
         hosts: what Jupyter's check of the `Host` header has said.
+        confinement: what puts processes into the sandbox, `confinement.Confinement`; None
+            where the operator has chosen not to.
     """
 
     config: JupyterAuthorization
@@ -38,8 +41,10 @@ class Wiring:
     kernels: dict[str, Owned] = field(default_factory=dict)
     authorizer: Any = None
     live: Any = None
+    follower: Any = None
     homes_made: set[str] = field(default_factory=set)
     hosts: dict[str, bool] = field(default_factory=dict)
+    confinement: Any = None
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:

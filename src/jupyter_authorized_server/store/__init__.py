@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Group, LoginSession, Person, State, Token
+from .model import Group, LoginSession, Move, Orphan, Person, State, Token
 from .store import Store
 
-__all__ = ["Group", "LoginSession", "Person", "State", "Store", "Token"]
+__all__ = ["Group", "LoginSession", "Move", "Orphan", "Person", "State", "Store", "Token"]

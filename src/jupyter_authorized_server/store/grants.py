@@ -19,7 +19,8 @@ from .transaction import Transactions, require_group, require_person
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection, RowMapping
 
 
 class Grants(Transactions):
@@ -213,8 +214,13 @@ def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
     connection.execute(insert(grants).values(row))
 
 
-def read_grants(connection: Connection, *, only: str | None = None) -> tuple[Grant, ...]:
-    """All grants, or the one whose id is `only`, in the order they were given."""
+def read_grants(
+    connection: Connection,
+    *,
+    only: str | None = None,
+    where: ColumnElement[bool] | None = None,
+) -> tuple[Grant, ...]:
+    """All grants, those `where`, or the one whose id is `only`, in the order of giving."""
     query = select(
         grants.c.id,
         grants.c.person,
@@ -228,6 +234,8 @@ def read_grants(connection: Connection, *, only: str | None = None) -> tuple[Gra
     ).order_by(grants.c.serial)
     if only is not None:
         query = query.where(grants.c.id == only)
+    if where is not None:
+        query = query.where(where)
     return tuple(
         Grant(
             id=id_,
@@ -243,6 +251,13 @@ def read_grants(connection: Connection, *, only: str | None = None) -> tuple[Gra
             connection.execute(query)
         )
     )
+
+
+def as_grant(row: RowMapping) -> Grant:
+    """The grant in a row that has the columns of one."""
+    names = ("id", "level", "resource", "starts", "ends", "granted_by", "note")
+    principal = _written(row["person"], row["group_name"])
+    return Grant(principal=principal, **{name: row[name] for name in names})
 
 
 def _written(person: str | None, group: str | None) -> str:

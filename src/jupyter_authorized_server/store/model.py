@@ -108,6 +108,44 @@ class LoginSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A file that is about to move or to be deleted, with the grants on it and in it.
+
+    Args:
+        id: of the note that was made of it.
+        root: under which contents root.
+        old: canonical contents path it is at.
+        new: the one it is to be at; None where it is to be deleted.
+        identity: which file it is; empty where the contents manager has no disk.
+        begun: seconds since the epoch.
+    """
+
+    id: str
+    root: str
+    old: str
+    new: str | None
+    identity: str
+    begun: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A grant whose file is gone; it counts for nothing.
+
+    Args:
+        grant: as it was.
+        root: under which contents root the file was.
+        identity: which file it was.
+        lost: when that was noticed, seconds since the epoch.
+    """
+
+    grant: Grant
+    root: str
+    identity: str
+    lost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that decisions need, as it was at one revision."""
 

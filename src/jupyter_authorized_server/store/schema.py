@@ -24,7 +24,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0001"
+HEAD = "0002"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -155,4 +155,43 @@ setup_link = Table(
     Column("secret_hash", Text, nullable=False),
     Column("expires", Double, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
+)
+
+#: Which file was at a path that a grant stands on, when last looked.
+files = Table(
+    "files",
+    metadata,
+    Column("root", _id, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("identity", _id, nullable=False),
+)
+
+#: Moves and deletions that were begun and not ended.
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("root", _id, nullable=False),
+    Column("old", Text, nullable=False),
+    Column("new", Text),
+    Column("identity", _id, nullable=False),
+    Column("begun", Double, nullable=False),
+)
+
+#: Grants whose file is gone, as they were.
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("id", _id, primary_key=True),
+    _reference("person", "people", nullable=True),
+    _reference("group_name", "groups", nullable=True),
+    Column("level", String(32), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("starts", Double),
+    Column("ends", Double),
+    Column("granted_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("root", _id, nullable=False),
+    Column("identity", _id, nullable=False),
+    Column("lost", Double, nullable=False),
 )

@@ -42,6 +42,8 @@ _DAMAGED = (
 )
 # Bytes in the smallest page, and so in the smallest database.
 _SMALLEST = 512
+#: Every whole database is a multiple of this long.
+_SECTOR = 512
 _LOCKED = "another process has it locked: wait for that one or end it, then try again"
 _READ_ONLY = "it cannot be written: let the server's user write the file and its folder"
 # What SQLite and the system say, in lower case, and what it means here.
@@ -240,7 +242,7 @@ def check_file(path: Path) -> None:
     # Never opened here to look inside: closing it would drop the locks that another
     # connection of this process holds on it, as POSIX has it.
     size = path.stat().st_size
-    if 0 < size < _SMALLEST:
+    if 0 < size < _SMALLEST or (size % _SECTOR and not _has_journal(path)):
         msg = f"the store `{path}` is unavailable: {_DAMAGED}"
         raise StoreUnavailable(msg)
     if size == 0:
@@ -249,6 +251,15 @@ def check_file(path: Path) -> None:
             "begin a new store"
         )
         raise StoreUnavailable(msg)
+
+
+def _has_journal(path: Path) -> bool:
+    """Whether changes are under way, or were cut off, that SQLite will complete."""
+    for suffix in ("-wal", "-journal"):
+        with contextlib.suppress(OSError):
+            if path.with_name(path.name + suffix).stat().st_size:
+                return True
+    return False
 
 
 def use_wal(engine: Engine, *, patience: float) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from ..errors import StoreUnavailable, StoreVersionError
 from . import sqlite
+from .files import Files
 from .grants import Grants, read_grants
 from .login_sessions import LoginSessions
 from .model import State
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Store(People, Grants, Tokens, LoginSessions, SetupLink):
+class Store(People, Grants, Files, Tokens, LoginSessions, SetupLink):
     """People, groups, grants, tokens and login sessions, in one file.
 
     Every operation is one transaction, and each change adds one to the revision in

@@ -170,7 +170,8 @@ def test_run_all_of_a_runner_keeps_its_order(server: Serving) -> None:
     rune = Client(server, start(server, "rune", "team/all.ipynb"), "rune")
     last = [rune.run(cell) for cell in cells][-1]
     seen = [said.content["text"] for said in heard_up_to(rune, last) if said.msg_type == "stream"]
-    assert [f"{number}\n" for number in range(12)] == seen
+    # A busy machine may tell a line in two parts.
+    assert "".join(f"{number}\n" for number in range(12)) == "".join(seen)
     rune.close()
 
 

@@ -22,6 +22,7 @@ from tornado.web import HTTPError
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
+from .follow import Follower
 from .reader import Reader
 from .sight import Sight
 
@@ -74,6 +75,7 @@ def install(manager: Any, wired: Wiring) -> None:
     kind = type(manager)
     if hasattr(kind, _ATTRIBUTE):
         return
+    wired.follower = Follower(wired, manager)
     asking = {name: _asking(name, getattr(kind, name)) for name in METHODS if hasattr(kind, name)}
     try:
         manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {_ATTRIBUTE: wired, **asking})
@@ -254,10 +256,25 @@ async def _as_the_server(manager: Any, name: str, do: _Doing) -> Any:
             actor=SERVER,
             fields={"action": name, "resource": f"contents:{path}", "door": "contents"},
         )
-    return await do.done()
+    return await _followed(manager, name, do)
+
+
+async def _followed(manager: Any, name: str, do: _Doing) -> Any:
+    """Do it, and have the grants go where their files go."""
+    if name not in CHANGES:
+        return await do.done()
+    path = do.argument(1 if name in _PATH_SECOND else 0, _NAME_OF_PATH.get(name, "path"))
+    new = None
+    if name == "update":
+        new = do.argument(0, "model", {}).get("path", path)
+    elif name in _NEW_PATH:
+        new = do.argument(1, _NEW_PATH[name], None)
+    wired: Wiring = getattr(manager, _ATTRIBUTE)
+    return await wired.follower.act(name, do.done, path, new)
 
 
 _PATH_SECOND = frozenset({"save", "new", "update", "restore_checkpoint", "delete_checkpoint"})
+_NEW_PATH = {"copy": "to_path", "rename": "new_path", "rename_file": "new_path"}
 _NAME_OF_PATH = {"copy": "from_path", "rename": "old_path", "rename_file": "old_path"}
 _SIMPLE = {
     "new_untitled": "create",
@@ -294,7 +311,7 @@ async def answer(reader: Reader, name: str, do: _Doing) -> Any:
         await reader.rename(path, model.get("path", path))
     elif name in {"delete", "delete_file"}:
         await reader.delete(path)
-    result = await do.done()
+    result = await _followed(reader.manager, name, do)
     if name == "resolve_path":
         return result if result is not None and reader.sees(result) else None
     return reader.truthful(result)

@@ -32,13 +32,13 @@ class Reader:
     """
 
     def __init__(self, manager: Any, sight: Sight) -> None:
-        self._manager = manager
+        self.manager = manager
         self._sight = sight
         self._disk = disk_of(manager)
 
     def _place(self, path: object) -> Place:
         try:
-            return place_of(self._manager, path)
+            return place_of(self.manager, path)
         except UnsafePath:
             raise _missing(path) from None
 
@@ -46,14 +46,14 @@ class Reader:
         if place.kind != UNKNOWN:
             return place.kind
         name = place.target.strip("/")
-        if await ensure_async(self._manager.dir_exists(name)):
+        if await ensure_async(self.manager.dir_exists(name)):
             return "folder"
-        return "file" if await ensure_async(self._manager.file_exists(name)) else ""
+        return "file" if await ensure_async(self.manager.file_exists(name)) else ""
 
     def sees(self, path: object) -> bool:
         """Whether the name may be known."""
         try:
-            return self._sight.sees(resources(place_of(self._manager, path)))
+            return self._sight.sees(resources(place_of(self.manager, path)))
         except UnsafePath:
             return False
 
@@ -214,7 +214,7 @@ class Reader:
 
     def _shows(self, inner: Inner, name: str, entry: dict[str, Any]) -> bool:
         place = self._child(inner.folder, name)
-        if place is None or (place.hidden and not self._manager.allow_hidden):
+        if place is None or (place.hidden and not self.manager.allow_hidden):
             return False
         on = resources(place)
         if place.names > 1 or place.entry != place.target:

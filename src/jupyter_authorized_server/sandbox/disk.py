@@ -1,0 +1,138 @@
+"""The contents root as a process is shown it: folders opened step by step, no link followed.
+
+A path that was a folder when the policy was asked can be a link when it is mounted. So
+nothing is mounted by its path: each folder is opened from the root's own descriptor, one
+name at a time and never through a link, and what was opened is what is mounted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..policy.paths import components
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: In the home of whoever runs the server: keys, and what starts with a shell.
+# fmt: off
+_SECRETS = (
+    ".ssh", ".gnupg", ".aws", ".azure", ".config", ".kube", ".docker", ".local", ".jupyter",
+    ".ipython", ".cache", ".netrc", ".pypirc", ".git-credentials", ".gitconfig", ".npmrc",
+    ".pgpass", ".my.cnf", ".bash_history", ".bashrc", ".profile",
+)
+# fmt: on
+
+
+class Disk:
+    """The folders below a contents root.
+
+    Args:
+        root: the contents root.
+        kept: absolute paths that are the server's own and are never shown.
+    """
+
+    def __init__(self, root: Path, kept: Iterable[Path]) -> None:
+        self.root = root.resolve()
+        self._kept = {
+            tuple(resolved.parts)
+            for path in kept
+            if path.exists() and (resolved := path.resolve())
+        }
+
+    def _parts(self, path: str) -> tuple[str, ...]:
+        return (*self.root.parts, *components(path))
+
+    def place(self, path: str) -> str:
+        """Where the canonical `path` is in the file system."""
+        return str(self.root.joinpath(*components(path)))
+
+    def is_kept(self, path: str) -> bool:
+        """Whether the canonical `path` is, or lies in, something of the server's own."""
+        parts = self._parts(path)
+        return any(parts[:n] in self._kept for n in range(1, len(parts) + 1))
+
+    def holds_kept(self, path: str) -> bool:
+        """Whether something of the server's own is, or lies below, the canonical `path`."""
+        parts = self._parts(path)
+        return any(kept[: len(parts)] == parts for kept in self._kept)
+
+    def open(self, path: str) -> int:
+        """A descriptor of the folder at the canonical `path`.
+
+        Raises:
+            OSError: it is not there, no folder, or a step of the way is a link.
+        """
+        found = os.open(self.root, _OPEN)
+        for name in components(path):
+            try:
+                inner = os.open(name, _OPEN, dir_fd=found)
+            finally:
+                os.close(found)
+            found = inner
+        return found
+
+    def folders(self, path: str) -> list[str]:
+        """The names of the folders in the canonical `path`; links are none."""
+        try:
+            found = self.open(path)
+            readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found)
+        except OSError:
+            return []
+        os.close(found)
+        try:
+            with os.scandir(readable) as entries:
+                return [e.name for e in entries if _is_folder(e) and _sayable(e.name)]
+        finally:
+            os.close(readable)
+
+    def kind(self, path: str) -> str:
+        """What is at the canonical `path`: `folder`, `file`, `link` …, empty for nothing."""
+        *above, name = components(path)
+        try:
+            folder = self.open("/" + "/".join(above))
+        except OSError as error:
+            return "link" if error.errno in {errno.ELOOP, errno.ENOTDIR} else ""
+        try:
+            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        except OSError:
+            return ""
+        finally:
+            os.close(folder)
+        for kind, test in (
+            ("folder", stat.S_ISDIR),
+            ("file", stat.S_ISREG),
+            ("link", stat.S_ISLNK),
+        ):
+            if test(mode):
+                return kind
+        return "special file"
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _sayable(name: str) -> bool:
+    """Whether a contents path can have `name` in it; no rule can be about another."""
+    try:
+        return components("/" + name) == (name,)
+    except ValueError:
+        return False
+
+
+def server_paths(*folders: str) -> list[Path]:
+    """What is never shown: `folders`, the code the server runs, and its operator's secrets."""
+    own = {Path(folder) for folder in folders if folder}
+    own.update(Path(entry) for entry in sys.path if entry)
+    own.update(Path(entry) for entry in (sys.prefix, sys.base_prefix, sysconfig.get_path("data")))
+    own.add(Path(__file__).parent.parent)
+    own.update(Path.home() / name for name in _SECRETS)
+    return [path.absolute() for path in own]

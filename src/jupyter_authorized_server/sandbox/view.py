@@ -1,0 +1,197 @@
+"""What a process may touch of the contents, compiled from what the policy decides.
+
+A folder is shown whole or not at all: whoever can change a folder can take a thing that
+is masked in it out from under the mask. So a folder in which a rule makes an exception
+is not shown, and the folders in it that are free of exceptions are, each by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ..errors import AuthorizationError
+from ..policy.paths import ancestors
+
+if TYPE_CHECKING:
+    from ..decision_point import DecisionPoint
+    from ..policy.model import Principal, Resource
+
+#: What a process does to files that it may read, and to those that it may write.
+READING = ("list", "open", "download", "copy")
+WRITING = ("save", "create", "rename", "delete")
+#: Folders that one process is shown; each costs time at the start of every kernel.
+MAX_FOLDERS = 100
+
+
+class LeftOut(NamedTuple):
+    """A path that the person may read and the process is not shown, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one process may touch of the contents.
+
+    Args:
+        principal: written form of whose it is.
+        revision: of the policy that it was compiled from.
+        read_only: canonical contents paths of folders it may read.
+        writable: of those it may change too, each with all that is below it.
+        left_out: what it is not shown for a reason that is not the policy's.
+        ends: when a grant that it rests on ends, in seconds since the epoch.
+    """
+
+    principal: str
+    revision: int
+    read_only: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    ends: float = math.inf
+
+    def reads(self, path: str) -> bool:
+        """Whether the canonical `path` is in it."""
+        return any(folder in ancestors(path) for folder in (*self.read_only, *self.writable))
+
+    def writes(self, path: str) -> bool:
+        """Whether the canonical `path` may be changed in it."""
+        return any(folder in ancestors(path) for folder in self.writable)
+
+
+class TooMuch(AuthorizationError):
+    """A view of more folders than a process can be shown."""
+
+
+class Tree(Protocol):
+    """The folders of the contents, as the disk has them now."""
+
+    def folders(self, path: str) -> list[str]:
+        """The names of the folders in `path`; links are none."""
+
+    def kind(self, path: str) -> str:
+        """`folder`, `file`, `link`, `other`, or empty where nothing is."""
+
+    def is_kept(self, path: str) -> bool:
+        """Whether `path` is, or lies in, something that is the server's own."""
+
+    def holds_kept(self, path: str) -> bool:
+        """Whether something that is the server's own lies below `path`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    point: DecisionPoint
+    principal: Principal
+    tree: Tree
+    may_write: bool
+    read_only: list[str] = field(default_factory=list)
+    writable: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    ends: float = math.inf
+
+    def cover(self, actions: tuple[str, ...], path: str) -> tuple[bool, bool, float]:
+        """Whether all `actions` are allowed on some of `path`, on the whole, and until when."""
+        found = [self.point.cover(self.principal, action, path) for action in actions]
+        return (
+            all(each.some for each in found),
+            all(each.whole for each in found),
+            min(each.until for each in found),
+        )
+
+    def look(self, path: str) -> None:
+        """Take in what may be read of the folder `path`."""
+        some, whole, until = self.cover(READING, path)
+        if self.tree.is_kept(path):
+            if some:
+                self.left_out.append(LeftOut(path, "it is the server's own"))
+            return
+        kept_below = self.tree.holds_kept(path)
+        if whole and not kept_below:
+            self._take(path, until)
+            return
+        names = set(self.point.marked(self.principal, path))
+        if some:
+            why = "something in it is the server's own" if kept_below else "a rule excepts"
+            self.left_out.append(LeftOut(path, f"{why}; the folders in it are shown, no files"))
+            names.update(self.tree.folders(path))
+        for name in sorted(names):
+            self._enter(f"{path.rstrip('/')}/{name}")
+
+    def _enter(self, path: str) -> None:
+        kind = self.tree.kind(path)
+        if kind == "folder":
+            self.look(path)
+        elif kind and self.cover(READING, path)[0]:
+            why = "it is a file by itself" if kind == "file" else f"it is no folder but a {kind}"
+            self.left_out.append(LeftOut(path, why))
+
+    def _take(self, path: str, until: float) -> None:
+        if len(self.read_only) + len(self.writable) >= MAX_FOLDERS:
+            msg = (
+                f"`{self.principal.name}` would have to be shown more than {MAX_FOLDERS} folders "
+                f"one by one, such as `contents:{path}`; grant a folder that holds them instead, "
+                "or move what a rule excepts out of it"
+            )
+            raise TooMuch(msg)
+        self.ends = min(self.ends, until)
+        if self.may_write:
+            _, writes, write_until = self.cover(WRITING, path)
+            if writes:
+                self.ends = min(self.ends, write_until)
+                self.writable.append(path)
+                return
+        self.read_only.append(path)
+        if self.may_write:
+            self._widen(path)
+
+    def _widen(self, path: str) -> None:
+        """Take in the writable folders that are granted in the read-only `path`."""
+        for name in sorted(self.point.marked(self.principal, path)):
+            inner = f"{path.rstrip('/')}/{name}"
+            if self.tree.kind(inner) != "folder":
+                continue
+            _, writes, until = self.cover(WRITING, inner)
+            if writes:
+                self.ends = min(self.ends, until)
+                self.writable.append(inner)
+            else:
+                self._widen(inner)
+
+
+def compile_view(
+    point: DecisionPoint, principal: Principal, tree: Tree, *, may_write: bool = True
+) -> View:
+    """What `principal`'s process may touch of the contents now.
+
+    Args:
+        may_write: False where others' code runs in it.
+
+    Raises:
+        TooMuch: too many folders would have to be shown one by one.
+    """
+    search = _Search(point=point, principal=principal, tree=tree, may_write=may_write)
+    search.look("/")
+    if len(search.read_only) + len(search.writable) > MAX_FOLDERS:
+        msg = f"`{principal.name}` has more than {MAX_FOLDERS} folders; merge their grants"
+        raise TooMuch(msg)
+    return View(
+        principal=principal.name,
+        revision=point.revision,
+        read_only=tuple(search.read_only),
+        writable=tuple(search.writable),
+        left_out=tuple(search.left_out),
+        ends=search.ends,
+    )
+
+
+def runs_own_code(point: DecisionPoint, principal: Principal, kernel: Resource) -> bool:
+    """Whether `principal` may run any code in `kernel`, not only what others saved."""
+    return point.decide(principal, "run", kernel, door="sandbox", record=False).allowed
+
+
+def may_execute(point: DecisionPoint, principal: Principal, kernel: Resource) -> bool:
+    """Whether `principal` may still run anything in `kernel`."""
+    return point.decide(principal, "run_saved", kernel, door="sandbox", record=False).allowed

@@ -1,0 +1,279 @@
+"""The view holds what the policy allows whatever happens, and nothing it denies."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.policy.homes import Homes
+from jupyter_authorized_server.policy.model import Resource
+from jupyter_authorized_server.sandbox.disk import Disk, server_paths
+from jupyter_authorized_server.sandbox.view import (
+    MAX_FOLDERS,
+    READING,
+    WRITING,
+    TooMuch,
+    View,
+    compile_view,
+)
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HEADER = "(principal, action, resource in Jupyter::Folder::"
+
+
+@dataclass
+class World:
+    folder: Path
+    rules: str = ""
+    homes: Homes | None = None
+    grants: list[tuple[str, str]] = field(default_factory=list)
+    ends: float | None = None
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    def point(self) -> DecisionPoint:
+        policy = self.folder / "policy"
+        policy.mkdir(parents=True, exist_ok=True)
+        (policy / "a.cedar").write_text(self.rules)
+        (self.folder / "store.sqlite").unlink(missing_ok=True)
+        store = Store.open(f"sqlite:///{self.folder / 'store.sqlite'}")
+        store.add_person("ada", password_hash=None, now=0)
+        for level, path in self.grants:
+            store.add_grant(
+                principal="user:ada",
+                level=level,
+                resource=f"contents:{path}",
+                now=0,
+                ends=self.ends,
+                granted_by="os:test",
+            )
+        audit = Audit(self.folder / "audit.jsonl")
+        return DecisionPoint(store, policy_dir=policy, audit=audit, homes=self.homes)
+
+    def view(self, kept: Iterable[Path] = (), *, may_write: bool = True) -> View:
+        point = self.point()
+        try:
+            disk = Disk(self.root, kept)
+            return compile_view(point, point.principal("user:ada"), disk, may_write=may_write)
+        finally:
+            point.store.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    for path in ("team/final", "team/drafts", "other"):
+        (tmp_path / "root" / path).mkdir(parents=True)
+    (tmp_path / "root" / "team" / "a.txt").write_text("")
+    return World(tmp_path)
+
+
+def test_without_a_grant_nothing_is_in_the_view(world: World) -> None:
+    found = world.view()
+    assert ((), (), ()) == (found.read_only, found.writable, found.left_out)
+
+
+@pytest.mark.parametrize(
+    ("level", "read_only", "writable"),
+    [
+        ("viewer", ("/team",), ()),
+        ("editor", ("/team",), ()),
+        ("contributor", ("/team",), ()),
+        ("manager", (), ("/team",)),
+    ],
+)
+def test_a_folder_is_writable_for_who_may_also_delete_in_it(
+    world: World, level: str, read_only: tuple[str, ...], writable: tuple[str, ...]
+) -> None:
+    world.grants = [(level, "/team")]
+    found = world.view()
+    assert (read_only, writable) == (found.read_only, found.writable)
+
+
+def test_whoever_runs_what_others_wrote_changes_nothing(world: World) -> None:
+    world.grants = [("manager", "/team")]
+    assert (("/team",), ()) == (
+        (found := world.view(may_write=False)).read_only,
+        found.writable,
+    )
+
+
+def test_a_forbid_below_a_granted_folder_leaves_its_siblings(world: World) -> None:
+    world.grants = [("manager", "/team")]
+    world.rules = f'forbid {HEADER}"/team/final");'
+    found = world.view()
+    assert ((), ("/team/drafts",)) == (found.read_only, found.writable)
+    assert ["/team"] == [left.path for left in found.left_out]
+
+
+def test_a_forbid_on_one_file_leaves_out_its_folder(world: World) -> None:
+    world.grants = [("manager", "/")]
+    world.rules = 'forbid (principal, action, resource == Jupyter::File::"/team/a.txt");'
+    found = world.view()
+    assert ("/other", "/team/drafts", "/team/final") == found.writable
+
+
+def test_a_forbid_of_writing_below_makes_the_folder_read_only(world: World) -> None:
+    world.grants = [("manager", "/team")]
+    world.rules = (
+        'forbid (principal, action in Jupyter::Action::"write",'
+        ' resource in Jupyter::Folder::"/team/final");'
+    )
+    found = world.view()
+    assert (("/team",), ()) == (found.read_only, found.writable)
+
+
+def test_a_wider_grant_below_a_narrow_one_is_writable(world: World) -> None:
+    world.grants = [("viewer", "/"), ("manager", "/team/drafts")]
+    found = world.view()
+    assert (("/",), ("/team/drafts",)) == (found.read_only, found.writable)
+
+
+@pytest.mark.parametrize("condition", ["context.hour >= 0", "context.hour > 25"])
+def test_a_condition_counts_as_what_takes_away(world: World, condition: str) -> None:
+    world.rules = f'permit {HEADER}"/team") when {{ {condition} }};'
+    assert () == world.view().read_only
+    world.grants = [("viewer", "/team")]
+    world.rules = f'forbid {HEADER}"/team") when {{ {condition} }};'
+    assert () == world.view().read_only
+
+
+def test_a_rule_without_a_condition_permits_as_a_grant_does(world: World) -> None:
+    world.rules = f'permit {HEADER}"/team");'
+    assert ("/team",) == world.view().writable
+
+
+def test_the_view_ends_with_the_grant_it_rests_on(world: World) -> None:
+    world.grants, world.ends = [("viewer", "/team")], time.time() + 1000
+    assert world.ends == world.view().ends
+
+
+def test_a_home_is_its_owners_and_no_grant_above_reaches_into_it(world: World) -> None:
+    world.homes = Homes.parse("home/{user}")
+    for name in ("ada", "bob"):
+        (world.root / "home" / name).mkdir(parents=True)
+    world.grants = [("manager", "/")]
+    found = world.view()
+    assert ("/home/ada", "/other", "/team") == found.writable
+    assert not found.reads("/home/bob")
+    world.grants = [("admin", "/")]
+    assert ("/",) == world.view().writable
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_followed(world: World) -> None:
+    world.grants = [("manager", "/link")]
+    (world.root / "link").symlink_to("other")
+    found = world.view()
+    assert ((), ()) == (found.read_only, found.writable)
+    assert [("/link", "it is no folder but a link")] == list(found.left_out)
+    with pytest.raises(OSError, match="link"):
+        Disk(world.root, ()).open("/link")
+    with pytest.raises(OSError, match="link"):
+        Disk(world.root, ()).open("/link/deeper")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch])
+def test_what_is_no_folder_is_left_out(world: World, make: object) -> None:
+    make(world.root / "thing")  # type: ignore[operator]  # why: two functions of a path
+    world.grants = [("manager", "/thing"), ("manager", "/gone")]
+    found = world.view()
+    assert ((), ["/thing"]) == (found.writable, [left.path for left in found.left_out])
+
+
+def test_what_is_the_servers_own_is_never_in_a_view(world: World) -> None:
+    world.grants = [("admin", "/")]
+    own = world.root / "team" / "final"
+    assert ("/other", "/team/drafts") == world.view([own]).writable
+    assert () == world.view([world.root]).writable
+    assert Path(sys.prefix) in server_paths()
+
+
+def test_a_name_that_no_path_can_have_is_left_out(world: World) -> None:
+    (world.root / "a\\b").mkdir()
+    os.mkdir(bytes(world.root) + b"/\xff")  # noqa: PTH102  # why: a name in no encoding
+    (world.root / 'new\n"line').mkdir()
+    world.grants = [("admin", "/")]
+    world.rules = f'forbid {HEADER}"/team");'
+    assert ('/new\n"line', "/other") == world.view().writable
+
+
+def test_a_view_of_too_many_folders_is_refused(world: World) -> None:
+    for number in range(MAX_FOLDERS + 1):
+        (world.root / "team" / f"{number}").mkdir()
+    world.grants = [("admin", "/team")]
+    assert ("/team",) == world.view().writable
+    world.rules = f'forbid {HEADER}"/team/7");'
+    with pytest.raises(TooMuch, match="grant a folder that holds them"):
+        world.view()
+
+
+def test_many_grants_on_folders_that_are_gone_show_nothing(world: World) -> None:
+    world.grants = [("manager", f"/team/{number}") for number in range(300)]
+    found = world.view()
+    assert ((), ()) == (found.writable, found.left_out)
+
+
+PATHS = ["/", "/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/b"]
+LEVELS = ["viewer", "runner", "editor", "contributor", "manager", "admin"]
+RULES = st.builds(
+    "{} (principal, action{}, resource {}) {};".format,
+    st.sampled_from(["permit", "forbid", "forbid"]),
+    st.sampled_from(["", ' in Jupyter::Action::"read"', ' == Jupyter::Action::"rename"']),
+    st.one_of(
+        st.sampled_from(PATHS).map(lambda path: f'in Jupyter::Folder::"{path}"'),
+        st.sampled_from(PATHS).map(lambda path: f'== Jupyter::File::"{path}"'),
+        st.just("is Jupyter::File"),
+    ),
+    st.sampled_from(["", "", "when { context.hour >= 0 }", "unless { context.hour >= 0 }"]),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    grants=st.lists(st.tuples(st.sampled_from(LEVELS), st.sampled_from(PATHS)), max_size=3),
+    rules=st.lists(RULES, max_size=3),
+    homes=st.sampled_from([None, Homes.parse("a/{user}")]),
+)
+def test_nothing_is_in_a_view_that_is_denied(
+    tmp_path: Path, grants: list[tuple[str, str]], rules: list[str], homes: Homes | None
+) -> None:
+    world = World(tmp_path, rules="\n".join(rules), homes=homes, grants=grants)
+    for path in PATHS:
+        (world.root / path.strip("/")).mkdir(parents=True, exist_ok=True)
+    found = world.view()
+    point = world.point()
+    ada = point.principal("user:ada")
+
+    def allowed(actions: tuple[str, ...], path: str) -> bool:
+        resource = Resource(type="contents", id=path)
+        return all(
+            point.decide(ada, action, resource, door="test", record=False).allowed
+            for action in actions
+        )
+
+    for folder in PATHS:
+        for path in (folder, f"{folder.rstrip('/')}/new"):
+            assert allowed(READING, path) or not found.reads(path)
+            assert allowed(WRITING, path) or not found.writes(path)
+    # Without a rule, and so without an exception, all of it is there.
+    if not rules and homes is None:
+        for folder in PATHS:
+            assert allowed(READING, folder) == found.reads(folder)
+            assert allowed(WRITING, folder) == found.writes(folder)
+    point.store.close()
