@@ -64,6 +64,8 @@ def test_a_denial_is_one_line_with_who_what_why_and_where(tmp_path: Path) -> Non
         "door": "http",
         "address": "127.0.0.1",
         "request": "PUT /api/contents/a.ipynb",
+        "number": 1,
+        "previous": "0" * 64,
     }
     assert [expected] == records(path)
     assert 0o600 == path.stat().st_mode & 0o777

@@ -1,26 +1,26 @@
-"""Audit: one record for every denial, log-in and administrative change.
+"""Audit: one record for every denial, log-in and change, and every permitted write.
 
-A record is one JSON object on one line, appended and flushed before the answer goes
-out, and at the same time an event on the server's event bus. The bus is not
-evidence (anyone who may post can post), the file is.
+A record is one line of a file (see `journal`), there before the answer goes out, and at
+the same time an event on the server's event bus. The bus is not evidence (anyone who
+may post can post), the file is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
+from .journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from .journal import Link
     from .policy.model import Decision, Principal
 
     Value = str | int | float | bool | None | list[str]
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Identifies the records on the event bus; `event_schemas/audit/v1.yaml`.
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_authorized_server/audit/v1"
+
+#: Seconds after which what was written has been handed to the disk itself.
+SYNC_WITHIN = 0.1
 
 #: Longest text of a record's field; names come from clients.
 MAX_TEXT = 2048
@@ -51,24 +54,45 @@ class Audit:
     ) -> None:
         self._emit = emit
         self._clock = clock
-        self._lock = threading.Lock()
-        self._descriptor = -1
         self.path = path
+        self._journal: Journal | None = None
+        self._written = threading.Event()
+        self._closed = threading.Event()
         if path is not None:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-                self._descriptor = os.open(path, flags, 0o600)
+                self._journal = Journal(path)
             except OSError as error:
                 msg = f"the audit file `{path}` cannot be written: {error.strerror}"
                 raise ConfigurationError(msg) from error
+            self._syncer = threading.Thread(target=self._sync, name="audit", daemon=True)
+            self._syncer.start()
+
+    @property
+    def link(self) -> Link | None:
+        """The place in the chain of the last record this process wrote."""
+        return None if self._journal is None else self._journal.link
+
+    def prune(self, before: float, announce: Callable[[Link], None]) -> int:
+        """Drop records older than `before`; see `Journal.prune`."""
+        return 0 if self._journal is None else self._journal.prune(before, announce)
 
     def close(self) -> None:
         """Close the file; later records go to the event bus only."""
-        with self._lock:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
+        if self._journal is not None and not self._closed.is_set():
+            self._closed.set()
+            self._written.set()
+            self._syncer.join()
+            self._journal.close()
+
+    def _sync(self) -> None:
+        """Hand what was written to the disk, apart from the requests that wrote it."""
+        while not self._closed.is_set():
+            self._written.wait()
+            self._closed.wait(SYNC_WITHIN / 2)
+            self._written.clear()
+            # A disk that cannot be written fails the next record, which says so.
+            with contextlib.suppress(OSError):
+                self._journal.sync()  # type: ignore[union-attr]  # why: the thread is its own
 
     def decision(
         self,
@@ -118,12 +142,9 @@ class Audit:
         record: Record = {"id": secrets.token_hex(8), "time": self._clock(), "kind": kind}
         for key, value in fields.items():
             record[key] = _clean(value)
-        # ASCII escapes keep a hostile name from ending the line or driving a terminal.
-        line = json.dumps(record, ensure_ascii=True) + "\n"
-        with self._lock:
-            if self._descriptor >= 0:
-                # One write of one line: O_APPEND keeps lines of several processes whole.
-                os.write(self._descriptor, line.encode("ascii"))
+        if self._journal is not None:
+            record = self._journal.append(record) or record
+            self._written.set()
         if self._emit is not None:
             with contextlib.suppress(Exception):  # why: the file has the record; see class
                 self._emit(record)

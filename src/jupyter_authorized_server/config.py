@@ -54,6 +54,26 @@ class JupyterAuthorization(LoggingConfigurable):
         trust each other; changes of people, groups and grants are enforced all the same.""",
     ).tag(config=True)
 
+    audit_permitted = Enum(
+        ["writes", "all", "none"],
+        default_value="writes",
+        help="""What of all that is permitted is recorded: every write and execution that is
+        asked for over HTTP, reads too, or nothing. What is denied is recorded always.""",
+    ).tag(config=True)
+
+    audit_full = Enum(
+        ["go on", "refuse"],
+        default_value="go on",
+        help="""What becomes of a write that is permitted and cannot be recorded, since the
+        disk of the audit file is full: it goes on, with a line in the log, or is refused.""",
+    ).tag(config=True)
+
+    audit_days = Float(
+        0.0,
+        help="""Days after which a running server drops a record from the audit file; 0 keeps
+        all.""",
+    ).tag(config=True)
+
     denied_status = Enum(
         [403, 401],
         default_value=403,

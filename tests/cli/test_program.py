@@ -36,7 +36,8 @@ READING = (
     "policy validate",
     "policy show",
     "routes",
-    "audit",
+    "audit tail",
+    "audit verify",
 )
 
 
@@ -59,7 +60,8 @@ def test_it_is_found_as_a_subcommand_of_jupyter(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [(), ("nope",), ("users", "nope"), ("grant",), ("audit", "-n", "x"), ("--nope",)]
+    "args",
+    [(), ("nope",), ("users", "nope"), ("grant",), ("audit", "tail", "-nx"), ("--nope",)],
 )
 def test_wrong_usage_is_one_line_and_exits_2(desk: Desk, args: tuple[str, ...]) -> None:
     answer = desk.ask(*args)

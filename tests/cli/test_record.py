@@ -11,6 +11,7 @@ from jupyter_authorized_server.audit import Audit
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
+    from pathlib import Path
 
     from cli.conftest import Desk
 
@@ -23,7 +24,7 @@ def _write(desk: Desk, *events: tuple[str, str, Mapping[str, str | float]]) -> N
 
 
 def test_without_a_file_nothing_is_recorded_yet(desk: Desk) -> None:
-    answer = desk.ask("audit")
+    answer = desk.ask("audit", "tail")
     assert (answer.code, answer.out) == (0, "")
     assert "nothing is recorded yet" in answer.err
     assert not desk.audit_path.exists()
@@ -33,13 +34,13 @@ def test_the_last_records_are_shown_by_kind_and_principal(desk: Desk) -> None:
     _write(
         desk, *(("login", f"user:p{n}", {}) for n in range(30)), ("grant", "os:x", {"ends": 1.0})
     )
-    assert len(desk.ask("audit").out.splitlines()) == 20
-    assert len(desk.ask("audit", "-n", "0").out.splitlines()) == 31
-    assert len(desk.ask("audit", "-n", "3").out.splitlines()) == 3
-    (shown,) = desk.ask("audit", "--kind", "grant").out.splitlines()
+    assert len(desk.ask("audit", "tail").out.splitlines()) == 20
+    assert len(desk.ask("audit", "tail", "-n", "0").out.splitlines()) == 31
+    assert len(desk.ask("audit", "tail", "-n", "3").out.splitlines()) == 3
+    (shown,) = desk.ask("audit", "tail", "--kind", "grant").out.splitlines()
     assert "os:x" in shown
     assert "ends=1970-01-01" in shown
-    (found,) = desk.ask("audit", "--principal", "user:p7", "--json").out.splitlines()
+    (found,) = desk.ask("audit", "tail", "--principal", "user:p7", "--json").out.splitlines()
     assert json.loads(found)["principal"] == "user:p7"
 
 
@@ -51,16 +52,16 @@ def test_a_denial_says_who_what_and_why(desk: Desk) -> None:
         "reason": "nothing permits it",
     }
     _write(desk, ("decision", "user:bob", record))
-    out = desk.ask("audit").out
+    out = desk.ask("audit", "tail").out
     assert "decision  user:bob  deny  save  contents:/x  (nothing permits it)" in out
 
 
 def test_hostile_names_are_escaped(desk: Desk) -> None:
     _write(desk, ("login_failed", "anonymous", {"name": "\x1b]0;owned\x07\n\u202egnp.exe"}))
-    out = desk.ask("audit").out
+    out = desk.ask("audit", "tail").out
     assert r"\u001b]0;owned\u0007\u000a\u202egnp.exe" in out
     assert len(out.splitlines()) == 1
-    assert desk.ask("audit", "--json").out.isascii()
+    assert desk.ask("audit", "tail", "--json").out.isascii()
 
 
 def test_lines_that_are_no_records_are_counted_and_passed_over(desk: Desk) -> None:
@@ -69,7 +70,7 @@ def test_lines_that_are_no_records_are_counted_and_passed_over(desk: Desk) -> No
         file.write(b"\xff\xfe\n[]\n" + b"[" * 100_000 + b"\n")
         file.write(b"x" * 3_000_000 + b"\n")
     _write(desk, ("login", "user:bob", {}))
-    answer = desk.ask("audit")
+    answer = desk.ask("audit", "tail")
     assert answer.code == 0
     assert [line.split()[3] for line in answer.out.splitlines()] == ["user:ada", "user:bob"]
     assert "hold no record" in answer.err
@@ -77,14 +78,14 @@ def test_lines_that_are_no_records_are_counted_and_passed_over(desk: Desk) -> No
 
 def test_a_file_that_cannot_be_read_exits_2(desk: Desk) -> None:
     desk.audit_path.mkdir()
-    answer = desk.ask("audit")
+    answer = desk.ask("audit", "tail")
     assert answer.code == 2
     assert "cannot be read" in answer.err
 
 
 def test_follow_shows_what_comes_also_after_a_rotation_until_ctrl_c(desk: Desk) -> None:
     _write(desk, ("login", "user:first", {}))
-    process = desk.start("audit", "--follow", "--json")
+    process = desk.start("audit", "tail", "--follow", "--json")
     try:
         _expect(process, "user:first")
         _write(desk, ("login", "user:second", {}))
@@ -111,3 +112,55 @@ def _expect(process: subprocess.Popen[bytes], principal: str) -> None:
         time.sleep(0.05)
     message = f"no record of {principal} was shown"
     raise AssertionError(message)
+
+
+def _changed(desk: Desk, *names: str) -> None:
+    for name in names:
+        assert desk.ask("groups", "add", name).code == 0
+
+
+def test_records_that_are_whole_verify_and_the_store_knows_their_end(desk: Desk) -> None:
+    assert "nothing is recorded yet" in desk.ask("audit", "verify").err
+    _changed(desk, "one", "two", "three")
+    answer = desk.ask("audit", "verify")
+    assert (answer.code, answer.out, answer.err) == (0, "whole: 3 records\n", "")
+
+
+def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
+    _changed(desk, "one", "two", "three")
+    kept = desk.audit_path.read_bytes().splitlines(keepends=True)
+    desk.audit_path.write_bytes(b"".join([kept[0], kept[1].replace(b"two", b"2wo"), kept[2]]))
+    answer = desk.ask("audit", "verify")
+    assert answer.code == 1
+    assert "line 3: record 2, in the line before, is not as it was written" in answer.err
+    desk.audit_path.write_bytes(b"".join(kept[:2]))
+    found = desk.ask("audit", "verify", "--json")
+    assert (found.code, found.json["whole"]) == (1, False)
+    assert found.json["problem"] == "line 3: records 3 to 3 are gone from the end"
+    desk.audit_path.unlink()
+    assert desk.ask("audit", "verify").code == 2
+
+
+def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) -> None:
+    _changed(desk, "one", "two")
+    target = tmp_path / "out.jsonl"
+    assert desk.ask("audit", "export").out.encode() == desk.audit_path.read_bytes()
+    assert desk.ask("audit", "export", "-o", str(target)).code == 0
+    assert target.read_bytes() == desk.audit_path.read_bytes()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert desk.ask("audit", "export", "-o", str(target)).code == 2
+    assert desk.ask("audit", "export", "--since", "2100-01-01").out == ""
+    assert desk.ask("audit", "export", "--until", "2000-01-01").out == ""
+    assert len(desk.ask("audit", "export", "--since", "2000-01-01").out.splitlines()) == 2
+
+
+def test_prune_drops_what_is_old_and_the_rest_verifies(desk: Desk) -> None:
+    audit = Audit(desk.audit_path, clock=lambda: 1000.0)
+    audit.event("login", actor="user:old")
+    audit.close()
+    _changed(desk, "one")
+    answer = desk.ask("audit", "prune", "2001-01-01")
+    assert (answer.code, answer.out) == (0, "1 records are gone\n")
+    assert [record["kind"] for record in desk.records()] == ["group_added", "audit_pruned"]
+    assert desk.ask("audit", "verify").out == "whole: 2 records\n"
+    assert desk.ask("audit", "prune", "2001-01-01").out == "0 records are gone\n"

@@ -1,10 +1,11 @@
-"""`audit`: what was refused, who signed in, what was changed."""
+"""`audit`: what was refused, who signed in, what was changed, and whether that is all."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ..audit import Audit
 from ..errors import ConfigurationError
-from .output import note, say
+from ..journal import MAX_LINE, ORIGIN, Link, parse, verify
+from ..store import chain_name
+from .output import note, say, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +26,24 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
-#: Longest line that is read as a record; ours are far shorter.
-_MAX_LINE = 2**20
 _WAIT = 0.2
+#: What is shown apart, and where a record is in the chain, which says nothing to people.
+_NOT_SHOWN = frozenset(
+    "time kind principal reason id determining revision number previous".split()  # noqa: SIM905  # why: read as a list of words
+)
+#: Exit code where the records are not as they were written.
+BROKEN = 1
 
 
-@click.command()
+@click.group()
+def audit() -> None:
+    """Look at the records of the audit file.
+
+    Example: `jupyter authz audit tail`
+    """
+
+
+@audit.command()
 @click.option("-n", "many", metavar="N", type=click.IntRange(min=0), default=20, show_default=True,
               help="How many of the last records; 0 for all.")  # fmt: skip
 @click.option("--kind", metavar="K", help="Only records of this kind, such as `decision`.")
@@ -35,7 +51,7 @@ _WAIT = 0.2
 @click.option("--follow", is_flag=True, help="Go on with new records until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print each record as one line of JSON.")
 @click.pass_obj
-def audit(
+def tail(
     desk: Desk,
     *,
     many: int,
@@ -46,7 +62,7 @@ def audit(
 ) -> None:
     """Show the last denials, log-ins and changes.
 
-    Example: `jupyter authz audit --principal user:ada --kind decision -n 5`
+    Example: `jupyter authz audit tail --principal user:ada --kind decision -n 5`
     """
     path = Path(desk.config.audit_file)
 
@@ -59,19 +75,146 @@ def audit(
         else:
             say(_sentence(desk, record))
 
-    with contextlib.closing(_Tail(path)) as tail:
-        for record in deque(filter(wanted, tail.read()), maxlen=many or None):
+    with contextlib.closing(_Tail(path)) as reader:
+        for record in deque(filter(wanted, reader.read()), maxlen=many or None):
             write(record)
-        if tail.skipped:
-            note(f"note: {tail.skipped} lines of `{path}` hold no record")
+        if reader.skipped:
+            note(f"note: {reader.skipped} lines of `{path}` hold no record")
         if not follow and not path.exists():
             note(f"nothing is recorded yet in `{path}`")
         # Ctrl-C is how one leaves; it is no failure.
         with contextlib.suppress(KeyboardInterrupt):
             while follow:
                 time.sleep(_WAIT)
-                for record in filter(wanted, tail.read()):
+                for record in filter(wanted, reader.read()):
                     write(record)
+
+
+@audit.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def verify_(desk: Desk, *, as_json: bool) -> int:
+    """See whether every record is there and as it was written.
+
+    Names the first record that was changed, dropped or moved.
+    The last second of a running server may not be known to the store yet; what is cut off
+    there is not found.
+    Exits 1 where something is wrong.
+
+    Example: `jupyter authz audit verify`
+    """
+    path = Path(desk.config.audit_file)
+    with desk.store() as store:
+        start, head = store.journal(chain_name(path))
+    known = None if head is None else Link(number=head[0], hash=head[1])
+    begin = ORIGIN if start is None else Link(number=start[0], hash=start[1])
+    if not path.exists() and known is None:
+        note(f"nothing is recorded yet in `{path}`")
+        return 0
+    try:
+        found = verify(path, start=begin, head=known)
+    except OSError as error:
+        msg = f"the audit file `{path}` cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    if as_json:
+        write_json(
+            {
+                "whole": found.problem is None,
+                "records": found.records,
+                "unchained": found.unchained,
+                "problem": found.problem,
+                "file": str(path),
+            }
+        )
+    elif found.problem is not None:
+        note(f"error: `{path}`: {found.problem}")
+    else:
+        say(f"whole: {found.records} records")
+        if found.unchained:
+            note(f"note: {found.unchained} earlier records have no chain; they prove nothing")
+        if known is None:
+            note("note: the store knows no end of the chain, so a missing end is not found")
+    return 0 if found.problem is None else BROKEN
+
+
+@audit.command()
+@click.option("--since", metavar="TIME", help="Only records of that time or later (ISO 8601).")
+@click.option("--until", metavar="TIME", help="Only records before that time (ISO 8601).")
+@click.option("-o", "--output", metavar="FILE", help="Write to this new file.")
+@click.pass_obj
+def export(desk: Desk, *, since: str | None, until: str | None, output: str | None) -> None:
+    """Write the records as lines of JSON, just as they are kept.
+
+    On a terminal a bar shows how far it is.
+
+    Example: `jupyter authz audit export --since 2027-01-01 -o january.jsonl`
+    """
+    path = Path(desk.config.audit_file)
+    first, last = desk.moment(since), desk.moment(until)
+    try:
+        with path.open("rb") as file, contextlib.ExitStack() as stack:
+            target = _target(output, stack)
+            bar = _bar(os.fstat(file.fileno()).st_size, stack)
+            while line := file.readline(MAX_LINE):
+                record = parse(line)
+                if bar is not None:
+                    bar.update(len(line))
+                if record is not None and _is_within(record, first, last):
+                    target.write(line)
+            target.flush()
+    except OSError as error:
+        msg = f"the records cannot be exported: {error}"
+        raise ConfigurationError(msg) from error
+
+
+@audit.command()
+@click.argument("before", metavar="TIME")
+@click.pass_obj
+def prune(desk: Desk, *, before: str) -> None:
+    """Drop the records from before TIME.
+
+    The rest of the chain still verifies, and a new record says what was dropped.
+    The setting `audit_days` does the same every day.
+
+    Example: `jupyter authz audit prune 2026-01-01`
+    """
+    moment = desk.moment(before)
+    if moment is None:  # pragma: no cover  # why: an argument is always there
+        return
+    with desk.change() as change, contextlib.closing(Audit(change.audit_file)) as file:
+        name = chain_name(file.path)
+        many = file.prune(
+            moment,
+            lambda start: change.store.set_journal_start(
+                name, number=start.number, hash=start.hash
+            ),
+        )
+        if many:
+            change.record("audit_pruned", {"records": many, "before": moment})
+    say(f"{many} records are gone")
+
+
+def _bar(length: int, stack: contextlib.ExitStack) -> Any:
+    """How far it is, beside the answer, where somebody sees it."""
+    if not sys.stderr.isatty():
+        return None
+    bar = click.progressbar(length=length, label="records", file=sys.stderr)
+    return stack.enter_context(bar)
+
+
+def _target(output: str | None, stack: contextlib.ExitStack) -> BinaryIO:
+    """Standard output, or a new file that is its owner's alone."""
+    if output is None:
+        return sys.stdout.buffer
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return stack.enter_context(os.fdopen(descriptor, "wb"))
+
+
+def _is_within(record: Record, first: float | None, last: float | None) -> bool:
+    when = record.get("time")
+    if not isinstance(when, (int, float)):
+        return first is None and last is None
+    return (first is None or when >= first) and (last is None or when < last)
 
 
 class _Tail:
@@ -104,10 +247,10 @@ class _Tail:
                 self._rest = b""
             if self._file is None:
                 self._file = self._path.open("rb")
-            while line := self._file.readline(_MAX_LINE):
+            while line := self._file.readline(MAX_LINE):
                 self._rest += line
-                if line.endswith(b"\n") or len(self._rest) >= _MAX_LINE:
-                    record, self._rest = _record(self._rest), b""
+                if line.endswith(b"\n") or len(self._rest) >= MAX_LINE:
+                    record, self._rest = parse(self._rest), b""
                     if record is None:
                         self.skipped += 1
                     else:
@@ -124,14 +267,6 @@ class _Tail:
         return not same or there.st_size < file.tell()
 
 
-def _record(line: bytes) -> Record | None:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _sentence(desk: Desk, record: Record) -> str:
     when = record.get("time")
     shown = desk.show(when) if isinstance(when, float) else "?"
@@ -139,8 +274,7 @@ def _sentence(desk: Desk, record: Record) -> str:
     rest = {
         key: value
         for key, value in record.items()
-        if key not in {"time", "kind", "principal", "reason", "id", "determining", "revision"}
-        and value not in (None, "", [])
+        if key not in _NOT_SHOWN and value not in (None, "", [])
     }
     if record.get("kind") == "decision":
         for key in ("decision", "action", "resource"):

@@ -29,6 +29,7 @@ from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
 from .kernels import record_owners
 from .policy_watch import watch
+from .record_keeping import RecordKeeping
 from .wiring import KEY, Wiring, wiring
 
 if TYPE_CHECKING:
@@ -137,7 +138,12 @@ async def start(app: ServerApp) -> None:
         await wired.follower.look()
         follow = PeriodicCallback(wired.follower.look, SECONDS * 1000)
         follow.start()
-        application.settings["jupyter_authorization_poll"] = [poll, follow, *watch(wired)]
+        application.settings["jupyter_authorization_poll"] = [
+            poll,
+            follow,
+            *watch(wired),
+            RecordKeeping(wired).callback,
+        ]
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:

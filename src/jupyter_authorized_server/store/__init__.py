@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from .journals import chain_name
 from .model import Group, LoginSession, Move, Orphan, Person, State, Token
 from .store import Store
 
-__all__ = ["Group", "LoginSession", "Move", "Orphan", "Person", "State", "Store", "Token"]
+__all__ = [
+    "Group",
+    "LoginSession",
+    "Move",
+    "Orphan",
+    "Person",
+    "State",
+    "Store",
+    "Token",
+    "chain_name",
+]

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0002"
+HEAD = "0003"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -194,4 +194,15 @@ orphans = Table(
     Column("root", _id, nullable=False),
     Column("identity", _id, nullable=False),
     Column("lost", Double, nullable=False),
+)
+
+#: Where each chain of audit records begins and ends; 0 where that is not known.
+journals = Table(
+    "journals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("start_number", Integer, nullable=False),
+    Column("start_hash", Text, nullable=False),
+    Column("head_number", Integer, nullable=False),
+    Column("head_hash", Text, nullable=False),
 )

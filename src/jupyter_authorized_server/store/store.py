@@ -10,6 +10,7 @@ from ..errors import StoreUnavailable, StoreVersionError
 from . import sqlite
 from .files import Files
 from .grants import Grants, read_grants
+from .journals import Journals
 from .login_sessions import LoginSessions
 from .model import State
 from .people import People, read_groups, read_people
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Store(People, Grants, Files, Tokens, LoginSessions, SetupLink):
+class Store(People, Grants, Files, Tokens, LoginSessions, SetupLink, Journals):
     """People, groups, grants, tokens and login sessions, in one file.
 
     Every operation is one transaction, and each change adds one to the revision in

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.utils import url_path_join
 
-from . import grant, me, page, people, question, survey
+from . import grant, me, page, people, question, record, survey
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
@@ -28,6 +28,8 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/people/([^/]+)", people.PersonHandler),
     (r"/api/authz/groups", people.GroupsHandler),
     (r"/api/authz/groups/([^/]+)", people.GroupHandler),
+    (r"/api/authz/audit", record.RecordsHandler),
+    (r"/api/authz/audit/verify", record.VerifyHandler),
 )
 
 #: The page that people use them with.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from tornado.httputil import HTTPServerRequest
 
-    from ...policy.model import Principal, Resource
+    from ...policy.model import Decision, Principal, Resource
     from ..surface import Asks
 
 _log = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Admission:
         questions: the pairs that were asked, in order.
         walked: those that were answered no, of folders that are walked nevertheless.
         arguments: for the handler, where they are the principal's own.
+        allowed: the decisions that let it through, to be recorded.
     """
 
     gate: JupyterHandler
@@ -101,6 +102,7 @@ class Admission:
     questions: tuple[tuple[str, Resource], ...] = field(default=())
     walked: frozenset[tuple[str, Resource]] = field(default=frozenset())
     arguments: dict[str, Any] | None = None
+    allowed: list[Decision] = field(default_factory=list)
 
 
 def admit(request: HTTPServerRequest, found: Admission) -> None:

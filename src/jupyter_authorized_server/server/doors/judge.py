@@ -31,6 +31,7 @@ from . import preflight
 from .admission import Admission, Hook, admit
 from .declared import declared
 from .home import make_home
+from .permitted import record
 from .refusal import Why, leads_to_log_in
 from .sight import NOTHING, Sight, sentence
 
@@ -121,6 +122,8 @@ class Judge:
         manager = self._application.settings["contents_manager"]
         await make_home(self._wiring, manager, principal)
         why = await self._refused(entry, principal, found)
+        if why is None and not record(self._wiring, self._request, principal, found.allowed):
+            why = Why(status=503, message=_UNRECORDED, gate=gate, user=user)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
             ACTING.set(
@@ -212,6 +215,7 @@ class Judge:
         for resource in each.resources:
             decision = sight.decide(each.action, resource, record=not each.walk)
             if decision is not None and decision.answer is Answer.ALLOW:
+                found.allowed.append(decision)
                 continue
             if each.walk and len(each.resources) == 1 and sight.ways(resource.id):
                 found.walked |= {(each.action, resource)}
@@ -308,6 +312,7 @@ def _nothing(why: Why) -> Why:
 
 
 _told: set[str] = set()
+_UNRECORDED = "This is allowed, but cannot be recorded now, so it is refused."
 
 
 def unnamed(target: Target) -> tuple[str, Resource]:

@@ -122,4 +122,10 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "people.GroupHandler",
         methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
     ),
+    # One's own records; who may administer is asked about by the handler, for all others.
+    Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
+    Route(
+        handler=_ADMIN + "record.VerifyHandler",
+        methods={"GET": ADMIN},
+    ),
 )

@@ -1,0 +1,187 @@
+"""`/api/authz/audit`: the records, one's own or, for administrators, everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ConfigurationError, InvalidName
+from ...journal import ORIGIN, Link, newest, verify
+from ...store import chain_name
+from ..surface.places import SERVER
+from . import moment
+from .handler import MOST, PAGE, PAGING, AdminHandler, page_of
+from .operation import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Record = dict[str, Any]
+    Test = Callable[[Record], bool]
+
+#: Records looked at for one page; a page that found too few says where to go on.
+_LOOKED_AT = 20_000
+#: What only administrators are told of their own records too.
+_ADMIN_ONLY = ("determining", "reason", "previous", "number")
+_TEXT = {"type": "string"}
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+RECORD = {
+    "type": "object",
+    "required": ["id", "time", "kind", "principal"],
+    "properties": {
+        "id": _TEXT,
+        "time": _TEXT_OR_NONE,
+        "kind": _TEXT,
+        "principal": _TEXT,
+        "action": _TEXT,
+        "resource": _TEXT_OR_NONE,
+        "decision": _TEXT,
+        "shadow": {"type": "boolean"},
+        "door": _TEXT,
+        "address": _TEXT_OR_NONE,
+        "request": _TEXT_OR_NONE,
+    },
+}
+
+
+class RecordsHandler(AdminHandler):
+    """What was refused, permitted and changed, newest first."""
+
+    @operation(
+        query={
+            **PAGING,
+            "person": _TEXT,
+            "kind": _TEXT,
+            "action": _TEXT,
+            "outcome": {"enum": ["allow", "deny", "shadow"]},
+            "since": _TEXT,
+            "until": _TEXT,
+            "q": {"type": "string", "maxLength": 200},
+        },
+        answer=page_of(RECORD),
+    )
+    async def get(self) -> dict[str, Any]:
+        """The records one may see: one's own, and for administrators all."""
+        everything = self.allows("administer", SERVER)
+        wanted = self._wanted()
+        if not everything:
+            me = self.principal.name
+            wanted.append(lambda each: each.get("principal") == me)
+        path = self.point.audit.path
+        if path is None:
+            return {"items": [], "next": None}
+        limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
+        try:
+            found, behind = await asyncio.to_thread(_look, path, self._before(), wanted, limit)
+        except OSError as error:
+            msg = f"the records cannot be read: {error.strerror}"
+            raise ConfigurationError(msg) from error
+        return {"items": [_shown(each, everything=everything) for each in found], "next": behind}
+
+    def _before(self) -> int | None:
+        after = self.query("after")
+        if after is None:
+            return None
+        if not (after.isascii() and after.isdigit() and len(after) < len(str(2**63))):
+            msg = "`after` is no cursor of this list; take the `next` of a page"
+            raise InvalidName(msg)
+        return int(after)
+
+    def _wanted(self) -> list[Test]:
+        wanted: list[Test] = []
+        person, outcome = self.query("person"), self.query("outcome")
+        if person is not None:
+            names = {person, f"user:{person}"}
+            wanted.append(lambda each: each.get("principal") in names)
+        for key in ("kind", "action"):
+            value = self.query(key)
+            if value is not None:
+                wanted.append(lambda each, key=key, value=value: each.get(key) == value)  # type: ignore[misc]  # why: bound to this turn
+        if outcome == "shadow":
+            wanted.append(lambda each: bool(each.get("shadow")))
+        elif outcome is not None:
+            wanted.append(lambda each: not each.get("shadow") and _outcome(each) == outcome)
+        since, until = moment.read(self.query("since")), moment.read(self.query("until"))
+        if since is not None:
+            wanted.append(lambda each: _time(each) >= since)
+        if until is not None:
+            wanted.append(lambda each: _time(each) < until)
+        part = (self.query("q") or "").casefold()
+        if part:
+            wanted.append(
+                lambda each: part in f"{each.get('principal')} {each.get('resource')}".casefold()
+            )
+        return wanted
+
+
+class VerifyHandler(AdminHandler):
+    """Whether every record is there and as it was written."""
+
+    @operation(
+        answer={
+            "type": "object",
+            "required": ["whole", "records", "unchained", "problem"],
+            "properties": {
+                "whole": {"type": "boolean"},
+                "records": {"type": "integer"},
+                "unchained": {"type": "integer"},
+                "problem": _TEXT_OR_NONE,
+            },
+        }
+    )
+    async def get(self) -> dict[str, Any]:
+        """Whether the chain of records holds; if not, what is the first thing wrong."""
+        path = self.point.audit.path
+        if path is None:
+            msg = "this server keeps no records"
+            raise ConfigurationError(msg)
+        start, head = self.point.store.journal(chain_name(path))
+        try:
+            found = await asyncio.to_thread(
+                verify,
+                path,
+                start=ORIGIN if start is None else Link(number=start[0], hash=start[1]),
+                head=None if head is None else Link(number=head[0], hash=head[1]),
+            )
+        except OSError as error:
+            msg = f"the records cannot be read: {error.strerror}"
+            raise ConfigurationError(msg) from error
+        return {
+            "whole": found.problem is None,
+            "records": found.records,
+            "unchained": found.unchained,
+            "problem": found.problem,
+        }
+
+
+def _look(
+    path: Path, before: int | None, wanted: list[Test], limit: int
+) -> tuple[list[Record], str | None]:
+    """The newest records that are wanted, and the cursor to go on from."""
+    found: list[Record] = []
+    for looked, (offset, record) in enumerate(newest(path, before=before), start=1):
+        if all(test(record) for test in wanted):
+            found.append(record)
+        if len(found) == limit or looked == _LOOKED_AT:
+            return found, str(offset) if offset else None
+    return found, None
+
+
+def _outcome(record: Record) -> str:
+    found = record.get("decision")
+    if isinstance(found, str):
+        return found
+    return "deny" if record.get("kind") in {"denial", "login_failed"} else "allow"
+
+
+def _time(record: Record) -> float:
+    found = record.get("time")
+    return found if isinstance(found, (int, float)) else 0.0
+
+
+def _shown(record: Record, *, everything: bool) -> Record:
+    hidden = () if everything else _ADMIN_ONLY
+    shown = {key: value for key, value in record.items() if key not in hidden}
+    shown["time"] = moment.shown(_time(record))
+    return shown

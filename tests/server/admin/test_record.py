@@ -1,0 +1,107 @@
+"""The records over HTTP: one's own for everybody, all for administrators."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+
+from jupyter_authorized_server.store import chain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    people = {"adam": "admin", "edi": "editor", "vera": "viewer"}
+    with serving(tmp_path_factory.mktemp("records"), people=people) as running:
+        (running.root / "a.txt").write_text("a")
+        for who in ("edi", "vera"):
+            body = {"type": "file", "format": "text", "content": who}
+            running.request("PUT", "/api/contents/a.txt", who, json_body=body)
+            running.request("GET", "/api/contents/a.txt", who)
+        yield running
+
+
+def asked(server: Serving, who: str, query: str = "") -> list[dict[str, Any]]:
+    answer = server.request("GET", f"/api/authz/audit?{query}", who)
+    assert answer.status == 200, answer.text
+    found: list[dict[str, Any]] = answer.json["items"]
+    return found
+
+
+def outline(found: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(each["principal"], each["action"], each["decision"]) for each in found]
+
+
+def test_permitted_writes_and_denials_are_recorded_and_reads_are_not(server: Serving) -> None:
+    found = outline(asked(server, "adam", "action=save"))
+    assert found == [("user:vera", "save", "deny"), ("user:edi", "save", "allow")]
+
+
+def test_a_person_sees_their_own_part_without_the_reasons_of_administrators(
+    server: Serving,
+) -> None:
+    found = asked(server, "edi", "action=save")
+    assert outline(found) == [("user:edi", "save", "allow")]
+    assert {"reason", "determining", "previous", "number"} & set(found[0]) == set()
+    assert asked(server, "edi", "person=vera") == []
+    assert {"reason", "determining"} <= set(asked(server, "adam", "action=save")[0])
+    assert server.request("GET", "/api/authz/audit").status == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "who"),
+    [
+        ("outcome=deny&action=save", ["user:vera"]),
+        ("outcome=allow&action=save", ["user:edi"]),
+        ("outcome=shadow", []),
+        ("person=edi&action=save", ["user:edi"]),
+        ("person=user:edi&action=save", ["user:edi"]),
+        ("action=save&kind=decision", ["user:vera", "user:edi"]),
+        ("action=delete", []),
+        ("q=VERA", ["user:vera"]),
+        ("since=2999-01-01T00:00:00Z", []),
+        ("action=save&limit=1", ["user:vera"]),
+    ],
+)
+def test_filters(server: Serving, query: str, who: list[str]) -> None:
+    assert [each["principal"] for each in asked(server, "adam", query)] == who
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "since=now", "outcome=maybe", "limit=x"])
+def test_what_is_no_filter_is_a_bad_request(server: Serving, query: str) -> None:
+    assert server.request("GET", f"/api/authz/audit?{query}", "adam").status == 400
+
+
+def test_pages_follow_each_other_to_the_end(server: Serving) -> None:
+    path = "/api/authz/audit?action=save&limit=1"
+    first = server.request("GET", path, "adam").json
+    second = server.request("GET", f"{path}&after={first['next']}", "adam").json
+    found = outline(first["items"] + second["items"])
+    assert found == outline(asked(server, "adam", "action=save"))
+    assert second["next"] is None
+
+
+def test_only_administrators_verify_and_a_forged_record_is_found(server: Serving) -> None:
+    assert server.request("GET", "/api/authz/audit/verify", "edi").status == 403
+    assert server.request("GET", "/api/authz/audit/verify", "adam").json["whole"]
+    path = server.folder / "data" / "authorization" / "audit.jsonl"
+    end = time.monotonic() + 60
+    with server.store() as store:
+        while (head := store.journal(chain_name(path))[1]) is None and time.monotonic() < end:
+            time.sleep(0.05)
+    assert head is not None
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole.replace(b"user:edi", b"user:eve"))
+        answer = server.request("GET", "/api/authz/audit/verify", "adam").json
+        assert not answer["whole"]
+        assert "not as it was written" in answer["problem"]
+    finally:
+        path.write_bytes(whole)
+    assert json.loads(whole.splitlines()[0])["number"] == 1

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_authorized_server import journal
+from jupyter_authorized_server.audit import SYNC_WITHIN, Audit
+from jupyter_authorized_server.journal import ORIGIN, Journal, Link, newest, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "audit.jsonl"
+
+
+def written(path: Path, many: int, **fields: Any) -> Link:
+    made = Journal(path)
+    for number in range(many):
+        made.append({"kind": "login", "time": float(number), **fields})
+    made.close()
+    assert made.link is not None
+    return made.link
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def put(path: Path, *parts: list[bytes]) -> None:
+    path.write_bytes(b"".join(line for part in parts for line in part))
+
+
+def test_what_was_written_verifies(path: Path) -> None:
+    head = written(path, 5)
+    found = verify(path, head=head)
+    assert (found.records, found.unchained, found.problem) == (5, 0, None)
+
+
+def test_each_record_is_one_more_and_holds_the_hash_of_the_line_before(path: Path) -> None:
+    written(path, 3)
+    found = [json.loads(line) for line in lines(path)]
+    assert [record["number"] for record in found] == [1, 2, 3]
+    assert found[0]["previous"] == ORIGIN.hash
+    assert found[2]["previous"] == journal._hash(lines(path)[1].rstrip(b"\n"))
+
+
+def test_a_changed_record_is_named(path: Path) -> None:
+    written(path, 9)
+    kept = lines(path)
+    put(path, kept[:4], [kept[4].replace(b"login", b"lagin")], kept[5:])
+    assert verify(path).problem == "line 6: record 5, in the line before, is not as it was written"
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_every_dropped_record_is_found(path: Path, at: int) -> None:
+    head = written(path, 4)
+    kept = lines(path)
+    put(path, kept[:at], kept[at + 1 :])
+    assert verify(path, head=head).problem is not None
+
+
+def test_moved_doubled_and_added_records_are_found(path: Path) -> None:
+    written(path, 5)
+    kept = lines(path)
+    for forged in (
+        [*kept[:1], kept[2], kept[1], *kept[3:]],
+        [*kept[:2], kept[1], *kept[2:]],
+        [*kept[:2], b'{"kind": "login"}\n', *kept[2:]],
+        [*kept[:2], b"no record\n", *kept[2:]],
+        [kept[0].replace(b"0000", b"1111"), *kept[1:]],
+    ):
+        put(path, forged)
+        assert (verify(path).problem or "").startswith("line ")
+
+
+def test_a_cut_end_and_a_whole_new_chain_are_found_by_what_the_store_knows(path: Path) -> None:
+    head = written(path, 5)
+    kept = lines(path)
+    put(path, kept[:3])
+    assert verify(path).problem is None
+    assert verify(path, head=head).problem == "line 4: records 4 to 5 are gone from the end"
+    path.unlink()
+    written(path, 6, principal="user:nobody")
+    assert verify(path, head=head).problem == "line 5: record 5 is not the one the store knows"
+
+
+def test_two_writers_make_one_chain(path: Path) -> None:
+    one, two = Journal(path), Journal(path)
+    for _ in range(20):
+        one.append({"kind": "a"})
+        two.append({"kind": "b"})
+    assert verify(path).records == 40
+
+
+def test_several_processes_make_one_chain(path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from jupyter_authorized_server.journal import Journal\n"
+        "made = Journal(Path(sys.argv[1]))\n"
+        "for number in range(200): made.append({'kind': 'login', 'number of': number})\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    running = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    found = verify(path)
+    assert (found.records, found.problem) == (600, None)
+
+
+def test_a_killed_writer_loses_no_record_that_it_was_told_of(path: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from jupyter_authorized_server.audit import Audit\n"
+        "made = Audit(Path(sys.argv[1]))\n"
+        "while True: os.write(1, made.event('denial', actor='user:x').encode() + b'\\n')\n"
+    )
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(200)]
+        process.send_signal(signal.SIGKILL)
+        told += process.stdout.read().splitlines(keepends=True)
+        process.wait(60)
+        process.stdout.close()
+        there = {json.loads(line)["id"] for line in lines(path)}
+        assert {line.strip().decode() for line in told if line.endswith(b"\n")} - there == set()
+        assert verify(path).problem is None
+
+
+def test_a_record_reaches_the_disk_itself_within_its_bound(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[float] = []
+    original = os.fsync
+
+    def noted(descriptor: int) -> None:
+        original(descriptor)
+        synced.append(time.monotonic())
+
+    monkeypatch.setattr(os, "fsync", noted)
+    audit = Audit(path)
+    audit.event("denial", actor="user:x")
+    end = time.monotonic() + 60
+    while not synced and time.monotonic() < end:
+        time.sleep(0.001)
+    audit.close()
+    assert synced
+    assert SYNC_WITHIN <= 0.1
+
+
+def test_a_torn_end_is_taken_away_and_the_chain_goes_on(path: Path) -> None:
+    written(path, 3)
+    with path.open("ab") as file:
+        file.write(lines(path)[0][:30])
+    written(path, 1)
+    assert (verify(path).records, verify(path).problem) == (4, None)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Journal(path)
+    made.append({"kind": "a"})
+    original = os.write
+    calls = iter([10, None])
+
+    def full(descriptor: int, data: bytes) -> int:
+        part = next(calls)
+        if part is None:
+            raise OSError(28, "No space left on device")
+        return original(descriptor, data[:part])
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        made.append({"kind": "b"})
+    monkeypatch.undo()
+    made.append({"kind": "c"})
+    assert [json.loads(line)["kind"] for line in lines(path)] == ["a", "c"]
+    assert verify(path).problem is None
+
+
+def test_old_records_go_and_the_rest_still_verifies(path: Path) -> None:
+    head = written(path, 10)
+    made = Journal(path)
+    told: list[Link] = []
+    assert made.prune(4.0, told.append) == 4
+    made.append({"kind": "login", "time": 10.0})
+    assert [start.number for start in told] == [4]
+    found = verify(path, start=told[0], head=head)
+    assert (found.records, found.problem) == (7, None)
+    assert verify(path).problem is not None
+    assert made.prune(4.0, told.append) == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_writer_goes_on_in_the_file_that_took_the_place(path: Path) -> None:
+    written(path, 4)
+    one, two = Journal(path), Journal(path)
+    two.append({"kind": "login", "time": 4.0})
+    told: list[Link] = []
+    one.prune(2.0, told.append)
+    two.append({"kind": "login", "time": 5.0})
+    one.append({"kind": "login", "time": 6.0})
+    found = verify(path, start=told[0])
+    assert (found.records, found.problem) == (5, None)
+
+
+def test_records_of_before_there_was_a_chain_are_counted_apart(path: Path) -> None:
+    path.write_text('{"kind": "login"}\n{"kind": "logout"}\n')
+    written(path, 2)
+    found = verify(path)
+    assert (found.records, found.unchained, found.problem) == (2, 2, None)
+    put(path, [lines(path)[0]], lines(path)[2:])
+    assert verify(path).problem is not None
+
+
+def test_the_newest_records_come_first_and_go_on_where_one_stopped(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_BLOCK", 100)
+    written(path, 30)
+    with path.open("ab") as file:
+        file.write(b"no record\n" + b"x" * 1000 + b"\n")
+    whole = [record["number"] for _, record in newest(path)]
+    assert whole == list(range(30, 0, -1))
+    offset, record = next(newest(path))
+    assert record["number"] == 30
+    assert [each["number"] for _, each in newest(path, before=offset)] == whole[1:]
+    assert list(newest(path.with_name("nowhere"))) == []
