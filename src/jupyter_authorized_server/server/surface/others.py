@@ -1,0 +1,65 @@
+"""Surface of nbdime, jupyter-server-proxy and jupyter-archive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import Nowhere
+from .core import ADMIN, INSPECT, ask, asks
+from .table import Route
+from .whole import everything, plain
+
+if TYPE_CHECKING:
+    from ...policy.model import Resource
+    from .call import Call
+
+_NBDIME = "nbdime.webapp.nb_server_extension."
+_PROXY = "jupyter_server_proxy."
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_EVERY = dict.fromkeys(_METHODS, ADMIN)
+
+
+def _archived(call: Call) -> tuple[Resource, ...]:
+    """The folder that is packed, with all that is in it.
+
+    Raises:
+        Nowhere: hidden files are asked for, which are not there for anybody.
+    """
+    hidden = call.query("downloadHidden") == "true"
+    if hidden and not call.settings["contents_manager"].allow_hidden:
+        msg = "hidden files are asked for"
+        raise Nowhere(msg)
+    return everything(call, plain(call, call.group(0)), ("download",))
+
+
+ROUTES: tuple[Route, ...] = (
+    # Each takes the path of any file of the machine, or an address that it fetches.
+    Route(handler=_NBDIME + "AuthMainDifftoolHandler", methods={"GET": ADMIN}),
+    Route(handler=_NBDIME + "CheckpointDifftoolHandler", methods={"GET": ADMIN}),
+    Route(handler=_NBDIME + "GitDifftoolHandler", methods={"GET": ADMIN}),
+    Route(handler=_NBDIME + "ExtensionApiDiffHandler", methods={"POST": ADMIN}),
+    Route(handler=_NBDIME + "GitDiffHandler", methods={"POST": ADMIN}),
+    Route(handler=_NBDIME + "IsGitHandler", methods={"POST": ADMIN}),
+    # A port is its owner's, and nobody can tell whose it is; what is forwarded carries
+    # the cookies of whoever asks.
+    *(
+        Route(handler=_PROXY + name, methods=_EVERY)
+        for name in (
+            "handlers.LocalProxyHandler",
+            "handlers.RemoteProxyHandler",
+            "handlers.NamedLocalProxyHandler",
+            "handlers.SuperviseAndProxyHandler",
+            "handlers.AddSlashHandler",
+            "rawsocket.RawSocketHandler",
+            "rawsocket.SuperviseAndRawSocketHandler",
+        )
+    ),
+    Route(handler=_PROXY + "api.ServersInfoHandler", methods={"GET": INSPECT}),
+    Route(handler=_PROXY + "api.IconHandler", methods={"GET": INSPECT}),
+    Route(
+        handler="jupyter_archive.handlers.DownloadArchiveHandler",
+        methods={"GET": asks("contents", ask("download", "contents", _archived))},
+    ),
+    # Writes wherever the archive says, in answer to a GET.
+    Route(handler="jupyter_archive.handlers.ExtractArchiveHandler", methods={"GET": ADMIN}),
+)

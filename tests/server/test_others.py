@@ -1,0 +1,182 @@
+"""Extensions that others bring: git, nbdime, proxies, archives, each named in a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FOLDER = Path(sys.prefix) / "others"
+EXTENSIONS = ("jupyterlab_git", "nbdime", "jupyter_server_proxy", "jupyter_archive")
+PACKAGES = (*EXTENSIONS, "jupyter_server_fileid")
+PEOPLE = {
+    "adam": "admin",
+    "mona": "manager",
+    "vera": [("viewer", "contents:/team"), ("viewer", "contents:/repo")],
+    "gita": [("manager", "contents:/repo"), ("manager", "contents:/divided")],
+    "nora": None,
+}
+POLICY = {
+    "git.cedar": """
+@id("git") permit(principal in Jupyter::Group::"everyone",
+  action == Jupyter::Action::"unconfined", resource)
+when { principal == Jupyter::User::"gita" || principal == Jupyter::User::"vera" };
+@id("secret") forbid(principal == Jupyter::User::"gita", action == Jupyter::Action::"open",
+  resource == Jupyter::File::"/divided/secret.txt");
+@id("packed") forbid(principal == Jupyter::User::"vera",
+  action == Jupyter::Action::"download", resource == Jupyter::File::"/team/secret.txt");
+"""
+}
+
+
+def environment() -> Mapping[str, str]:
+    paths = (str(serving.PACKAGE), str(serving.TESTS), str(FOLDER))
+    return {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@example.org",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@example.org",
+    }
+
+
+def git(folder: Path, *args: str) -> None:
+    env = {**os.environ, **environment()}
+    subprocess.run(["git", "-C", str(folder), *args], check=True, capture_output=True, env=env)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    if not FOLDER.is_dir():
+        missing = "the other extensions are not installed; `make check` does it"
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving]:
+    folder = tmp_path_factory.mktemp("others")
+    root = folder / "root"
+    for name in ("team", "repo/sub", "divided", "loose", "linked"):
+        (root / name).mkdir(parents=True)
+    for name in ("team/a.txt", "team/.hidden", "repo/a.txt", "divided/secret.txt", "loose/x.txt"):
+        (root / name).write_text(name)
+    # The contents root lies in a repository itself.
+    for top in (folder, root / "repo", root / "divided"):
+        git(top, "init", "-b", "main")
+    git(root / "repo", "add", "a.txt")
+    git(root / "repo", "commit", "-m", "first")
+    (root / "linked" / ".git").write_text(f"gitdir: {root / 'repo' / '.git'}\n")
+    with serving.serving(
+        folder,
+        people=PEOPLE,
+        policy=POLICY,
+        extensions=(*EXTENSIONS, "jupyter_server_fileid"),
+        env=environment(),
+    ) as running:
+        yield running
+
+
+def ask(server: serving.Serving, who: str, path: str, **body: Any) -> serving.Answer:
+    return server.request("POST", f"/git{path}", who, json_body=body)
+
+
+def test_every_route_of_theirs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    enabled = dict.fromkeys((*EXTENSIONS, *serving.OTHERS), True)
+    (tmp_path / "config" / "jupyter_server_config.py").write_text(
+        f"c.ServerApp.jpserver_extensions = {enabled!r}"
+    )
+    command = [str(Path(sys.executable).parent / "jupyter-authz"), "routes", "--json"]
+    env = serving.environment(tmp_path, environment())
+    done = subprocess.run(command, capture_output=True, check=True, env=env)
+    found = json.loads(done.stdout)
+    rows = found["routes"] if isinstance(found, dict) else found
+    theirs = [row for row in rows if row["package"] in PACKAGES]
+    assert len(theirs) > 80
+    assert [row for row in rows if row["guard"] == "unnamed"] == []
+
+
+def test_git_reads_a_repository_for_who_may_read_all_of_it(server: serving.Serving) -> None:
+    for who, status in {"adam": 200, "gita": 200, "vera": 200, "mona": 403, "nora": 403}.items():
+        found = ask(server, who, "/repo/status")
+        assert (who, found.status) == (who, status)
+    assert ask(server, "gita", "/repo/sub/log").json["commits"][0]["commit_msg"] == "first"
+
+
+def test_git_writes_for_who_may_change_all_of_it(server: serving.Serving) -> None:
+    (server.root / "repo" / "new.txt").write_text("new")
+    assert ask(server, "vera", "/repo/add", add_all=True).status == 403
+    assert ask(server, "gita", "/repo/add", add_all=True).status == 200
+
+
+def test_git_tells_nothing_of_a_repository_with_a_file_one_may_not_open(
+    server: serving.Serving,
+) -> None:
+    refused = ask(server, "gita", "/divided/status")
+    assert refused.status in {403, 404}
+    assert "secret" not in refused.text
+    assert ask(server, "adam", "/divided/status").status == 200
+
+
+def test_git_finds_no_repository_around_the_root_or_behind_a_file(
+    server: serving.Serving,
+) -> None:
+    found = ask(server, "adam", "/loose/show_top_level")
+    assert str(server.folder) not in found.text.replace(str(server.root), "")
+    assert ask(server, "adam", "/linked/status").status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/repo/%252e%252e/divided", "/repo/../divided", "/repo/./sub", "/%2e%2e", "/a%2525"]
+)
+def test_git_takes_a_path_in_one_spelling_only(server: serving.Serving, path: str) -> None:
+    assert ask(server, "gita", f"{path}/status").status == 404
+
+
+@pytest.mark.parametrize("name", ["../divided/secret.txt", "/etc/passwd", "..", 7, ["a"]])
+def test_git_takes_only_names_in_the_repository(server: serving.Serving, name: object) -> None:
+    body = {"filename": name, "reference": {"special": "WORKING"}}
+    assert ask(server, "gita", "/repo/content", **body).status in {400, 404}
+
+
+def test_nbdime_reads_no_file_and_no_address_for_a_manager(server: serving.Serving) -> None:
+    for body in ({"base": "/etc/passwd"}, {"base": "http://127.0.0.1:1/x", "remote": "x"}):
+        found = server.request("POST", "/nbdime/api/diff", "mona", json_body=body)
+        assert found.status == 403
+
+
+def test_no_port_is_forwarded_for_a_manager(server: serving.Serving) -> None:
+    for path in (f"/proxy/{server.port}/api", "/proxy/example.org:80/", "/proxy/absolute/1/x"):
+        for method in ("GET", "POST", "DELETE"):
+            assert server.request(method, path, "mona").status == 403
+
+
+def test_a_folder_is_packed_with_what_one_may_download(server: serving.Serving) -> None:
+    token = "?archiveToken=1&archiveFormat=tgz"
+    assert server.request("GET", f"/directories/team{token}", "vera").status == 200
+    hidden = server.request("GET", f"/directories/team{token}&downloadHidden=true", "vera")
+    assert hidden.status == 404
+    (server.root / "team" / "secret.txt").write_text("secret")
+    assert server.request("GET", f"/directories/team{token}", "vera").status in {403, 404}
+    assert server.request("GET", f"/directories/loose{token}", "vera").status == 404
+    assert server.request("GET", f"/extract-archive/team/a.zip{token}", "mona").status == 403
+
+
+def test_a_file_id_is_told_of_what_one_may_open(server: serving.Serving) -> None:
+    missing = server.request("GET", "/api/fileid/id?path=loose/none.txt", "vera")
+    hidden = server.request("GET", "/api/fileid/id?path=loose/x.txt", "vera")
+    assert (missing.status, hidden.status, missing.body) == (404, 404, hidden.body)
+    found = server.request("GET", "/api/fileid/id?path=loose/x.txt", "adam")
+    assert found.status in {200, 404}
+    assert server.request("GET", "/api/fileid/path?id=none", "vera").status == 404
