@@ -29,7 +29,8 @@ from .policy.model import (
     Principal,
     Resource,
 )
-from .policy.paths import components
+from .policy.paths import signposted
+from .policy.scope import narrowed
 from .policy_folder import PolicyFolder
 from .shadow import Shadow
 from .store import Store
@@ -120,7 +121,7 @@ class DecisionPoint:
         # Invariant: nothing decided at an older revision is ever answered again.
         self._cache = {}
         self._principals = {}
-        self._ways: dict[tuple[str, ...], dict[str, dict[str, list[str]]]] = {}
+        self._ways: dict[object, dict[str, dict[str, list[str]]]] = {}
 
     @property
     def revision(self) -> int:
@@ -194,7 +195,8 @@ class DecisionPoint:
                 is disabled here is still refused.
 
         Raises:
-            UnknownName: no such person, or one who is disabled.
+            UnknownName: no such person, or one who is disabled; no such token.
+            StoreError: the token's scope cannot be looked up.
         """
         key = (name, token, session, must_exist)
         found = self._principals.get(key)
@@ -202,11 +204,26 @@ class DecisionPoint:
             if name != ANONYMOUS:
                 self._check_exists(name, must_exist=must_exist)
             groups = () if name == ANONYMOUS else self.directory.groups_of(name)
-            found = Principal(name=name, groups=groups, token=token, session=session)
+            found = Principal(
+                name=name,
+                groups=groups,
+                token=token,
+                session=session,
+                scope=None if token is None else self._scope(token),
+            )
             if len(self._principals) >= CACHE_SIZE:
                 self._principals.clear()
             self._principals[key] = found
         return found
+
+    def _scope(self, token: str) -> tuple[tuple[str, str], ...] | None:
+        # Invariant: whoever asks with a token is a principal with that token's scope,
+        # so it is looked up here and nowhere else.
+        found = self.store.token(token)
+        if found is None:
+            msg = "the token is revoked"
+            raise UnknownName(msg)
+        return found[0].scope
 
     def _check_exists(self, name: str, *, must_exist: bool) -> None:
         kind, _, bare = name.partition(":")
@@ -279,11 +296,12 @@ class DecisionPoint:
         return frozenset(self._marks(principal).get(folder, ()))
 
     def _marks(self, principal: Principal) -> dict[str, dict[str, list[str]]]:
-        below = self._ways.get(principal.keys)
+        own = (principal.keys, principal.scope)
+        below = self._ways.get(own)
         if below is None:
             if len(self._ways) >= CACHE_SIZE:
                 self._ways.clear()
-            below = self._ways[principal.keys] = _signposted(self.snapshot.signposts(principal))
+            below = self._ways[own] = signposted(self.snapshot.signposts(principal))
         return below
 
     def _sees(self, principal: Principal, path: str, door: str) -> bool:
@@ -294,7 +312,7 @@ class DecisionPoint:
         )
 
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
-        """As `Snapshot.is_even`: whether no rule can tell apart what is in `folder`."""
+        """As `Snapshot.is_even`: whether nothing can tell apart what is in `folder`."""
         return self.snapshot.is_even(principal, action, folder)
 
     def cover(self, principal: Principal, action: str, folder: str) -> Cover:
@@ -325,7 +343,7 @@ class DecisionPoint:
                 return explanation.unasked(
                     request, self.revision, "anonymous", "sign in first", "nobody is signed in"
                 )
-            decision = decide(self.snapshot, request)
+            decision = narrowed(decide(self.snapshot, request), principal, action, resource)
         except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
             _log.exception("deciding failed, so the answer is deny")
             return explanation.unasked(
@@ -366,17 +384,6 @@ class DecisionPoint:
             return replace(decision, id=record)
         _log.error("a denial could not be written to the audit file")
         return decision
-
-
-def _signposted(marks: frozenset[str]) -> dict[str, dict[str, list[str]]]:
-    """For each folder above one of `marks`: its names that lead there, and to which."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for mark in sorted(marks):
-        parts = components(mark)
-        for depth, name in enumerate(parts):
-            folder = "/" + "/".join(parts[:depth])
-            found.setdefault(folder, {}).setdefault(name, []).append(mark)
-    return found
 
 
 def open_decision_point(

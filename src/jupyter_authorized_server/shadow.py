@@ -2,7 +2,8 @@
 
 For trying a policy out on a server that was open before. Three things it does not let
 through: whoever has not signed in, what could not be decided, and changes of the policy
-itself, since somebody could else make a grant for the day the policy is enforced.
+itself, since somebody could else make a grant for the day the policy is enforced. Nor
+does it widen a token, which was made narrow by its owner and by no policy.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Shadow:
             and decision.action not in ENFORCED
             # A rule that failed has a line in a file; what else failed was no policy's doing.
             and not any(
-                each.kind == "error" and each.source in _NO_RULE for each in decision.determining
+                each.kind == "token" or (each.kind == "error" and each.source in _NO_RULE)
+                for each in decision.determining
             )
         )
 

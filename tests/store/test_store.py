@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_authorized_server.errors import InvalidName
-from jupyter_authorized_server.store import State, Store
+from jupyter_authorized_server.store import State, Store, WishState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,13 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "end_move": lambda s: s.end_move(s.begin_move("r", "/a", "/b", "1", 1), done=True),
     "adopt": lambda s: s.adopt(s.orphans()[0].grant.id, 6),
     "found_again": lambda s: s.found_again({s.orphans()[0].grant.id: "/c"}, 6),
+    "add_link": lambda s: _link(s, "k2"),
+    "remove_link": lambda s: s.remove_link("k1"),
+    "redeem_link": lambda s: s.redeem_link("k1", "bob", now=1),
+    "add_wish": lambda s: s.add_wish(person="bob", level="viewer", resource="server:", now=1),
+    "answer_wish": lambda s: s.answer_wish(
+        s.wishes()[0].id, WishState.APPROVED, by="user:ada", now=1
+    ),
     "add_token": lambda s: s.add_token("t2", HASH, "cd", "ada", None, 1),
     "remove_token": lambda s: s.remove_token("t1"),
     "add_login_session": lambda s: s.add_login_session("s2", HASH, "ada", 99, "", "", 1),
@@ -53,6 +60,8 @@ KEEPS_PEOPLE = {
     "end_move",
     "adopt",
     "found_again",
+    "redeem_link",
+    "answer_wish",
 }
 KEEPS_GRANTS = EVERY_CHANGE.keys() - {
     *KEEPS_PEOPLE,
@@ -60,6 +69,9 @@ KEEPS_GRANTS = EVERY_CHANGE.keys() - {
     "remove_group",
 }
 KEEPS_BOTH = {
+    "add_link",
+    "remove_link",
+    "add_wish",
     "add_token",
     "remove_token",
     "add_login_session",
@@ -69,6 +81,12 @@ KEEPS_BOTH = {
     "set_setup_link",
     "count_policy_change",
 }
+
+
+def _link(store: Store, id_: str) -> None:
+    store.add_link(
+        id_, HASH, person="ada", level="viewer", resource="contents:/a", expires=50, now=1
+    )
 
 
 @pytest.fixture
@@ -83,6 +101,8 @@ def full(house: Store) -> Store:
     house.lose("r", ["/old"], 1)
     house.add_token("t1", HASH, "ci", "ada", None, 1)
     house.add_login_session("s1", HASH, "ada", 50, "", "", 1)
+    _link(house, "k1")
+    house.add_wish(person="ada", level="editor", resource="server:", now=1)
     return house
 
 

@@ -116,12 +116,15 @@ class Principal:
             names in sorted order.
         token: id of the API token the request came with; None for a browser.
         session: id of the login session the request came with.
+        scope: pairs of a level and a resource that the token is limited to; None for
+            a token that reaches all that its owner may.
     """
 
     name: str
     groups: tuple[str, ...] = ()
     token: str | None = None
     session: str | None = None
+    scope: tuple[tuple[str, str], ...] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -8,8 +8,12 @@ the disk (links, case) is no business of this module.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from ..errors import UnsafePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Longest component and path that common file systems can hold, in UTF-8 bytes.
 MAX_COMPONENT_BYTES = 255
@@ -94,3 +98,14 @@ def ancestors(path: str) -> tuple[str, ...]:
     """
     parts = components(path)
     return tuple("/" + "/".join(parts[:n]) for n in range(len(parts), -1, -1))
+
+
+def signposted(marks: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """For each folder above one of `marks`: its names that lead there, and to which."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for mark in sorted(marks):
+        parts = components(mark)
+        for depth, name in enumerate(parts):
+            folder = "/" + "/".join(parts[:depth])
+            found.setdefault(folder, {}).setdefault(name, []).append(mark)
+    return found

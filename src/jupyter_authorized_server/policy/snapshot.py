@@ -272,6 +272,7 @@ class Snapshot:
         for action in ("list", "open"):
             plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)
             names.update(plan.named, plan.exact)
+        names.update(name for _, name in principal.scope or ())
         return frozenset(
             name.removeprefix("contents:") for name in names if name.startswith("contents:")
         )
@@ -339,6 +340,8 @@ class Snapshot:
             folder: a canonical contents path.
         """
         if self.homes is not None and folder in paths.ancestors(self.homes.folder):
+            return False
+        if principal.scope is not None:
             return False
         view = self.view(principal.name, principal.groups)
         plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .journals import chain_name
-from .model import Group, LoginSession, Move, Orphan, Person, State, Token
+from .model import Group, Link, LoginSession, Move, Orphan, Person, State, Token, Wish, WishState
 from .store import Store
 
 __all__ = [
     "Group",
+    "Link",
     "LoginSession",
     "Move",
     "Orphan",
@@ -15,5 +16,7 @@ __all__ = [
     "State",
     "Store",
     "Token",
+    "Wish",
+    "WishState",
     "chain_name",
 ]

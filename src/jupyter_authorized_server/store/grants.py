@@ -72,12 +72,12 @@ class Grants(Transactions):
             raise InvalidName(msg)
         if once:
             with self._read() as connection:
-                before = _same(connection, grant)
+                before = same_grant(connection, grant)
             if before is not None:
                 return before
         with self._change(grants=True) as connection:
             # Of two who say the same at once, the second is given the first one's.
-            before = _same(connection, grant) if once else None
+            before = same_grant(connection, grant) if once else None
             if before is not None:
                 return before
             insert_grant(connection, grant, now=now)
@@ -153,7 +153,7 @@ class Grants(Transactions):
         return found[0]
 
 
-def _same(connection: Connection, grant: Grant) -> Grant | None:
+def same_grant(connection: Connection, grant: Grant) -> Grant | None:
     """A grant of the store that says what `grant` does, if there is one."""
     kind, _, name = grant.principal.partition(":")
     query = (

@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidName
@@ -74,6 +75,8 @@ class Token:
         created: seconds since the epoch.
         expires: seconds since the epoch, exclusive; None is never.
         last_used: seconds since the epoch; None where it never was.
+        scope: pairs of a level and a resource that it is limited to; None for a token
+            that reaches all that the person may.
     """
 
     id: str
@@ -82,6 +85,76 @@ class Token:
     created: float
     expires: float | None
     last_used: float | None
+    scope: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Hands a level on a resource to whoever redeems it while it holds.
+
+    Args:
+        id: the public first part of the secret.
+        person: who made it, without `user:`.
+        level: a level's word.
+        resource: written form.
+        created: seconds since the epoch.
+        expires: seconds since the epoch, exclusive.
+        grant_ends: end of the grants it makes; None is without end.
+        uses: how many people may redeem it; None is any number.
+        used: how many have.
+        note: why, in the maker's words.
+    """
+
+    id: str
+    person: str
+    level: str
+    resource: str
+    created: float
+    expires: float
+    grant_ends: float | None
+    uses: int | None
+    used: int
+    note: str
+
+
+class WishState(str, Enum):
+    """What became of a wish."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A person's request for access, which whoever manages the resource answers.
+
+    Args:
+        id: unique.
+        person: who asks, without `user:`.
+        level: a level's word.
+        resource: written form.
+        note: why, in their words.
+        created: seconds since the epoch.
+        state: what became of it.
+        decided: seconds since the epoch; None while it is open.
+        decided_by: written form of who answered; empty while it is open.
+        answer: what they said.
+        grant_id: the grant that was given; None where none was.
+    """
+
+    id: str
+    person: str
+    level: str
+    resource: str
+    note: str
+    created: float
+    state: WishState = WishState.OPEN
+    decided: float | None = None
+    decided_by: str = ""
+    answer: str = ""
+    grant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0003"
+HEAD = "0004"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -132,6 +132,49 @@ tokens = Table(
     Column("expires", Double),
     Column("last_used", Double),
     UniqueConstraint("person", "name"),
+)
+
+#: What a token is limited to; one without a row reaches all that its person may.
+token_scopes = Table(
+    "token_scopes",
+    metadata,
+    Column("token", _id, ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
+    Column("level", String(32), primary_key=True),
+    Column("resource", Text, primary_key=True),
+)
+
+#: Links that hand a level on a resource to whoever redeems one.
+links = Table(
+    "links",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("secret_hash", Text, nullable=False),
+    _reference("person", "people"),
+    Column("level", String(32), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("grant_ends", Double),
+    Column("uses", Integer),
+    Column("used", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+#: What people have asked for, and what became of it.
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("id", _id, primary_key=True),
+    _reference("person", "people"),
+    Column("level", String(32), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("decided", Double),
+    Column("decided_by", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("grant_id", _id),
 )
 
 login_sessions = Table(

@@ -11,12 +11,14 @@ from . import sqlite
 from .files import Files
 from .grants import Grants, read_grants
 from .journals import Journals
+from .links import Links
 from .login_sessions import LoginSessions
 from .model import State
 from .people import People, read_groups, read_people
 from .schema import HEAD, revision
 from .setup_link import SetupLink
 from .tokens import Tokens
+from .wishes import Wishes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Store(People, Grants, Files, Tokens, LoginSessions, SetupLink, Journals):
+class Store(People, Grants, Files, Tokens, Links, Wishes, LoginSessions, SetupLink, Journals):
     """People, groups, grants, tokens and login sessions, in one file.
 
     Every operation is one transaction, and each change adds one to the revision in

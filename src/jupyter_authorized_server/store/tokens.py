@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from ..errors import DuplicateName, UnknownName
+from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name
+from ..policy.vocabulary import parse_level, parse_resource
 from .model import Token, is_id, parse_end, parse_hash, parse_id, parse_time
-from .schema import tokens
+from .schema import token_scopes, tokens
 from .transaction import Transactions, require_person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
+
+#: Most pairs of one scope.
+MAX_SCOPE = 64
 
 
 class Tokens(Transactions):
@@ -28,8 +34,20 @@ class Tokens(Transactions):
         person: str,
         expires: float | None,
         now: float,
+        *,
+        scope: Iterable[tuple[str, str]] | None = None,
     ) -> Token:
         """Keeps a token that was made for a person.
+
+        Args:
+            id: the public part of its secret.
+            secret_hash: of the whole secret.
+            name: unique among the person's.
+            person: without `user:`.
+            expires: seconds since the epoch; None is never.
+            now: seconds since the epoch.
+            scope: pairs of a level and a resource that it is limited to; None for all
+                that the person may.
 
         Raises:
             InvalidName: one of the values cannot be.
@@ -44,6 +62,7 @@ class Tokens(Transactions):
             created=now,
             expires=parse_end(expires, "end of the token", now=now),
             last_used=None,
+            scope=None if scope is None else _parse_scope(scope),
         )
         secret_hash = parse_hash(secret_hash, "token")
         with self._change() as connection:
@@ -67,6 +86,9 @@ class Tokens(Transactions):
                 "expires": token.expires,
             }
             connection.execute(insert(tokens).values(row))
+            for level, resource in token.scope or ():
+                limit = {"token": token.id, "level": level, "resource": resource}
+                connection.execute(insert(token_scopes).values(limit))
         return token
 
     def token(self, id: object) -> tuple[Token, str] | None:  # noqa: A002  # why: the field's word
@@ -129,6 +151,13 @@ def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> t
     ).order_by(tokens.c.person, tokens.c.name)
     if where is not None:
         query = query.where(where)
+    rows = list(connection.execute(query))
+    limits = select(token_scopes).order_by(token_scopes.c.level, token_scopes.c.resource)
+    if where is not None:
+        limits = limits.where(token_scopes.c.token.in_([row.id for row in rows]))
+    scopes: dict[str, list[tuple[str, str]]] = {}
+    for token, level, resource in connection.execute(limits):
+        scopes.setdefault(token, []).append((level, resource))
     return tuple(
         Token(
             id=id_,
@@ -137,6 +166,21 @@ def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> t
             created=created,
             expires=expires,
             last_used=last_used,
+            scope=tuple(scopes[id_]) if id_ in scopes else None,
         )
-        for id_, name, person, created, expires, last_used in connection.execute(query)
+        for id_, name, person, created, expires, last_used in rows
     )
+
+
+def _parse_scope(scope: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The pairs of a scope, checked and sorted.
+
+    Raises:
+        InvalidName: one of them cannot be, there are too many, or none, which would be
+            a token that reaches nothing.
+    """
+    found = {(parse_level(level).word, parse_resource(on).name) for level, on in scope}
+    if not 0 < len(found) <= MAX_SCOPE:
+        msg = f"a scope has from 1 to {MAX_SCOPE} pairs of a level and a resource"
+        raise InvalidName(msg)
+    return tuple(sorted(found))

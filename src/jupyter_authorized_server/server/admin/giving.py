@@ -9,14 +9,14 @@ from ...errors import Unconfirmed
 from ...policy.model import EVERYONE
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
 from ..surface.places import SERVER
-from .handler import AdminHandler, Refused
+from .asker import Asker, Refused
 
 if TYPE_CHECKING:
     from ...policy.model import Resource
 
 
 def check_giving(
-    handler: AdminHandler, to: str, level: str, resource: Resource, *, confirmed: bool
+    handler: Asker, to: str, level: str, resource: Resource, *, confirmed: bool
 ) -> None:
     """Raise unless whoever asks may hand `level` on `resource` to `to`.
 
@@ -42,7 +42,7 @@ def check_giving(
         raise Unconfirmed(msg)
 
 
-def held(handler: AdminHandler, level: str, resource: Resource) -> str:
+def held(handler: Asker, level: str, resource: Resource) -> str:
     """Why whoever asks does not hold `level` on `resource`; empty if they do."""
     if LEVEL[level] is Level.ADMIN and not handler.allows("administer", SERVER):
         return "only an administrator can give the level `admin`"
@@ -53,7 +53,7 @@ def held(handler: AdminHandler, level: str, resource: Resource) -> str:
     return ""
 
 
-def under_ceiling(handler: AdminHandler, to: str, level: str, resource: Resource) -> str:
+def under_ceiling(handler: Asker, to: str, level: str, resource: Resource) -> str:
     """Why the rules of this server do not leave `level` on `resource`; empty if they do."""
     highest, rule = inquiry.ceiling(handler.point, to, resource)
     if not rule or (highest is not None and LEVEL[level] <= highest):
@@ -62,7 +62,7 @@ def under_ceiling(handler: AdminHandler, to: str, level: str, resource: Resource
     return f"the rules of this server leave {most} to be given there"
 
 
-def levels(handler: AdminHandler, to: str, resource: Resource) -> list[dict[str, Any]]:
+def levels(handler: Asker, to: str, resource: Resource) -> list[dict[str, Any]]:
     """Each level, whether it can be given, and why not."""
     found = []
     for level in Level:

@@ -10,8 +10,9 @@ from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, parse_level, parse_resource
 from ..surface.places import SERVER, there
 from . import moment
+from .asker import Refused
 from .giving import check_giving, held, levels
-from .handler import PAGING, AdminHandler, Refused, page_of
+from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ CHANGE = {
 }
 
 
-class _Grants(AdminHandler):
-    """What both endpoints of grants share."""
+class SharedHandler(AdminHandler):
+    """What every endpoint needs that is about what one may share."""
 
     def sees(self, grant: Grant) -> bool:
         """Whether whoever asks may know of a grant: their own, or where they may review."""
@@ -94,6 +95,16 @@ class _Grants(AdminHandler):
             return False
         action = "review" if (resource.type, "review") in ABILITY else "administer"
         return self.allows(action, resource if action == "review" else SERVER)
+
+    def shares(self, name: str) -> bool:
+        """Whether whoever asks may share the resource written `name`."""
+        try:
+            resource = self.known(parse_resource(name))
+        except InvalidName:
+            return False
+        if (resource.type, "share") not in ABILITY:
+            return self.allows("administer", SERVER)
+        return self.allows("share", resource)
 
     def admitted_one(self) -> Resource:
         """The resource that the guard has allowed to be shared.
@@ -108,7 +119,7 @@ class _Grants(AdminHandler):
         return found[0]
 
 
-class GrantsHandler(_Grants):
+class GrantsHandler(SharedHandler):
     """All grants that whoever asks may see."""
 
     @operation(
@@ -211,7 +222,7 @@ class GrantsHandler(_Grants):
         return wanted
 
 
-class GrantHandler(_Grants):
+class GrantHandler(SharedHandler):
     """One grant."""
 
     def _found(self, id_: str) -> Grant:
@@ -312,7 +323,7 @@ class GrantHandler(_Grants):
         ]
 
 
-class LevelsHandler(_Grants):
+class LevelsHandler(SharedHandler):
     """What can be given on a resource."""
 
     @operation(

@@ -40,6 +40,7 @@ _ANSWER = {
             },
         },
         "revision": {"type": "integer"},
+        "mode": {"enum": ["enforce", "shadow"]},
         "abilities": {
             "type": "object",
             "properties": {"terminals": ACTIONS, "administer": {"type": "boolean"}},
@@ -79,8 +80,13 @@ class MeHandler(AdminHandler):
                 "display_name": getattr(person, "display_name", "") or principal.name,
                 "groups": list(principal.groups),
                 "token": self._token(),
+                "owner": None if principal.token is None else principal.name,
+                "scope": None
+                if principal.scope is None
+                else [{"level": level, "resource": on} for level, on in principal.scope],
             },
             "revision": self.point.revision,
+            "mode": "enforce" if self.point.shadow is None else "shadow",
             "abilities": {
                 "terminals": self._actions("terminals", (Resource(type="terminals"),)),
                 "administer": self.allows("administer", SERVER),

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 #: Longest text shown of a value that is refused.
 _SHOWN = 80
+#: The answer of what removes something.
+REMOVED: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["removed"],
+    "properties": {"removed": {"type": "string"}},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ class Operation:
         body: JSON schema of the body; None where there is none.
         answer: JSON schema of the answer.
         status: of the answer when all went well.
+        safe: whether it only reads, as every GET does.
     """
 
     summary: str
@@ -41,6 +48,7 @@ class Operation:
     body: Schema | None = None
     answer: Schema = field(default_factory=lambda: {"type": "object"})
     status: int = 200
+    safe: bool = False
 
     def check_body(self, body: object) -> None:
         """Raise unless `body` is what the schema says.
@@ -79,7 +87,8 @@ def operation(
     def decorate(
         method: Callable[..., Awaitable[object]],
     ) -> Callable[..., Awaitable[None] | None]:
-        made = Operation(summary=(method.__doc__ or "").strip(), **described)
+        found = {"safe": method.__name__ == "get", **described}
+        made = Operation(summary=(method.__doc__ or "").strip(), **found)
 
         @web.authenticated
         @functools.wraps(method)

@@ -9,8 +9,9 @@ from ...errors import InvalidName, UnknownName
 from ...policy.vocabulary import ABILITY, parse_resource
 from ..surface.places import SERVER
 from . import moment
-from .handler import PAGING, AdminHandler, Refused, page_of
-from .operation import operation
+from .asker import Refused
+from .handler import PAGING, AdminHandler, page_of
+from .operation import REMOVED, operation
 
 if TYPE_CHECKING:
     from ...store import Group, Person, Store
@@ -36,7 +37,6 @@ GROUP = {
     "properties": {"name": _TEXT, "principal": _TEXT, "members": _TEXTS},
 }
 _SEARCH = {**PAGING, "q": {"type": "string", "maxLength": 200}}
-_DONE = {"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
 
 
 class _Directory(AdminHandler):
@@ -153,7 +153,7 @@ class PersonHandler(_Directory):
         self.record("person_changed", {"person": name, **body})
         return person_shown(self, self._found(name), whole=True)
 
-    @operation(answer=_DONE)
+    @operation(answer=REMOVED)
     async def delete(self, name: str) -> dict[str, Any]:
         """Remove a person with all that they have here; their files stay."""
         self._found(name)
@@ -238,7 +238,7 @@ class GroupHandler(_Directory):
         self.record("members_changed", {"group": name, "added": add, "removed": remove})
         return group_shown(self, name, whole=True)
 
-    @operation(answer=_DONE)
+    @operation(answer=REMOVED)
     async def delete(self, name: str) -> dict[str, Any]:
         """Remove a group with its grants; its members stay."""
         self._require(name)

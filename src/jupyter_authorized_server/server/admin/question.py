@@ -67,6 +67,7 @@ class CheckHandler(_Asking):
     """Many questions at once."""
 
     @operation(
+        safe=True,
         body={
             "type": "object",
             "required": ["requests"],
@@ -106,6 +107,7 @@ class ExplainHandler(_Asking):
     """One question, and the whole decision."""
 
     @operation(
+        safe=True,
         body=QUESTION,
         answer={
             "type": "object",

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.utils import url_path_join
 
-from . import grant, me, page, people, question, record, survey
+from . import (
+    changes,
+    grant,
+    link,
+    link_page,
+    me,
+    openapi,
+    page,
+    people,
+    policy,
+    question,
+    record,
+    survey,
+    token,
+    wish,
+)
+from .handler import AdminHandler
+from .operation import operation
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from tornado.web import Application
-
-    from .handler import AdminHandler
 
 ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/me", me.MeHandler),
@@ -30,18 +45,45 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/groups/([^/]+)", people.GroupHandler),
     (r"/api/authz/audit", record.RecordsHandler),
     (r"/api/authz/audit/verify", record.VerifyHandler),
+    (r"/api/authz/links", link.LinksHandler),
+    (r"/api/authz/links/redeem", link.RedeemHandler),
+    (r"/api/authz/links/([A-Za-z0-9_-]{1,64})", link.LinkHandler),
+    (r"/api/authz/requests", wish.WishesHandler),
+    (r"/api/authz/requests/([A-Za-z0-9_-]{1,64})", wish.WishHandler),
+    (r"/api/authz/tokens", token.TokensHandler),
+    (r"/api/authz/tokens/([A-Za-z0-9_-]{1,64})", token.TokenHandler),
+    (r"/api/authz/policy", policy.PolicyHandler),
+    (r"/api/authz/changes", changes.ChangesHandler),
 )
 
-#: The page that people use them with.
+
+#: The pages that people use them with.
 PAGES: tuple[tuple[str, type[JupyterHandler]], ...] = (
     (r"/authz/?", page.PageHandler),
     (rf"/authz/({'|'.join(map(re.escape, page.PARTS))})", page.PartHandler),
+    (link.PAGE, link_page.LinkPage),
+)
+
+
+class DocumentHandler(AdminHandler):
+    """The description of the interface."""
+
+    @operation(answer={"type": "object", "required": ["openapi", "paths"]})
+    async def get(self) -> dict[str, Any]:
+        """This interface, as an OpenAPI document."""
+        return openapi.document(ALL, self.base_url)
+
+
+ALL: tuple[tuple[str, type[AdminHandler]], ...] = (
+    *ROUTES,
+    (r"/api/authz/openapi\.json", DocumentHandler),
 )
 
 
 def install(application: Application) -> None:
-    """Add the endpoints and the page to `application`."""
+    """Add endpoints and pages to `application`."""
     base = application.settings["base_url"]
+    changes.install(application)
     application.add_handlers(
-        ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in (*ROUTES, *PAGES)]
+        ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in (*ALL, *PAGES)]
     )

@@ -100,7 +100,9 @@ class PolicyAuthorizer(Authorizer):
             principal, hook = found.principal, found.hook
         else:
             found = None
-            principal = self._point.principal(f"user:{user.username}")
+            principal = self._point.principal(
+                f"user:{user.username}", token=getattr(user, "token_id", None)
+            )
             hook = Hook(handler, user)
         questions = self._questions(found, action, resource)
         for asked, on in questions:

@@ -33,15 +33,17 @@ OUT_OF_REACH = "The server cannot reach its list of people. Try again in a momen
 _NOTHING = {"error": "", "info": "", "link": "Go on to the server"}
 
 
-class _Page(JupyterHandler):
+class Page(JupyterHandler):
     """A page that works without scripts, in every front end, and that no cache keeps."""
 
     @property
     def provider(self) -> LocalIdentityProvider:
+        """The identity provider that brings these pages."""
         return cast("LocalIdentityProvider", self.identity_provider)
 
     @property
     def point(self) -> DecisionPoint:
+        """The decision point."""
         return wiring(self.settings).point
 
     @property
@@ -101,7 +103,7 @@ def too_many(seconds: float) -> str:
     return f"Too many failed attempts. Try again in {time}."
 
 
-class LoginHandler(_Page, LoginFormHandler):
+class LoginHandler(Page, LoginFormHandler):
     """Sign in with user name and password."""
 
     def _render(self, message: dict[str, str] | None = None) -> None:
@@ -145,7 +147,7 @@ class LoginHandler(_Page, LoginFormHandler):
                 self._form(status=401, error=WRONG, name=name)
 
 
-class LogoutHandler(_Page):
+class LogoutHandler(Page):
     """Sign out here, or (by POST, from the password page) everywhere.
 
     A plain GET is enough to sign out, as with upstream's: another site can do no more
@@ -180,7 +182,7 @@ class LogoutHandler(_Page):
         self.show("note", title="Signed out", info=info, link="Sign in again")
 
 
-class SetupHandler(_Page):
+class SetupHandler(Page):
     """Make the first administrator, with the one-time link the server has printed."""
 
     @allow_unauthenticated
@@ -255,7 +257,7 @@ class SetupHandler(_Page):
             self.redirect(self.base_url)
 
 
-class PasswordHandler(_Page):
+class PasswordHandler(Page):
     """Change one's own password; every browser that is signed in is signed out."""
 
     def _person(self) -> LocalUser:
@@ -311,7 +313,7 @@ class PasswordHandler(_Page):
                 self._form(status=403, error="The old password is wrong.")
 
 
-def _new_password(page: _Page) -> str:
+def _new_password(page: Page) -> str:
     """The new password of a form that asks for it twice.
 
     Raises:

@@ -128,4 +128,19 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "record.VerifyHandler",
         methods={"GET": ADMIN},
     ),
+    Route(
+        handler=_ADMIN + "link.LinksHandler",
+        methods={"GET": _SELF, "POST": _and(*questions("share", in_body("resource")))},
+    ),
+    # Of one link or request the handler asks, so that none can be told from another.
+    Route(handler=_ADMIN + "link.LinkHandler", methods={"DELETE": _SELF}),
+    Route(handler=_ADMIN + "link.RedeemHandler", methods={"POST": _SELF}),
+    Route(handler=_ADMIN + "link_page.LinkPage", methods={"GET": _SELF, "POST": _SELF}),
+    Route(handler=_ADMIN + "wish.WishesHandler", methods={"GET": _SELF, "POST": _SELF}),
+    Route(handler=_ADMIN + "wish.WishHandler", methods={"GET": _SELF, "PATCH": _SELF}),
+    Route(handler=_ADMIN + "token.TokensHandler", methods={"GET": _SELF, "POST": _SELF}),
+    Route(handler=_ADMIN + "token.TokenHandler", methods={"DELETE": _SELF}),
+    Route(handler=_ADMIN + "policy.PolicyHandler", methods={"GET": ADMIN}),
+    Route(handler=_ADMIN + "changes.ChangesHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "routes.DocumentHandler", methods={"GET": _SELF}),
 )

@@ -1,0 +1,167 @@
+"""Whoever asks, as an endpoint or page sees them: what they may, and how they change it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.base.handlers import JupyterHandler
+
+from ...errors import ConfigurationError, InvalidName
+from ...policy.model import Decision, Resource
+from ..acting import ACTING, Acting
+from ..surface.call import Call
+from ..surface.table import Unanswerable
+from ..surface.written import known, meant
+from ..wiring import Wiring, wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ...decision_point import DecisionPoint
+    from ...policy.model import Principal
+    from ...store import Store
+
+
+class Refused(Exception):  # why: a decision on its way to the answer
+    """The policy says no to something that only a handler can ask.
+
+    Args:
+        reason: a sentence for the person.
+        decision: where the policy was asked.
+        status: of the answer; None is that of every denial.
+    """
+
+    def __init__(
+        self, reason: str, decision: Decision | None = None, status: int | None = None
+    ) -> None:
+        self.reason = reason
+        self.decision = decision
+        self.status = status
+        super().__init__(reason)
+
+
+class Asker(JupyterHandler):
+    """A handler that the guard has let through, and whoever asks through it."""
+
+    # Who asks, and of whom
+
+    @property
+    def wired(self) -> Wiring:
+        """What the parts of the server share."""
+        return wiring(self.settings)
+
+    @property
+    def point(self) -> DecisionPoint:
+        """The decision point."""
+        return self.wired.point
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks, as the guard has judged them."""
+        return self._acting.principal
+
+    @property
+    def _acting(self) -> Acting:
+        acting = ACTING.get()
+        if acting is None:
+            msg = "the guard has not judged this request"
+            raise Refused(msg)
+        return acting
+
+    def admitted(self, action: str) -> tuple[Resource, ...]:
+        """The resources on which the guard has let this request do `action`.
+
+        What is changed is changed on these, so nothing is looked up a second time.
+        """
+        return tuple(on for asked, on in self._acting.questions if asked == action)
+
+    @property
+    def address(self) -> str | None:
+        """The client's IP address."""
+        return self.request.remote_ip
+
+    def decide(
+        self,
+        action: str,
+        resource: Resource,
+        who: Principal | None = None,
+        *,
+        record: bool = False,
+    ) -> Decision:
+        """The decision for whoever asks, or for `who`."""
+        if who is None:
+            found: object = self.wired.authorizer.answer(
+                self.principal,
+                action,
+                resource,
+                door="http",
+                address=self.address,
+                request=f"{self.request.method} {self.request.path}",
+                record=record,
+            )
+            if isinstance(found, Decision):
+                return found
+            msg = "this could not be decided, so it is refused"
+            raise Refused(msg)
+        return self.point.decide(who, action, resource, door="http", record=record)
+
+    def allows(self, action: str, *resources: Resource) -> bool:
+        """Whether whoever asks may do `action` on all of these; not recorded."""
+        return all(self.decide(action, each).allowed for each in resources)
+
+    def require(self, action: str, *resources: Resource) -> None:
+        """Go on only if whoever asks may do `action` on all of these.
+
+        Raises:
+            Refused: they may not; it is recorded.
+        """
+        for each in resources:
+            decision = self.decide(action, each, record=True)
+            if not decision.allowed:
+                raise Refused(decision.reason_user, decision)
+
+    def meant(self, text: object) -> tuple[Resource, ...]:
+        """What the resource written `text` means here.
+
+        Raises:
+            InvalidName: none.
+        """
+        try:
+            return meant(self._call, text)
+        except Unanswerable as error:
+            raise InvalidName(str(error)) from None
+
+    def known(self, resource: Resource) -> Resource:
+        """`resource` with what the server knows of it."""
+        return known(self._call, resource)
+
+    @property
+    def _call(self) -> Call:
+        return Call(self.request, self.settings, [], {})
+
+    async def change(self, act: Callable[[Store], Any]) -> Any:
+        """Change the store, off the event loop, and let the decisions know at once.
+
+        Raises:
+            StoreError, AuthorizationError: nothing was changed.
+        """
+        done = await asyncio.to_thread(act, self.point.store)
+        self.point.refresh()
+        return done
+
+    def record(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Record that whoever asks has done something of `kind`.
+
+        Raises:
+            ConfigurationError: it is done, but could not be recorded.
+        """
+        try:
+            self.point.audit.event(
+                kind,
+                actor=self.principal.name,
+                fields={"token": self.principal.token, "address": self.address, **fields},
+            )
+        except OSError as error:
+            msg = "this was done, but could not be recorded"
+            raise ConfigurationError(msg) from error

@@ -1,0 +1,219 @@
+"""`/api/authz/links`: a level on a resource for whoever redeems a link while it holds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.utils import url_path_join
+from tornado.escape import url_escape
+
+from ... import inquiry
+from ...credentials import new_secret, secret_matches, split_secret
+from ...errors import InvalidName, UnknownName
+from ...policy.model import EVERYONE
+from ...policy.vocabulary import LEVEL, parse_level, parse_resource
+from . import moment
+from .giving import check_giving
+from .grant import GRANT, SharedHandler, exists, fields_of
+from .grant import shown as grant_shown
+from .handler import PAGING, AdminHandler, page_of
+from .operation import operation
+
+if TYPE_CHECKING:
+    from ...policy.model import Grant
+    from ...store import Link
+    from .asker import Asker
+
+_TEXT = {"type": "string"}
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+#: Seconds for which a link holds that says nothing else, and most.
+HOLDS, MOST = 24 * 3600.0, 366 * 24 * 3600.0
+#: Path of the page on which a link is accepted, below the base URL.
+PAGE = "/authz/link"
+OVER = "this link does not hold any more; ask whoever sent it for another"
+LINK = {
+    "type": "object",
+    "required": ["id", "level", "resource", "ends", "used"],
+    "properties": {
+        "id": _TEXT,
+        "person": _TEXT,
+        "level": _TEXT,
+        "resource": _TEXT,
+        "created": _TEXT,
+        "ends": _TEXT,
+        "grant_ends": _TEXT_OR_NONE,
+        "uses": {"type": ["integer", "null"]},
+        "used": {"type": "integer"},
+        "note": _TEXT,
+    },
+}
+
+
+def shown(link: Link) -> dict[str, Any]:
+    """A link as it is answered; never its secret."""
+    return {
+        "id": link.id,
+        "person": f"user:{link.person}",
+        "level": link.level,
+        "resource": link.resource,
+        "created": moment.shown(link.created),
+        "ends": moment.shown(link.expires),
+        "grant_ends": moment.shown(link.grant_ends),
+        "uses": link.uses,
+        "used": link.used,
+        "note": link.note,
+    }
+
+
+class LinksHandler(SharedHandler):
+    """The links on what one may share."""
+
+    @operation(query={**PAGING, "resource": _TEXT}, answer=page_of(LINK))
+    async def get(self) -> dict[str, Any]:
+        """Links that hold, on what one may share."""
+        on = self.query("resource")
+        resource = None if on is None else self.meant(on)[0].name
+        now = time.time()
+        return await self.page(
+            (
+                each
+                for each in self.point.store.links()
+                if each.expires > now and resource in {None, each.resource}
+            ),
+            key=lambda each: (each.resource, each.id),
+            show=shown,
+            visible=lambda each: self.shares(each.resource),
+        )
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["level", "resource"],
+            "additionalProperties": False,
+            "properties": {
+                "level": _TEXT,
+                "resource": _TEXT,
+                "ends": _TEXT_OR_NONE,
+                "grant_ends": _TEXT_OR_NONE,
+                "uses": {"type": ["integer", "null"]},
+                "note": _TEXT,
+            },
+        },
+        answer=LINK,
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Make a link; its `secret` and `url` are answered this once. It holds for a day."""
+        body, secret, now = self.body, new_secret(), time.time()
+        level = parse_level(body["level"]).word
+        resource = self.admitted_one()
+        check_giving(self, EVERYONE, level, resource, confirmed=True)
+        if not await exists(self, resource):
+            msg = f"there is no `{resource.name}`; make it first, then share it"
+            raise UnknownName(msg)
+        ends = moment.read(body.get("ends")) or now + HOLDS
+        if ends > now + MOST:
+            msg = "a link holds for a year at most; name an earlier end"
+            raise InvalidName(msg)
+        grant_ends = moment.read(body.get("grant_ends"))
+        person = self.principal.name.removeprefix("user:")
+        made: Link = await self.change(
+            lambda store: store.add_link(
+                secret.id,
+                secret.hash,
+                person=person,
+                level=level,
+                resource=resource.name,
+                expires=ends,
+                now=now,
+                grant_ends=grant_ends,
+                uses=body.get("uses"),
+                note=body.get("note", ""),
+            )
+        )
+        self.record("link_added", {"link": made.id, "level": level, "resource": resource.name})
+        # Of this name Jupyter's log shows no value.
+        url = url_path_join(self.base_url, f"{PAGE}?key={url_escape(secret.text)}")
+        return {**shown(made), "secret": secret.text, "url": url}
+
+
+class LinkHandler(SharedHandler):
+    """One link."""
+
+    @operation(
+        answer={"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
+    )
+    async def delete(self, id_: str) -> dict[str, Any]:
+        """Remove a link on what one may share; what it has given stays."""
+        found = self.point.store.link(id_)
+        own = found is not None and f"user:{found[0].person}" == self.principal.name
+        if found is None or not (own or self.shares(found[0].resource)):
+            msg = "there is no such link"
+            raise UnknownName(msg)
+        await self.change(lambda store: store.remove_link(id_))
+        self.record("link_removed", {"link": id_, "resource": found[0].resource})
+        return {"removed": id_}
+
+
+class RedeemHandler(AdminHandler):
+    """Accepting a link."""
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["secret"],
+            "additionalProperties": False,
+            "properties": {"secret": {"type": "string", "maxLength": 256}},
+        },
+        answer=GRANT,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Take what a link hands out; the same person takes it once."""
+        return grant_shown(await redeem(self, self.body["secret"]))
+
+
+def found_link(handler: Asker, secret: str) -> Link:
+    """The link that `secret` opens, while it holds and its maker may still share so much.
+
+    Raises:
+        UnknownName: no link, or one that does not hold any more; the same for each.
+    """
+    id_ = split_secret(secret)
+    found = handler.point.store.link(id_) if id_ is not None else None
+    if found is None or not secret_matches(secret, found[1]):
+        raise UnknownName(OVER)
+    link = found[0]
+    resource = handler.known(parse_resource(link.resource))
+    maker = handler.point.principal(f"user:{link.person}")
+    needed = [("share", resource), *inquiry.needed(resource, link.level)]
+    if link.expires <= time.time() or not all(
+        handler.decide(action, on, maker).allowed for action, on in needed
+    ):
+        raise UnknownName(OVER)
+    return link
+
+
+async def redeem(handler: Asker, secret: str) -> Grant:
+    """What the link hands to whoever asks, from now on.
+
+    Raises:
+        UnknownName: it does not hold.
+    """
+    try:
+        link = found_link(handler, secret)
+    except UnknownName:
+        # Also a maker who is gone: nothing about them is for whoever holds a link.
+        raise UnknownName(OVER) from None
+    to = handler.principal.name
+    highest, rule = inquiry.ceiling(handler.point, to, parse_resource(link.resource))
+    if rule and (highest is None or LEVEL[link.level] > highest):
+        raise UnknownName(OVER)
+    person = to.removeprefix("user:")
+    grant, new = await handler.change(
+        lambda store: store.redeem_link(link.id, person, now=time.time())
+    )
+    if new:
+        handler.record("grant", {**fields_of(grant), "link": link.id})
+    found: Grant = grant
+    return found

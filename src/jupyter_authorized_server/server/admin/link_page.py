@@ -1,0 +1,71 @@
+"""The page on which a link is accepted: says what it hands out, and asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.escape import url_escape
+
+from ...errors import AuthorizationError, UnknownName
+from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES
+from ..identity.page import Page, sentence
+from . import moment
+from .asker import Asker
+from .link import OVER, found_link, redeem
+
+if TYPE_CHECKING:
+    from ...store import Link
+
+
+class LinkPage(Asker, Page):
+    """Accept a link; nothing happens before the button is pressed."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """What the link hands out."""
+        key = self.get_query_argument("key", "")
+        try:
+            link = found_link(self, key)
+        except UnknownName:
+            self._say_over()
+            return
+        names = {each.name: each.display_name for each in self.point.state.people}
+        self.show(
+            "link",
+            giver=names.get(link.person) or link.person,
+            thing=_thing(link),
+            level=link.level,
+            sentence=LEVEL_SENTENCES[LEVEL[link.level]],
+            until=moment.shown(link.grant_ends) or "",
+            key=key,
+            action=self.request.path,
+        )
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Take it, and go there."""
+        if self.principal.scope is not None:
+            raise web.HTTPError(403, "a token with a scope accepts no link")
+        try:
+            grant = await redeem(self, self.field("key"))
+        except UnknownName:
+            self._say_over()
+            return
+        except AuthorizationError as error:
+            self.show("note", status=503, title="Not accepted", error=sentence(error))
+            return
+        kind, _, path = grant.resource.partition(":")
+        place = f"tree{url_escape(path, plus=False)}" if kind == "contents" else ""
+        self.redirect(url_path_join(self.base_url, place.replace("%2F", "/")))
+
+    def _say_over(self) -> None:
+        self.show("note", status=404, title="This link is over", error=sentence(OVER))
+
+
+def _thing(link: Link) -> str:
+    kind, _, path = link.resource.partition(":")
+    if kind == "contents":
+        return path.strip("/") or "all files"
+    return "this server" if kind == "server" else link.resource

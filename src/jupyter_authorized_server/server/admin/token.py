@@ -1,0 +1,117 @@
+"""`/api/authz/tokens`: what programs sign in with, agents with less than their owner."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ...credentials import new_secret
+from ...errors import UnknownName
+from ..surface.places import SERVER
+from . import moment
+from .handler import PAGING, AdminHandler, page_of
+from .operation import operation
+
+if TYPE_CHECKING:
+    from ...store import Token
+
+_TEXT = {"type": "string"}
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+SCOPE = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 64,
+    "items": {
+        "type": "object",
+        "required": ["level", "resource"],
+        "additionalProperties": False,
+        "properties": {"level": _TEXT, "resource": _TEXT},
+    },
+}
+TOKEN = {
+    "type": "object",
+    "required": ["id", "name", "person", "created", "ends", "last_used", "scope"],
+    "properties": {
+        "id": _TEXT,
+        "name": _TEXT,
+        "person": _TEXT,
+        "created": _TEXT,
+        "ends": _TEXT_OR_NONE,
+        "last_used": _TEXT_OR_NONE,
+        "scope": {"type": ["array", "null"]},
+    },
+}
+
+
+def shown(token: Token) -> dict[str, Any]:
+    """A token as it is answered; never its secret."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "person": f"user:{token.person}",
+        "created": moment.shown(token.created),
+        "ends": moment.shown(token.expires),
+        "last_used": moment.shown(token.last_used),
+        "scope": None
+        if token.scope is None
+        else [{"level": level, "resource": resource} for level, resource in token.scope],
+    }
+
+
+class TokensHandler(AdminHandler):
+    """The tokens of whoever asks."""
+
+    @operation(query=PAGING, answer=page_of(TOKEN))
+    async def get(self) -> dict[str, Any]:
+        """One's own tokens, also expired ones."""
+        person = self.principal.name.removeprefix("user:")
+        return await self.page(
+            self.point.store.tokens(person), key=lambda each: (each.name, each.id), show=shown
+        )
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": _TEXT, "scope": SCOPE, "ends": _TEXT_OR_NONE},
+        },
+        answer=TOKEN,
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Make a token; its `secret` is answered this once. A `scope` makes it an agent's."""
+        body, secret = self.body, new_secret()
+        person = self.principal.name.removeprefix("user:")
+        scope = body.get("scope")
+        pairs = None
+        if scope is not None:
+            pairs = [(each["level"], self.meant(each["resource"])[0].name) for each in scope]
+        ends = moment.read(body.get("ends"))
+        made: Token = await self.change(
+            lambda store: store.add_token(
+                secret.id, secret.hash, body["name"], person, ends, time.time(), scope=pairs
+            )
+        )
+        scoped = [f"{level} {resource}" for level, resource in made.scope or ()]
+        self.record("token_added", {"made": made.id, "name": made.name, "scope": scoped})
+        return {**shown(made), "secret": secret.text}
+
+
+class TokenHandler(AdminHandler):
+    """One token."""
+
+    @operation(
+        answer={"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
+    )
+    async def delete(self, id_: str) -> dict[str, Any]:
+        """Revoke a token of one's own, or as an administrator any."""
+        found = self.point.store.token(id_)
+        own = found is not None and f"user:{found[0].person}" == self.principal.name
+        if found is None or not (own or self.allows("administer", SERVER)):
+            msg = "there is no such token"
+            raise UnknownName(msg)
+        await self.change(lambda store: store.remove_token(id_))
+        fields = {"person": f"user:{found[0].person}", "removed": id_, "name": found[0].name}
+        self.record("token_revoked", fields)
+        return {"removed": id_}

@@ -1,0 +1,197 @@
+"""`/api/authz/requests`: asking for access, and answering who asks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ... import inquiry
+from ...errors import DuplicateName, UnknownName
+from ...policy.vocabulary import TYPE, Word, parse_level, parse_resource
+from ...store import WishState
+from . import moment
+from .giving import check_giving
+from .grant import SharedHandler
+from .handler import PAGING, page_of
+from .operation import operation
+
+if TYPE_CHECKING:
+    from ...store import Wish
+
+_TEXT = {"type": "string"}
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+WISH = {
+    "type": "object",
+    "required": ["id", "principal", "level", "resource", "state"],
+    "properties": {
+        "id": _TEXT,
+        "principal": _TEXT,
+        "level": _TEXT,
+        "resource": _TEXT,
+        "note": _TEXT,
+        "created": _TEXT,
+        "state": {"enum": [each.value for each in WishState]},
+        "decided": _TEXT_OR_NONE,
+        "decided_by": _TEXT,
+        "answer": _TEXT,
+        "grant": _TEXT_OR_NONE,
+    },
+}
+
+
+def shown(wish: Wish) -> dict[str, Any]:
+    """A request as it is answered."""
+    return {
+        "id": wish.id,
+        "principal": f"user:{wish.person}",
+        "level": wish.level,
+        "resource": wish.resource,
+        "note": wish.note,
+        "created": moment.shown(wish.created),
+        "state": wish.state.value,
+        "decided": moment.shown(wish.decided),
+        "decided_by": wish.decided_by,
+        "answer": wish.answer,
+        "grant": wish.grant_id,
+    }
+
+
+class WishesHandler(SharedHandler):
+    """Requests for access: one's own, and those one can answer."""
+
+    @operation(
+        query={
+            **PAGING,
+            "state": {"enum": [each.value for each in WishState]},
+            "resource": _TEXT,
+        },
+        answer=page_of(WISH),
+    )
+    async def get(self) -> dict[str, Any]:
+        """One's own requests, and those on what one may share."""
+        state, on = self.query("state"), self.query("resource")
+        resource = None if on is None else self.meant(on)[0].name
+        return await self.page(
+            (
+                each
+                for each in self.point.store.wishes()
+                if state in {None, each.state.value} and resource in {None, each.resource}
+            ),
+            key=lambda each: (f"{each.created:020.6f}", each.id),
+            show=shown,
+            visible=lambda each: (
+                f"user:{each.person}" == self.principal.name or self.shares(each.resource)
+            ),
+        )
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["level", "resource"],
+            "additionalProperties": False,
+            "properties": {"level": _TEXT, "resource": _TEXT, "note": _TEXT},
+        },
+        answer=WISH,
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Ask for a level on something that one may see."""
+        level = parse_level(self.body["level"]).word
+        resources = self.meant(self.body["resource"])
+        resource = resources[0]
+        readers = (
+            ("open", "list")
+            if resource.type == "contents"
+            else (TYPE[resource.type].stands_for[Word.READ],)
+        )
+        if not any(self.allows(action, *resources) for action in readers):
+            msg = "there is nothing here"
+            raise UnknownName(msg)
+        if all(self.allows(action, on) for action, on in inquiry.needed(resource, level)):
+            msg = f"you have `{level}` there already"
+            raise DuplicateName(msg)
+        person = self.principal.name.removeprefix("user:")
+        made: Wish = await self.change(
+            lambda store: store.add_wish(
+                person=person,
+                level=level,
+                resource=resource.name,
+                note=self.body.get("note", ""),
+                now=time.time(),
+            )
+        )
+        self.record(
+            "access_requested", {"wish": made.id, "level": level, "resource": made.resource}
+        )
+        return shown(made)
+
+
+class WishHandler(SharedHandler):
+    """One request."""
+
+    def _found(self, id_: str) -> Wish:
+        """The request, if whoever asks may know of it.
+
+        Raises:
+            UnknownName: there is none, or none for them.
+        """
+        found = self.point.store.wish(id_)
+        if found is not None and (
+            f"user:{found.person}" == self.principal.name or self.shares(found.resource)
+        ):
+            return found
+        msg = "there is no such request"
+        raise UnknownName(msg)
+
+    @operation(answer=WISH)
+    async def get(self, id_: str) -> dict[str, Any]:
+        """One request."""
+        return shown(self._found(id_))
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["state"],
+            "additionalProperties": False,
+            "properties": {
+                "state": {"enum": ["approved", "refused", "withdrawn"]},
+                "level": _TEXT,
+                "ends": _TEXT_OR_NONE,
+                "note": _TEXT,
+            },
+        },
+        answer=WISH,
+    )
+    async def patch(self, id_: str) -> dict[str, Any]:
+        """Approve, perhaps with another level and an end, or refuse; withdraw one's own."""
+        wish, body = self._found(id_), self.body
+        state = WishState(body["state"])
+        level = parse_level(body.get("level") or wish.level).word
+        ends = moment.read(body.get("ends"))
+        resource = self.known(parse_resource(wish.resource))
+        if state is WishState.WITHDRAWN:
+            if f"user:{wish.person}" != self.principal.name:
+                msg = "there is no such request of yours"
+                raise UnknownName(msg)
+        else:
+            self.require("share", resource)
+        if state is WishState.APPROVED:
+            check_giving(self, f"user:{wish.person}", level, resource, confirmed=True)
+        by = self.principal.name
+        done: Wish = await self.change(
+            lambda store: store.answer_wish(
+                id_,
+                state,
+                by=by,
+                now=time.time(),
+                level=level,
+                ends=ends,
+                answer=body.get("note", ""),
+            )
+        )
+        self.record(
+            "access_answered",
+            {"wish": id_, "state": state.value, "person": f"user:{wish.person}"}
+            | ({"grant": done.grant_id, "level": level} if done.grant_id else {}),
+        )
+        return shown(done)

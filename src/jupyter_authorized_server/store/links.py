@@ -1,0 +1,161 @@
+"""Links that hand a level on a resource to whoever redeems one."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from ..errors import DuplicateName, InvalidName, UnknownName
+from ..policy.model import Grant, parse_name
+from ..policy.vocabulary import parse_level, parse_resource
+from .grants import insert_grant, same_grant
+from .model import (
+    MAX_NOTE,
+    Link,
+    is_id,
+    parse_end,
+    parse_hash,
+    parse_id,
+    parse_text,
+    parse_time,
+)
+from .schema import links
+from .transaction import Transactions, require_person
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.engine import Connection
+
+#: Most times that a link may be limited to.
+MAX_USES = 100_000
+OVER = "this link does not hold any more; ask whoever sent it for another"
+
+
+class Links(Transactions):
+    """The operations on links. Only the hash of a secret is ever kept."""
+
+    def add_link(
+        self,
+        id: str,  # noqa: A002  # why: the field's word
+        secret_hash: str,
+        *,
+        person: str,
+        level: str,
+        resource: str,
+        expires: float,
+        now: float,
+        grant_ends: float | None = None,
+        uses: int | None = None,
+        note: str = "",
+    ) -> Link:
+        """Keeps a link that a person has made.
+
+        Raises:
+            InvalidName: one of the values cannot be.
+            UnknownName: there is no such person.
+            DuplicateName: the id is taken.
+        """
+        now = parse_time(now, "time")
+        end = parse_end(expires, "end of the link", now=now)
+        if end is None:
+            msg = "a link has an end; name one"
+            raise InvalidName(msg)
+        if uses is not None and not 0 < uses <= MAX_USES:
+            msg = f"a link is for 1 to {MAX_USES} people, or for any number"
+            raise InvalidName(msg)
+        link = Link(
+            id=parse_id(id, "link"),
+            person=parse_name(person, "user name"),
+            level=parse_level(level).word,
+            resource=parse_resource(resource).name,
+            created=now,
+            expires=end,
+            grant_ends=parse_end(grant_ends, "end of the grants", now=now),
+            uses=uses,
+            used=0,
+            note=parse_text(note, "note", longest=MAX_NOTE),
+        )
+        row = {**asdict(link), "secret_hash": parse_hash(secret_hash, "link")}
+        with self._change() as connection:
+            require_person(connection, link.person)
+            if _read(connection, links.c.id == link.id):
+                msg = "a link with that id exists already; make a new one"
+                raise DuplicateName(msg)
+            connection.execute(insert(links).values(row))
+        return link
+
+    def link(self, id: object) -> tuple[Link, str] | None:  # noqa: A002  # why: the field's word
+        """The link with that id, also one that is over, and the hash of its secret."""
+        if not is_id(id):
+            return None
+        with self._read() as connection:
+            found = _read(connection, links.c.id == id)
+            query = select(links.c.secret_hash).where(links.c.id == id)
+            return (found[0], str(connection.execute(query).scalar_one())) if found else None
+
+    def links(self) -> tuple[Link, ...]:
+        """All links, also those that are over, the oldest first."""
+        with self._read() as connection:
+            return _read(connection)
+
+    def remove_link(self, id: str) -> Link:  # noqa: A002  # why: the field's word
+        """Removes a link; what it has given stays until it is taken back.
+
+        Raises:
+            UnknownName: there is none with that id.
+        """
+        with self._change() as connection:
+            found = _read(connection, links.c.id == id) if is_id(id) else ()
+            if not found:
+                msg = "there is no link with that id"
+                raise UnknownName(msg)
+            connection.execute(delete(links).where(links.c.id == id))
+        return found[0]
+
+    def redeem_link(self, id: str, person: str, *, now: float) -> tuple[Grant, bool]:  # noqa: A002  # why: the field's word
+        """Gives a person what a link hands out; returns the grant, and whether it is new.
+
+        Who has it already does not use the link up. Of two who redeem the last use at
+        once, one is refused.
+
+        Raises:
+            UnknownName: there is no such link or person, it is over or used up.
+        """
+        name = parse_name(person, "user name")
+        with self._change(grants=True) as connection:
+            found = _read(connection, links.c.id == id) if is_id(id) else ()
+            if not found or found[0].expires <= now:
+                raise UnknownName(OVER)
+            link = found[0]
+            grant = Grant(
+                id=f"g-{secrets.token_hex(6)}",
+                principal=f"user:{name}",
+                level=link.level,
+                resource=link.resource,
+                ends=link.grant_ends,
+                granted_by=f"user:{link.person}",
+                note=f"link {link.id}" + (f": {link.note}" if link.note else ""),
+            )
+            before = same_grant(connection, grant)
+            if before is not None:
+                return before, False
+            if link.uses is not None and link.used >= link.uses:
+                raise UnknownName(OVER)
+            if link.grant_ends is not None and link.grant_ends <= now:
+                raise UnknownName(OVER)
+            insert_grant(connection, grant, now=now)
+            used = update(links).where(links.c.id == link.id).values(used=link.used + 1)
+            connection.execute(used)
+        return grant, True
+
+
+def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> tuple[Link, ...]:
+    query = select(*(each for each in links.c if each.name != "secret_hash")).order_by(
+        links.c.created, links.c.id
+    )
+    if where is not None:
+        query = query.where(where)
+    return tuple(Link(**row) for row in connection.execute(query).mappings())

@@ -1,0 +1,380 @@
+"""Tokens with a scope, links, requests for access, and what tells pages of changes."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Answer, Serving, give_password, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("sharing")
+    for name in ("team/sub/deep", "team/other", "secret", "mine"):
+        (folder / "root" / name).mkdir(parents=True)
+    for name in ("team/a.txt", "team/sub/b.txt", "team/sub/deep/c.txt", "secret/d.txt"):
+        (folder / "root" / name).write_text(name)
+    people: dict[str, Any] = {
+        "adam": "admin",
+        "mia": [("manager", "contents:/team"), ("runner", "kernelspecs:python3")],
+        "ed": [("editor", "contents:/team")],
+        "vera": [("viewer", "contents:/team")],
+        "olga": None,
+        "pia": None,
+    }
+    with serving(folder, people=people) as running:
+        give_password(folder, "pia")
+        yield running
+
+
+def call(
+    server: Serving, who: str, method: str, path: str, body: object = None, **headers: str
+) -> Answer:
+    return server.request(method, f"/api/authz/{path}", who, json_body=body, headers=headers)
+
+
+def agent(server: Serving, owner: str, name: str, *scope: tuple[str, str], **more: Any) -> str:
+    """Make a token with a scope; it is known to `request` by its name."""
+    pairs = [{"level": level, "resource": on} for level, on in scope]
+    made = call(server, owner, "POST", "tokens", {"name": name, "scope": pairs, **more})
+    assert 201 == made.status, made.text
+    server.tokens[name] = made.json["secret"]
+    return str(made.json["id"])
+
+
+def reads(server: Serving, who: str, path: str) -> int:
+    return server.request("GET", f"/api/contents/{path}", who).status
+
+
+def test_an_agent_has_what_its_owner_has_within_its_scope(server: Serving) -> None:
+    agent(server, "mia", "bot", ("viewer", "contents:/team/sub"))
+    assert 200 == reads(server, "bot", "team/sub/b.txt")
+    assert 404 == reads(server, "bot", "team/a.txt")
+    body = {"type": "file", "format": "text", "content": "x"}
+    path = "/api/contents/team/sub/b.txt"
+    assert 403 == server.request("PUT", path, "bot", json_body=body).status
+    assert 404 == server.request("DELETE", "/api/contents/team/a.txt", "bot").status
+    me = call(server, "bot", "GET", "me?resource=contents:/team/sub").json
+    assert ("bot", "user:mia") == (me["principal"]["token"], me["principal"]["owner"])
+    assert "viewer" == me["resources"]["contents:/team/sub"]["level"]
+
+
+def test_an_agent_s_listing_shows_the_way_to_its_scope_alone(server: Serving) -> None:
+    agent(server, "adam", "scout", ("viewer", "contents:/team/sub/deep"))
+
+    def names(path: str) -> list[str]:
+        found = server.request("GET", f"/api/contents/{path}", "scout").json["content"]
+        return sorted(each["name"] for each in found)
+
+    assert ["team"] == names("")
+    assert ["sub"] == names("team")
+    assert ["deep"] == names("team/sub")
+    assert ["c.txt"] == names("team/sub/deep")
+    assert 404 == reads(server, "scout", "secret/d.txt")
+
+
+def test_an_agent_does_not_widen_itself(server: Serving) -> None:
+    agent(server, "adam", "wide", ("admin", "server:"))
+    assert 403 == call(server, "wide", "POST", "tokens", {"name": "wider"}).status
+    assert 403 == call(server, "wide", "POST", "people", {"name": "eve"}).status
+    given = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team"}
+    assert 403 == call(server, "wide", "POST", "grants", given).status
+    assert 403 == call(server, "wide", "POST", "links/redeem", {"secret": "x"}).status
+    asked = {"level": "viewer", "resource": "contents:/"}
+    assert 403 == call(server, "wide", "POST", "requests", asked).status
+    assert 403 == server.request("POST", "/api/shutdown", "wide").status
+    assert 403 == server.request("GET", "/authz/password", "wide").status
+
+
+def test_an_agent_is_never_more_than_its_owner(server: Serving) -> None:
+    agent(server, "vera", "proud", ("admin", "server:"))
+    assert 200 == reads(server, "proud", "team/a.txt")
+    body = {"type": "file", "format": "text", "content": "x"}
+    answer = server.request("PUT", "/api/contents/team/a.txt", "proud", json_body=body)
+    assert 403 == answer.status
+    assert 404 == reads(server, "proud", "secret/d.txt")
+
+
+def test_an_agent_that_is_revoked_or_over_is_nobody(server: Serving) -> None:
+    id_ = agent(server, "mia", "gone", ("viewer", "contents:/team"))
+    assert 200 == reads(server, "gone", "team/a.txt")
+    assert 404 == call(server, "vera", "DELETE", f"tokens/{id_}").status
+    assert 200 == call(server, "mia", "DELETE", f"tokens/{id_}").status
+    assert 403 == reads(server, "gone", "team/a.txt")
+    names = [each["name"] for each in call(server, "mia", "GET", "tokens").json["items"]]
+    assert "gone" not in names
+    assert server.tokens["mia"] not in call(server, "mia", "GET", "tokens").text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"name": "a/b"}, 400),
+        ({"name": ""}, 400),
+        ({"name": "x", "scope": []}, 400),
+        ({"name": "x", "scope": [{"level": "king", "resource": "contents:/"}]}, 400),
+        ({"name": "x", "scope": [{"level": "viewer", "resource": "nothing"}]}, 400),
+        ({"name": "x", "scope": [{"level": "viewer"}]}, 400),
+        ({"name": "x", "ends": "2001-01-01T00:00:00Z"}, 400),
+        ({"name": "test"}, 409),
+    ],
+)
+def test_a_bad_token_is_refused(server: Serving, body: dict[str, Any], status: int) -> None:
+    assert status == call(server, "vera", "POST", "tokens", body).status
+
+
+def link(server: Serving, who: str = "mia", **more: Any) -> Answer:
+    body = {"level": "viewer", "resource": "contents:/team/sub", **more}
+    return call(server, who, "POST", "links", body)
+
+
+def redeem(server: Serving, who: str, secret: str) -> Answer:
+    return call(server, who, "POST", "links/redeem", {"secret": secret})
+
+
+def forget(server: Serving, who: str) -> None:
+    store = server.store()
+    for grant in store.state().grants:
+        if grant.principal == f"user:{who}":
+            store.remove_grant(grant.id)
+    store.close()
+
+
+def test_a_link_gives_whoever_redeems_it_what_it_says(server: Serving) -> None:
+    made = link(server, uses=1)
+    assert 201 == made.status, made.text
+    secret = made.json["secret"]
+    assert made.json["url"].startswith("/authz/link?key=")
+    assert 404 == reads(server, "olga", "team/sub/b.txt")
+    taken = redeem(server, "olga", secret)
+    assert (200, "viewer", "user:mia") == (
+        taken.status,
+        taken.json["level"],
+        taken.json["granted_by"],
+    )
+    assert 200 == reads(server, "olga", "team/sub/b.txt")
+    assert 404 == reads(server, "olga", "team/a.txt")
+    # The same person again uses nothing up; the next one finds it used up.
+    assert taken.json["id"] == redeem(server, "olga", secret).json["id"]
+    assert 404 == redeem(server, "pia", secret).status
+    forget(server, "olga")
+
+
+def test_the_secret_of_a_link_is_kept_nowhere(server: Serving) -> None:
+    secret = link(server).json["secret"]
+    listed = call(server, "mia", "GET", "links").text
+    assert secret not in listed
+    server.request("GET", f"/authz/link?key={secret}", "olga")
+    assert secret not in server.log
+    assert secret not in (server.folder / "data" / "authorization" / "audit.jsonl").read_text()
+    database = server.folder / "data" / "authorization"
+    assert not any(secret.encode() in path.read_bytes() for path in database.iterdir())
+
+
+def test_a_link_holds_only_while_its_maker_may_share_so_much(server: Serving) -> None:
+    store = server.store()
+    grant = store.add_grant(
+        principal="user:ed",
+        level="manager",
+        resource="contents:/team/sub",
+        now=time.time(),
+        granted_by="user:adam",
+    )
+    made = link(server, "ed")
+    # The server has not looked at what another process wrote, or it has by now.
+    until = time.monotonic() + 60
+    while made.status != 201 and time.monotonic() < until:
+        time.sleep(0.1)
+        made = link(server, "ed")
+    store.remove_grant(grant.id)
+    store.close()
+    while call(server, "ed", "GET", "links").json["items"] and time.monotonic() < until:
+        time.sleep(0.1)
+    assert 404 == redeem(server, "pia", made.json["secret"]).status
+    assert 404 == reads(server, "pia", "team/sub/b.txt")
+
+
+def test_a_removed_or_wrong_or_ended_link_says_no_more_than_that(server: Serving) -> None:
+    made = link(server).json
+    assert 404 == call(server, "vera", "DELETE", f"links/{made['id']}").status
+    assert 200 == call(server, "mia", "DELETE", f"links/{made['id']}").status
+    soon = datetime.fromtimestamp(time.time() + 1, tz=timezone.utc).isoformat()
+    ended = link(server, ends=soon).json
+    time.sleep(1.1)
+    wrong = f"{made['id']}.{'x' * 43}"
+    answers = [
+        redeem(server, "pia", each) for each in (made["secret"], wrong, ended["secret"], "", "x.y")
+    ]
+    assert [404] * 5 == [each.status for each in answers]
+    assert 1 == len({each.text for each in answers})
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"uses": 0}, 400),
+        ({"uses": -1}, 400),
+        ({"uses": True}, 400),
+        ({"ends": "2001-01-01T00:00:00Z"}, 400),
+        ({"ends": "2999-01-01T00:00:00Z"}, 400),
+        ({"grant_ends": "2001-01-01T00:00:00Z"}, 400),
+        ({"level": "admin"}, 403),
+        ({"resource": "contents:/secret"}, 404),
+        ({"resource": "contents:/team/none"}, 404),
+    ],
+)
+def test_a_bad_link_is_refused(server: Serving, change: dict[str, Any], status: int) -> None:
+    assert status == link(server, **change).status
+    assert 403 == link(server, "ed").status
+
+
+def test_of_many_who_redeem_the_last_use_at_once_one_gets_it(server: Serving) -> None:
+    secret = link(server, uses=1).json["secret"]
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda who=who: statuses.append(redeem(server, who, secret).status)
+        )
+        for who in ("olga", "pia")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [200, 404] == sorted(statuses)
+    forget(server, "olga")
+    forget(server, "pia")
+
+
+def test_a_link_s_page_asks_before_anything_is_given(server: Serving) -> None:
+    secret = link(server).json["secret"]
+    page = server.request("GET", f"/authz/link?key={secret}", "pia")
+    assert 200 == page.status
+    assert "mia shares team/sub with you" in page.text
+    assert 404 == reads(server, "pia", "team/sub/b.txt")
+    assert 404 == server.request("GET", "/authz/link?key=x", "pia").status
+    body = f"key={secret}".encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    taken = server.request("POST", "/authz/link", "pia", body=body, headers=form)
+    assert 302 == taken.status
+    assert "/tree/team/sub" == taken.headers["Location"]
+    assert 200 == reads(server, "pia", "team/sub/b.txt")
+    forget(server, "pia")
+    # Whoever is not signed in is led to do so first, and back.
+    answer = server.request("GET", f"/authz/link?key={secret}")
+    assert 302 == answer.status
+    assert re.search(r"login\?next=.*key", answer.headers["Location"])
+
+
+def wish(server: Serving, who: str, level: str, resource: str = "contents:/team/sub") -> Answer:
+    body = {"level": level, "resource": resource, "note": "please"}
+    return call(server, who, "POST", "requests", body)
+
+
+def test_who_asks_is_answered_with_a_level_and_an_end(server: Serving) -> None:
+    asked = wish(server, "vera", "manager")
+    assert (201, "open") == (asked.status, asked.json["state"])
+    path = f"requests/{asked.json['id']}"
+    assert [asked.json] == call(server, "mia", "GET", "requests?state=open").json["items"]
+    assert [] == call(server, "ed", "GET", "requests").json["items"]
+    assert 404 == call(server, "ed", "PATCH", path, {"state": "approved"}).status
+    # Nobody answers their own.
+    assert 403 == call(server, "vera", "PATCH", path, {"state": "approved"}).status
+    answer = {"state": "approved", "level": "editor", "ends": "2999-01-01T00:00:00Z"}
+    done = call(server, "mia", "PATCH", path, answer)
+    assert (200, "approved") == (done.status, done.json["state"]), done.text
+    grant = call(server, "vera", "GET", f"grants/{done.json['grant']}").json
+    assert ("editor", "2999-01-01T00:00:00+00:00") == (grant["level"], grant["ends"])
+    assert 412 == call(server, "mia", "PATCH", path, {"state": "refused"}).status
+    assert 200 == call(server, "vera", "DELETE", f"grants/{done.json['grant']}").status
+
+
+def test_a_request_can_be_refused_and_withdrawn(server: Serving) -> None:
+    first = wish(server, "vera", "editor").json["id"]
+    assert 409 == wish(server, "vera", "editor").status
+    answer = {"state": "refused", "note": "ask me on Monday"}
+    told = call(server, "mia", "PATCH", f"requests/{first}", answer)
+    assert ("refused", "ask me on Monday", "user:mia") == (
+        told.json["state"],
+        told.json["answer"],
+        told.json["decided_by"],
+    )
+    second = wish(server, "vera", "editor").json["id"]
+    assert 404 == call(server, "mia", "PATCH", f"requests/{second}", {"state": "withdrawn"}).status
+    withdrawn = call(server, "vera", "PATCH", f"requests/{second}", {"state": "withdrawn"})
+    assert "withdrawn" == withdrawn.json["state"]
+
+
+def test_what_one_may_not_see_cannot_be_asked_for(server: Serving) -> None:
+    hidden, missing = (
+        wish(server, "vera", "viewer", f"contents:/{name}") for name in ("secret", "none")
+    )
+    assert (404, hidden.text) == (hidden.status, missing.text)
+    assert 409 == wish(server, "vera", "viewer").status
+    assert 400 == wish(server, "vera", "king").status
+
+
+def test_a_manager_approves_no_more_than_they_have(server: Serving) -> None:
+    asked = wish(server, "vera", "admin").json["id"]
+    assert 403 == call(server, "mia", "PATCH", f"requests/{asked}", {"state": "approved"}).status
+    assert 200 == call(server, "vera", "PATCH", f"requests/{asked}", {"state": "withdrawn"}).status
+
+
+def test_a_page_that_waits_is_told_of_a_change(server: Serving) -> None:
+    now = call(server, "vera", "GET", "changes").json["revision"]
+    told: list[int] = []
+
+    def wait() -> None:
+        revision = now
+        while revision == now:
+            revision = call(server, "vera", "GET", f"changes?after={now}").json["revision"]
+        told.append(revision)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    given = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team"}
+    grant = call(server, "mia", "POST", "grants", given).json["id"]
+    waiting.join(120)
+    assert told
+    assert told[0] > now
+    call(server, "mia", "DELETE", f"grants/{grant}")
+    assert 400 == call(server, "vera", "GET", "changes?after=x").status
+
+
+def test_the_policy_in_force_is_shown_to_administrators(server: Serving) -> None:
+    found = call(server, "adam", "GET", "policy").json
+    assert ("enforce", []) == (found["mode"], found["problems"])
+    assert "own-kernel" in [each["id"] for each in found["rules"]]
+    assert 403 == call(server, "mia", "GET", "policy").status
+
+
+BODIES: tuple[object, ...] = ({}, [], None, {"principal": 1}, {"x": "y" * 10_000})
+
+
+def test_the_interface_is_described_and_every_level_gets_an_answer(server: Serving) -> None:
+    document = call(server, "vera", "GET", "openapi.json").json
+    assert "3.1.0" == document["openapi"]
+    asked = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path.endswith("/changes"):
+                continue
+            for who in ("adam", "mia", "ed", "vera", "olga"):
+                for body in BODIES:
+                    url = path.replace("{id}", "g-none")
+                    answer = server.request(method.upper(), url, who, json_body=body)
+                    assert answer.status < 500, (method, path, who, body, answer.text)
+                    known = {*operation["responses"], "405"}
+                    assert str(answer.status) in known, (method, path, who, answer.status)
+                    asked += 1
+                    if method == "get":
+                        break
+    assert asked > 150
