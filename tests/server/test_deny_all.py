@@ -38,6 +38,8 @@ SAMPLES = {
     r"(robots\.txt|favicon\.ico)": "robots.txt",
     r"([A-Za-z0-9_-]{1,64})": "g-1",
     r"([^/]+)": "somebody",
+    r"openapi\.json": "openapi.json",
+    r"(page\.js|page\.css)": "page.js",
     r"(\w+)": "1",
     r"(.+)": ID,
     r"(.*)": "/there.ipynb",
