@@ -306,8 +306,14 @@ export const ABILITIES: readonly {
   {
     "type": "events",
     "action": "subscribe",
-    "level": "admin",
+    "level": "viewer",
     "verb": "listen to"
+  },
+  {
+    "type": "events",
+    "action": "observe",
+    "level": "admin",
+    "verb": "hear everything on"
   },
   {
     "type": "events",

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_core.application import JupyterApp
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir
-from traitlets import Enum, Float, List, TraitError, Unicode, default, validate
+from traitlets import Bool, Enum, Float, Integer, List, TraitError, Unicode, default, validate
 from traitlets.config import LoggingConfigurable
 
 from .errors import ConfigurationError, UnsafePath
@@ -127,6 +127,24 @@ class JupyterAuthorization(LoggingConfigurable):
         programs and the Python environment, such as a folder of data or a licence.""",
     ).tag(config=True)
 
+    max_kernels = Integer(
+        0,
+        help="""Kernels that one person may have running at the same time; 0 is any
+        number. Starting one more is refused with 409.""",
+    ).tag(config=True)
+
+    max_terminals = Integer(
+        0,
+        help="""Terminals that one person may have running at the same time; 0 is any
+        number. Starting one more is refused with 409.""",
+    ).tag(config=True)
+
+    record_code = Bool(
+        False,  # noqa: FBT003  # why: traitlets' own signature
+        help="""Whether the record of each run in a kernel holds the text of the code as
+        well as its SHA-256. Long code is cut.""",
+    ).tag(config=True)
+
     @default("store_url")
     def _default_store_url(self) -> str:
         return (
@@ -164,6 +182,14 @@ class JupyterAuthorization(LoggingConfigurable):
         value = float(proposal["value"])
         if not value > 0:
             msg = f"`{proposal['trait'].name}` must be more than 0"
+            raise TraitError(msg)
+        return value
+
+    @validate("max_kernels", "max_terminals")
+    def _not_negative(self, proposal: Any) -> int:
+        value = int(proposal["value"])
+        if value < 0:
+            msg = f"`{proposal['trait'].name}` must be 0 or more"
             raise TraitError(msg)
         return value
 

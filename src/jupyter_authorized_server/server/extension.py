@@ -20,14 +20,13 @@ from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents
+from .doors import contents, lists
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.live import LiveDoors
 from .identity import LocalIdentityProvider, setup_url
-from .kernels import record_owners
 from .policy_watch import watch
 from .record_keeping import RecordKeeping
 from .surface.git import keep_below
@@ -107,7 +106,9 @@ def load(app: ServerApp) -> None:
         )
         contents.install(app.contents_manager, wired)
         keep_below(app.contents_manager)
-        record_owners(app.kernel_manager, wired.kernels)
+        wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
+        wired.kernels.restore()
+        lists.install(application.settings, wired)
         if not isinstance(app.identity_provider, LocalIdentityProvider):
             app.log.warning(
                 "people are identified by %s; their names are taken as it gives them",

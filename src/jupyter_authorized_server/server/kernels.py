@@ -1,31 +1,40 @@
-"""Whose kernels: who started each one and for which notebook.
-
-Kept in memory in this release: a kernel that outlives its server has no owner, and
-then only the levels decide about it.
-"""
+"""Whose kernels: who started each one and for which notebook."""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_client.multikernelmanager import DuplicateKernelError
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
+
+from ..errors import StoreError
 
 if TYPE_CHECKING:
+    from ..decision_point import DecisionPoint
     from ..policy.model import Principal
+
+#: Days for which the owner of a kernel is kept that this server does not see.
+KEPT_DAYS = 30
+#: Kernels that have ended and whose origin is kept, for what is said about their end.
+_MOST_ENDED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """A running kernel's origin.
+    """The origin of something that runs.
 
     Args:
-        owner: written form of the principal who started it.
+        owner: written form of the principal who started it; None once that person is
+            no more.
         path: canonical contents path it was started for; None where there was none.
     """
 
-    owner: str
+    owner: str | None
     path: str | None
 
 
@@ -41,22 +50,155 @@ class Starting:
 STARTING: ContextVar[Starting | None] = ContextVar("jupyter_authorization_starting", default=None)
 
 
-def record_owners(kernel_manager: Any, owners: dict[str, Owned]) -> None:
-    """Have every start through `kernel_manager` recorded in `owners`."""
-    start, shutdown = kernel_manager.start_kernel, kernel_manager.shutdown_kernel
+class TooMany(DuplicateKernelError, HTTPError):  # why: upstream answers the first kind with 409
+    """A start beyond what one person may have running."""
 
-    async def start_kernel(*args: Any, **kwargs: Any) -> str:
-        kernel_id = str(await ensure_async(start(*args, **kwargs)))
-        starting = STARTING.get()
-        if starting is not None:
-            owners.setdefault(kernel_id, Owned(owner=starting.principal.name, path=starting.path))
-        return kernel_id
+    def __init__(self, most: int, what: str) -> None:
+        self.sentence = f"You have {most} {what} running, which is the most; shut one down first."
+        HTTPError.__init__(self, 409, "%s", self.sentence, reason=self.sentence)
 
-    async def shutdown_kernel(kernel_id: str, *args: Any, **kwargs: Any) -> Any:
-        answer = await ensure_async(shutdown(kernel_id, *args, **kwargs))
-        if kwargs.get("restart") is not True and kernel_id not in kernel_manager:
-            owners.pop(kernel_id, None)
-        return answer
+    def __str__(self) -> str:
+        return self.sentence
 
-    kernel_manager.start_kernel = start_kernel
-    kernel_manager.shutdown_kernel = shutdown_kernel
+
+class Kernels:
+    """The origin of each running kernel, in memory and in the store.
+
+    Args:
+        point: whose store keeps them, so that they outlive this server where the
+            kernels do.
+    """
+
+    def __init__(self, point: DecisionPoint) -> None:
+        self._point = point
+        self._owned: dict[str, Owned] = {}
+        self._ended: OrderedDict[str, Owned] = OrderedDict()
+        self._known: set[str] = set()
+        self._manager: Any = ()
+        self._starting: set[str] = set()
+        point.on_change(lambda _: self._forget_people())
+
+    def get(self, kernel_id: str) -> Owned | None:
+        """The origin of a kernel; None where nobody knows it."""
+        return self._owned.get(kernel_id) or self._ended.get(kernel_id)
+
+    def restore(self) -> None:
+        """Take over what the store knows, and clear it of kernels that are long gone."""
+        old = []
+        for owner in self._point.store.owners():
+            kernel_id = owner.resource.partition(":")[2]
+            is_here = kernel_id in self._manager
+            if not is_here and owner.since < time.time() - KEPT_DAYS * 86_400:
+                old.append(owner.resource)
+            else:
+                self._owned.setdefault(kernel_id, Owned(owner=owner.principal, path=owner.path))
+        self._point.store.remove_owners(old)
+        self._forget_people()
+
+    def of(self, owner: str) -> list[str]:
+        """The kernels that `owner` has running or starting."""
+        return [
+            kernel_id
+            for kernel_id, owned in self._owned.items()
+            if owned.owner == owner and (kernel_id in self._manager or kernel_id in self._starting)
+        ]
+
+    def begin(self, kernel_id: str, starting: Starting, most: int) -> None:
+        """Record who starts a kernel, before it exists.
+
+        Nothing is awaited between the count and the record, so that many starts at once
+        come no further than one after the other.
+
+        Raises:
+            TooMany: this person has `most` running.
+            HTTPError: the store cannot keep it, and a kernel would be nobody's later.
+        """
+        owner = starting.principal.name
+        if most and len(self.of(owner)) >= most:
+            raise TooMany(most, "kernels")
+        self._starting.add(kernel_id)
+        self._owned[kernel_id] = Owned(owner=owner, path=starting.path)
+        try:
+            self._point.store.set_owner(
+                f"kernels:{kernel_id}", owner, path=starting.path, now=time.time()
+            )
+        except StoreError as error:
+            self.failed(kernel_id)
+            raise HTTPError(
+                503, "the owner of the kernel cannot be recorded: %s", error
+            ) from error
+
+    def began(self, kernel_id: str) -> None:
+        """It runs."""
+        self._starting.discard(kernel_id)
+
+    def failed(self, kernel_id: str) -> None:
+        """It did not start."""
+        self._starting.discard(kernel_id)
+        self.end(kernel_id)
+
+    def end(self, kernel_id: str) -> None:
+        """It is no more."""
+        owned = self._owned.pop(kernel_id, None)
+        if owned is None:
+            return
+        self._ended[kernel_id] = owned
+        if len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
+        try:
+            self._point.store.remove_owners([f"kernels:{kernel_id}"])
+        except StoreError:
+            # Its id is never used again; `restore` clears it away.
+            return
+
+    def attach(self, kernel_manager: Any, most: int) -> None:
+        """Have every start through `kernel_manager` recorded.
+
+        Args:
+            most: kernels that one person may have running; 0 is any number.
+        """
+        self._manager = kernel_manager
+        start, shutdown = kernel_manager.start_kernel, kernel_manager.shutdown_kernel
+        remove = kernel_manager.remove_kernel
+
+        async def start_kernel(*args: Any, **kwargs: Any) -> str:
+            starting = STARTING.get()
+            kernel_id = kwargs.get("kernel_id")
+            if starting is None or (kernel_id is not None and kernel_id in kernel_manager):
+                return str(await ensure_async(start(*args, **kwargs)))
+            kernel_id = str(kernel_id or kernel_manager.new_kernel_id(**kwargs))
+            self.begin(kernel_id, starting, most)
+            try:
+                found = str(await ensure_async(start(*args, **{**kwargs, "kernel_id": kernel_id})))
+            except BaseException:
+                self.failed(kernel_id)
+                raise
+            self.began(kernel_id)
+            return found
+
+        async def shutdown_kernel(kernel_id: str, *args: Any, **kwargs: Any) -> Any:
+            answer = await ensure_async(shutdown(kernel_id, *args, **kwargs))
+            if kernel_id not in kernel_manager:
+                self.end(kernel_id)
+            return answer
+
+        def remove_kernel(kernel_id: str, *args: Any, **kwargs: Any) -> Any:
+            # Also of a kernel that died by itself.
+            answer = remove(kernel_id, *args, **kwargs)
+            if kernel_id not in kernel_manager:
+                self.end(kernel_id)
+            return answer
+
+        kernel_manager.start_kernel = start_kernel
+        kernel_manager.shutdown_kernel = shutdown_kernel
+        kernel_manager.remove_kernel = remove_kernel
+
+    def _forget_people(self) -> None:
+        """What a removed person has running is nobody's, also for the next of that name."""
+        knows = self._point.directory.knows
+        owners = {owned.owner for owned in self._owned.values() if owned.owner is not None}
+        gone = {owner for owner in self._known & owners if not knows(owner)}
+        self._known = {owner for owner in owners if knows(owner)}
+        for kernel_id, owned in self._owned.items():
+            if owned.owner in gone:
+                self._owned[kernel_id] = replace(owned, owner=None)

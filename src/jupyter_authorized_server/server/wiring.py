@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..errors import ConfigurationError
+from .kernels import Kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,6 @@ class Wiring:
     Args:
         config: the traits.
         point: the decision point.
-        kernels: origin of each running kernel, by id.
         authorizer: ours; kept here because an extension may put another one into the
             application's settings, which must not reach the guard.
         live: the registry of open sockets, `doors.live.LiveDoors`.
@@ -34,17 +35,24 @@ class Wiring:
         hosts: what Jupyter's check of the `Host` header has said.
         confinement: what puts processes into the sandbox, `confinement.Confinement`; None
             where the operator has chosen not to.
+        kernels: origin of each running kernel.
+        terminals: origin of each running shell, by upstream's object; its name is given
+            to another one once it has ended.
     """
 
     config: JupyterAuthorization
     point: DecisionPoint
-    kernels: dict[str, Owned] = field(default_factory=dict)
     authorizer: Any = None
     live: Any = None
     follower: Any = None
     homes_made: set[str] = field(default_factory=set)
     hosts: dict[str, bool] = field(default_factory=dict)
     confinement: Any = None
+    kernels: Kernels = field(init=False)
+    terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)
+
+    def __post_init__(self) -> None:
+        self.kernels = Kernels(self.point)
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:

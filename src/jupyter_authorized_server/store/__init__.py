@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .journals import chain_name
-from .model import Group, Link, LoginSession, Move, Orphan, Person, State, Token, Wish, WishState
+from .model import (
+    Group,
+    Link,
+    LoginSession,
+    Move,
+    Orphan,
+    Owner,
+    Person,
+    State,
+    Token,
+    Wish,
+    WishState,
+)
 from .store import Store
 
 __all__ = [
@@ -12,6 +24,7 @@ __all__ = [
     "LoginSession",
     "Move",
     "Orphan",
+    "Owner",
     "Person",
     "State",
     "Store",

@@ -219,6 +219,23 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose a running thing is.
+
+    Args:
+        resource: written form, such as `kernels:ID`.
+        principal: written form of who started it.
+        path: canonical contents path that it was started for; None where there was none.
+        since: seconds since the epoch.
+    """
+
+    resource: str
+    principal: str
+    path: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that decisions need, as it was at one revision."""
 

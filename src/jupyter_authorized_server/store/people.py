@@ -17,7 +17,7 @@ from .model import (
     parse_text,
     parse_time,
 )
-from .schema import group_groups, group_people, groups, login_sessions, people
+from .schema import group_groups, group_people, groups, login_sessions, owners, people
 from .transaction import Transactions, require_group, require_person
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class People(Transactions):
     ) -> None:
         """Removes a person with their memberships, grants, tokens and login sessions.
 
+        What they have running is nobody's then, so that it is not the next one's of
+        that name.
+
         Args:
             name: of the person.
             now: seconds since the epoch.
@@ -65,6 +68,7 @@ class People(Transactions):
         ):
             require_person(connection, name)
             connection.execute(delete(people).where(people.c.name == name))
+            connection.execute(delete(owners).where(owners.c.principal == f"user:{name}"))
 
     def set_password_hash(self, name: str, password_hash: str) -> None:
         """Gives a person a new password and ends all their login sessions.

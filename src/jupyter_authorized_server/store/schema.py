@@ -21,15 +21,17 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from ..policy.model import MAX_NAME
+from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0004"
+HEAD = "0005"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
 _name = String(MAX_NAME).with_variant(String(MAX_NAME, collation="C"), "postgresql")
 _id = String(64).with_variant(String(64, collation="C"), "postgresql")
+_principal = String(MAX_NAME + 8).with_variant(String(MAX_NAME + 8, collation="C"), "postgresql")
+_resource = String(MAX_ID + 16).with_variant(String(MAX_ID + 16, collation="C"), "postgresql")
 
 metadata = MetaData(
     naming_convention={
@@ -248,4 +250,15 @@ journals = Table(
     Column("start_hash", Text, nullable=False),
     Column("head_number", Integer, nullable=False),
     Column("head_hash", Text, nullable=False),
+)
+
+#: Who started what is running. By the principal's written form, since people whom a hub
+#: or a proxy identifies are no rows here.
+owners = Table(
+    "owners",
+    metadata,
+    Column("resource", _resource, primary_key=True),
+    Column("principal", _principal, nullable=False, index=True),
+    Column("path", Text),
+    Column("since", Double, nullable=False),
 )

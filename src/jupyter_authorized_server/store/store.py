@@ -14,6 +14,7 @@ from .journals import Journals
 from .links import Links
 from .login_sessions import LoginSessions
 from .model import State
+from .owners import Owners
 from .people import People, read_groups, read_people
 from .schema import HEAD, revision
 from .setup_link import SetupLink
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Store(People, Grants, Files, Tokens, Links, Wishes, LoginSessions, SetupLink, Journals):
-    """People, groups, grants, tokens and login sessions, in one file.
+class Store(
+    People, Grants, Files, Tokens, Links, Wishes, LoginSessions, SetupLink, Journals, Owners
+):
+    """People, groups, grants, tokens, login sessions and owners, in one file.
 
     Every operation is one transaction, and each change adds one to the revision in
     it. Several processes may have the same store open: they see each other's changes

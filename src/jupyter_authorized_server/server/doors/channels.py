@@ -27,7 +27,7 @@ from ..surface.messages import ACTIONS, EVERYTHING, WIDGETS
 from ..wiring import wiring
 from . import replies
 from .frames import V1, FrameV1, LegacyFrame, Malformed, is_plain
-from .refusals import Refusals
+from .refusals import Refusals, words
 from .saved import SavedCells
 
 if TYPE_CHECKING:
@@ -327,16 +327,16 @@ class KernelJudge:
         if self._may("run") or (not why and self._may("run_saved")):
             self._forward(data)
             return
-        sentence = self._refusals.of_rule(message, why)
+        sentence = self._refusals.of_rule(words(message), why)
         self._send(message, replies.refused(message, sentence, {}, busy=self._busy))
 
     def _refuse(
         self, frame: Frame, message: Message, decision: Decision | None, why: str = ""
     ) -> None:
         sentence = (
-            self._refusals.of_rule(message, why)
+            self._refusals.of_rule(words(message), why)
             if decision is None
-            else self._refusals.of_policy(message, decision, self._door)
+            else self._refusals.of_policy(words(message), decision, self._door)
         )
         is_read = message.msg_type in {"debug_request", "shutdown_request"}
         asked = frame.content() if is_read else {}

@@ -19,7 +19,7 @@ from tornado.web import Application
 
 from ...errors import AuthorizationError
 from ..wiring import wiring
-from . import preflight
+from . import events, preflight, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import Refusal, Why
@@ -135,6 +135,8 @@ class _Doorkeeper(HTTPMessageDelegate):
 
     async def _pass_on(self, inner: HTTPMessageDelegate) -> None:
         # The body goes to the handler as it came, also to one that streams it.
+        wired = wiring(self._application.settings)
+        terminals.install(self._application.settings, wired)
         assert self._head is not None  # noqa: S101  # why: Tornado sends the head first
         body, self._chunks = self._request.body, bytearray()
         waiting = inner.headers_received(*self._head)
@@ -146,7 +148,11 @@ class _Doorkeeper(HTTPMessageDelegate):
                 await waiting
         inner.finish()
         # Tornado has made the handler by now, and nothing of it has waited for anything.
-        wiring(self._application.settings).live.register(getattr(inner, "handler", None))
+        handler = getattr(inner, "handler", None)
+        door = wired.live.register(handler)
+        if door is not None:
+            terminals.fit(handler, door, wired)
+            events.fit(handler, door, wired)
 
 
 def _log_failure(task: asyncio.Future[None]) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from .sight import sentence
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,7 +38,7 @@ class Refusals:
     Args:
         audit: gets the records.
         door: whose socket it is.
-        kernel: that it leads to.
+        resource: that it leads to.
         clock: seconds that only grow.
     """
 
@@ -44,12 +46,12 @@ class Refusals:
         self,
         audit: Audit,
         door: LiveDoor,
-        kernel: Resource,
+        resource: Resource,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._audit = audit
         self._door = door
-        self._kernel = kernel
+        self._resource = resource
         self._clock = clock
         self._left = float(BURST)
         self._at = clock()
@@ -64,8 +66,12 @@ class Refusals:
         self._left -= 1
         return True
 
-    def of_policy(self, message: Message, decision: Decision, door: LiveDoor) -> str:
-        """The sentence of a decision; recorded."""
+    def of_policy(self, request: str, decision: Decision, door: LiveDoor) -> str:
+        """The sentence of a decision; recorded.
+
+        Args:
+            request: what was sent, for the record.
+        """
         if door.principal is not None and self._is_due(decision.action):
             with contextlib.suppress(OSError):
                 self._audit.decision(
@@ -73,27 +79,27 @@ class Refusals:
                     principal=door.principal,
                     door="channel",
                     address=door.address,
-                    request=_words(message),
+                    request=request,
                 )
-        return _sentence(decision.reason_user)
+        return sentence(decision.reason_user)
 
-    def of_rule(self, message: Message, why: str) -> str:
+    def of_rule(self, request: str, why: str) -> str:
         """The sentence of a rule of this door; recorded."""
         why = why or _OVER
         if self._is_due(""):
             fields = {
                 "reason": why,
-                "resource": self._kernel.name,
-                "request": _words(message),
+                "resource": self._resource.name,
+                "request": request,
                 "address": self._door.address,
                 "door": "channel",
             }
             with contextlib.suppress(OSError):
                 self._audit.event("denial", actor=self._door.name, fields=fields)
-        return _sentence(why)
+        return sentence(why)
 
     def _is_due(self, action: str) -> bool:
-        key = (self._door.name, self._kernel.id, action)
+        key = (self._door.name, self._resource.name, action)
         now = self._clock()
         if now < _recorded.get(key, float("-inf")) + RECORD_EVERY:
             return False
@@ -103,10 +109,6 @@ class Refusals:
         return True
 
 
-def _words(message: Message) -> str:
+def words(message: Message) -> str:
+    """What a message was, for a record."""
     return f"{message.msg_type[:_LONGEST_TYPE]} on {message.channel}"
-
-
-def _sentence(text: str) -> str:
-    text = text or "you are not allowed to do this"
-    return text[0].upper() + text[1:].rstrip(".") + "."

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...policy.model import Answer, Decision, Resource
+from ..acting import ACTING
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
     from ...decision_point import DecisionPoint
     from ...policy.model import Principal
+    from ..wiring import Wiring
     from .authorizer import PolicyAuthorizer
 
 #: The only thing said about what one may not see, and about what is not there.
@@ -133,3 +135,11 @@ class Inner:
 
     def _on(self, name: str) -> tuple[Resource]:
         return (Resource(type="contents", id=f"{self.folder.rstrip('/')}/{name}"),)
+
+
+def sight_of(wired: Wiring) -> Sight | None:
+    """What whoever asks at the moment may see; None where the server itself does."""
+    acting = ACTING.get()
+    if acting is None:
+        return None
+    return Sight(wired.authorizer, wired.point, acting.request, acting.principal)

@@ -24,9 +24,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler="notebook.app.ConsoleHandler", methods={"GET": PAGE}),
     Route(
         handler="notebook.app.TerminalHandler",
-        methods={
-            "GET": asks("terminals", USE, ask("view", "terminals", at.named("terminals", 0)))
-        },
+        methods={"GET": asks("terminals", USE, ask("view", "terminals", at.terminal()))},
     ),
     Route(handler="notebook.app.CustomCssHandler", methods={"GET": PAGE}),
     Route(
@@ -50,11 +48,16 @@ ROUTES: tuple[Route, ...] = (
         handler="nbclassic.view.handlers.CustomViewHandler",
         methods={"GET": asks("contents", *_NAMED_FILE)},
     ),
-    # Opening this page makes a terminal of that name.
+    # Opening this page makes a terminal of that name, where there is none.
     Route(
         handler="nbclassic.terminal.handlers.TerminalHandler",
         methods={
-            "GET": asks("terminals", USE, ask("start", "terminals", at.named("terminals", 0)))
+            "GET": asks(
+                "terminals",
+                USE,
+                ask("view", "terminals", at.terminal(there=True)),
+                ask("start", "terminals", at.terminal(there=False)),
+            )
         },
     ),
 )

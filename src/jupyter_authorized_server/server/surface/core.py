@@ -202,7 +202,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "kernels.handlers.MainKernelHandler",
         methods={
-            "GET": asks("kernels", ask("watch", "kernels", at.every("kernels"))),
+            # The list holds what may be watched; see `doors.lists`.
+            "GET": asks("kernels", USE),
             "POST": asks(
                 "kernels",
                 ask("launch", "kernelspecs", at.kernelspec("name")),
@@ -269,7 +270,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "sessions.handlers.SessionRootHandler",
         methods={
-            "GET": asks("sessions", ask("watch", "kernels", at.every("kernels"))),
+            "GET": asks("sessions", USE),
             "POST": asks(
                 "sessions",
                 *_START,
@@ -278,6 +279,7 @@ ROUTES: tuple[Route, ...] = (
                     "kernelspecs",
                     at.kernelspec_unless_attached,
                 ),
+                ask("administer", "server", at.server_if_free_id),
                 ask("run", "kernels", at.kernel_in_body("kernel", "id")),
             ),
         },
@@ -291,6 +293,8 @@ ROUTES: tuple[Route, ...] = (
                 "sessions",
                 ask("restart", "kernels", at.session_kernel_to_replace),
                 ask("run_saved", "kernels", at.session_kernel_to_keep),
+                # First of the paths: the new kernel is recorded for it.
+                ask("launch", "contents", at.session_notebook),
                 *_START,
                 ask("launch", "kernelspecs", at.kernelspec_if_named("kernel", "name")),
                 ask("run", "kernels", at.kernel_in_body("kernel", "id")),
@@ -301,9 +305,9 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_S + "shutdown.ShutdownHandler", methods={"POST": ADMIN}),
     Route(
         handler=_S + "events.handlers.EventHandler",
-        methods={"POST": asks("events", ask("emit", "events", at.every("events")))},
+        methods={"POST": asks("events", ask("emit", "events", at.event_schema))},
     ),
-    # Every subscriber gets every event with its path; filtered with *Live doors*.
+    # Each event is asked about as it comes; see `doors.events`.
     Route(
         handler=_S + "events.handlers.SubscribeWebsocket",
         methods={"GET": asks("events", ask("subscribe", "events", at.every("events")))},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
 from . import places as at
-from .core import INSPECT, ask, asks
+from .core import INSPECT, USE, ask, asks
 from .table import Route
 from .whole import plain
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...policy.model import Resource
     from .call import Call
 
-_TERMINAL = at.named("terminals", 0)
+_TERMINAL = at.terminal()
 
 
 def _of_query(call: Call) -> tuple[Resource, ...]:
@@ -39,8 +39,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler="jupyter_server_terminals.api_handlers.TerminalRootHandler",
         methods={
-            "GET": asks("terminals", ask("view", "terminals", at.every("terminals"))),
-            "POST": asks("terminals", ask("start", "terminals", at.every("terminals"))),
+            # The list holds what may be watched; see `doors.lists`.
+            "GET": asks("terminals", USE),
+            "POST": asks(
+                "terminals",
+                ask("launch", "contents", at.body_path("cwd")),
+                ask("start", "terminals", at.new_terminal),
+            ),
         },
     ),
     Route(
@@ -52,13 +57,8 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler="jupyter_server_terminals.handlers.TermSocket",
-        methods={
-            "GET": asks(
-                "terminals",
-                ask("type", "terminals", _TERMINAL),
-                ask("view", "terminals", _TERMINAL),
-            )
-        },
+        # What is typed is asked about as it comes; see `doors.terminals`.
+        methods={"GET": asks("terminals", ask("view", "terminals", _TERMINAL))},
     ),
     Route(handler="jupyter_resource_usage.api.ApiHandler", methods={"GET": INSPECT}),
     Route(

@@ -10,12 +10,16 @@ from tornado.escape import url_unescape
 
 from ...errors import Hidden, Nowhere
 from ...policy import paths
-from ...policy.model import Resource
+from ...policy.model import MAX_ID, Resource
 from ..acting import as_server
 from ..wiring import wiring
 from .disk import Place, disk_of
+from .table import Unanswerable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..kernels import Kernels, Owned
     from .call import Call
     from .table import Where
 
@@ -187,13 +191,22 @@ async def _overwrites(call: Call) -> bool:
         return bool(await ensure_async(manager.file_exists(found.target.strip("/"))))
 
 
-def kernel(call: Call, kernel_id: str) -> Resource:
+def kernel_of(kernels: Kernels, kernel_id: str) -> Resource:
     """A running kernel, with its notebook and owner where they are known."""
-    owned = wiring(call.settings).kernels.get(kernel_id)
+    return running("kernels", kernel_id, kernels.get(kernel_id))
+
+
+def running(type_: str, id_: str, owned: Owned | None) -> Resource:
+    """Something that runs, of an origin that may be known."""
     if owned is None:
-        return Resource(type="kernels", id=kernel_id)
+        return Resource(type=type_, id=id_)
     within = paths.ancestors(owned.path) if owned.path is not None else ()
-    return Resource(type="kernels", id=kernel_id, within=within, owner=owned.owner)
+    return Resource(type=type_, id=id_, within=within, owner=owned.owner)
+
+
+def kernel(call: Call, kernel_id: str) -> Resource:
+    """A running kernel of this application."""
+    return kernel_of(wiring(call.settings).kernels, kernel_id)
 
 
 def kernel_group(group: str | int = "kernel_id") -> Where:
@@ -218,14 +231,59 @@ def kernel_in_body(*names: str) -> Where:
     return find
 
 
-async def session_kernel(call: Call) -> Resource:
-    """The kernel of the session in the URL; every kernel where there is no such session."""
+def terminal_of(settings: Mapping[str, Any], name: str) -> Resource:
+    """A shell, with who started it and where."""
+    shells = getattr(settings.get("terminal_manager"), "terminals", {})
+    shell = shells.get(name)
+    owned = None if shell is None else wiring(settings).terminals.get(shell)
+    return running("terminals", name, owned)
+
+
+def terminal(group: str | int = 0, *, there: bool | None = None) -> Where:
+    """The shell whose name is in a group of the URL pattern.
+
+    Args:
+        there: True means only one that runs, False only one that does not yet.
+    """
+
+    def find(call: Call) -> Resource | None:
+        name = call.group(group)
+        shells = getattr(call.settings.get("terminal_manager"), "terminals", {})
+        if there is not None and there is not (name in shells):
+            return None
+        return terminal_of(call.settings, name)
+
+    return find
+
+
+def new_terminal(call: Call) -> Resource:
+    """A shell to be started, in the folder that the body names."""
+    folder = call.text("cwd")
+    within = () if folder is None else paths.ancestors(place(call, folder).target)
+    return Resource(type="terminals", within=within)
+
+
+async def _session(call: Call) -> dict[str, Any] | None:
+    """The session in the URL, whoever may see it."""
     manager = call.settings["session_manager"]
     session_id = call.group("session_id")
-    for model in await ensure_async(manager.list_sessions()):
-        if model.get("id") == session_id:
-            return kernel(call, model["kernel"]["id"])
-    return Resource(type="kernels")
+    with as_server():
+        models = await ensure_async(manager.list_sessions())
+    return next((model for model in models if model.get("id") == session_id), None)
+
+
+async def session_kernel(call: Call) -> Resource:
+    """The kernel of the session in the URL; every kernel where there is no such session."""
+    found = await _session(call)
+    return Resource(type="kernels") if found is None else kernel(call, found["kernel"]["id"])
+
+
+async def session_notebook(call: Call) -> tuple[Resource, ...] | None:
+    """What the session in the URL is for, if the body starts another kernel for it."""
+    if not call.text("kernel", "name") or call.text("kernel", "id"):
+        return None
+    found = await _session(call)
+    return None if found is None else contents(call, found.get("path") or "")
 
 
 async def session_kernel_to_replace(call: Call) -> Resource | None:
@@ -238,7 +296,8 @@ async def session_kernel_to_keep(call: Call) -> Resource | None:
     return None if call.json().get("kernel") else await session_kernel(call)
 
 
-def _spec(name: str) -> Resource:
+def spec(name: str) -> Resource:
+    """A kernelspec."""
     # jupyter_client finds kernelspecs without regard to case.
     return Resource(type="kernelspecs", id=name.lower())
 
@@ -252,21 +311,21 @@ def kernelspec(*names: str) -> Where:
 
     def find(call: Call) -> Resource:
         found = call.text(*names)
-        return _spec(found or _default_spec(call))
+        return spec(found or _default_spec(call))
 
     return find
 
 
 def kernelspec_group(call: Call) -> Resource:
     """The kernelspec in the URL, which its handler decodes a second time."""
-    return _spec(url_unescape(call.group("kernel_name"), plus=False))
+    return spec(url_unescape(call.group("kernel_name"), plus=False))
 
 
 def kernelspec_unless_attached(call: Call) -> Resource | None:
     """The kernelspec of a new session, unless the body attaches it to a running kernel."""
-    if call.text("kernel", "id"):
+    if _is_running(call, call.text("kernel", "id")):
         return None
-    return _spec(call.text("kernel", "name") or _default_spec(call))
+    return spec(call.text("kernel", "name") or _default_spec(call))
 
 
 def kernelspec_if_named(*names: str) -> Where:
@@ -274,7 +333,7 @@ def kernelspec_if_named(*names: str) -> Where:
 
     def find(call: Call) -> Resource | None:
         found = call.text(*names)
-        return _spec(found) if found else None
+        return spec(found) if found else None
 
     return find
 
@@ -284,9 +343,31 @@ def named(type_: str, group: str | int) -> Where:
     return lambda call: Resource(type=type_, id=call.group(group))
 
 
+def event_schema(call: Call) -> Resource:
+    """The kind of event in the body; every kind where it names none.
+
+    Raises:
+        Unanswerable: no kind can be called that.
+    """
+    found = call.text("schema_id") or ""
+    if len(found) > MAX_ID or not found.isprintable():
+        raise Unanswerable(400, "`schema_id` cannot be the name of a schema")
+    return Resource(type="events", id=found)
+
+
 def own_settings(call: Call) -> Resource:
     """The settings of whoever asks."""
     return Resource(type="settings", id=call.principal, owner=call.principal)
+
+
+def _is_running(call: Call, kernel_id: str | None) -> bool:
+    return bool(kernel_id) and kernel_id in call.settings["kernel_manager"]
+
+
+def server_if_free_id(call: Call) -> Resource | None:
+    """The server, if a new session picks the id of the kernel it starts; as below."""
+    found = call.text("kernel", "id")
+    return SERVER if found and not _is_running(call, found) else None
 
 
 def server_if_kernel_id(call: Call) -> Resource | None:

@@ -43,9 +43,11 @@ def meant(call: Call, text: object) -> tuple[Resource, ...]:
 
 
 def known(call: Call, resource: Resource) -> Resource:
-    """`resource` with what the server knows of it: a kernel's notebook, an owner."""
+    """`resource` with what the server knows of it: what it is for, and an owner."""
     if resource.type == "kernels" and resource.id:
         return at.kernel(call, resource.id)
+    if resource.type == "terminals" and resource.id:
+        return at.terminal_of(call.settings, resource.id)
     if resource.type == "kernelspecs":
         return Resource(type="kernelspecs", id=resource.id.lower())
     if resource.type == "settings" and resource.id:

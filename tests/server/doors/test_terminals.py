@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import websocket
+from serving import Serving, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+#: Three people who may start shells, and one who may watch all of them.
+RULES = """
+@id("starters")
+permit (
+  principal in Jupyter::Group::"everyone",
+  action == Jupyter::Action::"start",
+  resource is Jupyter::Terminal
+)
+when { principal == Jupyter::User::"olga" || principal == Jupyter::User::"otto" ||
+       principal == Jupyter::User::"many" };
+
+@id("watcher")
+permit (
+  principal == Jupyter::User::"wanda",
+  action == Jupyter::Action::"view",
+  resource is Jupyter::Terminal
+);
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("terminals")
+    (folder / "root" / "team").mkdir(parents=True)
+    (folder / "root" / "private").mkdir()
+    people = {
+        "olga": [("runner", "contents:/team")],
+        "otto": None,
+        "many": None,
+        "wanda": None,
+        "edda": "editor",
+        "adam": "admin",
+        "tara": [("admin", "contents:/team")],
+    }
+    with serving(
+        folder,
+        people=people,
+        extensions=("jupyter_server_terminals", "nbclassic", "notebook_shim"),
+        policy={"shells.cedar": RULES},
+        config="c.JupyterAuthorization.max_terminals = 3",
+    ) as running:
+        yield running
+
+
+def start(server: Serving, who: str, **body: Any) -> str:
+    answer = server.request("POST", "/api/terminals", who, json_body=body)
+    assert 200 == answer.status, answer.text
+    return str(answer.json["name"])
+
+
+def end(server: Serving, name: str) -> None:
+    assert 204 == server.request("DELETE", f"/api/terminals/{name}", "adam").status
+
+
+def names(server: Serving, who: str) -> set[str]:
+    return {each["name"] for each in server.request("GET", "/api/terminals", who).json}
+
+
+def connect(server: Serving, name: str, who: str) -> websocket.WebSocket:
+    return server.connect(f"/terminals/websocket/{name}", who)
+
+
+def type_(socket: websocket.WebSocket, keys: str) -> None:
+    socket.send(json.dumps(["stdin", keys]))
+
+
+def screen(socket: websocket.WebSocket, until: str, seconds: float = 60) -> str:
+    """All that the screen shows until `until` is on it."""
+    found, end_ = "", time.monotonic() + seconds
+    while until not in found:
+        assert time.monotonic() < end_, found
+        kind, *more = json.loads(socket.recv())
+        found += more[0] if kind == "stdout" else ""
+    return found
+
+
+def refused(server: Serving, path: str, who: str) -> int:
+    with pytest.raises(websocket.WebSocketBadStatusException) as no:
+        server.connect(path, who)
+    return int(no.value.status_code)
+
+
+def test_who_may_start_a_terminal_owns_it_and_others_do_not_know_of_it(server: Serving) -> None:
+    name = start(server, "olga")
+    assert name in names(server, "olga")
+    assert name in names(server, "wanda")
+    assert name in names(server, "adam")
+    for stranger in ("otto", "edda"):
+        assert name not in names(server, stranger)
+        assert 403 == server.request("GET", f"/api/terminals/{name}", stranger).status
+        assert 403 == server.request("DELETE", f"/api/terminals/{name}", stranger).status
+        assert 403 == refused(server, f"/terminals/websocket/{name}", stranger)
+    mine = connect(server, name, "olga")
+    type_(mine, "echo $((6 * 7))\n")
+    screen(mine, "42")
+    mine.close()
+    assert 204 == server.request("DELETE", f"/api/terminals/{name}", "olga").status
+
+
+def test_who_may_only_watch_types_nothing_and_changes_no_size(server: Serving) -> None:
+    name = start(server, "olga")
+    mine, watching = connect(server, name, "olga"), connect(server, name, "wanda")
+    mine.send(json.dumps(["set_size", 33, 77]))
+    type_(watching, "touch $HOME/forbidden\n")
+    watching.send(json.dumps(["set_size", 5, 5]))
+    screen(watching, "You can watch this terminal but not type in it.")
+    type_(mine, "stty size; echo do''ne\n")
+    shown = screen(watching, "done")
+    assert "33 77" in shown
+    assert not (server.folder / "home" / "forbidden").exists()
+    [record] = [
+        each
+        for each in server.audit
+        if each["principal"] == "user:wanda" and each.get("request") == "keys"
+    ]
+    assert ("type", f"terminals:{name}") == (record["action"], record["resource"])
+    for socket in (mine, watching):
+        socket.close()
+    end(server, name)
+
+
+#: What no front end sends.
+BROKEN = (
+    "",
+    "null",
+    "[]",
+    "{}",
+    '["stdin"]',
+    '["stdin", 5]',
+    '["stdin", ["a"]]',
+    '["stdin", "\\ud800"]',
+    '["set_size"]',
+    '["set_size", "a", "b"]',
+    '["set_size", -1, 70000]',
+    '["set_size", 1e999, null]',
+    '["signal", 9]',
+    "[" * 100_000,
+)
+
+
+def test_what_is_no_message_reaches_no_shell(server: Serving) -> None:
+    name = start(server, "olga")
+    mine = connect(server, name, "olga")
+    for message in BROKEN:
+        mine.send(message)
+        mine.send_binary(message.encode())
+    mine.send_binary(b"\xff\xfe")
+    type_(mine, "echo go''ing on\n")
+    screen(mine, "going on")
+    assert "Traceback" not in server.log
+    mine.close()
+    end(server, name)
+
+
+def test_a_name_that_nobody_runs_is_never_made_into_a_shell(server: Serving) -> None:
+    before = names(server, "adam")
+    assert 404 == refused(server, "/terminals/websocket/nobody", "adam")
+    for who in ("olga", "wanda", "edda"):
+        assert refused(server, "/terminals/websocket/nobody", who) in {403, 404}
+    for who in ("wanda", "edda"):
+        assert 403 == server.request("GET", "/terminals/sneaky", who).status
+        assert 403 == server.request("POST", "/api/terminals", who, json_body={}).status
+    assert before == names(server, "adam")
+
+
+def test_the_classic_page_makes_a_shell_for_who_may_start_one(server: Serving) -> None:
+    assert 200 == server.request("GET", "/terminals/fresh", "olga").status
+    assert {"fresh"} == names(server, "olga")
+    assert 200 == server.request("GET", "/terminals/fresh", "wanda").status
+    assert 403 == server.request("GET", "/terminals/fresh", "otto").status
+    end(server, "fresh")
+
+
+def test_from_the_body_only_a_checked_folder_and_an_unused_name_are_taken(
+    server: Serving,
+) -> None:
+    name = start(
+        server,
+        "olga",
+        name="mine",
+        cwd="team",
+        shell_command=["/bin/sh", "-c", "touch $HOME/pwned; sleep 60"],
+        extra_env={"LD_PRELOAD": "x"},
+        height=5,
+    )
+    assert "mine" == name
+    mine = connect(server, name, "olga")
+    type_(mine, "echo in $PWD with ${LD_PRELOAD-no''thing}\n")
+    shown = screen(mine, "with nothing")
+    assert str(server.root / "team") in shown
+    assert not (server.folder / "home" / "pwned").exists()
+    taken = server.request("POST", "/api/terminals", "otto", json_body={"name": "mine"})
+    assert 409 == taken.status, taken.text
+    type_(mine, "echo still he''re\n")
+    screen(mine, "still here")
+    mine.close()
+    for body in (
+        {"cwd": "private"},
+        {"cwd": "team/../private"},
+        {"cwd": "../.."},
+        {"cwd": "/etc"},
+    ):
+        assert server.request("POST", "/api/terminals", "olga", json_body=body).status in {
+            403,
+            404,
+        }
+    bad: tuple[dict[str, Any], ...] = (
+        {"name": "a/b"},
+        {"name": "x" * 65},
+        {"name": 5},
+        {"cwd": 5},
+    )
+    for body in bad:
+        assert 400 == server.request("POST", "/api/terminals", "otto", json_body=body).status
+    end(server, name)
+
+
+def test_a_name_that_is_used_again_is_the_next_owners(server: Serving) -> None:
+    name = start(server, "olga", name="again")
+    end(server, name)
+    assert name == start(server, "otto", name="again")
+    assert name not in names(server, "olga")
+    assert 403 == refused(server, f"/terminals/websocket/{name}", "olga")
+    end(server, name)
+
+
+def test_a_grant_on_a_folder_reaches_the_shells_that_were_started_there(server: Serving) -> None:
+    name = start(server, "tara", cwd="team")
+    elsewhere = start(server, "adam", cwd="private")
+    assert {name} == names(server, "tara")
+    assert 403 == server.request("POST", "/api/terminals", "tara", json_body={}).status
+    for each in (name, elsewhere):
+        end(server, each)
+
+
+def test_nobody_starts_more_than_the_limit_also_at_once(server: Serving) -> None:
+    def one(_: int) -> int:
+        return server.request("POST", "/api/terminals", "many", json_body={}).status
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(one, range(8)))
+    assert [200] * 3 + [409] * 5 == sorted(answers)
+    for name in names(server, "many"):
+        assert 204 == server.request("DELETE", f"/api/terminals/{name}", "many").status
+    assert 200 == one(0)
+    for name in names(server, "many"):
+        end(server, name)
