@@ -169,7 +169,11 @@ def test_the_kernels_of_a_removed_person_are_nobodys(server: Serving) -> None:
 
 def test_owners_are_restored_where_kernels_outlive_the_server(tmp_path: Path) -> None:
     notebook(tmp_path / "root" / "team" / "a.ipynb", "6 * 7")
-    config = "c.ServerApp.kernel_manager_class = 'keeping.Keeping'"
+    # A confined kernel ends with its server.
+    config = (
+        "c.ServerApp.kernel_manager_class = 'keeping.Keeping'\n"
+        "c.JupyterAuthorization.sandbox = 'off'"
+    )
     team = [("editor", "contents:/team"), ("runner", "kernelspecs:python3")]
     first = wait(start(tmp_path, people={"tim": team, "adam": "admin"}, config=config))
     try:
