@@ -26,6 +26,7 @@ from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.live import LiveDoors
+from .doors.trust import own_trust
 from .identity import LocalIdentityProvider, setup_url
 from .policy_watch import watch
 from .record_keeping import RecordKeeping
@@ -105,6 +106,7 @@ def load(app: ServerApp) -> None:
             application.settings[_CONNECTION], app.contents_manager
         )
         contents.install(app.contents_manager, wired)
+        own_trust(app.contents_manager)
         keep_below(app.contents_manager)
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         wired.kernels.restore()

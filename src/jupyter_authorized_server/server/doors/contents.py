@@ -270,7 +270,11 @@ async def _followed(manager: Any, name: str, do: _Doing) -> Any:
     elif name in _NEW_PATH:
         new = do.argument(1, _NEW_PATH[name], None)
     wired: Wiring = getattr(manager, _ATTRIBUTE)
-    return await wired.follower.act(name, do.done, path, new)
+    try:
+        return await wired.follower.act(name, do.done, path, new)
+    except OSError as error:
+        # Upstream lets some through, with the place of the file in the message.
+        raise HTTPError(500, f"the disk does not allow it: {error.strerror}") from error
 
 
 _PATH_SECOND = frozenset({"save", "new", "update", "restore_checkpoint", "delete_checkpoint"})
@@ -297,7 +301,9 @@ async def answer(reader: Reader, name: str, do: _Doing) -> Any:
         return reader.sees(path) and await do.done()
     if name == "get":
         place = await reader.open(path)
-        return reader.shown(place, await do.done())
+        model = await do.done()
+        reader.require_same(place, path)
+        return reader.shown(place, model)
     if name in _SIMPLE:
         reader.require(_SIMPLE[name], path)
     elif name in {"save", "new"}:

@@ -9,6 +9,7 @@ a shell, is looked for every few seconds and known again by its `identity`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -38,6 +39,7 @@ SECONDS = 2.0
 MOST = 200_000
 _RENAMES = frozenset({"rename", "rename_file", "update"})
 _DELETES = frozenset({"delete", "delete_file"})
+_SAVES = frozenset({"save", "new"})
 _MAKES = frozenset({"save", "new", "copy", "restore_checkpoint"})
 
 
@@ -90,12 +92,25 @@ class Follower:
         if name in _DELETES or (name in _RENAMES and there not in {here, None}):
             return await self._moving(here, there, do)
         made = there or here
-        if name in _MAKES:
-            self._settle(made)
-        result = await do()
+        if name not in _MAKES:
+            return await do()
+        self._settle(made)
+        is_new = self._identity(made) is None
+        try:
+            result = await do()
+        except BaseException:
+            if is_new and name in _SAVES:
+                self._clear(made)
+            raise
         if made in self._known:
             self._note({made: self._identity(made)})
         return result
+
+    def _clear(self, made: str) -> None:
+        """Leave no part of a new file whose saving failed, as on a full disk."""
+        if self._disk is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._disk.path(made))  # noqa: PTH108  # why: as the disk writes it
 
     async def _moving(self, old: str, new: str | None, do: Callable[[], Awaitable[Any]]) -> Any:
         if new is not None:

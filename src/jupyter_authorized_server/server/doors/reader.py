@@ -91,6 +91,16 @@ class Reader:
             return place
         return self.require("list", path)
 
+    def require_same(self, place: Place, path: object) -> None:
+        """See that `path` still leads to `place`, now that it has been read.
+
+        Raises:
+            HTTPError: a folder or a link was exchanged meanwhile, and what was read may
+                be another file than the one that was asked about.
+        """
+        if self._place(path).target != place.target:
+            raise _missing(path)
+
     async def save(self, path: object) -> None:
         """Ask to change the file at `path`, or to make it.
 

@@ -146,8 +146,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "config.handlers.ConfigHandler",
         methods={
-            "GET": asks("config", ask("recall", "settings", at.every("settings"))),
-            # One file for everybody, read by their pages.
+            # One file for everybody, which their pages read.
+            "GET": asks("config", USE),
             "PUT": asks("config", ask("administer", "server", at.server)),
             "PATCH": asks("config", ask("administer", "server", at.server)),
         },

@@ -1,0 +1,133 @@
+"""A disk that is full, read-only or changed under our hands: a clear error, nothing half done."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filing import World, text
+from jupyter_server.services.contents.filemanager import FileContentsManager
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BIG = "x" * 2_000_000
+
+
+@pytest.fixture(params=[FileContentsManager, AsyncLargeFileManager], ids=lambda k: k.__name__)
+def kind(request: pytest.FixtureRequest) -> type[Any]:
+    found: type[Any] = request.param
+    return found
+
+
+@pytest.fixture
+def world(tmp_path: Path, kind: type[Any]) -> Iterator[World]:
+    found = World(tmp_path, kind)
+    yield found
+    found.store.close()
+
+
+def left(world: World, folder: str) -> list[str]:
+    return sorted(each.name for each in (world.root / folder).iterdir())
+
+
+@pytest.fixture
+def _small_files() -> Iterator[None]:
+    """A write fails after 1 MB, as it does where a quota is used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("_small_files")
+def test_a_save_that_breaks_off_leaves_the_file_as_it_was(world: World) -> None:
+    before = left(world, "team")
+    assert world.as_("edda", "save", text(BIG), "team/a.txt") == 500
+    assert (world.root / "team" / "a.txt").read_text() == "team/a.txt"
+    assert left(world, "team") == before
+
+
+@pytest.mark.usefixtures("_small_files")
+def test_a_new_file_that_breaks_off_is_not_there(world: World) -> None:
+    before = left(world, "team")
+    assert world.as_("cora", "save", text(BIG), "team/new.txt") == 500
+    assert left(world, "team") == before
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, kind: type[Any]) -> Iterator[World]:
+    """A world whose root is a disk of its own with 1 MB."""
+    (tmp_path / "root").mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path / "root")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+    try:
+        found = World(tmp_path, kind)
+        yield found
+        found.store.close()
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "root")], check=True)
+
+
+def test_on_a_full_disk_a_save_changes_nothing(tiny: World) -> None:
+    for name, who in (("team/a.txt", "edda"), ("team/new.txt", "cora")):
+        before = left(tiny, "team")
+        assert tiny.as_(who, "save", text(BIG), name) == 500
+        assert left(tiny, "team") == before
+    assert (tiny.root / "team" / "a.txt").read_text() == "team/a.txt"
+    assert tiny.as_("edda", "save", text("small"), "team/a.txt")["name"] == "a.txt"
+
+
+def test_on_a_read_only_disk_everything_is_read_and_nothing_changed(tiny: World) -> None:
+    command = ["mount", "-o", "remount,ro", str(tiny.root)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert tiny.names("cora", "team") == ["a.txt", "closed", "kept", "secret.txt", "sub"]
+    model = tiny.as_("cora", "get", "team/a.txt")
+    assert model["content"] == "team/a.txt"
+    for method, args in (
+        ("save", (text(), "team/a.txt")),
+        ("save", (text(), "team/new.txt")),
+        ("rename", ("team/a.txt", "team/b.txt")),
+        ("copy", ("team/a.txt", "team/c.txt")),
+    ):
+        assert tiny.as_("cora", method, *args) in {403, 500}
+    assert tiny.as_("mona", "delete", "team/a.txt") in {400, 403, 500}
+    assert left(tiny, "team") == ["a.txt", "closed", "kept", "secret.txt", "sub"]
+
+
+def test_a_file_that_vanishes_before_it_is_opened_is_not_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = world.manager._read_file
+
+    def vanished(path: str, *args: Any, **kwargs: Any) -> Any:
+        os.unlink(path)  # noqa: PTH108  # why: a text from the manager
+        return original(path, *args, **kwargs)
+
+    monkeypatch.setattr(world.manager, "_read_file", vanished)
+    assert world.as_("vera", "get", "team/a.txt") in {400, 404, 500}
+
+
+def test_a_folder_that_is_exchanged_for_a_link_between_check_and_use_shows_nothing(
+    tmp_path: Path, kind: type[Any]
+) -> None:
+    class Exchanging(kind):  # type: ignore[misc]  # why: whichever manager
+        def _read_file(self, path: str, *args: Any, **kwargs: Any) -> Any:
+            shutil.rmtree(here.root / "team" / "sub")
+            (here.root / "team" / "sub").symlink_to(here.root / "hr")
+            return super()._read_file(path, *args, **kwargs)
+
+    here = World(tmp_path, Exchanging)
+    (here.root / "team" / "sub" / "pay.txt").write_text("nothing")
+    try:
+        assert here.as_("vera", "get", "team/sub/pay.txt") == 404
+    finally:
+        here.store.close()
