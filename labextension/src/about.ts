@@ -47,7 +47,8 @@ export function standingPart(title: string, resource: string, standing: Standing
         : h('span', {}, h('strong', {}, level), ` – ${levelSentence(level)}`)
     ),
     standing.owner === null ? null : h('p', {}, WORDS.ownedBy(standing.owner)),
-    allowed.length === 0
+    // Of the server the level's sentence says it better.
+    allowed.length === 0 || type === 'server'
       ? null
       : h('p', {}, `${WORDS.youCan} ${allowed.map(each => each.verb).join(', ')}.`),
     refused.length === 0

@@ -27,6 +27,8 @@ export interface ListOptions<T> {
   query?: Record<string, string>;
   empty: string;
   limit?: number;
+  /** Told of each page that came, and whether it is the first. */
+  onPage?: (items: readonly T[], first: boolean) => void;
 }
 
 /** How long somebody may go on typing before the server is asked. */
@@ -125,11 +127,13 @@ export class List<T> {
       query[field.name] = field.value.trim();
     }
     this.more.disabled = true;
+    this.node.setAttribute('aria-busy', 'true');
     await this.say.trying(async () => {
       const page = await this.client.get<Page<T>>(this.options.path, query);
       if (mine !== this.asked) {
         return;
       }
+      this.options.onPage?.(page.items, after === null);
       const rows = page.items.map(item => this.row(item));
       if (after === null) {
         fill(this.body, ...rows);
@@ -149,6 +153,9 @@ export class List<T> {
       }
     });
     this.more.disabled = false;
+    if (mine === this.asked) {
+      this.node.removeAttribute('aria-busy');
+    }
   }
 
   private row(item: T): HTMLTableRowElement {

@@ -2,6 +2,8 @@
 import { levelSentence } from './about.js';
 import type { Client, Page } from './client.js';
 import { fill, h, labelled } from './dom.js';
+import { askPart } from './ask.js';
+import { linksPart } from './links.js';
 import type { Grant, LevelOffer } from './grants.js';
 import { change, give, take } from './grants.js';
 import type { Standings } from './me.js';
@@ -51,6 +53,9 @@ export class Share {
       this.say.node,
       h('h3', {}, WORDS.whoHasAccess),
       this.rows,
+      why === null && this.offers.length > 0
+        ? linksPart(this.client, this.resource, this.offers)
+        : askPart(this.client, this.resource, standing?.level ?? null),
       copyLink(this.client, this.resource, this.say)
     );
     await this.refresh();

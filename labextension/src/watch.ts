@@ -7,6 +7,8 @@ import type { Standings } from './me.js';
 const LOOK = 5_000;
 /** After a failure. */
 const PAUSE = 3_000;
+/** While nobody is signed in any more: each question is a refusal in the records. */
+const SIGNED_OUT = 60_000;
 
 /** Watch until `signal`: by the server's own notice where there is one, else by looking. */
 export async function watch(
@@ -18,7 +20,9 @@ export async function watch(
   const over = (): boolean => signal.aborted;
   while (!over()) {
     try {
-      if (notices) {
+      // A browser has six connections to a server for all its pages; one that nobody looks
+      // at must not hold one of them.
+      if (notices && !document.hidden) {
         const after = standings.me?.revision;
         await client.get('changes', { after }, signal);
       } else {
@@ -32,7 +36,8 @@ export async function watch(
       if (error instanceof Refused && error.status === 404) {
         notices = false;
       } else {
-        await pause(PAUSE, signal);
+        const out = error instanceof Refused && [401, 403].includes(error.status);
+        await pause(out ? SIGNED_OUT : PAUSE, signal);
       }
     }
   }

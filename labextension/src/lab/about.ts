@@ -2,6 +2,7 @@
 import { Dialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 import { standingPart, whoPart } from '../about.js';
+import { askPart } from '../ask.js';
 import type { Client } from '../client.js';
 import { h } from '../dom.js';
 import type { Standings } from '../me.js';
@@ -25,9 +26,18 @@ export async function dialog(
   // With a widget for its body upstream's dialog has no name to be read out.
   made.node.querySelector('.jp-Dialog-content')?.setAttribute('aria-label', title);
   made.node.setAttribute('aria-label', title);
+  // Upstream's dialog takes Enter in a field for its own button; a form of ours is sent.
+  const keep = (event: KeyboardEvent): void => {
+    const target = event.target;
+    if (event.key === 'Enter' && target instanceof HTMLInputElement && target.form) {
+      event.stopPropagation();
+    }
+  };
+  document.addEventListener('keydown', keep, true);
   try {
     return await made.launch();
   } finally {
+    document.removeEventListener('keydown', keep, true);
     widget.dispose();
   }
 }
@@ -53,6 +63,9 @@ export async function showAbout(
     const standing = await standings.of(resource);
     if (standing) {
       sections.push(standingPart(title, resource, standing));
+      if (resource.startsWith('contents:') && standing.level !== 'admin') {
+        sections.push(askPart(client, resource, standing.level));
+      }
     }
   }
   await dialog(
@@ -64,6 +77,11 @@ export async function showAbout(
       h(
         'p',
         { class: 'authz-links' },
+        h(
+          'a',
+          { href: `${client.base}authz`, target: '_blank', rel: 'noopener' },
+          WORDS.accessPage
+        ),
         h(
           'a',
           { href: `${client.base}authz/password`, target: '_blank', rel: 'noopener' },

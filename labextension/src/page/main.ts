@@ -4,15 +4,18 @@ import { fill, h } from '../dom.js';
 import { Standings } from '../me.js';
 import { watch } from '../watch.js';
 import { WORDS } from '../words.js';
+import { AUDIT } from './audit.js';
 import type { Desk, Tab } from './desk.js';
 import { EXPLAIN } from './explain.js';
 import { GIVEN } from './given.js';
 import { MAP } from './map.js';
 import { MINE } from './mine.js';
 import { PEOPLE } from './people.js';
+import { POLICY } from './policy.js';
+import { REQUESTS } from './requests.js';
 import { sure } from './sure.js';
 
-const TABS: readonly Tab[] = [MINE, GIVEN, PEOPLE, EXPLAIN, MAP];
+const TABS: readonly Tab[] = [MINE, GIVEN, PEOPLE, REQUESTS, AUDIT, POLICY, EXPLAIN, MAP];
 
 async function begin(root: HTMLElement): Promise<void> {
   const client = new Client(root.dataset.base ?? '/');

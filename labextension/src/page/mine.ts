@@ -7,6 +7,7 @@ import { List } from '../list.js';
 import { shown } from '../moments.js';
 import { addressOf } from '../share.js';
 import { WORDS } from '../words.js';
+import { tokensPart } from './tokens.js';
 import type { Desk, Tab } from './desk.js';
 
 export const MINE: Tab = {
@@ -55,6 +56,8 @@ export const MINE: Tab = {
       server,
       h('h3', {}, WORDS.yourGrants),
       grants.node,
+      h('h3', {}, WORDS.yourTokens),
+      tokensPart(desk),
       h(
         'p',
         { class: 'authz-links' },

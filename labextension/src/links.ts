@@ -1,0 +1,125 @@
+/** Links that hand out a level for a time: made, shown once, counted, removed. */
+import type { Client, Page } from './client.js';
+import { fill, h, labelled } from './dom.js';
+import type { LevelOffer } from './grants.js';
+import { meant, shown } from './moments.js';
+import { Say } from './say.js';
+import { WORDS } from './words.js';
+
+interface Link {
+  id: string;
+  level: string;
+  ends: string;
+  uses: number | null;
+  used: number;
+}
+
+const SHOWN = 50;
+
+/** A secret that is shown this once, to be copied. */
+export function once(text: string, hint: string): HTMLElement {
+  const field = h('input', { type: 'text', readonly: true, value: text, class: 'authz-secret' });
+  return h(
+    'div',
+    {},
+    labelled(hint, field),
+    h(
+      'button',
+      {
+        type: 'button',
+        onclick: () => {
+          field.select();
+          void navigator.clipboard.writeText(text);
+        }
+      },
+      WORDS.copyLink
+    )
+  );
+}
+
+export function linksPart(
+  client: Client,
+  resource: string,
+  offers: readonly LevelOffer[]
+): HTMLElement {
+  const say = new Say();
+  const rows = h('ul', { class: 'authz-links-list' });
+  const made = h('div');
+  const level = h(
+    'select',
+    {},
+    ...offers.map(each =>
+      h('option', { value: each.level, disabled: !each.allowed, title: each.reason }, each.level)
+    )
+  );
+  level.value = offers.find(each => each.allowed)?.level ?? '';
+  const ends = h('input', { type: 'datetime-local' });
+  const uses = h('input', { type: 'number', min: 1, max: 100000 });
+  const refresh = async (): Promise<void> => {
+    await say.trying(async () => {
+      const page = await client.get<Page<Link>>('links', { resource, limit: SHOWN });
+      fill(
+        rows,
+        ...page.items.map(each =>
+          h(
+            'li',
+            {},
+            `${each.level}, ${shown(each.ends)}, ${WORDS.linkUsed(each.used, each.uses)} `,
+            h(
+              'button',
+              {
+                type: 'button',
+                'aria-label': `${WORDS.take}: ${each.level}, ${shown(each.ends)}`,
+                onclick: () =>
+                  void say
+                    .trying(async () => {
+                      await client.delete(`links/${each.id}`);
+                    })
+                    .then(refresh)
+              },
+              WORDS.take
+            )
+          )
+        )
+      );
+    });
+  };
+  return h(
+    'details',
+    {
+      ontoggle: event => {
+        if ((event.target as HTMLDetailsElement).open) {
+          void refresh();
+        }
+      }
+    },
+    h('summary', {}, WORDS.links),
+    h('p', { class: 'authz-quiet' }, WORDS.linkHint),
+    rows,
+    h(
+      'form',
+      {
+        onsubmit: event => {
+          event.preventDefault();
+          void say.trying(async () => {
+            const link = await client.post<{ url: string }>('links', {
+              level: level.value,
+              resource,
+              ends: meant(ends.value),
+              uses: uses.value === '' ? null : Number(uses.value)
+            });
+            fill(made, once(new URL(link.url, document.baseURI).href, WORDS.linkOnce));
+            say.done(WORDS.linkMade);
+            await refresh();
+          });
+        }
+      },
+      labelled(WORDS.level, level),
+      labelled(WORDS.linkHolds, ends),
+      labelled(WORDS.linkUses, uses),
+      h('button', { type: 'submit' }, WORDS.linkMake)
+    ),
+    made,
+    say.node
+  );
+}
