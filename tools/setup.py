@@ -5,7 +5,8 @@ extension of the front ends with Node, and do nothing when nothing changed. Wher
 is no Node, one from PyPI goes into `.venv`. `setup.py browser` looks for a Chromium for the
 browser tests, installs Debian's when it is missing and may be installed, and
 prints the reason when there is none: the tests are then reported as skipped with
-that reason. Where `CI` is true, no browser is a failure.
+that reason. `setup.py postgresql` does the same for PostgreSQL. Where `CI` is true, a
+missing one is a failure.
 """
 # ruff: noqa: INP001, S603  # why: a script of the repository, which runs other programs
 
@@ -57,7 +58,9 @@ def main(arguments: list[str]) -> int:
         return install(arguments[0])
     if arguments == ["browser"]:
         return browser()
-    return _fail("usage: setup.py demo|check|browser")
+    if arguments == ["postgresql"]:
+        return postgresql()
+    return _fail("usage: setup.py demo|check|browser|postgresql")
 
 
 def install(target: str) -> int:
@@ -213,30 +216,52 @@ def browser() -> int:
     return 0
 
 
+def postgresql() -> int:
+    """See that the tests find a PostgreSQL; they are skipped with the reason where not."""
+    if _postgresql():
+        return 0
+    _say("installing Debian's postgresql for the tests of a shared store")
+    reason = _install_package("postgresql")
+    if not reason and not _postgresql():
+        reason = "postgresql was installed, but has no `initdb`"
+    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
+        return _fail(f"no PostgreSQL, and `CI` is true: {reason}")
+    if reason:
+        _say(f"tests with PostgreSQL will be skipped: {reason}")
+    return 0
+
+
+def _postgresql() -> bool:
+    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+
+
 def _browser() -> str | None:
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 def _install_browser() -> str:
     """Install Debian's Chromium; the reason where that did not work, else nothing."""
+    _say("installing Debian's chromium for the browser tests")
+    reason = _install_package("chromium")
+    return reason or ("" if _browser() else "chromium was installed, but is not on the PATH")
+
+
+def _install_package(package: str) -> str:
+    """Install a package of Debian's; the reason where that did not work, else nothing."""
     apt = shutil.which("apt-get")
     if apt is None:
-        return "no Chromium found, and no apt-get to install one; install Chromium yourself"
+        return f"there is no apt-get to install {package}; install it yourself"
     prefix: list[str] = []
     if os.name == "posix" and os.geteuid() != 0:
         sudo = shutil.which("sudo")
         if sudo is None or _run([sudo, "-n", "true"]):
-            return (
-                "no Chromium found, and only root may install one; "
-                "run `apt-get install chromium` as root"
-            )
+            return f"only root may install {package}; run `apt-get install {package}` as root"
         prefix = [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"]
-    _say("installing Debian's chromium for the browser tests")
     if _run([*prefix, apt, "update", "-q"]):
-        return "no Chromium found, and `apt-get update` failed: its reason stands above"
-    if _run([*prefix, apt, "install", "-q", "-y", "--no-install-recommends", "chromium"]):
-        return "no Chromium found, and `apt-get install chromium` failed: its reason stands above"
-    return "" if _browser() else "chromium was installed, but is not on the PATH"
+        return "`apt-get update` failed: its reason stands above"
+    if _run([*prefix, apt, "install", "-q", "-y", "--no-install-recommends", package]):
+        return f"`apt-get install {package}` failed: its reason stands above"
+    return ""
 
 
 def _run(command: list[str], **variables: str) -> int:

@@ -29,7 +29,8 @@ class JupyterAuthorization(LoggingConfigurable):
     store_url = Unicode(
         help="""SQLAlchemy URL of the store of people, groups and grants.
 
-        The default is an SQLite file in Jupyter's data directory.""",
+        `postgresql+psycopg://USER@HOST/DATABASE` is one that several servers share. The
+        default is an SQLite file in Jupyter's data directory.""",
     ).tag(config=True)
 
     policy_dir = Unicode(

@@ -38,6 +38,7 @@ READING = (
     "routes",
     "audit tail",
     "audit verify",
+    "store check",
 )
 
 
@@ -95,7 +96,7 @@ def test_config_reads_another_file(desk: Desk) -> None:
         ("this is no Python", "SyntaxError"),
         ("raise RuntimeError('boo')", "boo"),
         ("c.JupyterAuthorization.policy_dir = '/nowhere/at/all'", "is no folder"),
-        ("c.JupyterAuthorization.store_url = 'postgresql://u:secret@h/x'", "SQLite"),
+        ("c.JupyterAuthorization.store_url = 'mysql://u:secret@h/x'", "SQLite"),
     ],
 )
 def test_wrong_settings_exit_2_with_a_message(desk: Desk, text: str, said: str) -> None:

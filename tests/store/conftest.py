@@ -1,4 +1,4 @@
-"""A store of its own for each test, in a real file."""
+"""A store of its own for each test: in a real file, and in a real PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from postgresql import Database, postgresql
 
 from jupyter_authorized_server.store import Store
 
@@ -32,12 +33,60 @@ def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A PostgreSQL server with one database that holds a new store."""
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as made:
+        Store.upgrade(made.url)
+        yield made
+
+
 @pytest.fixture
-def store(url: str, path: Path, new_file: Path) -> Iterator[Store]:
+def file_store(url: str, path: Path, new_file: Path) -> Iterator[Store]:
     path.parent.mkdir()
     shutil.copyfile(new_file, path)
     with Store.open(url, busy_timeout=0.5) as store:
         yield store
+
+
+@pytest.fixture
+def shared_store(database: Database) -> Iterator[Store]:
+    database.empty()
+    with Store.open(database.url, busy_timeout=0.5) as store:
+        yield store
+
+
+#: Modules whose tests are about what is in a store, wherever it is.
+_ON_BOTH = frozenset(
+    {
+        "test_files",
+        "test_grants",
+        "test_journals",
+        "test_keeper",
+        "test_login_sessions",
+        "test_owners",
+        "test_people",
+        "test_setup_link",
+        "test_store",
+        "test_tokens",
+        "test_transfer",
+    }
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have the tests of those modules that ask for a store run on both."""
+    if "store" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in _ON_BOTH
+        about_files = {"url", "path"} & set(metafunc.fixturenames)
+        kinds = ["file", "shared"] if both and not about_files else ["file"]
+        metafunc.parametrize("store", kinds, indirect=True)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found
 
 
 @pytest.fixture

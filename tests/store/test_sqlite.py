@@ -352,7 +352,7 @@ def test_a_failing_statement_is_told_without_its_values(store: Store, path: Path
         ("sqlite:///file::memory:?cache=shared&uri=true", "names no file"),
         ("sqlite:///file:x?mode=memory&cache=shared&uri=true", "names no file"),
         ("sqlite:///a\0b", "names no file"),
-        ("postgresql://ada:hunter2@db/house", "names a `postgresql` database"),
+        ("mysql://ada:hunter2@db/house", "names a `mysql` database"),
         ("sqlite+aiosqlite:///x", "names a `sqlite+aiosqlite` database"),
         ("postgresql://ada:hunter2@db:port/house", "is no database URL"),
     ],

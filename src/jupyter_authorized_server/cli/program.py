@@ -17,6 +17,7 @@ from .policy import policy
 from .question import check, explain
 from .record import audit
 from .route import routes
+from .store import store
 from .survey import what_can, who_can
 from .token import tokens
 
@@ -104,5 +105,6 @@ for _command in (
     policy,
     routes,
     audit,
+    store,
 ):
     main.add_command(_command)

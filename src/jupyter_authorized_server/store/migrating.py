@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from ..errors import StoreVersionError
 from . import sqlite
 from .schema import HEAD
 
@@ -34,6 +35,22 @@ def revisions() -> tuple[str, ...]:
     """Every schema revision this package knows, oldest first."""
     scripts = ScriptDirectory.from_config(config()).walk_revisions()
     return tuple(reversed([script.revision for script in scripts]))
+
+
+def check_known(found: str, name: str) -> None:
+    """Raise if a store is of a schema revision that this version does not know.
+
+    Raises:
+        StoreVersionError: it is.
+    """
+    if found not in revisions():
+        msg = (
+            f"the store `{name}` was written by a newer version of "
+            f"jupyter-authorized-server (schema revision `{found[:40]}`; this version "
+            f"knows up to `{HEAD}`): upgrade with `pip install --upgrade "
+            "jupyter-authorized-server`, or restore a backup made with this version"
+        )
+        raise StoreVersionError(msg)
 
 
 def upgrade(connection: Connection, to: str = HEAD) -> None:

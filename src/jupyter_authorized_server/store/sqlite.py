@@ -93,8 +93,8 @@ def locate(url: str) -> Location:
         raise StoreUnavailable(msg) from None
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
         msg = (
-            f"`store_url` names a `{parsed.drivername}` database; this version keeps its "
-            "store in SQLite: write `sqlite:////absolute/path/store.sqlite`"
+            f"`store_url` names a `{parsed.drivername}` database; a store is kept in "
+            "SQLite or PostgreSQL: write `sqlite:////absolute/path/store.sqlite`"
         )
         raise StoreUnavailable(msg)
     name = parsed.database or ""
@@ -105,6 +105,40 @@ def locate(url: str) -> Location:
     path = Path(plain).absolute()
     scheme = "file:" if plain != name else ""
     return Location(url=parsed.set(database=f"{scheme}{path}"), path=path)
+
+
+class File:
+    """An SQLite file that holds a store.
+
+    Args:
+        engine: see `connect`.
+        path: the file, for messages and to notice when it is exchanged.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.name = str(path)
+        self.reading = engine
+        self.writing = writing(engine)
+        self._path = path
+        self._identity = identity(path)
+
+    def check_place(self) -> None:
+        """Notices a file that was exchanged or removed under a running server."""
+        if identity(self._path) != self._identity:
+            msg = f"the store `{self.name}` was exchanged for another file: restart the server"
+            raise StoreUnavailable(msg)
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """See the function of this name."""
+        return translated(self._path)
+
+    def watch(self) -> Any:
+        """A connection that has a transaction only while a statement runs."""
+        return self.reading.raw_connection()
+
+    def close(self) -> None:
+        """Ends all connections. The last one to a file also tidies its WAL away."""
+        self.reading.dispose()
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ..errors import StoreUnavailable, StoreVersionError
-from . import sqlite
+from ..errors import StoreUnavailable
+from . import postgres, sqlite
 from .files import Files
 from .grants import Grants, read_grants
 from .journals import Journals
@@ -19,6 +20,8 @@ from .people import People, read_groups, read_people
 from .schema import HEAD, revision
 from .setup_link import SetupLink
 from .tokens import Tokens
+from .transfer import Transfer
+from .version import schema_revision
 from .wishes import Wishes
 
 if TYPE_CHECKING:
@@ -29,9 +32,19 @@ if TYPE_CHECKING:
 
 
 class Store(
-    People, Grants, Files, Tokens, Links, Wishes, LoginSessions, SetupLink, Journals, Owners
+    People,
+    Grants,
+    Files,
+    Tokens,
+    Links,
+    Wishes,
+    LoginSessions,
+    SetupLink,
+    Journals,
+    Owners,
+    Transfer,
 ):
-    """People, groups, grants, tokens, login sessions and owners, in one file.
+    """People, groups, grants, tokens, login sessions and owners, in one database.
 
     Every operation is one transaction, and each change adds one to the revision in
     it. Several processes may have the same store open: they see each other's changes
@@ -40,16 +53,26 @@ class Store(
 
     @classmethod
     def open(cls, url: str, *, busy_timeout: float = 5.0) -> Self:
-        """Opens the store at `url`; makes a new one, and migrates an older one.
+        """Opens the store at `url`; a file is made where it is missing, and migrated.
 
         Args:
-            url: `sqlite:////absolute/path/store.sqlite`.
+            url: `sqlite:////absolute/path/store.sqlite`, or
+                `postgresql+psycopg://USER@HOST/DATABASE`, which is never migrated here.
             busy_timeout: seconds to wait while another process changes it.
 
         Raises:
             StoreUnavailable: locked, read-only, damaged, or no store at all.
-            StoreVersionError: of a version of this package newer than this one.
+            StoreVersionError: of a version of this package newer than this one; a shared
+                one of an older version too.
         """
+        if postgres.is_postgres(url):
+            shared = postgres.Shared(url, busy_timeout=busy_timeout)
+            try:
+                shared.check()
+                return cls(shared)
+            except BaseException:
+                shared.close()
+                raise
         place = sqlite.locate(url)
         with sqlite.translated(place.path):
             if not place.path.exists():
@@ -62,14 +85,28 @@ class Store(
                 sqlite.use_wal(engine, patience=busy_timeout)
                 with sqlite.writing(engine).begin() as connection:
                     sqlite.check_content(connection, place.path)
-                    current = _schema_revision(connection, place) == HEAD
+                    current = _revision_of(connection, place) == HEAD
                     sqlite.check_writable(connection)
                 if not current:
                     _migrate(place, busy_timeout=busy_timeout)
-                return cls(engine, place.path)
+                return cls(sqlite.File(engine, place.path))
             except BaseException:
                 engine.dispose()
                 raise
+
+    @staticmethod
+    def upgrade(url: str) -> None:
+        """Makes the store at `url` ready for this version: new, or migrated.
+
+        Raises:
+            StoreError: it cannot be.
+        """
+        if postgres.is_postgres(url):
+            shared = postgres.Shared(url, busy_timeout=60)
+            with contextlib.closing(shared):
+                shared.upgrade()
+        else:
+            Store.open(url).close()
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +120,7 @@ class Store(
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Store {self._path}>"
+        return f"<Store {self._database.name}>"
 
     def state(self, known: State | None = None) -> State:
         """All that decisions need, as it is now.
@@ -97,7 +134,8 @@ class Store(
                 select(revision.c.number, revision.c.people, revision.c.grants)
             ).first()
             if row is None:
-                msg = f"the store `{self._path}` holds no revision: restore it from a backup"
+                name = self._database.name
+                msg = f"the store `{name}` holds no revision: restore it from a backup"
                 raise StoreUnavailable(msg)
             if known is None or known.revision > row.number:
                 known = State(revision=-1)
@@ -113,23 +151,20 @@ class Store(
             )
 
 
-def _schema_revision(connection: Connection, place: sqlite.Location) -> str:
-    """The schema revision of an existing store.
+def _revision_of(connection: Connection, place: sqlite.Location) -> str:
+    """The schema revision of an existing file.
 
     Raises:
-        StoreUnavailable: a database of something else.
+        StoreUnavailable: a database of something else, or an empty one.
     """
-    has_table = connection.dialect.has_table
-    if has_table(connection, "alembic_version") and has_table(connection, "revision"):
-        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()
-        versions = list(found)
-        if len(versions) == 1:
-            return str(versions[0])
-    msg = (
-        f"`{place.path}` is a database, but no store of this package: name another file in "
-        "`store_url`, or move it away to begin a new store"
-    )
-    raise StoreUnavailable(msg)
+    found = schema_revision(connection, str(place.path))
+    if found is None:
+        msg = (
+            f"`{place.path}` is a database, but no store of this package: name another file in "
+            "`store_url`, or move it away to begin a new store"
+        )
+        raise StoreUnavailable(msg)
+    return found
 
 
 def _migrate(place: sqlite.Location, *, busy_timeout: float) -> None:
@@ -143,15 +178,7 @@ def _migrate(place: sqlite.Location, *, busy_timeout: float) -> None:
     engine = sqlite.connect(place.url, busy_timeout=busy_timeout, foreign_keys=False)
     try:
         with sqlite.writing(engine).begin() as connection:
-            found = _schema_revision(connection, place)
-            if found not in migrating.revisions():
-                msg = (
-                    f"the store `{place.path}` was written by a newer version of "
-                    f"jupyter-authorized-server (schema revision `{found[:40]}`; this version "
-                    f"knows up to `{HEAD}`): upgrade with `pip install --upgrade "
-                    "jupyter-authorized-server`, or restore a backup made with this version"
-                )
-                raise StoreVersionError(msg)
+            migrating.check_known(_revision_of(connection, place), str(place.path))
             migrating.upgrade(connection)
             sqlite.check_references(connection, place.path)
     finally:

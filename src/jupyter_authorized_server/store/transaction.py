@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import select, update
 
 from ..errors import StoreUnavailable, UnknownName
-from . import schema, sqlite
+from . import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
-    from sqlalchemy.pool import PoolProxiedConnection
 
 _NUMBER = "SELECT number FROM revision"
+
+
+class Database(Protocol):
+    """Where a store is: an SQLite file, or a PostgreSQL database."""
+
+    name: str
+    #: For transactions that see one state throughout, and for those that change something.
+    reading: Engine
+    writing: Engine
+
+    def check_place(self) -> None:
+        """Raise if another database has taken its place.
+
+        Raises:
+            StoreUnavailable: open connections would keep to the old one, and a grant
+                taken back in the new one would go on here.
+        """
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turns whatever the driver raises inside into `StoreUnavailable`."""
+
+    def watch(self) -> Any:
+        """A connection of the driver that is never in a transaction."""
+
+    def close(self) -> None:
+        """Ends all connections."""
 
 
 class Transactions:
@@ -27,22 +52,19 @@ class Transactions:
     Safe to use from several threads; each operation is a transaction of its own.
 
     Args:
-        engine: of a database at the newest schema revision.
-        path: the file, for messages and to notice when it is exchanged.
+        database: at the newest schema revision.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self._engine = engine
-        self._path = path
-        self._identity = sqlite.identity(path)
-        self._watch: PoolProxiedConnection | None = None
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._watch: Any = None
         self._watch_lock = threading.Lock()
 
     def close(self) -> None:
         """Ends all connections. The last one to a file also tidies its WAL away."""
         with self._watch_lock:
             self._drop_watch()
-        self._engine.dispose()
+        self._database.close()
 
     def revision(self) -> int:
         """The number of the last change.
@@ -50,11 +72,11 @@ class Transactions:
         Asked before each decision, so it goes past SQLAlchemy, to a connection of its
         own that never has a transaction open.
         """
-        self._check_place()
-        with self._watch_lock, sqlite.translated(self._path):
+        self._database.check_place()
+        with self._watch_lock, self._database.translated():
             try:
                 if self._watch is None:
-                    self._watch = self._engine.raw_connection()
+                    self._watch = self._database.watch()
                 cursor = self._watch.cursor()
                 cursor.execute(_NUMBER)
                 found = cursor.fetchone()
@@ -62,7 +84,7 @@ class Transactions:
             except BaseException:
                 self._drop_watch()
                 raise
-        return _number(found and found[0], self._path)
+        return _number(found and found[0], self._database.name)
 
     def _drop_watch(self) -> None:
         watch, self._watch = self._watch, None
@@ -70,31 +92,21 @@ class Transactions:
             with contextlib.suppress(Exception):  # why: it is given up; the first error counts
                 watch.close()
 
-    def _check_place(self) -> None:
-        """Notices a file that was exchanged or removed under a running server.
-
-        Open connections would keep to the old one, and a grant taken back in the
-        new one would go on here.
-        """
-        if sqlite.identity(self._path) != self._identity:
-            msg = f"the store `{self._path}` was exchanged for another file: restart the server"
-            raise StoreUnavailable(msg)
-
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
         """A transaction that sees one state throughout."""
-        self._check_place()
-        with sqlite.translated(self._path), self._engine.begin() as connection:
+        self._database.check_place()
+        with self._database.translated(), self._database.reading.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[Connection]:
         """A transaction in which nobody else changes anything; not counted."""
-        self._check_place()
-        with sqlite.translated(self._path), sqlite.writing(self._engine).begin() as connection:
+        self._database.check_place()
+        with self._database.translated(), self._database.writing.begin() as connection:
             # In a database with row locks this one makes writers queue up.
             locked = select(schema.revision.c.number).with_for_update()
-            _number(connection.execute(locked).scalar(), self._path)
+            _number(connection.execute(locked).scalar(), self._database.name)
             yield connection
 
     @contextlib.contextmanager
@@ -142,9 +154,9 @@ def _count(connection: Connection, *, people: bool, grants: bool) -> None:
     connection.execute(update(schema.revision).values(values))
 
 
-def _number(found: object, path: Path) -> int:
+def _number(found: object, name: str) -> int:
     if not isinstance(found, int):
-        msg = f"the store `{path}` holds no revision: restore it from a backup"
+        msg = f"the store `{name}` holds no revision: restore it from a backup"
         raise StoreUnavailable(msg)
     return found
 

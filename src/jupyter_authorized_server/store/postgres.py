@@ -1,0 +1,174 @@
+"""All that is particular to PostgreSQL: its connections, its transactions, its errors.
+
+For several servers that share one store. The choices:
+
+- A reader sees one state throughout (`REPEATABLE READ`), a writer sees what others have
+  committed while it waited for its turn (`READ COMMITTED`).
+- Nobody migrates a shared store by starting: it is older servers' store too, until an
+  administrator says otherwise with `jupyter authz store upgrade`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from ..errors import StoreUnavailable, StoreVersionError
+from .schema import HEAD
+from .version import schema_revision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Engine
+
+_NAMES = ("postgresql", "postgresql+psycopg")
+#: Seconds for a connection to be made.
+_CONNECT = 5
+#: A number nobody else uses: two who migrate at once take turns.
+_LOCK = 4_711_001
+_MISSING = (
+    "`store_url` names a PostgreSQL database, for which `psycopg` is missing: "
+    "`pip install 'jupyter-authorized-server[postgres]'`"
+)
+# What PostgreSQL and its driver say, in lower case, and what it means here.
+_MEANINGS = (
+    ("password authentication failed", "it does not take that name and password"),
+    ("connection refused", "nothing listens there: start it, or mend `store_url`"),
+    ("could not translate host", "there is no such host: mend `store_url`"),
+    ("resolve host", "there is no such host: mend `store_url`"),
+    ("does not exist", "there is no such database: create it, or mend `store_url`"),
+    ("lock timeout", "another process has it locked: wait for that one or end it"),
+    ("read-only transaction", "it cannot be written: name the primary in `store_url`"),
+    ("connection", "the connection broke: see that it runs and can be reached"),
+)
+
+
+def is_postgres(url: object) -> bool:
+    """Whether `url` names a PostgreSQL database."""
+    return isinstance(url, str) and url.partition(":")[0] in _NAMES
+
+
+class Shared:
+    """A PostgreSQL database that holds a store, or is to.
+
+    Args:
+        url: `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.
+        busy_timeout: seconds to wait for another writer.
+
+    Raises:
+        StoreUnavailable: no such URL, or its driver is missing.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        place = _parsed(url)
+        self.name = f"{place.host or 'localhost'}/{place.database or ''}"
+        options = f"-c lock_timeout={int(busy_timeout * 1000)} -c timezone=UTC"
+        try:
+            self._engine = create_engine(
+                place,
+                connect_args={"connect_timeout": _CONNECT, "options": options},
+                hide_parameters=True,
+                # A database that was restarted is found again, not given up.
+                pool_pre_ping=True,
+            )
+        except ModuleNotFoundError as error:
+            raise StoreUnavailable(_MISSING) from error
+        self.reading: Engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        self.writing: Engine = self._engine.execution_options(isolation_level="READ COMMITTED")
+
+    def close(self) -> None:
+        """End all connections."""
+        self._engine.dispose()
+
+    def check_place(self) -> None:
+        """Nothing: a database is not exchanged behind open connections."""
+
+    def watch(self) -> Any:
+        """A connection of the driver that is never in a transaction."""
+        proxied = self._engine.raw_connection()
+        driver: Any = proxied.driver_connection
+        proxied.detach()
+        driver.autocommit = True
+        return driver
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turns what the driver or SQLAlchemy raises into `StoreUnavailable`.
+
+        The message names the database and the remedy; statements, values and passwords
+        stay out.
+        """
+        try:
+            yield
+        except _failures() as error:
+            said = str(getattr(error, "orig", None) or error)
+            known = (meaning for words, meaning in _MEANINGS if words in said.lower())
+            meaning = next(known, f"{type(error).__name__}: {said[:200]}")
+            msg = f"the store `{self.name}` is unavailable: {meaning}"
+            raise StoreUnavailable(msg) from error
+
+    def check(self) -> None:
+        """Raise unless a store of this version is here.
+
+        Raises:
+            StoreVersionError: none yet, or of another version.
+            StoreUnavailable: it cannot be reached, or something else is in it.
+        """
+        with self.translated(), self.reading.begin() as connection:
+            found = schema_revision(connection, self.name)
+        if found is None:
+            msg = (
+                f"the store `{self.name}` is empty: make it ready with `jupyter authz store "
+                "upgrade`"
+            )
+            raise StoreVersionError(msg)
+        if found != HEAD:
+            _check_known(found, self.name)
+            msg = (
+                f"the store `{self.name}` is of an earlier version (schema revision `{found}`; "
+                f"this version needs `{HEAD}`): make a backup, then `jupyter authz store upgrade`"
+            )
+            raise StoreVersionError(msg)
+
+    def upgrade(self) -> None:
+        """Brings the store to the newest schema revision, whole or not at all.
+
+        Raises:
+            StoreVersionError: it is newer.
+        """
+        from . import migrating  # noqa: PLC0415  # why: Alembic, only when needed
+
+        with self.translated(), self.writing.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
+            found = schema_revision(connection, self.name)
+            if found is not None:
+                _check_known(found, self.name)
+            migrating.upgrade(connection)
+
+
+def _check_known(found: str, name: str) -> None:
+    from . import migrating  # noqa: PLC0415  # why: Alembic, only when needed
+
+    migrating.check_known(found, name)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):
+        msg = "`store_url` is no database URL; write `postgresql+psycopg://USER@HOST/DATABASE`"
+        raise StoreUnavailable(msg) from None
+    return place.set(drivername="postgresql+psycopg")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    try:
+        import psycopg  # noqa: PLC0415  # why: an extra; the watching connection raises its own
+    except ModuleNotFoundError:  # pragma: no cover  # why: without it there is no connection
+        return (SQLAlchemyError, OSError)
+    return (SQLAlchemyError, OSError, psycopg.Error)

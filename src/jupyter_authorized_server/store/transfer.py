@@ -1,0 +1,85 @@
+"""All that a store holds, as lines to be put into another one.
+
+For a move from SQLite to PostgreSQL, and for backups that outlast a change of version.
+The lines hold hashes of passwords and tokens: whoever has them can try to guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, select
+
+from ..errors import InvalidName, StoreError
+from .schema import HEAD, metadata, revision
+from .transaction import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import Table
+
+_AT_ONCE = 500
+#: In the order in which rows may be put in.
+_TABLES = {table.name: table for table in metadata.sorted_tables}
+
+
+class Transfer(Transactions):
+    """The operations that read and write everything."""
+
+    def export_rows(self) -> Iterator[dict[str, Any]]:
+        """Every row with its table, after one line that says of which version."""
+        yield {"store": HEAD}
+        with self._read() as connection:
+            for name, table in _TABLES.items():
+                rows = connection.execution_options(yield_per=_AT_ONCE).execute(_query(table))
+                for row in rows.mappings():
+                    yield {"table": name, "row": dict(row)}
+
+    def row_counts(self) -> tuple[int, ...]:
+        """How many rows each table has."""
+        with self._read() as connection:
+            queries = (select(func.count()).select_from(table) for table in _TABLES.values())
+            return tuple(int(connection.execute(query).scalar_one()) for query in queries)
+
+    def import_rows(self, lines: Iterable[Mapping[str, Any]]) -> int:
+        """Puts exported rows into this store, all or none; returns how many.
+
+        Raises:
+            StoreError: this store is not empty.
+            InvalidName: a line is none of an export of this version.
+        """
+        known = iter(lines)
+        if next(known, {}).get("store") != HEAD:
+            msg = f"this is no export of a store of schema revision `{HEAD}`"
+            raise InvalidName(msg)
+        many = 0
+        with self._write() as connection:
+            for table in _TABLES.values():
+                count = select(func.count()).select_from(table)
+                if table is not revision and connection.execute(count).scalar():
+                    msg = "this store is not empty; import into a new one"
+                    raise StoreError(msg)
+            connection.execute(delete(revision))
+            for line in known:
+                table, row = _row(line)
+                connection.execute(insert(table).values(row))
+                many += 1
+            if connection.execute(select(func.count()).select_from(revision)).scalar() != 1:
+                msg = "the export has no revision; it is not whole"
+                raise InvalidName(msg)
+        return many
+
+
+def _query(table: Table) -> Any:
+    kept = [column for column in table.columns if column is not table.autoincrement_column]
+    return select(*kept).order_by(*table.primary_key.columns)
+
+
+def _row(line: Mapping[str, Any]) -> tuple[Table, dict[str, Any]]:
+    table, row = _TABLES.get(str(line.get("table"))), line.get("row")
+    columns = set() if table is None else {column.name for column in table.columns}
+    if table is None or not isinstance(row, dict) or not set(row) <= columns:
+        msg = "a line is no row of a store"
+        raise InvalidName(msg)
+    return table, row

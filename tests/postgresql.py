@@ -1,0 +1,113 @@
+"""A real PostgreSQL server for tests, in a folder of its own, on a socket of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = "house"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A server that runs, with one database."""
+
+    sockets: Path
+    owner: str
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://{self.owner}@/{_NAME}?host={self.sockets}"
+
+    def execute(self, sql: str, *, database: str = _NAME) -> None:
+        with psycopg.connect(
+            host=str(self.sockets), user=self.owner, dbname=database, autocommit=True
+        ) as connection:
+            connection.execute(sql.encode())
+
+    def empty(self) -> None:
+        """Have the store be as a new one."""
+        self.execute(
+            "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'revision') "
+            "LOOP EXECUTE format('TRUNCATE %I CASCADE', name); END LOOP; END $$; "
+            "UPDATE revision SET number = 0, people = 0, grants = 0"
+        )
+
+
+def programs() -> Path | None:
+    """The folder of PostgreSQL's programs, newest version first."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    return installed[0].parent if installed else None
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[Database]:
+    """A new server, ended afterwards; the test is skipped where there is none to start."""
+    where = programs()
+    if where is None:
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail("there is no PostgreSQL, and `CI` is true")
+        pytest.skip("there is no PostgreSQL; `apt-get install postgresql` as root")
+    owner = _owner()
+    # The path of a socket is at most 107 bytes long, and the owner has to get there.
+    sockets = Path(tempfile.mkdtemp(prefix="pg"))
+    data = sockets / "data"
+    if owner != pwd.getpwuid(os.getuid()).pw_name:
+        shutil.chown(sockets, owner)
+    change = ["setpriv", "--reuid", owner, "--regid", owner, "--init-groups"]
+    as_owner = [] if os.geteuid() else change
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+
+    def run(program: str, *arguments: str) -> None:
+        with (folder / "log").open("ab") as log:
+            done = subprocess.run(
+                [*as_owner, str(where / program), *arguments],
+                env=environment,
+                cwd=sockets,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+        assert done.returncode == 0, (folder / "log").read_text(errors="replace")
+
+    try:
+        run("initdb", "-D", str(data), "-A", "trust", "-U", owner, "--no-sync", "-E", "UTF8")
+        options = f"-k {sockets} -h '' -F -c max_connections=60"
+        start = ("-w", "-t", "120", "-l", str(sockets / "log"), "-o", options, "start")
+        run("pg_ctl", "-D", str(data), *start)
+        try:
+            made = Database(sockets=sockets, owner=owner)
+            made.execute(f"CREATE DATABASE {_NAME}", database="postgres")
+            yield made
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _owner() -> str:
+    """Whose server it is: PostgreSQL refuses to run as root."""
+    if os.geteuid():
+        return pwd.getpwuid(os.geteuid()).pw_name
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    pytest.skip("PostgreSQL does not run as root, and there is no other user")

@@ -1,0 +1,125 @@
+"""What is particular to a store that several servers share."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.errors import StoreUnavailable, StoreVersionError
+from jupyter_authorized_server.store import Store, migrating
+from jupyter_authorized_server.store.check import drift
+
+if TYPE_CHECKING:
+    from postgresql import Database
+
+
+def other(database: Database, name: str) -> str:
+    database.execute(f"DROP DATABASE IF EXISTS {name}", database="postgres")
+    database.execute(f"CREATE DATABASE {name}", database="postgres")
+    return database.url.replace("@/house", f"@/{name}")
+
+
+def test_the_tables_are_those_of_the_schema(shared_store: Store) -> None:
+    with shared_store._read() as connection:
+        assert drift(connection) == []
+
+
+def test_an_empty_database_is_made_ready_by_the_upgrade_alone(database: Database) -> None:
+    url = other(database, "fresh")
+    with pytest.raises(StoreVersionError, match="jupyter authz store upgrade"):
+        Store.open(url)
+    Store.upgrade(url)
+    Store.upgrade(url)
+    with Store.open(url) as store:
+        assert store.revision() == 0
+
+
+@pytest.mark.parametrize("revision", migrating.revisions()[:-1])
+def test_an_older_store_is_migrated_by_the_upgrade_alone(
+    database: Database, revision: str
+) -> None:
+    url = other(database, "older")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrating.upgrade, "__defaults__", (revision,))
+        Store.upgrade(url)
+    with pytest.raises(StoreVersionError, match=f"schema revision `{revision}`"):
+        Store.open(url)
+    Store.upgrade(url)
+    with Store.open(url) as store, store._read() as connection:
+        assert drift(connection) == []
+
+
+def test_a_newer_store_and_another_database_are_left_alone(database: Database) -> None:
+    url = other(database, "newer")
+    Store.upgrade(url)
+    database.execute("UPDATE alembic_version SET version_num = '9999'", database="newer")
+    for act in (Store.open, Store.upgrade):
+        with pytest.raises(StoreVersionError, match="newer version"):
+            act(url)
+    url = other(database, "pets")
+    database.execute("CREATE TABLE pets (name text)", database="pets")
+    for act in (Store.open, Store.upgrade):
+        with pytest.raises(StoreUnavailable, match="no store of this package"):
+            act(url)
+
+
+def test_what_one_server_changes_the_other_sees_at_once(
+    shared_store: Store, database: Database
+) -> None:
+    with Store.open(database.url) as again:
+        shared_store.add_person("ada", now=1)
+        assert again.revision() == 1
+        assert [person.name for person in again.state().people] == ["ada"]
+
+
+def test_writers_take_turns_and_none_is_lost(shared_store: Store, database: Database) -> None:
+    def add(prefix: str) -> None:
+        with Store.open(database.url, busy_timeout=60) as store:
+            for number in range(10):
+                store.add_person(f"{prefix}{number}", now=1)
+
+    threads = [threading.Thread(target=add, args=(prefix,)) for prefix in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert shared_store.revision() == 40
+    assert len(shared_store.state().people) == 40
+
+
+def test_a_store_that_goes_away_is_said_and_found_again(
+    shared_store: Store, database: Database
+) -> None:
+    shared_store.add_person("ada", now=1)
+    assert shared_store.revision() == 1
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = 'house' AND pid <> pg_backend_pid()"
+    )
+    database.execute(cut, database="postgres")
+    with pytest.raises(StoreUnavailable, match="is unavailable"):
+        shared_store.revision()
+    assert shared_store.revision() == 1
+    shared_store.add_person("bob", now=1)
+    assert shared_store.revision() == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://ada:hunter2@127.0.0.1:1/x",
+        "postgresql://ada:hunter2@127.0.0.1:1/x",
+        "postgresql://[",
+    ],
+)
+def test_what_cannot_be_reached_is_said_without_the_password(url: str) -> None:
+    with pytest.raises(StoreUnavailable) as error:
+        Store.open(url)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_database_that_is_not_there_is_named(database: Database) -> None:
+    with pytest.raises(StoreUnavailable, match="no such database"):
+        Store.open(database.url.replace("@/house", "@/nowhere"))

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.errors import InvalidName, StoreError
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HASH = "0" * 64
+
+
+def filled(store: Store) -> None:
+    store.add_grant(
+        principal="group:team", level="viewer", resource="server:", now=1, granted_by="user:ada"
+    )
+    store.add_grant(
+        principal="everyone", level="viewer", resource="contents:/é", now=1, granted_by="user:ada"
+    )
+    store.add_token("t1", HASH, "ci", "ada", None, 1)
+    store.add_login_session("s1", HASH, "ada", 50, "", "", 1)
+
+
+def test_what_was_exported_is_there_after_the_import(house: Store, tmp_path: Path) -> None:
+    filled(house)
+    lines = [json.loads(json.dumps(line)) for line in house.export_rows()]
+    assert sum(house.row_counts()) == len(lines) - 1
+    with Store.open(f"sqlite:///{tmp_path / 'other.sqlite'}") as other:
+        assert other.import_rows(lines) == len(lines) - 1
+        assert other.state() == house.state()
+        assert other.tokens() == house.tokens()
+        # What comes next has a place behind what was put in.
+        other.add_grant(
+            principal="user:bob", level="viewer", resource="server:", now=1, granted_by="user:x"
+        )
+        assert other.revision() == house.revision() + 1
+
+
+def test_an_import_goes_into_an_empty_store_only(house: Store) -> None:
+    before = house.state()
+    with pytest.raises(StoreError, match="not empty"):
+        house.import_rows(list(house.export_rows()))
+    assert house.state() == before
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [{"store": "0"}],
+        [{"table": "people", "row": {}}],
+        [{"store": None}, {"table": "nothing", "row": {}}],
+        [{"store": None}, {"table": "people", "row": {"name; DROP TABLE people": 1}}],
+        [{"store": None}, {"table": "people", "row": []}],
+        [{"store": None}],
+    ],
+)
+def test_what_is_no_whole_export_is_refused_and_changes_nothing(
+    store: Store, lines: list[dict[str, object]]
+) -> None:
+    head = next(iter(store.export_rows()))
+    mended = [head if line == {"store": None} else line for line in lines]
+    with pytest.raises(InvalidName):
+        store.import_rows(mended)
+    assert store.revision() == 0
+    assert store.state().people == ()
