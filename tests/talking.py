@@ -44,7 +44,16 @@ class Client:
             timeout=30,
         )
 
-    def send(self, msg_type: str, content: Any, channel: str = "shell") -> str:
+    def send(
+        self,
+        msg_type: str,
+        content: Any,
+        channel: str = "shell",
+        *,
+        metadata: Any = None,
+        spelled: str = "",
+    ) -> str:
+        """Send a message; its type may be spelled otherwise, as JSON lets one."""
         header = {
             "msg_id": uuid.uuid4().hex,
             "msg_type": msg_type,
@@ -52,15 +61,31 @@ class Client:
             "session": self.session,
             "version": "5.3",
         }
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        message = {
+            "header": header,
+            "parent_header": {},
+            "metadata": metadata or {},
+            "content": content,
+        }
+
+        def pack(part: Any) -> bytes:
+            return json.dumps(part).replace(msg_type, spelled or msg_type).encode()
+
         if self.v1:
-            data = serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode())  # type: ignore[no-untyped-call]  # why: upstream's
-            self.socket.send_binary(data)
+            self.socket.send_binary(serialize_msg_to_ws_v1(message, channel, pack))  # type: ignore[no-untyped-call]  # why: upstream's
         else:
-            self.socket.send(json.dumps({**message, "channel": channel}))
+            self.socket.send(pack({**message, "channel": channel}).decode())
         return header["msg_id"]
 
-    def run(self, code: str, **more: Any) -> str:
+    def run(
+        self,
+        code: str,
+        *,
+        channel: str = "shell",
+        metadata: Any = None,
+        spelled: str = "",
+        **more: Any,
+    ) -> str:
         content = {
             "code": code,
             "silent": False,
@@ -69,7 +94,9 @@ class Client:
             "allow_stdin": True,
             "stop_on_error": True,
         }
-        return self.send("execute_request", {**content, **more})
+        return self.send(
+            "execute_request", {**content, **more}, channel, metadata=metadata, spelled=spelled
+        )
 
     def hear(self, seconds: float = 30) -> Said:
         """The next message.

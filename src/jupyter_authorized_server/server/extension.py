@@ -25,6 +25,7 @@ from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
+from .doors.hook import allow_all
 from .doors.live import LiveDoors
 from .doors.trust import own_trust
 from .identity import LocalIdentityProvider, setup_url
@@ -62,15 +63,7 @@ def link(app: ServerApp) -> None:
         point = open_decision_point(config, emit)
         app.tornado_settings[KEY] = Wiring(config=config, point=point)
         if not hasattr(JupyterHandler, "user_is_authorized"):
-            JupyterHandler.user_is_authorized = _allow_all  # type: ignore[attr-defined]  # why: the hook
-
-
-def _allow_all(self: JupyterHandler, user: object, action: str, resource: str) -> bool:  # noqa: ARG001  # why: the hook's signature
-    """Whether `user` may do `action` on `resource`; replace it in a configuration file.
-
-    It can take away from what the policy allows, and never adds to it.
-    """
-    return True
+            JupyterHandler.user_is_authorized = allow_all  # type: ignore[attr-defined]  # why: the hook
 
 
 def _choose_classes(app: ServerApp) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from inspect import isawaitable, iscoroutine
 from typing import TYPE_CHECKING, Any
-
-from ...policy.vocabulary import ABILITY
 
 if TYPE_CHECKING:
     from jupyter_server.auth import IdentityProvider, User
@@ -16,70 +12,9 @@ if TYPE_CHECKING:
 
     from ...policy.model import Decision, Principal, Resource
     from ..surface import Asks
+    from .hook import Hook
 
-_log = logging.getLogger(__name__)
 _ATTRIBUTE = "_jupyter_authorization_admission"
-
-
-class Hook:
-    """`JupyterHandler.user_is_authorized`, as a configuration file may replace it.
-
-    It is asked once for each pair of word and upstream resource of a request. Only
-    True lets through; an awaitable is awaited; whatever it raises refuses.
-    """
-
-    def __init__(self, gate: JupyterHandler, user: User) -> None:
-        self._gate = gate
-        self._user = user
-        self._answers: dict[tuple[str, str], bool] = {}
-
-    async def allows_all(self, entry: Asks | None, questions: list[tuple[str, Resource]]) -> bool:
-        """Whether it allows every question of a request."""
-        for action, resource in questions:
-            word = ABILITY[(resource.type, action)].word.value
-            if not await self._ask(word, entry.resource if entry else resource.type):
-                return False
-        return True
-
-    async def _ask(self, word: str, resource: str) -> bool:
-        key = (word, resource)
-        if key not in self._answers:
-            try:
-                answer = self._call(word, resource)
-                if isawaitable(answer):
-                    answer = await answer
-            except Exception:  # noqa: BLE001  # why: a hook that breaks denies
-                _log.exception("user_is_authorized failed, so the answer is deny")
-                answer = False
-            self._answers[key] = _exactly(answer)
-        return self._answers[key]
-
-    def _call(self, word: str, resource: str) -> Any:
-        handler: Any = self._gate
-        return handler.user_is_authorized(self._user, word, resource)
-
-    def allows(self, word: str, resource: str) -> bool:
-        """As asked before in this request, or now, without waiting."""
-        key = (word, resource)
-        if key not in self._answers:
-            try:
-                answer = self._call(word, resource)
-            except Exception:  # noqa: BLE001  # why: a hook that breaks denies
-                _log.exception("user_is_authorized failed, so the answer is deny")
-                answer = False
-            if iscoroutine(answer):
-                answer.close()
-            self._answers[key] = _exactly(answer)
-        return self._answers[key]
-
-
-def _exactly(answer: object) -> bool:
-    if answer is not True and answer is not False:
-        _log.error(
-            "user_is_authorized answered a %s, not True or False, so the answer is deny",
-            type(answer).__name__,
-        )
-    return answer is True
 
 
 @dataclass(slots=True, kw_only=True)

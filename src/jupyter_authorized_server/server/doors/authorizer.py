@@ -13,7 +13,8 @@ from ...errors import AuthorizationError
 from ...policy.model import Answer, Decision, Determinant, Effect, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
 from ..wiring import wiring
-from .admission import Admission, Hook, admission
+from .admission import Admission, admission
+from .hook import Hook
 from .sight import Sight
 
 if TYPE_CHECKING:
@@ -114,16 +115,30 @@ class PolicyAuthorizer(Authorizer):
             decision = self.decide_for(handler.request, principal, asked, on)
             if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
                 return False
-        # Not on a socket: behind its handshake the hook is asked no more, so it must
+        # Where no message is asked about behind the handshake of a socket, the hook must
         # allow what upstream asks there, which is `execute`.
-        is_request = not _is_socket(handler.request)
-        if is_request and found is not None and questions == list(found.questions):
+        is_asked = not _is_socket(handler.request) or (
+            found is not None and found.entry is not None and found.entry.inside
+        )
+        words = {self._word(action, resource)}
+        if is_asked and found is not None and questions == list(found.questions):
             # Upstream's word comes from the HTTP method and may say `write` for a start
             # of a kernel; the hook has been asked with the words of what it is.
             words = {ABILITY[(on.type, asked)].word.value for asked, on in questions}
-            return all(hook.allows(word, resource) for word in words)
-        word = self._word(action, resource)
-        return word is not None and hook.allows(word, resource)
+        refused = [word for word in words if word is None or not hook.allows(word, resource)]
+        if refused:
+            why = f"`user_is_authorized` does not allow `{refused[0]}` on `{resource}`"
+            self._point.audit.event(
+                "denial",
+                actor=principal.name,
+                fields={
+                    "reason": why,
+                    "request": f"{handler.request.method} {handler.request.path}",
+                    "address": handler.request.remote_ip,
+                    "door": "http",
+                },
+            )
+        return not refused
 
     def _questions(
         self, found: Admission | None, action: str, resource: str

@@ -23,7 +23,7 @@ LONGEST_HEADER = 16_384
 LONGEST_CONTENT = 2**20
 
 _LEAST_PARTS = 6
-_HEADER, _CONTENT = 1, 4
+_HEADER, _METADATA, _CONTENT = 1, 3, 4
 _U64 = struct.Struct("<Q")
 _PLAIN = struct.Struct("<6Q")
 _PLAIN_TABLE = struct.Struct("<7Q")
@@ -50,19 +50,38 @@ class Message:
     header: dict[str, Any]
 
 
-def is_plain(data: object) -> bool:
-    """Whether `data` is surely a frame of the newer format, for `shell` or `control`.
+def plain_parts(data: object) -> list[bytes] | None:
+    """The parts of what is surely a frame of the newer format, for `shell` or `control`.
 
-    True says what `FrameV1` would find out, in a quarter of the time; False says nothing.
+    Channel, header, parent, metadata, content. A list says what `FrameV1` would find out,
+    in a quarter of the time; None says nothing.
     """
     if type(data) is not bytes or len(data) < _PLAIN_TABLE.size:
-        return False
+        return None
     count, first, second, third, fourth, fifth, end = _PLAIN_TABLE.unpack_from(data)
-    return (
+    if (
         count == _LEAST_PARTS
         and _PLAIN_TABLE.size <= first <= second <= third <= fourth <= fifth <= end <= len(data)
-        and data[first:second] in _REQUESTS
-    )
+        and (channel := data[first:second]) in _REQUESTS
+    ):
+        return [
+            channel,
+            data[second:third],
+            data[third:fourth],
+            data[fourth:fifth],
+            data[fifth:end],
+        ]
+    return None
+
+
+def may_be(header: bytes | str, msg_type: str) -> bool:
+    """Whether a header, not parsed, could be one of `msg_type`; False is certain.
+
+    An escape can spell any letter in another way.
+    """
+    if isinstance(header, str):
+        return msg_type in header or "\\" in header
+    return msg_type.encode() in header or b"\\" in header
 
 
 class FrameV1:
@@ -107,14 +126,37 @@ class FrameV1:
         start, end = self._offsets[_HEADER : _HEADER + 2]
         return _message(channel, _json_object(self._data[start:end], LONGEST_HEADER))
 
+    def may_be(self, msg_type: str) -> bool:
+        """As `may_be`, of this frame's header."""
+        start, end = self._offsets[_HEADER : _HEADER + 2]
+        return may_be(self._data[start:end], msg_type)
+
+    def metadata(self) -> dict[str, Any]:
+        """The metadata.
+
+        Raises:
+            Malformed: as for `message`.
+        """
+        start, end = self._offsets[_METADATA : _METADATA + 2]
+        return _json_object(self._data[start:end], LONGEST_CONTENT)
+
+    def raw_content(self) -> bytes:
+        """The bytes of the content."""
+        start, end = self._offsets[_CONTENT : _CONTENT + 2]
+        return self._data[start:end]
+
     def content(self) -> dict[str, Any]:
         """The content.
 
         Raises:
             Malformed: as for `message`.
         """
-        start, end = self._offsets[_CONTENT : _CONTENT + 2]
-        return _json_object(self._data[start:end], LONGEST_CONTENT)
+        return _json_object(self.raw_content(), LONGEST_CONTENT)
+
+    def parts(self) -> list[bytes]:
+        """All of it, the channel first."""
+        at = self._offsets
+        return [self._data[at[n] : at[n + 1]] for n in range(len(at) - 1)]
 
 
 class LegacyFrame:
@@ -169,6 +211,26 @@ class LegacyFrame:
         if len(self._text) > LONGEST_HEADER and len(json.dumps(header)) > LONGEST_HEADER:
             raise Malformed("a part that is too long")
         return _message(channel, header)
+
+    def may_be(self, msg_type: str) -> bool:
+        """As `may_be`, of all of this frame's text."""
+        text = self._text
+        return may_be(text, msg_type)
+
+    def metadata(self) -> dict[str, Any]:
+        """The metadata; none is an empty one, as for the server.
+
+        Raises:
+            Malformed: it is no JSON object.
+        """
+        metadata = self._whole().get("metadata", {})
+        if not isinstance(metadata, dict):
+            raise Malformed("no metadata")
+        return metadata
+
+    def raw_content(self) -> bytes:
+        """The bytes of the content, as the server writes them."""
+        return json.dumps(self._whole().get("content")).encode("utf-8", "surrogatepass")
 
     def content(self) -> dict[str, Any]:
         """The content.

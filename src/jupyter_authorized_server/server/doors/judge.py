@@ -28,9 +28,10 @@ from ..surface import SURFACE, Asks, Call, Public, Unanswerable
 from ..surface.places import there
 from ..wiring import wiring
 from . import preflight
-from .admission import Admission, Hook, admit
-from .declared import declared
+from .admission import Admission, admit
+from .declared import WORDS, declared
 from .home import make_home
+from .hook import Hook
 from .permitted import record
 from .refusal import Why, leads_to_log_in
 from .sight import NOTHING, Sight, sentence
@@ -197,6 +198,10 @@ class Judge:
         why = self._first_refusal(asked, found)
         if why is None and not await found.hook.allows_all(entry, questions):
             why = self._no("this server's configuration does not allow it", found)
+        if why is None and entry is not None and entry.inside and found.hook.is_replaced:
+            # Each message will ask it, and must not wait for the first answer.
+            for word in WORDS:
+                await found.hook.ask(word, entry.resource)
         if why is None and not all([await self._is_there(each) for each in asked]):
             why = Why(status=404, message=NOTHING, gate=found.gate, user=found.user)
         if why is None and entry is not None and entry.own is not None:

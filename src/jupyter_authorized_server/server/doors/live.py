@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -20,7 +20,8 @@ from tornado.ioloop import PeriodicCallback
 from tornado.websocket import WebSocketHandler
 
 from ...errors import AuthorizationError, StoreError
-from ...policy.model import Answer
+from ...policy.model import Answer, Determinant, Effect
+from ...policy.vocabulary import ABILITY
 from .admission import admission
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ...policy.model import Decision, Principal, Resource
     from ..wiring import Wiring
+    from .hook import Hook
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,11 @@ _AGAIN = 0.5
 FINAL, POLICY = 1000, 1008
 _NOTICE = "Your access was taken back."
 _SIGNED_OUT = "You are signed out."
+_BY_HOOK = (
+    Determinant(
+        id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
+    ),
+)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -61,6 +68,7 @@ class LiveDoor:
         until: seconds since the epoch up to which `principal` and `allowed` hold.
         principal: as it is now; None where the login has ended.
         allowed: whether the handshake would be let through now.
+        hook: the configuration's, where there is one.
     """
 
     name: str
@@ -75,6 +83,7 @@ class LiveDoor:
     until: float = math.inf
     principal: Principal | None = None
     allowed: bool = False
+    hook: Hook | None = None
 
 
 @runtime_checkable
@@ -133,6 +142,7 @@ class LiveDoors:
             request=f"{handler.request.method} {handler.request.path}",
             since=self.clock(),
             generation=self.generation,
+            hook=found.hook if found.hook.is_replaced else None,
         )
         self._doors[handler] = door
         self.review(door)
@@ -150,6 +160,9 @@ class LiveDoors:
 
     def tick(self) -> None:
         """Ask those whose time is over, and those that were opening at the last change."""
+        for door in self.open_doors():
+            if door.hook is not None:
+                door.hook.renew()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -200,7 +213,21 @@ class LiveDoors:
             request=door.request,
             record=False,
         )
-        return decision
+        hook = door.hook
+        if hook is None or decision.answer is not Answer.ALLOW:
+            return decision
+        until = min(decision.good_until, self.clock() + _AGAIN)
+        word = ABILITY[(resource.type, action)].word.value
+        if hook.allows_now(word, resource.type):
+            return replace(decision, good_until=until)
+        return replace(
+            decision,
+            answer=Answer.DENY,
+            determining=_BY_HOOK,
+            good_until=until,
+            reason_user="this server's configuration does not allow it",
+            reason_admin="`user_is_authorized` in the configuration does not allow it",
+        )
 
     def _holder(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
         """Who holds the login of `door`, and until when."""

@@ -15,9 +15,9 @@ def ask(action: str, type_: str, where: object, *, walk: bool = False) -> Questi
     return Question(action=action, type=type_, where=where, walk=walk)  # type: ignore[arg-type]  # why: a Where
 
 
-def asks(resource: str, *questions: Question) -> Asks:
+def asks(resource: str, *questions: Question, inside: bool = False) -> Asks:
     """Shorthand of the tables."""
-    return Asks(resource=resource, questions=questions)
+    return Asks(resource=resource, questions=questions, inside=inside)
 
 
 USE = ask("use", "server", at.server)
@@ -233,7 +233,7 @@ ROUTES: tuple[Route, ...] = (
     # What each message asks is in `messages`; a refused socket would hang pages.
     Route(
         handler=_S + "kernels.websocket.KernelWebsocketHandler",
-        methods={"GET": asks("kernels", ask("watch", "kernels", at.kernel_group()))},
+        methods={"GET": asks("kernels", ask("watch", "kernels", at.kernel_group()), inside=True)},
     ),
     Route(
         handler="jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
@@ -310,6 +310,8 @@ ROUTES: tuple[Route, ...] = (
     # Each event is asked about as it comes; see `doors.events`.
     Route(
         handler=_S + "events.handlers.SubscribeWebsocket",
-        methods={"GET": asks("events", ask("subscribe", "events", at.every("events")))},
+        methods={
+            "GET": asks("events", ask("subscribe", "events", at.every("events")), inside=True)
+        },
     ),
 )

@@ -58,7 +58,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler="jupyter_server_terminals.handlers.TermSocket",
         # What is typed is asked about as it comes; see `doors.terminals`.
-        methods={"GET": asks("terminals", ask("view", "terminals", _TERMINAL))},
+        methods={"GET": asks("terminals", ask("view", "terminals", _TERMINAL), inside=True)},
     ),
     Route(handler="jupyter_resource_usage.api.ApiHandler", methods={"GET": INSPECT}),
     Route(

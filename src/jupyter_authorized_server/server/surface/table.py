@@ -61,11 +61,14 @@ class Asks:
         questions: at least one must arise, or the request is refused.
         own: the handler's arguments for this principal, from those of the route; for
             what upstream shares between all users of a server.
+        inside: whether what comes over the socket that this opens is asked about by a
+            door of its own.
     """
 
     resource: str
     questions: tuple[Question, ...]
     own: Callable[[Call, dict[str, Any]], dict[str, Any]] | None = None
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,348 @@
+"""Door: one socket's messages to a kernel, each judged as it comes.
+
+What is judged is what is passed on: the same bytes, read strictly. What is refused is
+answered as a kernel would, so that a page shows the sentence in the cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.websocket import WebSocketClosedError
+
+from ..surface.messages import ACTIONS, EVERYTHING, WIDGETS
+from . import replies
+from .executions import RUN
+from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts
+from .refusals import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ...policy.model import Decision, Resource
+    from .executions import Executions
+    from .frames import Frame, Message
+    from .live import LiveDoor, LiveDoors
+    from .refusals import Refusals
+    from .replies import Reply
+    from .saved import SavedCells
+
+_log = logging.getLogger(__name__)
+
+#: Messages of one socket that wait for a look at the saved notebook, and their bytes.
+MOST_WAITING, MOST_WAITING_BYTES = 2000, 2**25
+#: Close code for a frame that cannot be read.
+UNREADABLE = 1003
+#: Seconds for which somebody is taken not to have every right.
+_AGAIN = 0.5
+_OTHERS = "You can move the widgets of kernels that you started, and not of this one"
+_NO_WIDGET = "You can move the widgets of this kernel, and not open other connections to it"
+_UNRECORDED = "This run could not be recorded, so it does not take place."
+_SILENT = "This kernel has not said yet what it is"
+_UPSTREAMS = ZMQChannelsWebsocketConnection.handle_incoming_message
+
+
+class KernelJudge:
+    """Judges one socket's messages.
+
+    Args:
+        connection: Jupyter's, for its session, kernel and socket.
+        kernel: as the handshake was asked about it.
+        path: of the kernel's notebook.
+        refusals: limits and records them.
+        executions: records each run.
+        forward: passes a frame on to the kernel.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        live: LiveDoors,
+        door: LiveDoor,
+        kernel: Resource,
+        path: str | None,
+        saved: SavedCells,
+        refusals: Refusals,
+        executions: Executions,
+        forward: Callable[[str | bytes], None],
+    ) -> None:
+        self._connection = connection
+        self._live = live
+        self._door = door
+        self._kernel = kernel
+        self._path = path
+        self._saved = saved
+        self._refusals = refusals
+        self._executions = executions
+        self._forward = forward
+        self._format: type[FrameV1 | LegacyFrame] | None = None
+        self._everything = False
+        self._everything_at = -1
+        self._everything_until = 0.0
+        self._asked: dict[str, Decision] = {}
+        self._asked_at = -1
+        self._asked_until = 0.0
+        self._prompts: set[str] = set()
+        self._waiting: deque[str | bytes] = deque()
+        self._waiting_bytes = 0
+        self._work: asyncio.Task[None] | None = None
+        # What upstream's own method would do with a frame is known; a subclass of its
+        # connection may do more.
+        self._is_upstreams = (
+            getattr(forward, "__func__", None) is _UPSTREAMS
+            and not connection.multi_kernel_manager.allowed_message_types
+        )
+
+    def take(self, data: str | bytes) -> None:
+        """Judge a frame, and pass it on, answer it or drop it."""
+        if self._work is None and self._format is FrameV1 and self._may_everything():
+            # The shortest way, for most of what most people send.
+            parts = plain_parts(data)
+            if parts is not None and not may_be(parts[1], RUN):
+                self._forward_parts(data, parts)
+                return
+        elif self._work is not None:
+            # Messages reach the kernel in the order in which they came.
+            if (
+                len(self._waiting) < MOST_WAITING
+                and self._waiting_bytes + len(data) <= MOST_WAITING_BYTES
+            ):
+                self._waiting.append(data)
+                self._waiting_bytes += len(data)
+            return
+        later = self._take(data)
+        if later is not None:
+            self._work = asyncio.ensure_future(self._catch_up(later))
+
+    def forget_prompts(self) -> None:
+        """Take no answer to a prompt that was asked before now."""
+        self._prompts.clear()
+
+    async def _catch_up(self, later: Coroutine[Any, Any, None]) -> None:
+        waiting: Coroutine[Any, Any, None] | None = later
+        try:
+            while True:
+                if waiting is not None:
+                    await waiting
+                if not self._waiting:
+                    break
+                data = self._waiting.popleft()
+                self._waiting_bytes -= len(data)
+                waiting = self._take(data)
+        except Exception:  # noqa: BLE001  # why: what cannot be judged is not passed on
+            _log.exception("messages could not be judged, so they were dropped")
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        finally:
+            self._work = None
+
+    def _take(self, data: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Judge a frame now; or return what remains to be waited for."""
+        try:
+            frame = self._frame(data)
+            if self._may_everything() and frame.is_for(b"shell", b"control"):
+                if frame.may_be(RUN):
+                    self._pass(frame, frame.message(), data)
+                else:
+                    self._forward(data)
+                return None
+            message = frame.message()
+            if message.channel == "stdin":
+                self._take_reply(message, data)
+            elif message.channel in {"shell", "control"}:
+                return self._take_request(frame, message, data)
+        except Malformed as error:
+            self._connection.websocket_handler.close(UNREADABLE, str(error))
+        return None
+
+    def _frame(self, data: str | bytes) -> Frame:
+        if self._format is None:
+            self._format = FrameV1 if self._connection.subprotocol == V1 else LegacyFrame
+        return self._format(data)
+
+    def _may_everything(self) -> bool:
+        live = self._live
+        if self._everything_at == live.generation and live.clock() < self._everything_until:
+            return self._everything
+        decisions = [self._ask(action) for action in EVERYTHING]
+        until = min(self._door.until, *(0 if d is None else d.good_until for d in decisions))
+        self._everything = all(d is not None and d.allowed for d in decisions)
+        if until <= live.clock():
+            # An answer that must not be kept; each message is asked about by itself.
+            self._everything, until = False, live.clock() + _AGAIN
+        self._everything_at, self._everything_until = live.generation, until
+        return self._everything
+
+    def _ask(self, action: str) -> Decision | None:
+        """The decision on `action`; None where the handshake would be refused by now."""
+        live, now = self._live, self._live.clock()
+        if self._asked_at != live.generation or now >= self._asked_until:
+            door = live.current(self._door)
+            self._asked = {}
+            self._asked_at, self._asked_until = live.generation, door.until
+        found = self._asked.get(action)
+        if found is None and self._door.allowed:
+            found = live.ask(self._door, action, self._kernel)
+            if found.good_until > now:
+                self._asked[action] = found
+                self._asked_until = min(self._asked_until, found.good_until)
+        return found
+
+    def _may(self, action: str) -> bool:
+        decision = self._ask(action)
+        return decision is not None and decision.allowed
+
+    def _take_reply(self, message: Message, data: str | bytes) -> None:
+        # A kernel that waits for input takes whatever comes on stdin, from anybody, of
+        # any type; so nothing else passes, and only where it asked.
+        if message.msg_type == "input_reply" and self._prompts and self._may("input"):
+            self._prompts.pop()
+            self._forward(data)
+
+    def _take_request(
+        self, frame: Frame, message: Message, data: str | bytes
+    ) -> Coroutine[Any, Any, None] | None:
+        action = ACTIONS.get(message.msg_type, "run")
+        if message.msg_type == "shutdown_request" and frame.content().get("restart") is True:
+            action = "restart"
+        decision = self._ask(action)
+        if decision is None or not decision.allowed:
+            if (
+                action == "run"
+                and message.msg_type == "execute_request"
+                and self._may("run_saved")
+            ):
+                return self._run_saved(frame, message, data)
+            self._refuse(frame, message, decision)
+        elif action == "watch" and not (self._may("run") and self._may("debug")):
+            self._tell_kernel_info(message)
+        elif action == "interact" and not self._may("run"):
+            why = self._why_no_comm(frame, message)
+            if why:
+                self._refuse(frame, message, None, why)
+            else:
+                self._forward(data)
+        else:
+            self._pass(frame, message, data)
+        return None
+
+    def _pass(self, frame: Frame, message: Message, data: str | bytes) -> None:
+        """Pass on what was judged; a run is recorded first, or does not take place."""
+        if message.msg_type == RUN:
+            try:
+                self._executions.began(frame, message)
+            except OSError:
+                _log.exception("a run could not be recorded, so it is refused")
+                self._send(message, replies.refused(message, _UNRECORDED, {}, busy=self._busy))
+                return
+        self._forward(data)
+
+    def _forward_parts(self, data: str | bytes, parts: list[bytes]) -> None:
+        """Pass on a frame of the newer format whose parts are known, without parsing it again."""
+        connection = self._connection
+        if not self._is_upstreams:
+            self._forward(data)
+            return
+        stream = connection.channels.get(parts[0].decode())
+        if stream is not None:
+            connection.session.send_raw(stream, parts[1:])
+
+    def _why_no_comm(self, frame: Frame, message: Message) -> str:
+        """Why a message of widgets is refused to who may not run code; empty if not."""
+        if self._kernel.owner != self._door.name:
+            return _OTHERS
+        if message.msg_type == "comm_open" and frame.content().get("target_name") not in WIDGETS:
+            return _NO_WIDGET
+        return ""
+
+    async def _run_saved(self, frame: Frame, message: Message, data: str | bytes) -> None:
+        why = await self._saved.refusal(frame.content(), self._path)
+        # Asked again: it may have been taken back while the notebook was read.
+        if self._may("run") or (not why and self._may("run_saved")):
+            self._pass(frame, message, data)
+            return
+        sentence = self._refusals.of_rule(words(message), why)
+        self._send(message, replies.refused(message, sentence, {}, busy=self._busy))
+
+    def _refuse(
+        self, frame: Frame, message: Message, decision: Decision | None, why: str = ""
+    ) -> None:
+        sentence = (
+            self._refusals.of_rule(words(message), why)
+            if decision is None
+            else self._refusals.of_policy(words(message), decision, self._door)
+        )
+        is_read = message.msg_type in {"debug_request", "shutdown_request"}
+        asked = frame.content() if is_read else {}
+        self._send(message, replies.refused(message, sentence, asked, busy=self._busy))
+
+    def _tell_kernel_info(self, message: Message) -> None:
+        """Answer in the kernel's place, also while it is busy."""
+        future = getattr(self._connection.kernel_manager, "_kernel_info_future", None)
+        info = future.result() if future is not None and future.done() else None
+        if not info:
+            self._send(message, replies.refused(message, _SILENT, {}, busy=self._busy))
+            return
+        told = replies.kernel_info(info, may_debug=self._may("debug"))
+        self._send(message, replies.answered(message, told, busy=self._busy))
+
+    @property
+    def _busy(self) -> bool:
+        return getattr(self._connection.kernel_manager, "execution_state", None) == "busy"
+
+    def _send(self, message: Message, answer: list[Reply]) -> None:
+        if not self._refusals.may_answer():
+            return
+        connection = self._connection
+        with contextlib.suppress(WebSocketClosedError):
+            for reply in answer:
+                made = connection.session.msg(reply.msg_type, dict(reply.content))
+                made["parent_header"] = message.header
+                if self._format is FrameV1:
+                    packed = serialize_msg_to_ws_v1(made, reply.channel, _pack)  # type: ignore[no-untyped-call]  # why: upstream's
+                    connection.websocket_handler.write_message(packed, binary=True)
+                else:
+                    made |= {"channel": reply.channel, "buffers": []}
+                    connection.websocket_handler.write_message(_pack(made).decode())
+
+    def lets_out(self, stream: Any, parts: list[Any]) -> bool:
+        """Whether a message of the kernel goes to the client; keeps count of prompts."""
+        if self._executions.pending:
+            self._note_reply(stream, parts)
+        if not self._live.current(self._door).allowed:
+            return False
+        channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
+        if channel == "stdin" or (self._prompts and channel == "iopub"):
+            # A kernel may send anything; what is no prompt opens none.
+            with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+                self._note_prompt(parts)
+        return True
+
+    def _note_reply(self, stream: Any, parts: list[Any]) -> None:
+        channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
+        if channel in {"shell", "control"}:
+            with contextlib.suppress(ValueError, TypeError, OSError):
+                _, (_, _, parent, _, content, *_) = self._connection.session.feed_identities(parts)
+                self._executions.note_reply(parent, content)
+
+    def _note_prompt(self, parts: list[Any]) -> None:
+        _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(parts)
+        msg_type = json.loads(header).get("msg_type")
+        asked_by = str(json.loads(parent).get("msg_id"))
+        if msg_type == "input_request":
+            self._prompts.add(asked_by)
+        elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
+            self._prompts.discard(asked_by)
+
+
+def _pack(value: Any) -> bytes:
+    return json.dumps(value, default=json_default).encode("ascii")

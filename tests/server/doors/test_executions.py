@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+from talking import Client, notebook, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("executions")
+    notebook(folder / "root" / "team" / "a.ipynb", "print(6 * 7)")
+    people = {"edda": "editor", "rune": "runner"}
+    with serving(
+        folder, people=people, config="c.JupyterAuthorization.record_code = True"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kernel(server: Serving) -> str:
+    return start(server, "edda", "team/a.ipynb")
+
+
+def sha256(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def records(server: Serving, kind: str, **fields: Any) -> list[dict[str, Any]]:
+    return [
+        each
+        for each in server.audit
+        if each["kind"] == kind and all(each.get(key) == value for key, value in fields.items())
+    ]
+
+
+def ended(server: Serving, execution: str) -> dict[str, Any]:
+    end = time.monotonic() + 60
+    while not (found := records(server, "execution_end", execution=execution)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found[0]
+
+
+@pytest.mark.parametrize("v1", [True, False])
+@pytest.mark.parametrize("channel", ["shell", "control"])
+def test_each_run_is_recorded_with_who_what_where_and_how_it_ended(
+    server: Serving, kernel: str, channel: str, *, v1: bool
+) -> None:
+    edda = Client(server, kernel, "edda", v1=v1)
+    code = f"print('{channel} {v1} \N{SNOWMAN}')"
+    sent = edda.run(code, channel=channel, metadata={"cellId": "cell-7"})
+    edda.answer(sent)
+    [record] = records(server, "execution", sha256=sha256(code))
+    said = {key: record[key] for key in ("principal", "kernel", "notebook", "cell", "code")}
+    assert {
+        "principal": "user:edda",
+        "kernel": f"kernels:{kernel}",
+        "notebook": "/team/a.ipynb",
+        "cell": "cell-7",
+        "code": code,
+    } == said
+    assert record["token"]
+    assert "ok" == ended(server, record["id"])["status"]
+    edda.close()
+
+
+def test_a_run_that_fails_is_recorded_as_such(server: Serving, kernel: str) -> None:
+    edda = Client(server, kernel, "edda")
+    assert "division by zero" == edda.text("1 / 0")
+    [record] = records(server, "execution", sha256=sha256("1 / 0"))
+    assert "error" == ended(server, record["id"])["status"]
+    edda.close()
+
+
+def test_a_runners_run_is_recorded_and_a_refused_one_is_none(server: Serving, kernel: str) -> None:
+    rune = Client(server, kernel, "rune")
+    assert "42\n" == rune.text("print(6 * 7)")
+    rune.text("print(6 * 8)")
+    [record] = records(server, "execution", principal="user:rune")
+    assert sha256("print(6 * 7)") == record["sha256"]
+    rune.close()
+
+
+def test_no_spelling_of_the_header_hides_a_run(server: Serving, kernel: str) -> None:
+    for v1 in (True, False):
+        edda = Client(server, kernel, "edda", v1=v1)
+        code = f"print('hidden {v1}')"
+        sent = edda.run(code, spelled="execute\\u005frequest")
+        edda.answer(sent)
+        assert 1 == len(records(server, "execution", sha256=sha256(code)))
+        edda.close()
+
+
+@pytest.mark.parametrize("content", [{}, {"code": 5}, ["x"], {"code": None}])
+def test_a_run_of_nothing_that_can_be_recorded_is_not_passed_on(
+    server: Serving, kernel: str, content: Any
+) -> None:
+    before = len(records(server, "execution"))
+    edda = Client(server, kernel, "edda")
+    edda.send("execute_request", content)
+    assert 1003 == edda.closed(60)[0]
+    assert before == len(records(server, "execution"))
+
+
+def test_of_very_long_code_the_whole_content_is_hashed(server: Serving, kernel: str) -> None:
+    edda = Client(server, kernel, "edda")
+    code = "x = '" + "y" * 2**20 + "'"
+    edda.answer(edda.run(code))
+    [record] = records(server, "execution", hashed="content")
+    assert len(record["code"]) < 4096
+    edda.close()
