@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-import websocket
+import talking
 from serving import serving
 
 if TYPE_CHECKING:
@@ -87,25 +88,62 @@ def test_a_method_that_forbids_writing_lets_a_kernel_start(tmp_path: Path) -> No
         assert 403 == server.request("PUT", "/api/contents/a", "adam", body=b"{}").status
 
 
-@pytest.mark.parametrize("authorizer", ["PolicyAuthorizer", "HandlerMethodAuthorizer"])
-def test_a_method_that_forbids_execute_keeps_a_person_off_anothers_kernel(
-    tmp_path: Path, authorizer: str
+#: Lets adam execute while a file is there, which two ways of writing the method ask.
+SWITCH = """
+import asyncio, os
+SWITCH = {switch!r}
+{kind} user_is_authorized(self, user, action, resource):
+    {wait}
+    return user.username == 'amy' or action != 'execute' or os.path.exists(SWITCH)"""
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "kind", "wait"),
+    [
+        ("PolicyAuthorizer", "def", "pass"),
+        ("HandlerMethodAuthorizer", "async def", "await asyncio.sleep(0.01)"),
+    ],
+)
+def test_a_method_is_asked_about_each_message_to_a_kernel(
+    tmp_path: Path, authorizer: str, kind: str, wait: str
 ) -> None:
-    function = (
-        "def user_is_authorized(self, user, action, resource):\n"
-        "    return user.username == 'amy' or action != 'execute'"
-    )
+    switch = tmp_path / "switch"
+    function = SWITCH.format(switch=str(switch), kind=kind, wait=wait)
     config = PATCH.format(function=function) + (
         f"\nc.ServerApp.authorizer_class = 'jupyter_authorized_server.{authorizer}'"
     )
     people = {"adam": "admin", "amy": "admin"}
     with serving(tmp_path, people=people, config=config) as server:
-        body = {"path": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
-        started = server.request("POST", "/api/sessions", "amy", json_body=body)
-        path = f"/api/kernels/{started.json['kernel']['id']}/channels"
-        server.connect(path, "amy").close()
-        with pytest.raises(websocket.WebSocketBadStatusException):
-            server.connect(path, "adam")
+        kernel = talking.start(server, "amy", "a.ipynb")
+        amy, adam = (talking.Client(server, kernel, who) for who in ("amy", "adam"))
+        amy.text("kept = 42")
+
+        def until(expected: str) -> None:
+            end = time.monotonic() + 60
+            while (said := adam.text("print(kept)")) != expected:
+                assert time.monotonic() < end, said
+                time.sleep(0.1)
+
+        refused = "This server's configuration does not allow it."
+        assert refused == adam.text("print(kept)")
+        switch.touch()
+        until("42\n")
+        switch.unlink()
+        until(refused)
+        assert 1 <= len(
+            [
+                each
+                for each in server.audit
+                if each.get("determining") == ["user_is_authorized (configuration)"]
+                and each["principal"] == "user:adam"
+                and each["resource"] == f"kernels:{kernel}"
+            ]
+        )
+        # Where no message is asked about, what upstream asks at the handshake counts.
+        assert 403 == server.request("POST", f"/api/kernels/{kernel}/restart", "adam").status
+        assert "42\n" == amy.text("print(kept)")
+        for client in (amy, adam):
+            client.close()
 
 
 def test_the_method_is_given_jupyters_own_words(tmp_path: Path) -> None:

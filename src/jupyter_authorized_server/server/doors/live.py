@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import math
+import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -42,6 +43,8 @@ _AGAIN = 0.5
 FINAL, POLICY = 1000, 1008
 _NOTICE = "Your access was taken back."
 _SIGNED_OUT = "You are signed out."
+_DISCONNECTED = "An administrator has disconnected you."
+_LEFT = "You have disconnected this yourself."
 _BY_HOOK = (
     Determinant(
         id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
@@ -69,6 +72,7 @@ class LiveDoor:
         principal: as it is now; None where the login has ended.
         allowed: whether the handshake would be let through now.
         hook: the configuration's, where there is one.
+        id: by which it can be disconnected; tells nothing else.
     """
 
     name: str
@@ -84,6 +88,7 @@ class LiveDoor:
     principal: Principal | None = None
     allowed: bool = False
     hook: Hook | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 @runtime_checkable
@@ -152,6 +157,14 @@ class LiveDoors:
         """Those that are open now, oldest first."""
         found = [door for handler, door in self._doors.items() if handler.ws_connection]
         return sorted(found, key=lambda door: door.since)
+
+    def disconnect(self, door: LiveDoor, *, by: str) -> None:
+        """Close one, for whoever asks; the person may connect again where they may."""
+        sentence = _LEFT if by == door.name else _DISCONNECTED
+        for handler, each in list(self._doors.items()):
+            if each is door:
+                _say_in_terminal(handler, sentence)
+                close(handler, FINAL if _is_jupyters(handler) else POLICY, sentence)
 
     def advance(self) -> None:
         """Something changed: ask every socket again, now."""

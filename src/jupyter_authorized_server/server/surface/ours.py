@@ -122,6 +122,9 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "people.GroupHandler",
         methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
     ),
+    # One's own sockets; who may administer is asked about by the handler, for all others.
+    Route(handler=_ADMIN + "live.DoorsHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "live.DoorHandler", methods={"DELETE": _SELF}),
     # One's own records; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
     Route(

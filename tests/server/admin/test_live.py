@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+from talking import Client, notebook, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("doors")
+    notebook(folder / "root" / "team" / "a.ipynb", "6 * 7")
+    people = {"edda": "editor", "vera": "viewer", "mona": "manager", "adam": "admin"}
+    with serving(folder, people=people) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kernel(server: Serving) -> str:
+    return start(server, "edda", "team/a.ipynb")
+
+
+def doors(server: Serving, who: str, query: str = "") -> list[dict[str, Any]]:
+    answer = server.request("GET", f"/api/authz/live{query}", who)
+    assert 200 == answer.status, answer.text
+    found: list[dict[str, Any]] = answer.json["items"]
+    return found
+
+
+def test_one_sees_the_own_sockets_and_an_administrator_all(server: Serving, kernel: str) -> None:
+    vera, edda = (Client(server, kernel, who) for who in ("vera", "edda"))
+    [mine] = doors(server, "vera")
+    assert ("user:vera", f"kernels:{kernel}", True, True) == (
+        mine["principal"],
+        mine["resource"],
+        mine["allowed"],
+        mine["mine"],
+    )
+    assert "127.0.0.1" == mine["address"]
+    assert [] == doors(server, "mona")
+    assert ["user:vera", "user:edda"] == [each["principal"] for each in doors(server, "adam")]
+    assert ["user:edda"] == [
+        each["principal"] for each in doors(server, "adam", "?principal=user:edda")
+    ]
+    assert server.tokens["vera"] not in server.request("GET", "/api/authz/live", "adam").text
+    for client in (vera, edda):
+        client.close()
+
+
+def test_a_socket_is_ended_by_its_owner_or_an_administrator(server: Serving, kernel: str) -> None:
+    vera = Client(server, kernel, "vera")
+    [door] = doors(server, "vera")
+    path = f"/api/authz/live/{door['id']}"
+    for other in ("edda", "mona"):
+        assert 404 == server.request("DELETE", path, other).status
+    assert 404 == server.request("DELETE", "/api/authz/live/0123", "adam").status
+    assert 200 == server.request("DELETE", path, "adam").status
+    assert (1000, "An administrator has disconnected you.") == vera.closed(60)
+    assert [] == doors(server, "vera")
+    again = Client(server, kernel, "vera")
+    [door] = doors(server, "vera")
+    assert 200 == server.request("DELETE", f"/api/authz/live/{door['id']}", "vera").status
+    assert 1000 == again.closed(60)[0]
+    assert ["user:adam", "user:vera"] == [
+        each["principal"] for each in server.audit if each["kind"] == "disconnect"
+    ]
