@@ -45,7 +45,7 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/groups", people.GroupsHandler),
     (r"/api/authz/groups/([^/]+)", people.GroupHandler),
     (r"/api/authz/live", live.DoorsHandler),
-    (r"/api/authz/live/([0-9a-f]{1,64})", live.DoorHandler),
+    (r"/api/authz/live/([A-Za-z0-9_-]{1,64})", live.DoorHandler),
     (r"/api/authz/audit", record.RecordsHandler),
     (r"/api/authz/audit/verify", record.VerifyHandler),
     (r"/api/authz/links", link.LinksHandler),
