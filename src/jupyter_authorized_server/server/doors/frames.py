@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Subprotocol of the newer format; without it a client speaks the older one.
 V1 = "v1.kernel.websocket.jupyter.org"
@@ -28,6 +27,7 @@ _U64 = struct.Struct("<Q")
 _PLAIN = struct.Struct("<6Q")
 _PLAIN_TABLE = struct.Struct("<7Q")
 _REQUESTS = (b"shell", b"control")
+_CHANNELS = {name.encode(): name for name in ("shell", "control", "stdin")}
 _I32 = struct.Struct("!i")
 
 
@@ -35,8 +35,7 @@ class Malformed(ValueError):  # why: says what the frame is
     """A frame that is not forwarded, to no kernel and for nobody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """What a frame is, as far as it is judged.
 
     Args:
@@ -105,9 +104,12 @@ class FrameV1:
             raise Malformed("a frame with an impossible number of parts")
         if count == _LEAST_PARTS:
             offsets = _PLAIN.unpack_from(data, 8)
+            first, second, third, fourth, fifth, end = offsets
+            rises = first <= second <= third <= fourth <= fifth <= end
         else:
             offsets = struct.unpack_from(f"<{count}Q", data, 8)
-        if offsets[0] < 8 * (count + 1) or offsets[-1] > size or list(offsets) != sorted(offsets):
+            rises = list(offsets) == sorted(offsets)
+        if not rises or offsets[0] < 8 * (count + 1) or offsets[-1] > size:
             raise Malformed("a frame whose parts overlap or lie outside")
         self._data = data
         self._offsets = offsets
@@ -122,9 +124,10 @@ class FrameV1:
         Raises:
             Malformed: they are not what every parser would read alike.
         """
-        channel = _text(self._data[self._offsets[0] : self._offsets[1]], LONGEST_HEADER)
-        start, end = self._offsets[_HEADER : _HEADER + 2]
-        return _message(channel, _json_object(self._data[start:end], LONGEST_HEADER))
+        first, second, third = self._offsets[:3]
+        raw = self._data[first:second]
+        channel = _CHANNELS.get(raw) or _text(raw, LONGEST_HEADER)
+        return _message(channel, _json_object(self._data[second:third], LONGEST_HEADER))
 
     def may_be(self, msg_type: str) -> bool:
         """As `may_be`, of this frame's header."""
@@ -256,7 +259,7 @@ def _message(channel: str, header: dict[str, Any]) -> Message:
     msg_type = header.get("msg_type")
     if not isinstance(msg_type, str):
         raise Malformed("a header without a type")
-    return Message(channel=channel, msg_type=msg_type, header=header)
+    return Message(channel, msg_type, header)
 
 
 def _text(data: bytes, most: int | None) -> str:

@@ -244,7 +244,10 @@ class KernelJudge:
                 _log.exception("a run could not be recorded, so it is refused")
                 self._send(message, replies.refused(message, _UNRECORDED, {}, busy=self._busy))
                 return
-        self._forward(data)
+        if isinstance(frame, FrameV1):
+            self._forward_parts(data, frame.parts())
+        else:
+            self._forward(data)
 
     def _forward_parts(self, data: str | bytes, parts: list[bytes]) -> None:
         """Pass on a frame of the newer format whose parts are known, without parsing it again."""
