@@ -15,6 +15,7 @@ from jupyter_authorized_server.errors import (
     ConfigurationError,
     PolicyError,
     StoreError,
+    StoreUnavailable,
     UnknownName,
 )
 from jupyter_authorized_server.policy.model import ANONYMOUS, Resource
@@ -321,3 +322,45 @@ class TestOpening:
         (tmp_path / "audit.jsonl").mkdir()
         with pytest.raises(ConfigurationError, match="audit"):
             open_decision_point(self.config(tmp_path))
+
+
+class TestWhileTheStoreIsAway:
+    """It goes on for a stated time with the last revision, and then denies."""
+
+    def gone(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken() -> int:
+            msg = "the store is gone"
+            raise StoreUnavailable(msg)
+
+        monkeypatch.setattr(store, "revision", broken)
+
+    def test_answers_stay_for_a_while_and_then_are_denials(
+        self, store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant(store, "user:bob", "viewer", "contents:/team")
+        point = make(store, tmp_path, clock, stale=60)
+        assert asks(point, "user:bob", "open")
+        self.gone(store, monkeypatch)
+        for seconds in (30, 29):
+            with pytest.raises(StoreError):
+                point.refresh()
+            clock.now += seconds
+            assert asks(point, "user:bob", "open")
+        clock.now += 1
+        assert not asks(point, "user:bob", "open")
+        assert point.store_is_away
+
+    def test_all_is_as_before_once_it_is_back(
+        self, store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant(store, "user:bob", "viewer", "contents:/team")
+        point = make(store, tmp_path, clock, stale=60)
+        self.gone(store, monkeypatch)
+        with pytest.raises(StoreError):
+            point.refresh()
+        clock.now += 60
+        assert not asks(point, "user:bob", "open")
+        monkeypatch.undo()
+        assert not point.refresh()
+        assert asks(point, "user:bob", "open")
+        assert not point.store_is_away

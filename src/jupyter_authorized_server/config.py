@@ -146,6 +146,12 @@ class JupyterAuthorization(LoggingConfigurable):
         well as its SHA-256. Long code is cut.""",
     ).tag(config=True)
 
+    stale_seconds = Float(
+        600.0,
+        help="""Seconds for which a server goes on with what it knows while the store cannot
+        be read; then it refuses everything until the store is back.""",
+    ).tag(config=True)
+
     @default("store_url")
     def _default_store_url(self) -> str:
         return (

@@ -7,7 +7,6 @@ from the store) and swaps it whole when the store's revision grows.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import logging
 import math
 import time
@@ -33,7 +32,9 @@ from .policy.paths import signposted
 from .policy.scope import narrowed
 from .policy_folder import PolicyFolder
 from .shadow import Shadow
+from .site_clock import SiteClock
 from .store import Store
+from .tally import Tally
 
 if TYPE_CHECKING:
     import zoneinfo
@@ -51,6 +52,7 @@ _log = logging.getLogger(__name__)
 SERVER = "server"
 #: Most mistakes of a policy that one record holds.
 _MOST_TOLD = 50
+_AWAY = "the server cannot look up what you may do now; try again later"
 #: Decisions kept; one costs some 500 bytes.
 CACHE_SIZE = 16_384
 
@@ -72,6 +74,7 @@ class DecisionPoint:
         timezone: in which rules read the hour; None is the machine's.
         homes: where homes are; None where nobody has one.
         shadow: lets through what is denied, and records it; see `Shadow`.
+        stale: seconds for which it answers while the store cannot be read; then it denies.
 
     Raises:
         PolicyError: the policy files do not load.
@@ -88,20 +91,23 @@ class DecisionPoint:
         timezone: zoneinfo.ZoneInfo | None = None,
         homes: Homes | None = None,
         shadow: bool = False,
+        stale: float = math.inf,
     ) -> None:
         self.store = store
         self.audit = audit
         self.files = PolicyFolder(policy_dir)
         self.shadow = Shadow(audit, clock) if shadow else None
+        self.tally = Tally()
         #: Why the files as they are now are not in force; None where they are.
         self.problem: AuthorizationError | None = None
+        self._stale = stale
+        self._good_until = math.inf
         self._clock = clock
-        self._timezone = timezone
+        self._site = SiteClock(timezone)
         self.homes = homes
         self._listeners: list[Callable[[int], None]] = []
         self._cache: dict[tuple[object, ...], _Kept] = {}
         self._principals: dict[tuple[str, str | None, str | None, bool], Principal] = {}
-        self._hour: tuple[float, int, int] = (-math.inf, 0, 1)
         self.policy: CheckedPolicy = self.files.load()
         #: When the policy files in force were read, seconds since the epoch.
         self.policy_since = clock()
@@ -139,13 +145,25 @@ class DecisionPoint:
         just changed the store.
 
         Raises:
-            StoreError: the store cannot be read; the last revision stays in force.
+            StoreError: the store cannot be read; the last revision stays in force, but
+                not for ever.
         """
-        if self.store.revision() == self.state.revision:
-            return False
-        self.state = self.store.state(self.state)
+        try:
+            if self.store.revision() == self.state.revision:
+                self._good_until = math.inf
+                return False
+            self.state = self.store.state(self.state)
+        except StoreError:
+            self._good_until = min(self._good_until, self._clock() + self._stale)
+            raise
+        self._good_until = math.inf
         self._tell()
         return True
+
+    @property
+    def store_is_away(self) -> bool:
+        """Whether the store could not be read when last looked."""
+        return self._good_until < math.inf
 
     def _tell(self) -> None:
         """Have what is in `state` and `policy` answer, and say so."""
@@ -256,10 +274,13 @@ class DecisionPoint:
         now = self._clock()
         key = (principal, action, resource)
         kept = self._cache.get(key)
-        if kept is not None and now < kept.good_until:
+        if kept is not None and now < kept.good_until and now < self._good_until:
             decision = kept.decision
         else:
+            began = time.perf_counter()
             decision = self._ask(principal, action, resource, now, door, address)
+            self.tally.asked += 1
+            self.tally.seconds += time.perf_counter() - began
             if decision.good_until > now and not any(
                 d.kind == "error" for d in decision.determining
             ):
@@ -267,8 +288,10 @@ class DecisionPoint:
                     self._cache.clear()
                 self._cache[key] = _Kept(decision, decision.good_until)
         if decision.answer is Answer.ALLOW:
+            self.tally.allowed += 1
             return decision
         if self.shadow is not None and self.shadow.lifts(decision):
+            self.tally.lifted += 1
             return self.shadow.lifted(
                 decision,
                 principal=principal,
@@ -277,6 +300,7 @@ class DecisionPoint:
                 request=request,
                 record=record,
             )
+        self.tally.denied += 1
         return self._record(decision, principal, door, address, request) if record else decision
 
     def ways(self, principal: Principal, folder: str, *, door: str) -> frozenset[str]:
@@ -332,13 +356,16 @@ class DecisionPoint:
         address: str | None,
     ) -> Decision:
         try:
-            hour, weekday = self._local(now)
+            hour, weekday = self._site(now)
             request = AccessRequest(
                 principal=principal,
                 action=action,
                 resource=resource,
                 context=Context(time=now, hour=hour, weekday=weekday, door=door, address=address),
             )
+            if now >= self._good_until:
+                admin = "the store has been away for longer than `stale_seconds`"
+                return explanation.unasked(request, self.revision, "error", _AWAY, admin)
             if principal.name == ANONYMOUS:
                 return explanation.unasked(
                     request, self.revision, "anonymous", "sign in first", "nobody is signed in"
@@ -359,14 +386,6 @@ class DecisionPoint:
                 f"deciding failed: {type(error).__name__}",
             )
         return decision
-
-    def _local(self, now: float) -> tuple[int, int]:
-        until, hour, weekday = self._hour
-        if not until - 60 <= now < until:
-            local = dt.datetime.fromtimestamp(now, tz=self._timezone)
-            hour, weekday = local.hour, local.isoweekday()
-            self._hour = ((now // 60 + 1) * 60, hour, weekday)
-        return hour, weekday
 
     def _record(
         self,
@@ -407,6 +426,7 @@ def open_decision_point(
             timezone=config.zone,
             homes=config.homes,
             shadow=config.mode == "shadow",
+            stale=config.stale_seconds,
         )
     except (PolicyError, StoreError, AuthorizationError):
         store.close()

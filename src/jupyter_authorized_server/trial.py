@@ -6,7 +6,6 @@ Nothing is recorded, and no door asks here.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from .policy.directory import Directory
 from .policy.document import Document, PolicyFile
 from .policy.engine import Snapshot, decide, load_policy
 from .policy.model import ANONYMOUS, AccessRequest, Context, Principal, Resource
+from .site_clock import SiteClock
 
 if TYPE_CHECKING:
     import zoneinfo
@@ -198,5 +198,5 @@ def _actions() -> dict[str, list[str]]:
 
 def context_at(now: float, zone: zoneinfo.ZoneInfo | None) -> Context:
     """The circumstances of a request over HTTP at the moment `now`."""
-    local = dt.datetime.fromtimestamp(now, tz=zone)
-    return Context(time=now, hour=local.hour, weekday=local.isoweekday(), door="http")
+    hour, weekday = SiteClock(zone)(now)
+    return Context(time=now, hour=hour, weekday=weekday, door="http")

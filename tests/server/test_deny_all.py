@@ -39,6 +39,7 @@ SAMPLES = {
     r"([A-Za-z0-9_-]{1,64})": "g-1",
     r"([^/]+)": "somebody",
     r"openapi\.json": "openapi.json",
+    r"\.well-known": ".well-known",
     r"(page\.js|page\.css)": "page.js",
     r"(\w+)": "1",
     r"(.+)": ID,

@@ -12,6 +12,7 @@ from ..errors import PolicyError
 from . import trial
 from .mistake import DOES_NOT_LOAD, tell
 from .output import note, say, write_json, write_table
+from .suggestion import suggest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,3 +151,4 @@ def _sizes(found: _Loaded) -> str:
 
 policy.add_command(trial.test)
 policy.add_command(trial.diff)
+policy.add_command(suggest)

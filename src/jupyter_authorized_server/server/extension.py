@@ -29,6 +29,7 @@ from .doors.hook import allow_all
 from .doors.live import LiveDoors
 from .doors.trust import own_trust
 from .identity import LocalIdentityProvider, setup_url
+from .metrics import measure
 from .policy_watch import watch
 from .record_keeping import RecordKeeping
 from .surface.git import keep_below
@@ -130,6 +131,7 @@ async def start(app: ServerApp) -> None:
         if wired.confinement is not None:
             wired.confinement.check_installed()
         wired.live.start()
+        measure(wired)
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
         poll.start()
         await wired.follower.recover()

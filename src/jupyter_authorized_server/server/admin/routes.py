@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.utils import url_path_join
 
 from . import (
+    authzen,
     changes,
     grant,
     link,
@@ -79,6 +80,9 @@ class DocumentHandler(AdminHandler):
 
 ALL: tuple[tuple[str, type[AdminHandler]], ...] = (
     *ROUTES,
+    (authzen.EVALUATION, authzen.EvaluationHandler),
+    (authzen.EVALUATIONS, authzen.EvaluationsHandler),
+    (authzen.CONFIGURATION.replace(".", r"\."), authzen.ConfigurationHandler),
     (r"/api/authz/openapi\.json", DocumentHandler),
 )
 

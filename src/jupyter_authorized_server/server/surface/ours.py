@@ -68,6 +68,8 @@ def _and(*more: Question) -> Asks:
     return asks("api", ask("identify", "server", at.server), *more)
 
 
+_EXPLAIN = asks("api", ask("explain", "server", at.server))
+
 ROUTES: tuple[Route, ...] = (
     Route(handler=_PAGE + "LoginHandler", methods={"GET": _IN, "POST": _IN}),
     Route(handler=_PAGE + "LogoutHandler", methods={"GET": _OUT, "POST": _OUT}),
@@ -125,6 +127,16 @@ ROUTES: tuple[Route, ...] = (
     # One's own sockets; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "live.DoorsHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "live.DoorHandler", methods={"DELETE": _SELF}),
+    # AuthZEN: programs that ask for others, so decisions on everybody.
+    Route(
+        handler=_ADMIN + "authzen.EvaluationHandler",
+        methods={"POST": _EXPLAIN},
+    ),
+    Route(
+        handler=_ADMIN + "authzen.EvaluationsHandler",
+        methods={"POST": _EXPLAIN},
+    ),
+    Route(handler=_ADMIN + "authzen.ConfigurationHandler", methods={"GET": _SELF}),
     # One's own records; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
     Route(

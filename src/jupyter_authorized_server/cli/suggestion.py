@@ -1,0 +1,110 @@
+"""`policy suggest`: the grants that would have allowed what was denied, as a diff."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import suggestion, trial
+from ..errors import ConfigurationError
+from ..journal import newest
+from ..policy_folder import read_policy
+from .mistake import telling
+from .output import note, say, write_json
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+#: The policy file that the diff adds to.
+FILE = "suggested.yaml"
+
+
+@click.command()
+@click.option("--since", metavar="TIME", help="Only what was recorded at that time or later.")
+@click.option("--denied", is_flag=True, help="Also real denials, not only those of shadow mode.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+@telling
+def suggest(desk: Desk, *, since: str | None, denied: bool, as_json: bool) -> int:
+    """Propose the grants that would have allowed what was recorded as denied.
+
+    For after a time in shadow mode.
+    Prints a diff that adds them to a file of the policy folder, to be read before it is used:
+    not everything that somebody tried should be allowed.
+    What a rule forbids is named apart, since no grant helps there.
+
+    Example: `jupyter authz policy suggest --since 2027-01-24 > suggestion.diff`
+    """
+    place = desk.config.policy_folder()
+    first = desk.moment(since)
+    with desk.store() as store:
+        state = store.state()
+    asked = trial.Trial(
+        read_policy(place),
+        context=trial.context_at(desk.now, desk.config.zone),
+        state=state,
+        homes=desk.config.homes,
+    )
+    path = Path(desk.config.audit_file)
+    try:
+        records = [
+            record
+            for _, record in newest(path)
+            if first is None or float(record.get("time", 0)) >= first
+        ]
+    except OSError as error:
+        msg = f"the audit file `{path}` cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    found, beyond = suggestion.suggest(suggestion.needs(records, shadow=not denied), asked)
+    if as_json:
+        write_json(
+            {
+                "grants": [
+                    {
+                        "principal": each.principal,
+                        "level": each.level,
+                        "resource": each.resource,
+                        "needs": each.needs,
+                    }
+                    for each in found
+                ],
+                "forbidden": [
+                    {
+                        "principal": need.principal,
+                        "action": need.action,
+                        "resource": need.resource,
+                        "reason": decision.reason_admin,
+                    }
+                    for need, decision in beyond
+                ],
+            }
+        )
+        return 0
+    for need, decision in beyond:
+        note(f"note: {need.principal} {need.action} {need.resource}: {decision.reason_admin}")
+    file = (place or Path("policy")) / FILE
+    before = file.read_text("utf-8") if file.exists() else ""
+    if not found:
+        note("nothing is missing")
+        return 0
+    for line in difflib.unified_diff(
+        before.splitlines(), _with(before, found).splitlines(), str(file), str(file), lineterm=""
+    ):
+        say(line)
+    return 0
+
+
+def _with(before: str, found: list[suggestion.Suggestion]) -> str:
+    """The file with the grants added; JSON's texts are YAML's too, whatever is in a name."""
+    lines = [before.rstrip("\n")] if before.strip() else ["grants:"]
+    for each in found:
+        lines += [
+            f"- principal: {json.dumps(each.principal, ensure_ascii=False)}",
+            f"  level: {each.level}",
+            f"  resource: {json.dumps(each.resource, ensure_ascii=False)}",
+        ]
+    return "\n".join(lines) + "\n"

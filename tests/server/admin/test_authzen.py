@@ -1,0 +1,125 @@
+"""AuthZEN 1.0 of a real server: who may ask, and what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Answer, Serving, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ADA: dict[str, Any] = {
+    "subject": {"type": "user", "id": "ada"},
+    "action": {"name": "save"},
+    "resource": {"type": "contents", "id": "/team/a.ipynb"},
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    people: dict[str, Any] = {"adam": "admin", "ada": [("editor", "contents:/team")]}
+    with serving(tmp_path_factory.mktemp("authzen"), people=people) as running:
+        yield running
+
+
+def ask(server: Serving, body: object, *, many: bool = False, who: str = "adam") -> Answer:
+    return server.request(
+        "POST",
+        f"/access/v1/evaluation{'s' if many else ''}",
+        who,
+        json_body=body,
+        headers={"Content-Type": "application/json", "X-Request-ID": "r-1"},
+    )
+
+
+def test_an_evaluation_is_the_decision_and_deny_is_200(server: Serving) -> None:
+    allowed = ask(server, ADA)
+    assert (allowed.status, allowed.json["decision"]) == (200, True)
+    assert allowed.headers["X-Request-ID"] == "r-1"
+    denied = ask(server, {**ADA, "action": {"name": "delete"}, "more": 1})
+    assert (denied.status, denied.json["decision"]) == (200, False)
+    assert denied.json["context"]["reason_user"]["en"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"subject": {"type": "user", "id": "nobody"}},
+        {"subject": {"type": "robot", "id": "ada"}},
+        {"subject": {"type": "anonymous", "id": "x"}},
+        {"subject": {"type": "group", "id": "ada"}},
+        {"action": {"name": "fly"}},
+        {"resource": {"type": "moon", "id": "1"}},
+        {"resource": {"type": "contents", "id": "/../etc/passwd"}},
+        {"subject": {"type": "user", "id": "nobody", "properties": {"name": "ada"}}},
+    ],
+)
+def test_what_does_not_exist_is_denied(server: Serving, part: dict[str, Any]) -> None:
+    answer = ask(server, {**ADA, **part})
+    assert (answer.status, answer.json["decision"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {**ADA, "subject": "ada"},
+        {**ADA, "action": {}},
+        {**ADA, "resource": {"type": "contents"}},
+        {**ADA, "context": []},
+        [],
+    ],
+)
+def test_what_is_no_evaluation_is_a_bad_request(server: Serving, body: object) -> None:
+    assert ask(server, body).status == 400
+    if isinstance(body, dict):
+        assert ask(server, {"evaluations": [body]}, many=True).status == 400
+
+
+def test_a_body_that_is_not_said_to_be_json_is_a_bad_request(server: Serving) -> None:
+    answer = server.request("POST", "/access/v1/evaluation", "adam", json_body=ADA)
+    assert answer.status == 400
+
+
+def test_evaluations_share_defaults_and_stop_where_asked(server: Serving) -> None:
+    items = [{}, {"action": {"name": "delete"}}, {"action": {"name": "open"}}]
+    answers = {}
+    for semantic in ("execute_all", "deny_on_first_deny", "permit_on_first_permit"):
+        body = {**ADA, "evaluations": items, "options": {"evaluations_semantic": semantic}}
+        found = ask(server, body, many=True).json["evaluations"]
+        answers[semantic] = [each["decision"] for each in found]
+    assert answers == {
+        "execute_all": [True, False, True],
+        "deny_on_first_deny": [True, False],
+        "permit_on_first_permit": [True],
+    }
+    assert ask(server, ADA, many=True).json["decision"] is True
+    wrong = {**ADA, "evaluations": items, "options": {"evaluations_semantic": "guess"}}
+    assert ask(server, wrong, many=True).status == 400
+
+
+def test_only_who_may_have_decisions_explained_may_ask(server: Serving) -> None:
+    assert ask(server, ADA, who="ada").status == 403
+    assert ask(server, {"evaluations": [ADA]}, many=True, who="ada").status == 403
+
+
+def test_the_metadata_names_what_there_is(server: Serving) -> None:
+    found = server.request("GET", "/.well-known/authzen-configuration", "ada").json
+    base = server.url.rstrip("/")
+    assert found == {
+        "policy_decision_point": base,
+        "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
+        "access_evaluations_endpoint": f"{base}/access/v1/evaluations",
+    }
+
+
+def test_the_metrics_tell_of_decisions_to_who_may_monitor(server: Serving) -> None:
+    ask(server, ADA)
+    text = server.request("GET", "/metrics", "adam").text
+    assert 'jupyter_authorization_decisions_total{outcome="allowed"}' in text
+    for name in ("revision", "policy_age_seconds", "policy_refused", "open_sockets", "shadow"):
+        assert f"\njupyter_authorization_{name} " in text
+    assert "\njupyter_authorization_decision_seconds_count " in text
+    assert server.request("GET", "/metrics", "ada").status == 403
