@@ -32,9 +32,21 @@ def test_list_as_json_and_of_one_person(desk: Desk) -> None:
     desk.ask("tokens", "add", "user:ada", "one")
     desk.ask("tokens", "add", "bob", "two")
     (found,) = desk.ask("tokens", "list", "ada", "--json").json
-    assert set(found) == {"id", "name", "person", "created", "expires", "last_used"}
+    assert set(found) == {"id", "name", "person", "created", "expires", "last_used", "scope"}
     assert found["name"] == "one"
     assert len(desk.ask("tokens", "list", "--json").json) == 2
+
+
+def test_a_scope_limits_a_token_and_is_shown(desk: Desk) -> None:
+    args = ("--only", "viewer", "contents:/team/", "--only", "runner", "kernelspecs:python3")
+    assert 0 == desk.ask("tokens", "add", "ada", "agent", *args).code
+    (found,) = desk.ask("tokens", "list", "--json").json
+    pairs = [["runner", "kernelspecs:python3"], ["viewer", "contents:/team"]]
+    assert pairs == found["scope"]
+    assert "viewer contents:/team" in desk.ask("tokens", "list").out
+    assert ["runner kernelspecs:python3", "viewer contents:/team"] == desk.records()[0]["scope"]
+    bad = desk.ask("tokens", "add", "ada", "other", "--only", "king", "contents:/team")
+    assert (2, "") == (bad.code, bad.out)
 
 
 def test_revoke_removes_it_and_records_it(desk: Desk) -> None:

@@ -277,3 +277,29 @@ def test_nothing_is_in_a_view_that_is_denied(
             assert allowed(READING, folder) == found.reads(folder)
             assert allowed(WRITING, folder) == found.writes(folder)
     point.store.close()
+
+
+@pytest.mark.parametrize(
+    ("scope", "read_only", "writable"),
+    [
+        ([("viewer", "contents:/team/drafts")], ("/team/drafts",), ()),
+        ([("manager", "contents:/team/drafts")], (), ("/team/drafts",)),
+        ([("editor", "contents:/team")], ("/team",), ()),
+        ([("admin", "server:")], (), ("/team",)),
+        ([("manager", "contents:/other")], (), ()),
+    ],
+)
+def test_a_token_s_view_is_within_its_scope(
+    world: World,
+    scope: list[tuple[str, str]],
+    read_only: tuple[str, ...],
+    writable: tuple[str, ...],
+) -> None:
+    world.grants = [("manager", "/team")]
+    point = world.point()
+    point.store.add_token("t1", "0" * 64, "agent", "ada", None, 1, scope=scope)
+    point.refresh()
+    agent = point.principal("user:ada", token="t1")
+    found = compile_view(point, agent, Disk(world.root, ()), may_write=True)
+    point.store.close()
+    assert (read_only, writable) == (found.read_only, found.writable)

@@ -26,19 +26,35 @@ def tokens() -> None:
 @click.argument("person")
 @click.argument("name")
 @click.option("--expires", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.option(
+    "--only",
+    type=(str, str),
+    multiple=True,
+    metavar="LEVEL RESOURCE",
+    help="What of the person's rights it has; may be given several times.",
+)
 @click.pass_obj
-def add(desk: Desk, person: str, name: str, expires: str | None) -> None:
+def add(
+    desk: Desk, person: str, name: str, expires: str | None, only: tuple[tuple[str, str], ...]
+) -> None:
     """Make a token that lets a program ask as a person.
 
     It is printed this once, alone on standard output; only its hash is kept.
+    With `--only` it has no more than that, and never more than the person.
 
-    Example: `jupyter authz tokens add ada nightly --expires 90d`
+    Example: `jupyter authz tokens add ada agent --only viewer contents:/team --expires 2h`
     """
     owner = person_name(person)
     secret = new_secret()
     with desk.change() as change:
         token = change.store.add_token(
-            secret.id, secret.hash, name, owner, desk.moment(expires, last=True), desk.now
+            secret.id,
+            secret.hash,
+            name,
+            owner,
+            desk.moment(expires, last=True),
+            desk.now,
+            scope=only or None,
         )
         change.record(
             "token_added",
@@ -47,6 +63,7 @@ def add(desk: Desk, person: str, name: str, expires: str | None) -> None:
                 "token": token.id,
                 "name": token.name,
                 "expires": token.expires,
+                "scope": [f"{level} {on}" for level, on in token.scope or ()],
             },
         )
     until = "without end" if token.expires is None else f"until {desk.show(token.expires)}"
@@ -76,18 +93,20 @@ def list_(desk: Desk, person: str | None, as_json: bool) -> None:
                     "created": each.created,
                     "expires": each.expires,
                     "last_used": each.last_used,
+                    "scope": None if each.scope is None else [list(pair) for pair in each.scope],
                 }
                 for each in found
             ]
         )
         return
     write_table(
-        ("id", "person", "name", "made", "until", "last used"),
+        ("id", "person", "name", "only", "made", "until", "last used"),
         [
             (
                 each.id,
                 each.person,
                 each.name,
+                ", ".join(f"{level} {on}" for level, on in each.scope or ()),
                 desk.show(each.created),
                 desk.show(each.expires),
                 desk.show(each.last_used) or "never",

@@ -1,0 +1,186 @@
+"""Grants, groups, ends and restarts in any order: the answers are those of the specification."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import spec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.errors import DuplicateName, InvalidName, LastKeeper, UnknownName
+from jupyter_authorized_server.policy.model import AccessRequest, Context, Grant, Resource
+from jupyter_authorized_server.policy.scope import ALWAYS, NEVER
+from jupyter_authorized_server.policy.vocabulary import parse_resource
+from jupyter_authorized_server.store import Store
+
+PEOPLE = ("ada", "bob", "cat")
+GROUPS = ("one", "two", "three")
+PLACES = ("contents:/", "contents:/a", "contents:/a/b", "server:")
+ASKED = (
+    ("open", Resource(type="contents", id="/a/b")),
+    ("save", Resource(type="contents", id="/a")),
+    ("share", Resource(type="contents", id="/a/b")),
+    ("inspect", Resource(type="server")),
+)
+people = st.sampled_from(PEOPLE)
+groups = st.sampled_from(GROUPS)
+members = st.sampled_from([*(f"user:{n}" for n in PEOPLE), *(f"group:{n}" for n in GROUPS)])
+levels = st.sampled_from(["viewer", "editor", "manager", "admin"])
+
+
+class Sharing(RuleBasedStateMachine):
+    """What people do, and a clock that goes on and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self.now = 1000.0
+        self.grants: dict[str, Grant] = {}
+        self.inside: dict[str, set[str]] = {name: set() for name in GROUPS}
+        self.disabled: set[str] = set()
+        self.scopes: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store.open(f"sqlite:///{Path(self._folder.name) / 'store.sqlite'}")
+
+    def _start(self) -> None:
+        self.point = DecisionPoint(
+            self.store, policy_dir=None, audit=Audit(None), clock=lambda: self.now
+        )
+
+    def teardown(self) -> None:
+        self.store.close()
+        self._folder.cleanup()
+
+    @initialize()
+    def people_and_groups(self) -> None:
+        for name in PEOPLE:
+            self.store.add_person(name, now=1)
+        for name in GROUPS:
+            self.store.add_group(name, now=1)
+        self._start()
+
+    @rule(to=members | st.just("everyone"), level=levels, on=st.sampled_from(PLACES),
+          ends=st.none() | st.integers(1, 50))  # fmt: skip
+    def give(self, to: str, level: str, on: str, ends: int | None) -> None:
+        given = self.store.add_grant(
+            principal=to,
+            level=level,
+            resource=on,
+            now=self.now,
+            ends=None if ends is None else self.now + ends,
+            granted_by="os:test",
+            once=True,
+        )
+        self.grants[given.id] = given
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data())
+    def take(self, data: st.DataObject) -> None:
+        id_ = data.draw(st.sampled_from(sorted(self.grants)))
+        self.store.remove_grant(id_)
+        del self.grants[id_]
+
+    @precondition(lambda self: self.grants)
+    @rule(data=st.data(), level=levels)
+    def change(self, data: st.DataObject, level: str) -> None:
+        known = self.grants[data.draw(st.sampled_from(sorted(self.grants)))]
+        try:
+            self.grants[known.id] = self.store.change_grant(
+                known, level=level, ends=known.ends, note="", now=self.now
+            )
+        except LastKeeper:
+            assert known.ends is None
+
+    @rule(group=groups, member=members)
+    def join(self, group: str, member: str) -> None:
+        try:
+            self.store.add_member(group, member)
+        except (DuplicateName, InvalidName):
+            return
+        self.inside[group].add(member)
+
+    @rule(group=groups, member=members)
+    def leave(self, group: str, member: str) -> None:
+        try:
+            self.store.remove_member(group, member)
+        except UnknownName:
+            assert member not in self.inside[group]
+        self.inside[group].discard(member)
+
+    @rule(name=people, disabled=st.booleans())
+    def disable(self, name: str, disabled: bool) -> None:
+        self.store.set_disabled(name, disabled)
+        (self.disabled.add if disabled else self.disabled.discard)(name)
+
+    @rule(name=people, level=levels, on=st.sampled_from(PLACES))
+    def make_a_token(self, name: str, level: str, on: str) -> None:
+        id_ = f"t{len(self.scopes)}"
+        scope = ((level, on),)
+        self.store.add_token(id_, "0" * 64, id_, name, None, self.now, scope=scope)
+        self.scopes[id_] = (name, scope)
+
+    @rule(seconds=st.integers(-20, 60))
+    def time_goes(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule()
+    def restart(self) -> None:
+        self.store.close()
+        self._open()
+        self._start()
+
+    def _groups(self, principal: str) -> tuple[str, ...]:
+        found: set[str] = set()
+        grew = True
+        while grew:
+            keys = {principal, *(f"group:{name}" for name in found)}
+            more = {name for name, inside in self.inside.items() if inside & keys}
+            grew, found = bool(more - found), found | more
+        return tuple(sorted(found))
+
+    @invariant()
+    def each_answer_is_that_of_the_specification(self) -> None:
+        if not hasattr(self, "point"):
+            return
+        self.point.refresh()
+        tokens = [(name, id_, scope) for id_, (name, scope) in list(self.scopes.items())[-2:]]
+        for name, token, scope in [*((name, None, None) for name in PEOPLE), *tokens]:
+            try:
+                who = self.point.principal(f"user:{name}", token=token)
+            except UnknownName:
+                assert name in self.disabled
+                continue
+            assert name not in self.disabled
+            assert self._groups(who.name) == who.groups
+            for action, on in ASKED:
+                context = Context(time=self.now, hour=0, weekday=1, door="test")
+                asked = AccessRequest(principal=who, action=action, resource=on, context=context)
+                expected = spec.answer((), self.grants.values(), asked) == "allow"
+                if scope is not None:
+                    within = any(
+                        spec.permits(
+                            Grant(id="s", principal=who.name, level=level, resource=place), asked
+                        )
+                        for level, place in scope
+                    )
+                    free = (on.type, action) in ALWAYS
+                    expected = expected and (within or free) and action not in NEVER
+                found = self.point.decide(who, action, on, door="test", record=False)
+                assert expected == found.allowed, (who, action, on, self.now)
+
+
+Sharing.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=18, deadline=None, database=None
+)
+TestSharing = Sharing.TestCase
+
+
+def test_the_places_are_canonical() -> None:
+    assert list(PLACES) == [parse_resource(place).name for place in PLACES]
