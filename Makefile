@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test check wheel bench docs peer-suite generate format clean
+.PHONY: help demo test check wheel bench fuzz docs peer-suite generate format clean
 
 help: ## Print what each target does.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -59,6 +59,9 @@ wheel: setup-check ## Build sdist and wheel into dist/, with the extension of th
 bench: setup-check ## Run the benchmarks and print their figures.
 	@for script in benchmarks/[!_]*.py; do \
 		echo "==> $$script"; $(BIN)/python "$$script" || exit 1; done
+
+fuzz: setup-check ## Try 200,000 mutated frames on the reader of kernel messages.
+	@FRAMES=200000 $(BIN)/python -m pytest -q tests/server/doors/test_frames.py -k thousands
 
 docs: setup-check ## Build the documentation into docs/_build, every warning an error.
 	@echo "==> docs (sphinx)"

@@ -226,7 +226,16 @@ def _load_jupyter_server_extension(app: Any) -> None:
     if swap == "load":
         _swap_authorizer(app)
     elif swap == "later":
-        app.io_loop.call_later(0.5, _swap_authorizer, app)
+        _swap_once_started(app)
+
+
+def _swap_once_started(app: Any) -> None:
+    # A server that has not checked its authorizer yet would not start.
+    if "jupyter_authorization_poll" in app.web_app.settings:
+        _swap_authorizer(app)
+        mark("swapped")
+    else:
+        app.io_loop.call_later(0.1, _swap_once_started, app)
 
 
 def _swap_authorizer(app: Any) -> None:

@@ -237,7 +237,10 @@ def test_an_authorizer_swapped_while_running_changes_nothing_at_the_guard(tmp_pa
         extensions=("hostile",),
         env={"HOSTILE": str(tmp_path / "marks"), "HOSTILE_AUTHORIZER": "later"},
     ) as server:
-        time.sleep(0.7)
+        end = time.monotonic() + 60
+        while not (tmp_path / "marks" / "swapped").exists():
+            assert time.monotonic() < end
+            time.sleep(0.1)
         assert server.request("DELETE", "/api/contents/a", "vera").status == 403
         assert server.request("GET", "/early/plain", "vera").status == 403
 
