@@ -32,6 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield made
 
 
+def put(path: Path, text: str) -> None:
+    """Have the file be `text` at one moment, so that no half of it is ever there."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
 def kinds(server: Serving, kind: str) -> list[dict[str, Any]]:
     return [record for record in server.audit if record["kind"] == kind]
 
@@ -39,19 +46,19 @@ def kinds(server: Serving, kind: str) -> list[dict[str, Any]]:
 def test_a_change_is_in_force_without_a_restart_and_a_broken_one_is_not(server: Serving) -> None:
     rules: Path = server.folder / "policy" / "a.cedar"
     assert server.request("GET", FILE, "tim").status == 200
-    rules.write_text(FORBID)
+    put(rules, FORBID)
     until(lambda: server.request("GET", FILE, "tim").status != 200)
     until(lambda: kinds(server, "policy_changed"))
     revision = kinds(server, "policy_changed")[0]["revision"]
 
-    rules.write_text("// the forbid is gone\npermit(\n")
+    put(rules, "// the forbid is gone\npermit(\n")
     refused = until(lambda: kinds(server, "policy_refused"))[0]
     assert refused["mistakes"][0].startswith(f"{rules}:2: ")
     assert f"not taken over: {rules}:2: " in server.log
     assert server.request("GET", FILE, "tim").status != 200
     assert len(kinds(server, "policy_changed")) == 1
 
-    rules.write_text("// mended\n")
+    put(rules, "// mended\n")
     until(lambda: server.request("GET", FILE, "tim").status == 200)
     until(lambda: len(kinds(server, "policy_changed")) == 2)
     assert kinds(server, "policy_changed")[1]["revision"] > revision
