@@ -136,7 +136,7 @@ async def start(app: ServerApp) -> None:
         poll.start()
         await wired.follower.recover()
         await wired.follower.look()
-        follow = PeriodicCallback(wired.follower.look, SECONDS * 1000)
+        follow = PeriodicCallback(wired.follower.look_if_due, SECONDS * 1000)
         follow.start()
         application.settings["jupyter_authorization_poll"] = [
             poll,

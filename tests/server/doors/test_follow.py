@@ -14,6 +14,7 @@ from jupyter_server.services.contents.filemanager import FileContentsManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
 from jupyter_authorized_server.server.doors.follow import Follower
+from jupyter_authorized_server.server.surface.inode import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,11 +235,30 @@ def test_a_running_server_follows_a_file_that_a_shell_moves(tmp_path: Path) -> N
     (tmp_path / "root" / "sub").mkdir(parents=True)
     (tmp_path / "root" / "a.txt").write_text("a")
     with serving.serving(tmp_path, people={"nora": [("viewer", "contents:/a.txt")]}) as server:
-        (tmp_path / "root" / "a.txt").rename(tmp_path / "root" / "sub" / "b.txt")
+        root = str(identity(str(tmp_path / "root")))
         end = time.monotonic() + 60
+        # It answers a moment before it has looked for the first time.
+        with server.store() as store:
+            while time.monotonic() < end and "/a.txt" not in store.identities(root):
+                time.sleep(0.1)
+        (tmp_path / "root" / "a.txt").rename(tmp_path / "root" / "sub" / "b.txt")
+        end = time.monotonic() + 90
         while time.monotonic() < end:
             if server.request("GET", "/api/contents/sub/b.txt", "nora").status == 200:
                 break
             time.sleep(0.2)
         assert server.request("GET", "/api/contents/sub/b.txt", "nora").status == 200
         assert server.request("GET", "/api/contents/a.txt", "nora").status == 404
+
+
+def test_looking_takes_a_part_of_the_time_only(world: World) -> None:
+    give(world, "/team/a.txt")
+    follower: Follower = world.wired.follower
+    asyncio.run(follower.look_if_due())
+    follower._due = time.monotonic() + 60
+    (world.root / "team" / "a.txt").unlink()
+    asyncio.run(follower.look_if_due())
+    assert granted(world) == ["contents:/team/a.txt"]
+    follower._due = 0
+    asyncio.run(follower.look_if_due())
+    assert granted(world) == []

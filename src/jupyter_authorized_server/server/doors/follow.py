@@ -69,15 +69,20 @@ class Follower:
         self._known: dict[str, str] = {}
         self._under_way = 0
         self._turn = 0
+        self._paths: tuple[object, frozenset[str]] = (None, frozenset())
+        self._due = 0.0
 
     def _identity(self, path: str) -> str | None:
         return None if self._disk is None else identity(self._disk.path(path))
 
-    def _granted(self) -> set[str]:
+    def _granted(self) -> frozenset[str]:
         """The paths that grants of the store stand on; the root goes nowhere."""
         grants = self._wired.point.state.grants
-        names = {each.resource for each in grants if each.resource.startswith("contents:/")}
-        return {name.removeprefix("contents:") for name in names} - {"/"}
+        if self._paths[0] is not grants:
+            names = {each.resource for each in grants if each.resource.startswith("contents:/")}
+            paths = frozenset(name.removeprefix("contents:") for name in names)
+            self._paths = (grants, paths - {"/"})
+        return self._paths[1]
 
     async def act(
         self, name: str, do: Callable[[], Awaitable[Any]], path: object, new: object
@@ -236,7 +241,15 @@ class Follower:
         except StoreError as error:
             _log.error("grants cannot follow their files now: %s", error)
 
-    def _see(self, granted: set[str], known: dict[str, str]) -> _Seen | None:
+    async def look_if_due(self) -> None:
+        """As `look`, but so seldom that it takes a twentieth of the time at most."""
+        begun = time.monotonic()
+        if begun >= self._due:
+            await self.look()
+            now = time.monotonic()
+            self._due = now + 19 * (now - begun)
+
+    def _see(self, granted: frozenset[str], known: dict[str, str]) -> _Seen | None:
         """In a thread of its own: the disk may be slow."""
         if self._identity("/") != self._root:
             # The whole root is gone, as with a disk that is not mounted now.
