@@ -18,12 +18,13 @@ from .audit import Audit
 from .errors import AuthorizationError, PolicyError, StoreError, UnknownName
 from .policy import explanation
 from .policy.directory import Directory
-from .policy.engine import Cover, Snapshot, cover, decide
+from .policy.engine import Snapshot, cover, decide
 from .policy.model import (
     ANONYMOUS,
     AccessRequest,
     Answer,
     Context,
+    Cover,
     Decision,
     Principal,
     Resource,

@@ -6,6 +6,7 @@ to: one that fails there too shows nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -26,6 +27,7 @@ PEOPLE = {
     "mona": [("manager", "contents:/team"), STARTS],
     "edda": [("editor", "contents:/team"), STARTS],
     "rune": [("runner", "contents:/team"), STARTS],
+    "tess": [("manager", "contents:/team"), ("admin", "terminals:")],
     "adam": "admin",
 }
 TOOLS = """
@@ -142,7 +144,8 @@ def furnish(folder: Path) -> None:
 def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("confined")
     furnish(folder)
-    with serving(folder, people=PEOPLE, env={"HIDDEN_KEY": "x"}) as server:
+    extensions = ("jupyter_server_terminals",)
+    with serving(folder, people=PEOPLE, env={"HIDDEN_KEY": "x"}, extensions=extensions) as server:
         yield server
 
 
@@ -193,7 +196,7 @@ def test_without_a_sandbox_every_attack_succeeds(tmp_path: Path) -> None:
         begin(server, "adam", "other/b.ipynb")
         kernel = begin(server, "mona")
         assert set(ATTACKS) - DEPENDS <= attacked(server, kernel, "mona")
-        assert "kernels are not confined" in server.log
+        assert "kernels and terminals are not confined" in server.log
 
 
 @pytest.mark.parametrize("who", ["mona", "edda"])
@@ -336,3 +339,115 @@ def test_where_nothing_confines_nobody_runs_code(tmp_path: Path) -> None:
     status, log = refused_start(tmp_path / "second", people=PEOPLE, config=required)
     assert 78 == status
     assert "kernels cannot be confined: no `bwrap` is on this machine" in log
+
+
+class Shell:
+    def __init__(self, server: Serving, who: str, **body: object) -> None:
+        answer = server.request("POST", "/api/terminals", who, json_body=body)
+        assert 200 == answer.status, answer.text
+        self.name = answer.json["name"]
+        self.socket = server.connect(f"/terminals/websocket/{self.name}", who)
+
+    def type(self, keys: str) -> None:
+        self.socket.send(json.dumps(["stdin", keys]))
+
+    def until(self, wanted: str) -> str:
+        """What it says, up to `wanted`."""
+        seen, end = "", time.monotonic() + 60
+        while wanted not in seen and time.monotonic() < end:
+            kind, *rest = json.loads(self.socket.recv())
+            seen += rest[0] if kind == "stdout" else ""
+        assert wanted in seen, seen
+        return seen
+
+    def says(self, command: str) -> str:
+        self.type(f"{command}\recho en''d\r")
+        return self.until("end\r\n").rpartition("end\r\n")[0]
+
+
+def test_a_terminal_has_its_owners_view(confined: Serving) -> None:
+    shell = Shell(confined, "tess", cwd="team")
+    secret, config = confined.root / "other" / "secret.txt", confined.folder / "config"
+    assert "No such file" in shell.says(f"cat {secret}")
+    assert "No such file" in shell.says(f"ls {config}")
+    assert "HIDDEN_KEY" not in shell.says("env").replace("env", "")
+    assert "1,2" in shell.says(f"cat {confined.root}/team/data.csv")
+    assert "made" in shell.says(
+        f"cd {confined.root}/team && echo made > shell.txt && cat shell.txt"
+    )
+    assert "made\n" == (confined.root / "team" / "shell.txt").read_text()
+    shell.type("sleep 600\r")
+    assert waited_for("sleep 600", there=True)
+    shell.type("\x03")
+    assert waited_for("sleep 600", there=False)
+    assert "after" in shell.says("echo after")
+    shell.socket.send(json.dumps(["set_size", 33, 111, 10, 10]))
+    end = time.monotonic() + 60
+    while "33 111" not in shell.says("stty size") and time.monotonic() < end:
+        pass
+    assert "33 111" in shell.says("stty size")
+    shell.says("sleep 601 &")
+    assert waited_for("sleep 601", there=True)
+    shell.socket.close()
+    assert 204 == confined.request("DELETE", f"/api/terminals/{shell.name}", "adam").status
+    assert waited_for("sleep 601", there=False)
+
+
+def waited_for(command: str, *, there: bool) -> bool:
+    """Whether `command` comes to run somewhere on the machine, or to run no more."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        lines = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                lines.append(path.read_bytes().replace(b"\0", b" ").decode().strip())
+        if (command in lines) is there:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_client_cannot_choose_what_a_terminal_runs(confined: Serving) -> None:
+    body = {"shell_command": ["cat", "/etc/hostname"], "extra_env": {"LD_PRELOAD": "x"}}
+    shell = Shell(confined, "tess", **body)
+    assert "none" in shell.says('echo "${LD_PRELOAD:-none}"')
+    shell.socket.close()
+
+
+def test_a_terminal_ends_with_the_right_to_it(confined: Serving) -> None:
+    shell = Shell(confined, "tess")
+    shell.says("sleep 602 &")
+    assert waited_for("sleep 602", there=True)
+    store = confined.store()
+    (grant,) = (
+        each
+        for each in store.state().grants
+        if each.principal == "user:tess" and each.resource == "terminals:"
+    )
+    try:
+        store.remove_grant(grant.id)
+        assert waited_for("sleep 602", there=False)
+    finally:
+        store.add_grant(
+            principal="user:tess",
+            level="admin",
+            resource="terminals:",
+            now=time.time(),
+            granted_by="os:test",
+        )
+        store.close()
+        shell.socket.close()
+
+
+def test_the_configurations_own_method_takes_away_from_kernels_too(tmp_path: Path) -> None:
+    furnish(tmp_path)
+    config = (
+        "from jupyter_server.base.handlers import JupyterHandler\n"
+        "JupyterHandler.user_is_authorized = lambda self, user, action, resource:"
+        " action != 'write' or resource not in {'contents'}\n"
+        "c.ServerApp.authorizer_class = 'jupyter_authorized_server.HandlerMethodAuthorizer'\n"
+    )
+    with serving(tmp_path, people={"nora": None}, config=config) as server:
+        kernel = begin(server, "nora")
+        assert "1,2" == said(server, kernel, "nora", "print(open('data.csv').read())")
+        assert "Read-only" in said(server, kernel, "nora", "open('data.csv', 'w')")

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import cedar, explanation, paths, vocabulary
-from .model import AccessRequest, Answer, Decision, Determinant, Effect, Grant, Resource
+from .model import AccessRequest, Answer, Cover, Decision, Determinant, Effect, Grant, Resource
 from .snapshot import CheckedPolicy, Snapshot, View, chain_of, load_policy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .model import Principal
     from .rule import Rule
 
-__all__ = ["CheckedPolicy", "Cover", "Snapshot", "cover", "decide", "load_policy"]
+__all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "load_policy"]
 
 #: The zones' offsets are multiples of a quarter of an hour, so no hour or weekday
 #: changes within one.
@@ -48,18 +48,6 @@ class _Weighed(NamedTuple):
     complaints: tuple[str, ...] = ()
     #: Rules whose scope holds and whose condition does not.
     idle: tuple[Rule, ...] = ()
-
-
-class Cover(NamedTuple):
-    """How far a right on a folder reaches.
-
-    `some`: to the folder, and below it where no rule says otherwise; `whole`: to all that
-    is or will be below it; `until` it ends.
-    """
-
-    some: bool = False
-    whole: bool = False
-    until: float = -math.inf
 
 
 def decide(snapshot: Snapshot, request: AccessRequest) -> Decision:

@@ -226,6 +226,21 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """How far a right on a folder reaches.
+
+    Args:
+        some: to the folder, and below it where no rule says otherwise.
+        whole: to all that is or will be below it.
+        until: when that ends, in seconds since the epoch.
+    """
+
+    some: bool = False
+    whole: bool = False
+    until: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Determinant:
     """One rule or grant that had a part in a decision.
 

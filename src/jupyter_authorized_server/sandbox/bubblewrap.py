@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import select
 import shutil
 import signal
@@ -231,14 +230,12 @@ class Confined:
     """A process in its sandbox.
 
     Args:
-        process: bubblewrap's own, which ends when the sandbox does.
         first: the sandbox's first process, as the machine counts; when it ends, all do.
             Its group is what was started in the sandbox and did not leave the group.
         status: descriptor on which bubblewrap tells how it ended; it dies of a broken
             pipe where nobody holds the other end.
     """
 
-    process: subprocess.Popen[bytes]
     first: int
     status: int
 
@@ -254,6 +251,54 @@ class Confined:
             self.status = -1
 
 
+class Building(contextlib.AbstractContextManager["Building"]):
+    """A sandbox that is being built: start `line`, then `release` what runs in it.
+
+    Args:
+        bwrap: path of bubblewrap.
+        command: what runs in the sandbox.
+    """
+
+    def __init__(self, bwrap: str, box: Box, command: Sequence[str]) -> None:
+        self._box = box
+        self._files = Files()
+        self._told, tells = os.pipe()
+        waits, self._release = os.pipe()
+        self._theirs = [tells, waits]
+        words = arguments(box, self._files)
+        words += ["--json-status-fd", str(tells), "--block-fd", str(waits)]
+        packed = self._files.hold("\0".join(words).encode() + b"\0")
+        #: What to start, with these descriptors and no others.
+        self.line = [bwrap, "--args", str(packed), "--", *command]
+        self.inherited = [*self._files.inherited, tells, waits]
+
+    def release(self) -> Confined:
+        """Limit the process and let it run.
+
+        Raises:
+            OSError: the sandbox could not be built; nothing has run.
+        """
+        self._let_go()
+        first = _first(self._told)
+        _limit(first, self._box.limits)
+        os.write(self._release, b"1")
+        told, self._told = self._told, -1
+        return Confined(first=first, status=told)
+
+    def _let_go(self) -> None:
+        for descriptor in self._theirs:
+            os.close(descriptor)
+        self._theirs = []
+        self._files.close()
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
+        for descriptor in (self._told, self._release):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._told = self._release = -1
+
+
 def start(
     bwrap: str,
     box: Box,
@@ -261,8 +306,8 @@ def start(
     *,
     environment: Mapping[str, str],
     output: IO[bytes],
-) -> Confined:
-    """Run `command` in `box`: build the sandbox, limit it, and only then let it run.
+) -> tuple[Confined, subprocess.Popen[bytes]]:
+    """Run `command` in `box`; the second of the two ends when the sandbox does.
 
     Args:
         output: file that gets what it prints.
@@ -270,50 +315,32 @@ def start(
     Raises:
         CannotConfine: bubblewrap could not; holds what it said. Nothing runs then.
     """
-    files = Files()
-    told, tells = os.pipe()
-    waits, release = os.pipe()
     before = output.tell()
+    process = None
     try:
-        line = arguments(box, files)
-        line += ["--json-status-fd", str(tells), "--block-fd", str(waits)]
-        words = "\0".join(line).encode() + b"\0"
-        inherited = [*files.inherited, tells, waits, packed := files.hold(words)]
-        process = subprocess.Popen(  # noqa: S603  # why: bubblewrap; what it runs is confined
-            [bwrap, "--args", str(packed), "--", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            pass_fds=inherited,
-            cwd="/",
-        )
+        with Building(bwrap, box, command) as building:
+            process = subprocess.Popen(  # noqa: S603  # why: bubblewrap; what it runs is confined
+                building.line,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(environment),
+                pass_fds=building.inherited,
+                cwd="/",
+            )
+            return building.release(), process
     except (OSError, ValueError) as error:
-        os.close(told)
-        os.close(release)
-        msg = f"bubblewrap could not be started: {error}"
-        raise CannotConfine(msg) from error
-    finally:
-        os.close(tells)
-        os.close(waits)
-        files.close()
-    try:
-        first = _first(told)
-        _limit(first, box.limits)
-        os.write(release, b"1")
-    except OSError as error:
-        os.close(told)
-        process.kill()
-        process.wait()
+        if process is not None:
+            process.kill()
+            process.wait()
         said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
         msg = f"the sandbox could not be built: {said or error}"
         raise CannotConfine(msg) from error
-    finally:
-        os.close(release)
-    return Confined(process=process, first=first, status=told)
 
 
 def _limit(first: int, limits: Mapping[str, int]) -> None:
+    import resource  # noqa: PLC0415  # why: not on every platform
+
     for name, most in limits.items():
         kind = getattr(resource, name)
         hard = resource.prlimit(first, kind)[1]

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
-import re
 import secrets
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..policy.model import Resource
 from ..policy.paths import ancestors, canonical
 from .bubblewrap import Box, CannotConfine, Confined, Mount, start
-from .view import View, compile_view, may_execute, runs_own_code
+from .surroundings import account, environment, file_name, system_paths
+from .view import Open, View, compile_view, may_execute, runs_own_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import subprocess
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from ..decision_point import DecisionPoint
@@ -33,11 +31,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: What a process inherits of the server's environment: language and zone, no secret.
-_INHERITED = ("LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM")
-_NAME_BYTES = 200
 #: Bytes that the path of a socket can have.
 _SOCKET_PATH = 107
+#: In a kernel's folder, the one folder that it shares with the server.
+SOCKETS = "s"
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,48 +44,48 @@ class Origin:
 
     Args:
         path: canonical contents path it was started for; None where there was none.
+        may_read: whether the configuration's own method lets its owner read.
+        may_write: whether it lets its owner write.
+        by_method: whether that method is the whole policy, and no path has a rule.
     """
 
     principal: Principal
     path: str | None
+    may_read: bool = True
+    may_write: bool = True
+    by_method: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Room:
-    """What one kernel has of its own on the machine, over all its restarts.
+    """What one kernel or terminal has of its own on the machine, over all its restarts.
 
     Args:
-        folder: private folder of its connection file and sockets.
-        log: file of what its process prints.
+        type: `kernels` or `terminals`.
+        id: of the kernel; a name of our own for a terminal.
+        folder: private folder of a kernel's connection file and sockets.
+        log: file of what a kernel's process prints.
+        view: what its process is shown; None where none runs.
     """
 
     origin: Origin
-    kernel_id: str
-    folder: Path
-    log: Path
+    type: str
+    id: str
+    folder: Path | None = None
+    log: Path | None = None
     view: View | None = None
     running: Confined | None = None
 
     @property
     def resource(self) -> Resource:
-        """The kernel as the policy asks about it."""
+        """The kernel or terminal as the policy asks about it."""
         path = self.origin.path
         return Resource(
-            type="kernels",
-            id=self.kernel_id,
+            type=self.type,
+            id=self.id if self.type == "kernels" else "",
             within=() if path is None else ancestors(path),
             owner=self.origin.principal.name,
         )
-
-    @property
-    def connection_file(self) -> Path:
-        """Where the server writes it; the kernel can only read it."""
-        return self.folder / "kernel.json"
-
-    @property
-    def sockets(self) -> Path:
-        """The one folder that kernel and server share."""
-        return self.folder / "s"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,11 +121,11 @@ class Launcher:
             raise CannotConfine(msg)
         return found
 
-    def room(self, kernel_id: str, origin: Origin) -> Room:
+    def kernel_room(self, kernel_id: str, origin: Origin) -> Room:
         """A place for a new kernel, made now."""
         token = secrets.token_hex(12)
         folder = self._runtime_folder() / token
-        sockets = folder / "s"
+        sockets = folder / SOCKETS
         sockets.mkdir(parents=True, mode=0o700)
         longest = sockets / "k-10"
         if len(os.fsencode(longest)) > _SOCKET_PATH:
@@ -136,8 +133,17 @@ class Launcher:
             raise ConfigurationError(msg)
         logs = self.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        room = Room(origin=origin, kernel_id=kernel_id, folder=folder, log=logs / f"{token}.log")
-        self.rooms[kernel_id] = room
+        log = logs / f"{token}.log"
+        room = Room(origin=origin, type="kernels", id=kernel_id, folder=folder, log=log)
+        self.rooms[token] = room
+        return room
+
+    def terminal_room(self, origin: Origin) -> Room:
+        """A place for a new terminal, made now; those that have ended are cleared away."""
+        for room in [room for room in self.rooms.values() if _is_over(room)]:
+            self.leave(room)
+        token = secrets.token_hex(12)
+        room = self.rooms[token] = Room(origin=origin, type="terminals", id=token)
         return room
 
     def _runtime_folder(self) -> Path:
@@ -149,10 +155,15 @@ class Launcher:
 
     def leave(self, room: Room) -> None:
         """Remove what `room` has on the disk."""
-        if self.rooms.get(room.kernel_id) is room:
-            del self.rooms[room.kernel_id]
-        shutil.rmtree(room.folder, ignore_errors=True)
-        room.log.unlink(missing_ok=True)
+        for token in [token for token, each in self.rooms.items() if each is room]:
+            del self.rooms[token]
+        if room.running is not None:
+            room.running.close()
+            room.running = None
+        if room.folder is not None:
+            shutil.rmtree(room.folder, ignore_errors=True)
+        if room.log is not None:
+            room.log.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Remove the folder of all sockets."""
@@ -169,13 +180,22 @@ class Launcher:
         """
         origin = room.origin
         principal = self.principal(origin)
-        if not may_execute(self.point, principal, room.resource):
+        if not origin.by_method and not may_execute(self.point, principal, room.resource):
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
-        if self.disk is None:
+        if self.disk is None or not origin.may_read:
             return View(principal=principal.name, revision=self.point.revision)
-        own = runs_own_code(self.point, principal, room.resource)
-        return compile_view(self.point, principal, self.disk, may_write=own)
+        may_write = origin.may_write and self._runs_own(room, principal)
+        rights = Open() if origin.by_method else self.point
+        return compile_view(rights, principal, self.disk, may_write=may_write)
+
+    def _runs_own(self, room: Room, principal: Principal) -> bool:
+        """Whether all that runs in `room` is its owner's own code."""
+        return (
+            room.origin.by_method
+            or room.type == "terminals"
+            or runs_own_code(self.point, principal, room.resource)
+        )
 
     def principal(self, origin: Origin) -> Principal:
         """The owner with the groups of now.
@@ -192,54 +212,42 @@ class Launcher:
         except AuthorizationError as error:
             raise CannotConfine(str(error)) from error
 
-    def launch(
-        self,
-        room: Room,
-        command: Sequence[str],
-        *,
-        spec: tuple[Mapping[str, str], str],
-        cwd: str = "",
-    ) -> Confined:
-        """Run `command` for the kernel in `room`, in the view of its owner.
+    @contextlib.contextmanager
+    def box(
+        self, room: Room, *programs: str, cwd: str = "", terminal: bool = False
+    ) -> Iterator[Box]:
+        """All that the process in `room` gets, in the view of its owner of now.
 
         Args:
-            spec: the kernelspec's environment, and its folder.
+            programs: absolute paths that it needs besides the Python environment.
             cwd: the folder to start in, where the process is shown it.
 
         Raises:
-            AuthorizationError: it does not run.
+            AuthorizationError: it may not run, or not be confined.
         """
         if not self.bwrap:
             raise CannotConfine(self.missing)
         view = self.view(room)
         principal = room.origin.principal
-        keeps = runs_own_code(self.point, principal, room.resource)
-        variables, folder = spec
+        keeps = self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
             home = self._home(principal.name, mounts if keeps else None)
             mounts += self._contents(view)
-            mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
-            sockets = Mount(
-                source=os.open(room.sockets, _OPEN), at=str(room.sockets), writable=True
-            )
-            mounts.append(sockets)
-            box = Box(
-                system=system_paths(command[0], folder, *self.system),
+            if room.folder is not None:
+                sockets = room.folder / SOCKETS
+                mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
+                mounts.append(
+                    Mount(source=os.open(sockets, _OPEN), at=str(sockets), writable=True)
+                )
+            yield Box(
+                system=system_paths(*programs, *self.system),
                 mounts=tuple(mounts),
                 home=home,
-                user=_word(principal.name),
+                user=account(principal.name),
                 cwd=self._cwd(view, cwd),
+                terminal=terminal,
             )
-            with room.log.open("w+b") as log:
-                room.log.chmod(0o600)
-                room.running = start(
-                    self.bwrap,
-                    box,
-                    command,
-                    environment=environment(home, box.user, variables),
-                    output=log,
-                )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"
             raise CannotConfine(msg) from error
@@ -249,8 +257,34 @@ class Launcher:
                     os.close(mount.source)
         room.view = view
         for path, why in view.left_out:
-            _log.info("a kernel of %s is not shown %s: %s", principal.name, path, why)
-        return room.running
+            _log.info("a process of %s is not shown %s: %s", principal.name, path, why)
+
+    def launch(
+        self,
+        room: Room,
+        command: Sequence[str],
+        *,
+        spec: tuple[Mapping[str, str], str],
+        cwd: str = "",
+    ) -> subprocess.Popen[bytes]:
+        """Run `command` for the kernel in `room`, in the view of its owner.
+
+        Args:
+            spec: the kernelspec's variables, and its folder.
+            cwd: the folder to start in, where the process is shown it.
+
+        Raises:
+            AuthorizationError: it does not run.
+        """
+        variables, folder = spec
+        assert room.log is not None  # noqa: S101  # why: a kernel's room has one
+        with self.box(room, command[0], folder, cwd=cwd) as box, room.log.open("w+b") as log:
+            room.log.chmod(0o600)
+            surroundings = environment(box.home, box.user, variables)
+            room.running, process = start(
+                self.bwrap, box, command, environment=surroundings, output=log
+            )
+        return process
 
     def _contents(self, view: View) -> list[Mount]:
         disk = self.disk
@@ -272,7 +306,7 @@ class Launcher:
         """Path of the home of `name`; in `mounts` too, where it is kept."""
         homes = self.folder / "homes"
         homes.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = homes / _file_name(name)
+        home = homes / file_name(name)
         if mounts is not None:
             home.mkdir(exist_ok=True, mode=0o700)
             mounts.append(Mount(source=os.open(home, _OPEN), at=str(home), writable=True))
@@ -289,69 +323,12 @@ class Launcher:
         return self.disk.place(path) if view.reads(path) else ""
 
 
-def _file_name(name: str) -> str:
-    quoted = quote(name.replace(":", "-", 1), safe="")
-    if len(quoted) <= _NAME_BYTES:
-        return quoted
-    return quoted[:100] + hashlib.sha256(name.encode()).hexdigest()
-
-
-def _word(name: str) -> str:
-    """`name` as a Unix account can be called."""
-    bare = re.sub(r"[^a-z0-9_]+", "-", name.partition(":")[2].lower()).strip("-")[:30]
-    return bare if bare[:1].isalpha() else f"u-{bare}".rstrip("-")
-
-
-def environment(home: str, user: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """All the variables that a confined process has.
-
-    Args:
-        extra: those of the kernelspec.
-    """
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _INHERITED or name.startswith("LC_")
-    }
-    packages = f"{home}/.packages"
-    return {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "SHELL": "/bin/bash",
-        # Where `pip install` puts what somebody installs, since all else is read-only.
-        "PYTHONPATH": packages,
-        "PIP_TARGET": packages,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PYTHONNOUSERSITE": "1",
-        **inherited,
-        **extra,
-        "HOME": home,
-        "USER": user,
-        "LOGNAME": user,
-        "TMPDIR": "/tmp",  # noqa: S108  # why: the sandbox's own
-    }
-
-
-def system_paths(*paths: str) -> tuple[str, ...]:
-    """The folders that hold the Python environment and `paths`, to be read.
-
-    For a program in another environment, such as a kernel's, that environment.
-    """
-    found: dict[str, None] = {}
-    for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *paths):
-        for each in _environment_of(path):
-            if each != "/" and os.path.exists(each):  # noqa: PTH110  # why: texts
-                found.setdefault(each)
-    return tuple(found)
-
-
-def _environment_of(path: str) -> list[str]:
-    if not os.path.isabs(path):  # noqa: PTH117  # why: texts
-        return []
-    place = Path(path)
-    if place.is_dir():
-        return list(dict.fromkeys((path, str(place.resolve()))))
-    prefix = place.parent.parent
-    if not ((prefix / "pyvenv.cfg").exists() or (prefix / "conda-meta").exists()):
-        return [path]
-    base = Path(os.path.realpath(place)).parent.parent
-    return list(dict.fromkeys((str(prefix), str(prefix.resolve()), str(base))))
+def _is_over(room: Room) -> bool:
+    """Whether a terminal's shell has ended by itself."""
+    if room.type != "terminals" or room.running is None:
+        return False
+    try:
+        os.kill(room.running.first, 0)
+    except ProcessLookupError:
+        return True
+    return False

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AuthorizationError
 from .bubblewrap import Box, CannotConfine, Mount, find, start
-from .launch import environment, system_paths
+from .surroundings import environment, system_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,15 +120,15 @@ def _tried(bwrap: str) -> list[str]:
         )  # fmt: skip
         box = Box(system=system_paths(), mounts=mounts, home=str(folder / "home"))
         output = stack.enter_context(tempfile.TemporaryFile())
-        confined = start(
+        confined, process = start(
             bwrap, box, command, environment=environment(box.home, "probe", {}), output=output
         )
         stack.callback(confined.close)
         try:
-            confined.process.wait(_SECONDS)
+            process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
-            confined.process.kill()
-            confined.process.wait()
+            process.kill()
+            process.wait()
         output.seek(0)
         said = output.read()
         try:

@@ -10,6 +10,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from ..errors import ConfigurationError
+from .launch import SOCKETS
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -29,10 +30,10 @@ class ConfinedProvisioner(LocalProvisioner):
         manager: Any = self.parent
         if self.room is None:
             origin = self.launcher.origin(manager)
-            self.room = self.launcher.room(self.kernel_id, origin)
+            self.room = self.launcher.kernel_room(self.kernel_id, origin)
             manager.transport = "ipc"
-            manager.ip = str(self.room.sockets / "k")
-            manager.connection_file = str(self.room.connection_file)
+            manager.ip = f"{self.room.folder}/{SOCKETS}/k"
+            manager.connection_file = f"{self.room.folder}/kernel.json"
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
         found = await super().pre_launch(**kwargs)
         found["env"] = {"JPY_SESSION_NAME": str(session)}
@@ -45,15 +46,15 @@ class ConfinedProvisioner(LocalProvisioner):
             raise ConfigurationError(msg)
         spec = self.kernel_spec
         variables = {**_substituted(spec.env or {}), **kwargs["env"]}
-        confined = self.launcher.launch(
+        self.process = self.launcher.launch(
             self.room,
             cmd,
             spec=(variables, str(spec.resource_dir or "")),
             cwd=str(kwargs.get("cwd") or ""),
         )
-        self.process = confined.process
-        self.pid = confined.process.pid
-        self.pgid = confined.first
+        assert self.room.running is not None  # noqa: S101  # why: it has just been started
+        self.pid = self.process.pid
+        self.pgid = self.room.running.first
         self.cwd = kwargs.get("cwd")
         return self.connection_info
 

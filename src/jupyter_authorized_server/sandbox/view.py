@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import AuthorizationError
+from ..policy.model import Cover
 from ..policy.paths import ancestors
 
 if TYPE_CHECKING:
@@ -65,6 +66,34 @@ class TooMuch(AuthorizationError):
     """A view of more folders than a process can be shown."""
 
 
+class Rights(Protocol):
+    """Who may do what on the contents: the decision point, or no rule at all."""
+
+    @property
+    def revision(self) -> int:
+        """Of the policy."""
+
+    def cover(self, principal: Principal, action: str, folder: str) -> Cover:
+        """How far a right on `folder` reaches."""
+
+    def marked(self, principal: Principal, folder: str) -> frozenset[str]:
+        """The names in `folder` about which something is said apart."""
+
+
+class Open:
+    """Rights without a rule on any path, where a method of the configuration decides."""
+
+    revision = 0
+
+    def cover(self, principal: Principal, action: str, folder: str) -> Cover:  # noqa: ARG002  # why: as `Rights`
+        """All of it."""
+        return Cover(some=True, whole=True, until=math.inf)
+
+    def marked(self, principal: Principal, folder: str) -> frozenset[str]:  # noqa: ARG002  # why: as `Rights`
+        """None."""
+        return frozenset()
+
+
 class Tree(Protocol):
     """The folders of the contents, as the disk has them now."""
 
@@ -83,7 +112,7 @@ class Tree(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class _Search:
-    point: DecisionPoint
+    point: Rights
     principal: Principal
     tree: Tree
     may_write: bool
@@ -162,7 +191,7 @@ class _Search:
 
 
 def compile_view(
-    point: DecisionPoint, principal: Principal, tree: Tree, *, may_write: bool = True
+    point: Rights, principal: Principal, tree: Tree, *, may_write: bool = True
 ) -> View:
     """What `principal`'s process may touch of the contents now.
 
@@ -192,6 +221,7 @@ def runs_own_code(point: DecisionPoint, principal: Principal, kernel: Resource) 
     return point.decide(principal, "run", kernel, door="sandbox", record=False).allowed
 
 
-def may_execute(point: DecisionPoint, principal: Principal, kernel: Resource) -> bool:
-    """Whether `principal` may still run anything in `kernel`."""
-    return point.decide(principal, "run_saved", kernel, door="sandbox", record=False).allowed
+def may_execute(point: DecisionPoint, principal: Principal, process: Resource) -> bool:
+    """Whether `principal` may still run anything in the kernel or terminal `process`."""
+    action = "run_saved" if process.type == "kernels" else "start"
+    return point.decide(principal, action, process, door="sandbox", record=False).allowed

@@ -6,17 +6,22 @@ import asyncio
 import atexit
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_config_path, jupyter_data_dir, jupyter_path
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.disk import Disk, server_paths
 from ..sandbox.launch import Launcher, Origin, Room
 from ..sandbox.probe import probe
+from .acting import ACTING
+from .doors.admission import admission
+from .doors.authorizer import HandlerMethodAuthorizer
 from .kernels import STARTING
 
 if TYPE_CHECKING:
@@ -37,6 +42,8 @@ class Confinement:
 
     def __init__(self, app: ServerApp, wired: Wiring) -> None:
         self._kernels: Any = app.kernel_manager
+        self._terminals: Any = None
+        self._wired = wired
         config = wired.config
         self.launcher = Launcher(
             point=wired.point,
@@ -47,7 +54,7 @@ class Confinement:
         found = probe()
         if found.bwrap:
             self.launcher.bwrap = found.bwrap
-            app.log.info("kernels are confined by bubblewrap %s", found.version)
+            app.log.info("kernels and terminals are confined by bubblewrap %s", found.version)
         else:
             self.launcher.missing = (
                 f"code cannot be run on this server: {found.why}; "
@@ -68,13 +75,60 @@ class Confinement:
 
         def pre_start_kernel(*args: Any, **kwargs: Any) -> Any:
             made = prepare(*args, **kwargs)
-            starting = STARTING.get()
-            if starting is not None:
-                origins[made[0]] = Origin(principal=starting.principal, path=starting.path)
+            origin = self._origin()
+            if origin is not None:
+                origins[made[0]] = origin
             return made
 
         manager.pre_start_kernel = pre_start_kernel
         provisioner.install(self.launcher)
+
+    def _origin(self) -> Origin | None:
+        """Whose a process is that is started now; None where it is nobody's."""
+        starting, acting = STARTING.get(), ACTING.get()
+        if starting is None:
+            return None
+        origin = Origin(
+            principal=starting.principal,
+            path=starting.path,
+            by_method=isinstance(self._wired.authorizer, HandlerMethodAuthorizer),
+        )
+        found = None if acting is None else admission(acting.request)
+        if found is None:
+            return origin
+        return replace(
+            origin,
+            may_read=found.hook.allows("read", "contents"),
+            may_write=found.hook.allows("write", "contents"),
+        )
+
+    def confine_terminals(self, manager: Any) -> None:
+        """Have the shells of a terminal manager confined; None where the server has none."""
+        if manager is None or self._terminals is manager:
+            return
+        self._terminals = manager
+        from ..sandbox.shell import ConfinedPty  # noqa: PLC0415  # why: not on Windows
+
+        def new_terminal(**kwargs: Any) -> ConfinedPty:
+            origin = self._origin()
+            if origin is None:
+                raise HTTPError(403, "a terminal that nobody has started is not started")
+            room = self.launcher.terminal_room(origin)
+            try:
+                # Of what a client sends only the folder counts; the command is ours.
+                return ConfinedPty(
+                    self.launcher,
+                    room,
+                    list(manager.shell_command),
+                    cwd=str(kwargs.get("cwd") or ""),
+                    screen=str(manager.term_settings.get("type", "xterm-256color")),
+                )
+            except AuthorizationError as error:
+                self.launcher.leave(room)
+                _log.error("a terminal is not started: %s", error)  # why: what is said is all
+                raise HTTPError(403, "%s", error) from error
+
+        manager.new_terminal = new_terminal
 
     def check_installed(self) -> None:
         """Raise unless kernels are confined.
@@ -85,15 +139,15 @@ class Confinement:
         provisioner.check_installed(self.launcher)
 
     def look_again(self) -> None:
-        """End each kernel that has more than its owner may have now."""
+        """End each process that has more than its owner may have now."""
         for room in [*self.launcher.rooms.values()]:
             why = self._too_much(room)
             if why:
-                _log.warning("a kernel of %s is stopped: %s", room.origin.principal.name, why)
+                _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
                 self._end(room)
 
     def look_at_the_clock(self) -> None:
-        """As `look_again`, where a grant that a kernel rests on has ended."""
+        """As `look_again`, where a grant that a process rests on has ended."""
         now = time.time()
         views = (room.view for room in self.launcher.rooms.values())
         if any(view is not None and view.ends <= now for view in views):
@@ -108,14 +162,18 @@ class Confinement:
             return str(error)
         if _is_wider(room.view, now):
             return "it was shown more than its owner may have now"
-        room.view = _kept(room.view, now)
+        room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
 
     def _end(self, room: Room) -> None:
         if room.running is not None:
             room.running.kill()
         room.view = None
-        task = asyncio.ensure_future(self._shut_down(room.kernel_id))
+        if room.type == "terminals":
+            # Its manager sees it end, and tells whoever looks at it.
+            self.launcher.leave(room)
+            return
+        task = asyncio.ensure_future(self._shut_down(room.id))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -130,18 +188,6 @@ def _is_wider(had: View, now: View) -> bool:
     """Whether a process with the view `had` reaches what `now` does not."""
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
-    )
-
-
-def _kept(had: View, now: View) -> View:
-    """What a process still has, until the policy of now ends it."""
-    return type(had)(
-        principal=had.principal,
-        revision=now.revision,
-        read_only=had.read_only,
-        writable=had.writable,
-        left_out=had.left_out,
-        ends=now.ends,
     )
 
 

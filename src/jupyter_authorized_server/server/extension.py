@@ -112,8 +112,8 @@ def load(app: ServerApp) -> None:
             )
         if wired.config.sandbox == "off":
             app.log.warning(
-                "kernels are not confined: whoever may run code can read and change what "
-                "this server's own account can"
+                "kernels and terminals are not confined: whoever may run code can read "
+                "and change what this server's own account can"
             )
         else:
             wired.confinement = Confinement(app, wired)
@@ -130,6 +130,7 @@ async def start(app: ServerApp) -> None:
         wired = wiring(application.settings)
         if wired.confinement is not None:
             wired.confinement.check_installed()
+            wired.confinement.confine_terminals(application.settings.get("terminal_manager"))
         wired.live.start()
         measure(wired)
         poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)

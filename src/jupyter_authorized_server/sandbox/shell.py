@@ -1,0 +1,80 @@
+"""A terminal's shell in its sandbox: the same view as its owner's kernels, with a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ptyprocess.ptyprocess import PtyProcessUnicode
+from terminado.management import PtyWithClients, preexec_fn
+
+from .bubblewrap import Building, CannotConfine
+from .surroundings import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .launch import Launcher, Room
+
+_DARK_SECONDS = 10.0
+
+
+class ConfinedPty(PtyWithClients):
+    """A shell, and who looks at it.
+
+    Args:
+        command: the shell; nothing that a client may choose.
+        screen: the kind of terminal that pages show.
+
+    Raises:
+        AuthorizationError: it does not run.
+    """
+
+    def __init__(
+        self, launcher: Launcher, room: Room, command: Sequence[str], *, cwd: str, screen: str
+    ) -> None:
+        self.clients: list[Any] = []
+        self.read_buffer: deque[str] = deque(maxlen=1000)
+        self._launcher = launcher
+        self._room = room
+        with (
+            launcher.box(room, command[0], cwd=cwd, terminal=True) as box,
+            Building(launcher.bwrap, box, command) as building,
+        ):
+            for descriptor in building.inherited:
+                os.set_inheritable(descriptor, True)  # noqa: FBT003  # why: its only argument
+            self.ptyproc = PtyProcessUnicode.spawn(  # type: ignore[no-untyped-call]  # why: upstream's
+                building.line,
+                cwd="/",
+                env=environment(box.home, box.user, {"TERM": screen}),
+                preexec_fn=preexec_fn,
+                pass_fds=tuple(building.inherited),
+            )
+            try:
+                room.running = building.release()
+            except OSError as error:
+                self.ptyproc.close(force=True)
+                msg = f"the sandbox could not be built: {error}"
+                raise CannotConfine(msg) from error
+        self.ptyproc.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    async def terminate(self, force: bool = False) -> bool:  # noqa: FBT002  # why: upstream's signature
+        """End it, with all that was started in it."""
+        ended = await super().terminate(force=force)
+        if ended or force:
+            self.end()
+            # The name is free once its manager has heard that the screen is dark.
+            until = time.monotonic() + _DARK_SECONDS
+            while not self.ptyproc.closed and time.monotonic() < until:  # noqa: ASYNC110  # why: upstream tells by a flag
+                await asyncio.sleep(0.02)
+        return ended
+
+    def end(self) -> None:
+        """End all that runs in it, now."""
+        if self._room.running is not None:
+            self._room.running.kill()
+        self._launcher.leave(self._room)

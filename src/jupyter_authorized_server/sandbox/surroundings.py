@@ -1,0 +1,87 @@
+"""What surrounds a confined process: its variables, its programs, the names it is given."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What a process inherits of the server's environment: language and zone, no secret.
+_INHERITED = ("LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM")
+_NAME_BYTES = 200
+
+
+def file_name(name: str) -> str:
+    """A name for the home of the principal `name`; no two have the same."""
+    quoted = quote(name.replace(":", "-", 1), safe="")
+    if len(quoted) <= _NAME_BYTES:
+        return quoted
+    return quoted[:100] + hashlib.sha256(name.encode()).hexdigest()
+
+
+def account(name: str) -> str:
+    """`name` as a Unix account can be called."""
+    bare = re.sub(r"[^a-z0-9_]+", "-", name.partition(":")[2].lower()).strip("-")[:30]
+    return bare if bare[:1].isalpha() else f"u-{bare}".rstrip("-")
+
+
+def environment(home: str, user: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """All the variables that a confined process has.
+
+    Args:
+        extra: those of the kernelspec.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED or name.startswith("LC_")
+    }
+    packages = f"{home}/.packages"
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "SHELL": "/bin/bash",
+        # Where `pip install` puts what somebody installs, since all else is read-only.
+        "PYTHONPATH": packages,
+        "PIP_TARGET": packages,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTHONNOUSERSITE": "1",
+        **inherited,
+        **extra,
+        "HOME": home,
+        "USER": user,
+        "LOGNAME": user,
+        "TMPDIR": "/tmp",  # noqa: S108  # why: the sandbox's own
+    }
+
+
+def system_paths(*paths: str) -> tuple[str, ...]:
+    """The folders that hold the Python environment and `paths`, to be read.
+
+    For a program in another environment, such as a kernel's, that environment.
+    """
+    found: dict[str, None] = {}
+    for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *paths):
+        for each in _environment_of(path):
+            if each != "/" and os.path.exists(each):  # noqa: PTH110  # why: texts
+                found.setdefault(each)
+    return tuple(found)
+
+
+def _environment_of(path: str) -> list[str]:
+    if not os.path.isabs(path):  # noqa: PTH117  # why: texts
+        return []
+    place = Path(path)
+    if place.is_dir():
+        return list(dict.fromkeys((path, str(place.resolve()))))
+    prefix = place.parent.parent
+    if not ((prefix / "pyvenv.cfg").exists() or (prefix / "conda-meta").exists()):
+        return [path]
+    base = Path(os.path.realpath(place)).parent.parent
+    return list(dict.fromkeys((str(prefix), str(prefix.resolve()), str(base))))
