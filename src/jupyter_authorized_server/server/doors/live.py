@@ -112,6 +112,7 @@ class LiveDoors:
         self.clock = clock
         self._doors: WeakKeyDictionary[WebSocketHandler, LiveDoor] = WeakKeyDictionary()
         self._ticks: PeriodicCallback | None = None
+        self._held: dict[tuple[object, ...], tuple[Principal | None, float]] | None = None
         #: Grows whenever an answer may have changed; what was found at one number holds
         #: up to the next.
         self.generation = 0
@@ -180,6 +181,8 @@ class LiveDoors:
 
     def _sweep(self) -> None:
         now = self.clock()
+        # A page holds several sockets, and all of one login have one answer.
+        self._held = {}
         for handler, door in list(self._doors.items()):
             if handler.ws_connection is None:
                 continue
@@ -192,6 +195,7 @@ class LiveDoors:
             except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
                 _log.exception("a socket could not be asked about, so it is closed")
                 close(handler, POLICY, _NOTICE)
+        self._held = None
 
     def current(self, door: LiveDoor) -> LiveDoor:
         """`door` as it is at this moment."""
@@ -243,7 +247,15 @@ class LiveDoors:
         )
 
     def _holder(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
-        """Who holds the login of `door`, and until when."""
+        """Who holds the login of `door`, and until when; asked once a sweep."""
+        key = (door.name, door.token, door.session, door.local)
+        if self._held is None:
+            return self._look_up(door, now)
+        if key not in self._held:
+            self._held[key] = self._look_up(door, now)
+        return self._held[key]
+
+    def _look_up(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
         point = self._wired.point
         until = math.inf
         try:
