@@ -33,7 +33,7 @@ class House:
         rules.mkdir(mode=0o755)
         (rules / "broken.cedar").write_text(
             'permit(principal, action == Jupyter::Action::"delete", resource)'
-            " when { 9223372036854775807 + context.hour > 0 };"
+            " when { 9223372036854775807 + context.weekday > 0 };"
         )
         self.point = DecisionPoint(
             self.store,

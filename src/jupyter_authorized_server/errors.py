@@ -16,6 +16,8 @@
     |-- StoreError                the store could not be read or written
     |   |-- StoreUnavailable      locked, read-only, truncated, or gone
     |   `-- StoreVersionError     written by another version of this package
+    |-- CannotConfine             a process could not start inside its sandbox, so it did not
+    |-- TooMuch                   a view of more folders than a process can be shown
     `-- ConfigurationError        the server cannot enforce as it is set up, so it does not start
 
 A denial is not an exception: it is a `Decision` up to the door that answers it.
@@ -110,3 +112,11 @@ class StoreVersionError(StoreError):
 
 class ConfigurationError(AuthorizationError):
     """The server cannot enforce the policy as it is set up, so it must not start."""
+
+
+class CannotConfine(AuthorizationError):
+    """A process that could not be started inside its sandbox, and so was not started."""
+
+
+class TooMuch(AuthorizationError):
+    """A view of more folders than a process can be shown."""

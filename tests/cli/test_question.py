@@ -14,7 +14,7 @@ forbid(principal, action, resource) when { context.hour < 8 };
 """
 ERRS = """
 @id("broken")
-forbid(principal, action, resource) when { 9223372036854775807 + context.hour > 0 };
+forbid(principal, action, resource) when { 9223372036854775807 + context.weekday > 0 };
 """
 FROM_OUTSIDE = """
 @id("outside")

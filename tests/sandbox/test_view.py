@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.errors import TooMuch
 from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
 from jupyter_authorized_server.sandbox.disk import Disk, server_paths
@@ -22,7 +23,6 @@ from jupyter_authorized_server.sandbox.view import (
     MAX_FOLDERS,
     READING,
     WRITING,
-    TooMuch,
     View,
     compile_view,
 )

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..errors import AuthorizationError
+from ..errors import CannotConfine
 from . import filter as system_calls
 
 if TYPE_CHECKING:
@@ -48,10 +48,6 @@ LIMITS = {
 }
 _OLDEST = (0, 8)
 _ANSWER_SECONDS = 30.0
-
-
-class CannotConfine(AuthorizationError):
-    """A process that could not be started inside its sandbox, and so was not started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..errors import AuthorizationError, ConfigurationError
+from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.model import Resource
 from ..policy.paths import ancestors, canonical
-from .bubblewrap import Box, CannotConfine, Confined, Mount, start
+from .bubblewrap import Box, Confined, Mount, start
 from .surroundings import account, environment, file_name, system_paths
 from .view import Open, View, compile_view, may_execute, runs_own_code
 
@@ -148,9 +148,7 @@ class Launcher:
 
     def _runtime_folder(self) -> Path:
         if self._runtime is None:
-            base = os.environ.get("XDG_RUNTIME_DIR")
-            fits = base is not None and os.access(base, os.W_OK)
-            self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=base if fits else None))
+            self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=_short_folder()))
         return self._runtime
 
     def leave(self, room: Room) -> None:
@@ -332,3 +330,14 @@ def _is_over(room: Room) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def _short_folder() -> str | None:
+    """Where the sockets go: the first folder whose sockets can have a name."""
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108  # why: the last resort; what is made in it is private
+        if not base or not os.access(base, os.W_OK):
+            continue
+        longest = Path(base, "jk-12345678", "0" * 24, SOCKETS, "k-10")
+        if len(os.fsencode(longest)) <= _SOCKET_PATH:
+            return base
+    return None

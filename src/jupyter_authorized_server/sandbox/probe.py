@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AuthorizationError
-from .bubblewrap import Box, CannotConfine, Mount, find, start
+from ..errors import AuthorizationError, CannotConfine
+from .bubblewrap import Box, Mount, find, start
 from .surroundings import environment, system_paths
 
 if TYPE_CHECKING:

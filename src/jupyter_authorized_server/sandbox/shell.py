@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ptyprocess.ptyprocess import PtyProcessUnicode
 from terminado.management import PtyWithClients, preexec_fn
 
-from .bubblewrap import Building, CannotConfine
+from ..errors import CannotConfine
+from .bubblewrap import Building
 from .surroundings import environment
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..errors import AuthorizationError
+from ..errors import TooMuch
 from ..policy.model import Cover
 from ..policy.paths import ancestors
 
@@ -60,10 +60,6 @@ class View:
     def writes(self, path: str) -> bool:
         """Whether the canonical `path` may be changed in it."""
         return any(folder in ancestors(path) for folder in self.writable)
-
-
-class TooMuch(AuthorizationError):
-    """A view of more folders than a process can be shown."""
 
 
 class Rights(Protocol):
