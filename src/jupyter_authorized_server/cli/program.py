@@ -15,6 +15,7 @@ from .output import printable
 from .person import users
 from .policy import policy
 from .question import check, explain
+from .reach import reach
 from .record import audit
 from .route import routes
 from .store import store
@@ -105,6 +106,7 @@ for _command in (
     policy,
     routes,
     audit,
+    reach,
     store,
 ):
     main.add_command(_command)

@@ -15,10 +15,14 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+
 from ..policy.paths import components
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..config import JupyterAuthorization
 
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: In the home of whoever runs the server: keys, and what starts with a shell.
@@ -126,6 +130,22 @@ def _sayable(name: str) -> bool:
         return components("/" + name) == (name,)
     except ValueError:
         return False
+
+
+def kept_by(config: JupyterAuthorization) -> tuple[str, ...]:
+    """What the settings say is the server's own: store, records, policy, keys, homes."""
+    policy = config.policy_folder()
+    found = (
+        config.store_url.partition("sqlite:///")[2],
+        config.audit_file,
+        config.policy_dir,
+        "" if policy is None else str(policy),
+        str(config.sandbox_folder()),
+        jupyter_config_dir(),
+        jupyter_data_dir(),
+        jupyter_runtime_dir(),
+    )
+    return tuple(path for path in found if path)
 
 
 def server_paths(*folders: str) -> list[Path]:

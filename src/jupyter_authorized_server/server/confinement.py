@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core.paths import jupyter_config_path, jupyter_data_dir, jupyter_path
+from jupyter_core.paths import jupyter_config_path, jupyter_path
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
-from ..sandbox.disk import Disk, server_paths
+from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.launch import Launcher, Origin, Room
 from ..sandbox.probe import probe
 from .acting import ACTING
@@ -196,21 +196,14 @@ def _disk(app: ServerApp, wired: Wiring) -> Disk | None:
     root = getattr(app.contents_manager, "root_dir", None)
     if not isinstance(root, str) or not Path(root).is_dir():
         return None
-    config = wired.config
-    store = config.store_url.partition("sqlite:///")[2]
     kept = [
         *jupyter_config_path(),
         *jupyter_path(),
-        jupyter_data_dir(),
+        *kept_by(wired.config),
         app.runtime_dir,
         app.config_dir,
-        config.policy_dir,
-        config.audit_file,
-        str(config.sandbox_folder()),
-        store,
         app.certfile,
         app.keyfile,
         app.cookie_secret_file,
     ]
-    policy = config.policy_folder()
-    return Disk(Path(root), server_paths(*kept, *([] if policy is None else [str(policy)])))
+    return Disk(Path(root), server_paths(*kept))

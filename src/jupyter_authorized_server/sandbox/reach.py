@@ -1,0 +1,219 @@
+"""What a person's process reaches that the policy denies them: tried inside their own view.
+
+A walk over the contents runs in the very sandbox that the person's kernel would get, and
+what it could read or change is compared with what the policy decides about each path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import CannotConfine
+from ..policy.model import Resource
+from .bubblewrap import start
+from .launch import Room
+from .surroundings import environment
+from .view import may_execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..decision_point import DecisionPoint
+    from ..policy.model import Principal
+    from .launch import Launcher, Origin
+
+#: Seconds that a walk may take.
+_SECONDS = 600
+#: Runs in the sandbox. One JSON line for each thing: path, whether a folder, whether it
+#: can be read and changed, how many names it has, whether the server's, device and number
+#: on it. Opens nothing but plain files.
+_WALK = """
+import json, os, stat, sys
+root, kept = json.loads(sys.argv[1])
+def opens(path, folder):
+    try:
+        if folder:
+            os.scandir(path).close()
+        else:
+            os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW))
+    except (OSError, ValueError):
+        return False
+    return True
+def say(name, path, of_the_server):
+    try:
+        info = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    folder = stat.S_ISDIR(info.st_mode)
+    if folder or stat.S_ISREG(info.st_mode):
+        names = 1 if folder else info.st_nlink
+        print(json.dumps([name, folder, opens(path, folder), os.access(path, os.W_OK), names,
+                          of_the_server, info.st_dev, info.st_ino]))
+    return folder
+waiting = [""]
+while waiting:
+    inner = waiting.pop()
+    here = root + inner
+    if not say(inner or "/", here, False):
+        continue
+    try:
+        names = sorted(os.listdir(here))
+    except OSError:
+        continue
+    waiting += [inner + "/" + name for name in names]
+for path in kept:
+    say(path, path, True)
+print(json.dumps("done"))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Something that a process reaches and the policy denies.
+
+    Args:
+        path: canonical contents path, or an absolute one of the server's own.
+        how: `reads` or `writes`.
+        why: what the policy says, or what is wrong with it.
+    """
+
+    path: str
+    how: str
+    why: str
+
+
+class _Thing(NamedTuple):
+    path: str
+    folder: bool
+    reads: bool
+    writes: bool
+    names: int
+    of_the_server: bool
+    device: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """What a walk found.
+
+    Args:
+        things: how many files and folders it came by.
+        reached: those that the policy denies.
+    """
+
+    things: int
+    reached: tuple[Reached, ...]
+
+
+def reach(
+    launcher: Launcher, origin: Origin, *, kernel: str = "", own: tuple[str, ...] = ()
+) -> Walked:
+    """What a kernel started by `origin` reaches against the policy of now.
+
+    Whoever may run nothing reaches nothing.
+
+    Args:
+        kernel: its id; empty for one that might be started.
+        own: absolute paths of the server's own, to be looked for too.
+
+    Raises:
+        CannotConfine: it could not be tried; the message says why.
+        AuthorizationError: the view cannot be made.
+    """
+    room = Room(origin=origin, type="kernels", id=kernel)
+    principal = launcher.principal(origin)
+    if not kernel:
+        room.origin = _where_code_runs(launcher.point, principal, origin)
+    if not may_execute(launcher.point, principal, room.resource):
+        return Walked(things=0, reached=())
+    things = list(_walk(launcher, room, own))
+    found = [each for thing in things for each in _denied(launcher.point, principal, thing)]
+    return Walked(things=len(things), reached=tuple(found))
+
+
+def _where_code_runs(point: DecisionPoint, principal: Principal, origin: Origin) -> Origin:
+    """`origin` with a place for whose files that principal may run code, where there is one."""
+    for path in (origin.path, *sorted(point.snapshot.signposts(principal))):
+        found = replace(origin, path=path)
+        room = Room(origin=found, type="kernels", id="")
+        if may_execute(point, principal, room.resource):
+            return found
+    return origin
+
+
+def _walk(launcher: Launcher, room: Room, own: tuple[str, ...]) -> Iterator[_Thing]:
+    disk = launcher.disk
+    if disk is None:
+        return
+    asked = json.dumps([str(disk.root).rstrip("/"), own])
+    command = [sys.executable, "-I", "-S", "-c", _WALK, asked]
+    with tempfile.TemporaryFile() as output:
+        with launcher.box(room, command[0]) as box:
+            confined, process = start(
+                launcher.bwrap, box, command,
+                environment=environment(box.home, box.user, {}), output=output,
+            )  # fmt: skip
+        try:
+            process.wait(_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.wait()
+            msg = f"the walk through the contents took longer than {_SECONDS} seconds"
+            raise CannotConfine(msg) from error
+        finally:
+            confined.close()
+        output.seek(0)
+        said = [json.loads(line) for line in output]
+    if not said or said[-1] != "done":
+        msg = "the walk through the contents broke off"
+        raise CannotConfine(msg)
+    for each in said[:-1]:
+        thing = _Thing(*each)
+        if _is_real(thing, thing.path if thing.of_the_server else disk.place(thing.path)):
+            yield thing
+
+
+def _is_real(thing: _Thing, place: str) -> bool:
+    """Whether it is what the machine has at `place`, and not the sandbox's own stand-in."""
+    try:
+        info = os.lstat(place)
+    except (OSError, ValueError):
+        return False
+    return (info.st_dev, info.st_ino) == (thing.device, thing.number)
+
+
+def _denied(point: DecisionPoint, principal: Principal, thing: _Thing) -> Iterator[Reached]:
+    if thing.of_the_server:
+        for how, does in (("reads", thing.reads), ("writes", thing.writes)):
+            if does:
+                yield Reached(path=thing.path, how=how, why="it is the server's own")
+        return
+    reading, writing = ("list", "create") if thing.folder else ("open", "save")
+    for how, does, action in (("reads", thing.reads, reading), ("writes", thing.writes, writing)):
+        why = does and _why_not(point, principal, action, thing)
+        if why and not (how == "reads" and thing.folder and _leads_on(point, principal, thing)):
+            yield Reached(path=thing.path, how=how, why=why)
+
+
+def _why_not(point: DecisionPoint, principal: Principal, action: str, thing: _Thing) -> str:
+    """What the policy says against `action`; empty where it allows it."""
+    # A file of several names may be under several rules; see `server.surface.places`.
+    for path in (thing.path, "/") if thing.names > 1 else (thing.path,):
+        on = Resource(type="contents", id=path)
+        decision = point.decide(principal, action, on, door="sandbox", record=False)
+        if not decision.allowed:
+            other = "" if path == thing.path else "; it has other names, which nobody can list"
+            return f"{decision.reason_admin or decision.reason_user}{other}"
+    return ""
+
+
+def _leads_on(point: DecisionPoint, principal: Principal, thing: _Thing) -> bool:
+    """Whether a folder is there only for the way to what may be read."""
+    return bool(point.ways(principal, thing.path, door="sandbox"))
