@@ -7,12 +7,14 @@ shell by connecting to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
 
 from ...policy.model import Resource
 from ...policy.paths import ancestors
@@ -172,7 +174,9 @@ class _Socket:
         now = self._wired.live.clock()
         if now - self._told >= _NOTICE_EVERY:
             self._told = now
-            self._handler.write_message(json.dumps(["stdout", f"\r\n{sentence}\r\n"]))
+            # The shell may have ended, with its socket, while the keys were on their way.
+            with contextlib.suppress(WebSocketClosedError):
+                self._handler.write_message(json.dumps(["stdout", f"\r\n{sentence}\r\n"]))
 
 
 def _kind(message: object) -> str:
