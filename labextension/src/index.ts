@@ -10,14 +10,14 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { DisposableDelegate } from '@lumino/disposable';
 import { Client } from './client.js';
 import { showAbout } from './lab/about.js';
-import { markListings } from './lab/browser.js';
+import { greyUploads, markListings } from './lab/browser.js';
 import { gate } from './lab/commands.js';
 import { saveCopy } from './lab/copy.js';
 import { showShare } from './lab/share.js';
 import { Badge, DocumentFace } from './lab/document.js';
 import { Front } from './lab/front.js';
 import { StatusItem } from './lab/status.js';
-import { Standings } from './me.js';
+import { refusedBecause, Standings } from './me.js';
 import { watch } from './watch.js';
 import { WORDS } from './words.js';
 
@@ -144,6 +144,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     front.onChange(() => {
       again();
+      greyUploads(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);
       }

@@ -134,7 +134,10 @@ export const WORDS = {
   nothingDecides: 'No grant and no rule permits it, or none that you may see.',
   scope: (scope: string): string => `for ${scope}`,
   wouldAllow: 'What would allow it',
-  mapHint: 'Each file and folder with your level there. Open a folder to see what is in it.',
+  mapHint:
+    'Each file and folder that you see, with the level there. Open a folder to see what is in it.',
+  mapOf: 'Whose level',
+  mapShow: 'Show',
   noLevelWord: 'way only',
   emptyFolder: 'Nothing here that you can see.',
   peopleTitle: 'People',

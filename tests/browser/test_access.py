@@ -203,8 +203,7 @@ def test_two_who_change_one_grant_do_not_overwrite_each_other(
     assert 200 == adam.status("DELETE", f"/api/authz/grants/{grant['id']}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1100, 320])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 320)])
 def test_every_tab_of_the_access_page_is_accessible(
     server: Served, visit: Visit, shoot: Shoot, scheme: str, width: int
 ) -> None:
@@ -223,8 +222,16 @@ def test_every_tab_of_the_access_page_is_accessible(
             expect(page.locator("[data-answer]")).to_have_attribute("data-answer", "deny")
         assert [] == violations(page), tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        if width > 320 or scheme == "dark":
-            shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
+        shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
+
+
+def test_the_map_shows_the_levels_of_another_person(server: Served, visit: Visit) -> None:
+    page = visit(server, "adam", "/authz#map").page
+    row = page.locator(".authz-map li").filter(has_text="notes.txt")
+    expect(row.locator(".authz-level")).to_have_text("manager")
+    page.get_by_label("Whose level").fill("vera")
+    page.get_by_role("button", name="Show").click()
+    expect(row.locator(".authz-level")).to_have_text("viewer")
 
 
 def test_a_plain_user_sees_her_own_part_only(server: Served, visit: Visit) -> None:

@@ -63,6 +63,8 @@ def test_a_viewer_reads_that_she_is_viewing_and_finds_save_grey_with_the_reason(
         save = page.locator('[data-jp-item-name="save"] jp-button')
         expect(save).to_have_attribute("aria-disabled", "true")
         expect(save).to_have_attribute("title", re.compile(re.escape(UNSAVED)))
+        upload = page.locator('.jp-FileBrowser [data-jp-item-name="uploader"] jp-button')
+        expect(upload).to_have_attribute("disabled", "")
         notebook.save()
         notebook.refuses(UNSAVED)
     page.click(".authz-Badge button")

@@ -66,3 +66,19 @@ function draw(node: HTMLElement, standing: Standing): void {
   );
   (node.querySelector('.jp-DirListing-itemName') ?? node).append(made);
 }
+
+/** Grey the file browser's upload button, which is no command, where `reason` says why. */
+export function greyUploads(reason: string | null): void {
+  const found = '.jp-FileBrowser [data-jp-item-name="uploader"] jp-button';
+  for (const button of document.querySelectorAll<HTMLElement>(found)) {
+    button.toggleAttribute('disabled', reason !== null);
+    const before = button.dataset.authzTitle;
+    if (reason !== null) {
+      button.dataset.authzTitle ??= button.title;
+      button.title = reason;
+    } else if (before !== undefined) {
+      button.title = before;
+      delete button.dataset.authzTitle;
+    }
+  }
+}
