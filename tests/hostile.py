@@ -61,7 +61,7 @@ class Late(Plain):
 class Jupyter(JupyterHandler):
     """Jupyter's, without any decorator."""
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:  # type: ignore[override]  # why: upstream has it without `async`
         mark("jupyter-prepare")
         await super().prepare()
 

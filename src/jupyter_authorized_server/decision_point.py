@@ -263,6 +263,7 @@ class DecisionPoint:
         address: str | None = None,
         request: str | None = None,
         record: bool = True,
+        lift: bool = True,
     ) -> Decision:
         """May `principal` do `action` on `resource` now? Never raises: a failure denies.
 
@@ -271,6 +272,7 @@ class DecisionPoint:
             address: the client's IP address.
             request: what was asked for, for the record.
             record: False for questions about a right that nobody tries to use.
+            lift: False for what outlives shadow mode, as what somebody may hand on.
         """
         now = self._clock()
         key = (principal, action, resource)
@@ -291,7 +293,7 @@ class DecisionPoint:
         if decision.answer is Answer.ALLOW:
             self.tally.allowed += 1
             return decision
-        if self.shadow is not None and self.shadow.lifts(decision):
+        if lift and self.shadow is not None and self.shadow.lifts(decision):
             self.tally.lifted += 1
             return self.shadow.lifted(
                 decision,

@@ -177,7 +177,7 @@ def _ask(request: dict[str, Any], policies: cedarpy.PolicySet, entities: Any) ->
         if direct is not None:
             return str(direct(request, policies, entities._inner, None, False))  # noqa: SLF001, FBT003  # why: the private call's signature
         answer = cedarpy.is_authorized(request, policies, entities)
-    except BaseException as error:
+    except BaseException as error:  # why: a panic is no Exception; all else is raised again
         # Invariant: a panic in Cedar denies like any error; it is no Exception in Python.
         if type(error).__name__ == "PanicException":
             msg = f"Cedar broke off: {error}"

@@ -170,7 +170,7 @@ class Kernels:
             self.begin(kernel_id, starting, most)
             try:
                 found = str(await ensure_async(start(*args, **{**kwargs, "kernel_id": kernel_id})))
-            except BaseException:
+            except BaseException:  # why: raised again below
                 self.failed(kernel_id)
                 raise
             self.began(kernel_id)

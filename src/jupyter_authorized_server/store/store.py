@@ -70,7 +70,7 @@ class Store(
             try:
                 shared.check()
                 return cls(shared)
-            except BaseException:
+            except BaseException:  # why: raised again below
                 shared.close()
                 raise
         place = sqlite.locate(url)
@@ -90,7 +90,7 @@ class Store(
                 if not current:
                     _migrate(place, busy_timeout=busy_timeout)
                 return cls(sqlite.File(engine, place.path))
-            except BaseException:
+            except BaseException:  # why: raised again below
                 engine.dispose()
                 raise
 

@@ -81,7 +81,7 @@ class Transactions:
                 cursor.execute(_NUMBER)
                 found = cursor.fetchone()
                 cursor.close()
-            except BaseException:
+            except BaseException:  # why: raised again below
                 self._drop_watch()
                 raise
         return _number(found and found[0], self._database.name)

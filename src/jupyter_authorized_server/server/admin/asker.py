@@ -110,6 +110,15 @@ class Asker(JupyterHandler):
         """Whether whoever asks may do `action` on all of these; not recorded."""
         return all(self.decide(action, each).allowed for each in resources)
 
+    def holds(self, action: str, resource: Resource, who: Principal | None = None) -> Decision:
+        """As `decide`, by the policy alone: what shadow mode lets through, nobody holds."""
+        decision = self.decide(action, resource, who)
+        if not decision.allowed or self.point.shadow is None:
+            return decision
+        return self.point.decide(
+            who or self.principal, action, resource, door="http", record=False, lift=False
+        )
+
     def require(self, action: str, *resources: Resource) -> None:
         """Go on only if whoever asks may do `action` on all of these.
 

@@ -47,7 +47,7 @@ def held(handler: Asker, level: str, resource: Resource) -> str:
     if LEVEL[level] is Level.ADMIN and not handler.allows("administer", SERVER):
         return "only an administrator can give the level `admin`"
     for action, on in inquiry.needed(resource, level):
-        decision = handler.decide(action, on)
+        decision = handler.holds(action, on)
         if not decision.allowed:
             return f"nobody can give more than they have: {lower(decision.reason_user)}"
     return ""

@@ -188,7 +188,7 @@ def found_link(handler: Asker, secret: str) -> Link:
     maker = handler.point.principal(f"user:{link.person}")
     needed = [("share", resource), *inquiry.needed(resource, link.level)]
     if link.expires <= time.time() or not all(
-        handler.decide(action, on, maker).allowed for action, on in needed
+        handler.holds(action, on, maker).allowed for action, on in needed
     ):
         raise UnknownName(OVER)
     return link

@@ -103,7 +103,7 @@ class Follower:
         is_new = self._identity(made) is None
         try:
             result = await do()
-        except BaseException:
+        except BaseException:  # why: raised again below
             if is_new and name in _SAVES:
                 self._clear(made)
             raise
@@ -128,7 +128,7 @@ class Follower:
         self._under_way += 1
         try:
             result = await do()
-        except BaseException:
+        except BaseException:  # why: raised again below
             self._end(move, done=await self._has_moved(move))
             raise
         finally:

@@ -68,7 +68,7 @@ class Passwords:
             right = right and known is not None and self._hash(name) == known
             if right and known is not None and needs_rehash(known):
                 await self._renew(name, known, password)
-        except BaseException:
+        except BaseException:  # why: raised again below
             self.throttle.withdraw(name, address)
             raise
         if right:
