@@ -25,6 +25,7 @@ from jupyter_authorized_server.server.doors.frames import (
     LegacyFrame,
     Malformed,
     plain_parts,
+    plain_type,
 )
 
 HEADER = {"msg_id": "m1", "msg_type": "execute_request", "session": "s", "username": ""}
@@ -107,6 +108,7 @@ def test_no_channel_means_shell_in_the_older_format() -> None:
 def test_a_header_that_can_be_read_in_two_ways_is_not_read(header: bytes) -> None:
     with pytest.raises(Malformed):
         FrameV1(v1(header)).message()
+    assert plain_type(header) is None
     if header.isascii():
         text = '{"channel": "shell", "header": ' + header.decode() + "}"
         with pytest.raises(Malformed):
@@ -152,6 +154,27 @@ def test_a_part_that_ends_before_it_begins_is_refused() -> None:
         FrameV1(bytes(data))
 
 
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (json.dumps(HEADER), "execute_request"),
+        ('{"msg_type":"comm_msg"}', "comm_msg"),
+        ('{"msg_type": "x", "a": 1}', None),
+        ('{"msg_type": "x", "a": 1, "a": ""}', None),
+        ('{"a": 1, "b": 1, "msg_type": "x", "msg_type": "y"}', None),
+        ('{"msg_type": "x", "msg_type": "y", "a": {"b": ""}}', None),
+        ('{"msg_type": "\\u0078"}', None),
+        (' {"msg_type": "x"}', None),
+        ('{"msg_type": "x"} ', None),
+        ('{"other": "x"}', None),
+        ("[]", None),
+        ('""', None),
+    ],
+)
+def test_the_quick_way_reads_headers_of_texts_alone(header: str, found: str | None) -> None:
+    assert found == plain_type(header.encode())
+
+
 def full_v1(data: bytes) -> tuple[str, Any]:
     channel, parts = deserialize_msg_from_ws_v1(data)  # type: ignore[no-untyped-call]  # why: upstream's
     return channel, json_unpacker(parts[0])
@@ -179,6 +202,15 @@ def hold_to_full(kind: type[FrameV1 | LegacyFrame], data: Any) -> bool:
     return True
 
 
+def hold_quick_to_strict(header: bytes) -> bool:
+    """Whether the quick reader took `header`; if so, the strict one must read the same."""
+    found = plain_type(header)
+    if found is None:
+        return False
+    assert found == FrameV1(v1(header)).message().msg_type
+    return True
+
+
 def upstreams(data: bytes) -> list[bytes]:
     """The parts as the server itself finds them."""
     channel, parts = deserialize_msg_from_ws_v1(data)  # type: ignore[no-untyped-call]  # why: upstream's
@@ -192,7 +224,7 @@ FRAMES = int(os.environ.get("FRAMES", "20000"))
 def test_thousands_of_mutated_frames_are_never_read_otherwise_than_in_full() -> None:
     chance = random.Random(FRAMES)  # noqa: S311  # why: the same mutations every time
     pieces = [b'"', b"\\u006d", b"{", b"}", b",", b"\x00", b"\xff", b'"msg_type":"x",', b"\xc3"]
-    taken = plain = 0
+    taken = plain = quick = 0
     for number in range(FRAMES):
         buffers = (b"\x01\x02", b"x") if number % 3 == 0 else ()
         data = bytearray(v1(buffers=buffers))
@@ -216,9 +248,11 @@ def test_thousands_of_mutated_frames_are_never_read_otherwise_than_in_full() -> 
             frame = FrameV1(bytes(data))
             assert frame.is_for(b"shell", b"control")
             assert frame.parts() == parts == upstreams(bytes(data))
+            quick += hold_quick_to_strict(parts[1])
     # Enough of them are read for the law to say something.
     assert FRAMES // 10 < taken < FRAMES * 19 // 20
     assert FRAMES // 10 < plain < FRAMES * 19 // 20
+    assert FRAMES // 20 < quick < plain
 
 
 JSON = st.recursive(
@@ -234,9 +268,28 @@ JSON = st.recursive(
     st.text(max_size=8),
 )
 def test_any_header_is_read_alike_or_not_at_all(header: dict[str, Any], channel: str) -> None:
-    hold_to_full(FrameV1, v1(json.dumps(header, ensure_ascii=False).encode(), channel=channel))
+    raw = json.dumps(header, ensure_ascii=False).encode()
+    hold_to_full(FrameV1, v1(raw, channel=channel))
+    hold_quick_to_strict(raw)
     hold_to_full(LegacyFrame, json.dumps({"channel": channel, "header": header}))
     hold_to_full(LegacyFrame, legacy(buffers=(b"x",), channel=channel))
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(['"msg_type"', '"a"', '"b"']),
+            st.sampled_from(['"x"', '""', "1", "null", '{"c":""}', '["d"]', "{}", '"\\u0061"']),
+        ),
+        max_size=5,
+    )
+)
+def test_a_key_that_stands_twice_is_never_read_quickly(pairs: list[tuple[str, str]]) -> None:
+    header = "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
+    if len({key for key, _ in pairs}) < len(pairs):
+        assert plain_type(header.encode()) is None
+    hold_quick_to_strict(header.encode())
 
 
 @settings(max_examples=300, deadline=None, database=None)

@@ -83,6 +83,28 @@ def may_be(header: bytes | str, msg_type: str) -> bool:
     return msg_type.encode() in header or b"\\" in header
 
 
+def plain_type(header: bytes) -> str | None:
+    """The type of what is surely a header of texts alone, each key once; None says nothing.
+
+    What front ends send is such a one, and this takes a third of the time of reading it
+    in full. Where no backslash is, quotes come in pairs, one pair for each key and each
+    text: more of them than a dict of texts accounts for, and a key stood twice.
+    """
+    if b"\\" in header or len(header) > LONGEST_HEADER:
+        return None
+    try:
+        text = header.decode()
+        found, end = _plain.raw_decode(text)
+        # Fails where a value is no text.
+        "".join(found.values())
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    if end != len(text) or text.count('"') != 4 * len(found):
+        return None
+    msg_type: str | None = found.get("msg_type")
+    return msg_type
+
+
 class FrameV1:
     """A frame of the newer format, its lengths checked.
 
@@ -292,3 +314,4 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 #: Made once: `json.loads` with a hook would make one for each header.
 _decoder = json.JSONDecoder(object_pairs_hook=_each_key_once)
+_plain = json.JSONDecoder()

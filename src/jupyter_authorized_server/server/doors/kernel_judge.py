@@ -18,10 +18,10 @@ from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado.websocket import WebSocketClosedError
 
-from ..surface.messages import ACTIONS, EVERYTHING, WIDGETS
+from ..surface.messages import ACTIONS, EVERYTHING, PASSING, WIDGETS
 from . import replies
 from .executions import RUN
-from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts
+from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts, plain_type
 from .refusals import words
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class KernelJudge:
         self._everything_at = -1
         self._everything_until = 0.0
         self._asked: dict[str, Decision] = {}
+        self._passing: set[str | None] = set()
         self._asked_at = -1
         self._asked_until = 0.0
         self._prompts: set[str] = set()
@@ -104,10 +105,14 @@ class KernelJudge:
 
     def take(self, data: str | bytes) -> None:
         """Judge a frame, and pass it on, answer it or drop it."""
-        if self._work is None and self._format is FrameV1 and self._may_everything():
+        if self._work is None and self._format is FrameV1:
             # The shortest way, for most of what most people send.
             parts = plain_parts(data)
-            if parts is not None and not may_be(parts[1], RUN):
+            if parts is not None and (
+                not may_be(parts[1], RUN)
+                if self._may_everything()
+                else self._passes(plain_type(parts[1]))
+            ):
                 self._forward_parts(data, parts)
                 return
         elif self._work is not None:
@@ -182,12 +187,32 @@ class KernelJudge:
         self._everything_at, self._everything_until = live.generation, until
         return self._everything
 
+    def _passes(self, msg_type: str | None) -> bool:
+        """Whether a message of this type is passed on, whatever else it holds; False says nothing.
+
+        Kept for as long as the answers are.
+        """
+        live = self._live
+        if (
+            msg_type in self._passing
+            and self._asked_at == live.generation
+            and live.clock() < self._asked_until
+        ):
+            return True
+        needed = PASSING.get(msg_type) if msg_type is not None else None
+        if needed is None or not all(self._may(action) for action in needed):
+            return False
+        if all(action in self._asked for action in needed):
+            self._passing.add(msg_type)
+        return True
+
     def _ask(self, action: str) -> Decision | None:
         """The decision on `action`; None where the handshake would be refused by now."""
         live, now = self._live, self._live.clock()
         if self._asked_at != live.generation or now >= self._asked_until:
             door = live.current(self._door)
             self._asked = {}
+            self._passing = set()
             self._asked_at, self._asked_until = live.generation, door.until
         found = self._asked.get(action)
         if found is None and self._door.allowed:

@@ -22,6 +22,15 @@ ACTIONS = {
     "interrupt_request": "interrupt",
     "shutdown_request": "stop",
 }
+#: Who may do all of these may have the message passed on whatever else it holds. What a run
+#: or a shutdown is depends on its content.
+PASSING = {
+    msg_type: {"watch": ("watch", "run", "debug"), "interact": ("interact", "run")}.get(
+        action, (action,)
+    )
+    for msg_type, action in ACTIONS.items()
+    if msg_type not in {"execute_request", "shutdown_request"}
+}
 #: Who may do all of these may send anything.
 EVERYTHING = ("run", "input", "interact", "help", "debug", "interrupt", "restart", "stop")
 #: Comms that a page of widgets opens.
