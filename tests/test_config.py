@@ -29,6 +29,15 @@ def test_the_usual_policy_folder_is_used_when_it_exists(tmp_path: Path) -> None:
     assert folder == JupyterAuthorization().policy_folder()
 
 
+def test_the_owner_is_whom_a_hub_started_the_server_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    assert JupyterAuthorization().owner == ""
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    assert JupyterAuthorization().owner == "ada"
+    assert JupyterAuthorization(owner="").owner == ""
+
+
 @pytest.mark.parametrize("folder", ["relative/policy", "/no/such/folder"])
 def test_a_policy_folder_that_cannot_be_is_an_error(folder: str) -> None:
     with pytest.raises(ConfigurationError, match=folder):

@@ -4,7 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.errors import AuthorizationError, PolicyError
+from jupyter_authorized_server.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    PolicyError,
+)
 from jupyter_authorized_server.policy_folder import PolicyFolder, read_policy
 
 if TYPE_CHECKING:
@@ -110,3 +114,23 @@ def test_what_anybody_may_write_is_no_policy(folder: Path, what: str) -> None:
     with pytest.raises(PolicyError, match="chmod o-w") as error:
         read_policy(folder)
     assert [mistake.source for mistake in error.value.mistakes] == [str(exposed)]
+
+
+def test_the_owner_is_admin_with_and_without_files_and_after_a_change(folder: Path) -> None:
+    watched = PolicyFolder(folder, "ada")
+    for policy in (read_policy(None, "ada"), watched.load(), watched.load()):
+        (grant,) = policy.document.grants
+        assert ("user:ada", "admin", "server:") == (grant.principal, grant.level, grant.resource)
+        assert [each.name for each in policy.document.people] == ["ada"]
+
+
+def test_an_owner_whom_a_file_names_is_one_person(folder: Path) -> None:
+    (folder / "b.yaml").write_text("people:\n  ada:\n    name: Ada Lovelace\n")
+    (person,) = read_policy(folder, "ada").document.people
+    assert person.display_name == "Ada Lovelace"
+
+
+@pytest.mark.parametrize("name", ["a/b", " ada", "a\nb", "x" * 1000])
+def test_an_owner_whom_nobody_can_be_is_an_error(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="owner"):
+        read_policy(None, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,12 @@ class JupyterAuthorization(LoggingConfigurable):
         0.0,
         help="""Days after which a running server drops a record from the audit file; 0 keeps
         all.""",
+    ).tag(config=True)
+
+    owner = Unicode(
+        help="""Name of the person whose server this is: they are `admin` on it, whatever
+        the store says; a rule that forbids holds for them too. The default is nobody,
+        and on a server that a JupyterHub started, whom the hub started it for.""",
     ).tag(config=True)
 
     denied_status = Enum(
@@ -157,6 +164,12 @@ class JupyterAuthorization(LoggingConfigurable):
         return (
             f"sqlite:///{Path(jupyter_data_dir()).absolute() / 'authorization' / 'store.sqlite'}"
         )
+
+    @default("owner")
+    def _default_owner(self) -> str:
+        # Both are set by the hub's spawner, before anything of the person runs.
+        started_by_hub = "JUPYTERHUB_SERVICE_PREFIX" in os.environ
+        return os.environ.get("JUPYTERHUB_USER", "") if started_by_hub else ""
 
     @default("audit_file")
     def _default_audit_file(self) -> str:

@@ -70,6 +70,7 @@ class DecisionPoint:
     Args:
         store: people, groups and grants.
         policy_dir: folder of policy files; None where there is none.
+        owner: name of the person whom the settings make `admin`; empty for nobody.
         audit: gets each denial.
         clock: seconds since the epoch.
         timezone: in which rules read the hour; None is the machine's.
@@ -93,10 +94,11 @@ class DecisionPoint:
         homes: Homes | None = None,
         shadow: bool = False,
         stale: float = math.inf,
+        owner: str = "",
     ) -> None:
         self.store = store
         self.audit = audit
-        self.files = PolicyFolder(policy_dir)
+        self.files = PolicyFolder(policy_dir, owner)
         self.shadow = Shadow(audit, clock) if shadow else None
         self.tally = Tally()
         #: Why the files as they are now are not in force; None where they are.
@@ -430,6 +432,7 @@ def open_decision_point(
             homes=config.homes,
             shadow=config.mode == "shadow",
             stale=config.stale_seconds,
+            owner=config.owner,
         )
     except (PolicyError, StoreError, AuthorizationError):
         store.close()

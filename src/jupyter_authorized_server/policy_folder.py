@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .errors import AuthorizationError, Mistake, PolicyError
+from .errors import AuthorizationError, ConfigurationError, InvalidName, Mistake, PolicyError
 from .policy.document import PolicyFile
+from .policy.model import Grant, parse_name
+from .policy.roster import PersonEntry
 from .policy.snapshot import load_policy
 
 if TYPE_CHECKING:
@@ -29,15 +32,23 @@ _WRITABLE = (
 )
 
 
-def read_policy(folder: Path | None) -> CheckedPolicy:
+#: Named as the place of the grant that the setting `owner` gives.
+OWNER = "JupyterAuthorization.owner"
+
+
+def read_policy(folder: Path | None, owner: str = "") -> CheckedPolicy:
     """The policy of the files in `folder`, with the built-in rules; those alone for None.
+
+    Args:
+        owner: name of the person whom the settings make `admin`; empty for nobody.
 
     Raises:
         PolicyError: it does not load; holds all mistakes.
         AuthorizationError: the folder or a file cannot be read.
+        ConfigurationError: nobody can be called like `owner`.
     """
     if folder is None:
-        return load_policy([])
+        return _owned(load_policy([]), owner)
     try:
         names = policy_files(folder)
         exposed = [each for each in (folder, *names) if _is_exposed(each)]
@@ -49,7 +60,38 @@ def read_policy(folder: Path | None) -> CheckedPolicy:
         raise PolicyError(
             [Mistake(source=str(each), line=0, message=_WRITABLE) for each in exposed]
         )
-    return load_policy(files)
+    return _owned(load_policy(files), owner)
+
+
+def _owned(policy: CheckedPolicy, owner: str) -> CheckedPolicy:
+    """`policy` with `owner` as `admin`; as it is where nobody is."""
+    if not owner:
+        return policy
+    try:
+        name = parse_name(owner, "user name")
+    except InvalidName as error:
+        msg = f"`owner` is no name that a person can have: {error}"
+        raise ConfigurationError(msg) from None
+    grant = Grant(
+        id=OWNER,
+        principal=f"user:{name}",
+        level="admin",
+        resource="server:",
+        granted_by="policy",
+        note="owner of this server",
+        source=OWNER,
+    )
+    said = policy.document
+    person = PersonEntry(name=name, display_name=name, source=OWNER, line=0)
+    is_known = any(each.name == name for each in said.people)
+    return replace(
+        policy,
+        document=replace(
+            said,
+            people=said.people if is_known else (*said.people, person),
+            grants=(*said.grants, grant),
+        ),
+    )
 
 
 def policy_files(folder: Path) -> list[Path]:
@@ -70,10 +112,12 @@ class PolicyFolder:
 
     Args:
         path: the folder; None where there is none.
+        owner: as for `read_policy`.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, owner: str = "") -> None:
         self.path = path
+        self._owner = owner
         self._read = self._last = _look(path)
 
     def load(self) -> CheckedPolicy:
@@ -85,7 +129,7 @@ class PolicyFolder:
         """
         # Looked at first: what changes while it is read is seen as a change afterwards.
         self._read = _look(self.path)
-        return read_policy(self.path)
+        return read_policy(self.path, self._owner)
 
     def changed(self) -> bool:
         """Whether something is different from what was read, and has come to rest.

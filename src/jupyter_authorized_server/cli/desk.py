@@ -111,6 +111,7 @@ class Desk:
                 clock=lambda: moment,
                 timezone=self.config.zone,
                 homes=self.config.homes,
+                owner=self.config.owner,
             )
 
     def view(self) -> View:

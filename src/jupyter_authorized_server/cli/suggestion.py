@@ -44,7 +44,7 @@ def suggest(desk: Desk, *, since: str | None, denied: bool, as_json: bool) -> in
     with desk.store() as store:
         state = store.state()
     asked = trial.Trial(
-        read_policy(place),
+        read_policy(place, desk.config.owner),
         context=trial.context_at(desk.now, desk.config.zone),
         state=state,
         homes=desk.config.homes,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .hook import Hook
 
 _ATTRIBUTE = "_jupyter_authorization_admission"
+#: What JupyterHub's provider does to each handler that asks it: the hub's own check of
+#: forged requests, and the way to its log-in.
+_FITS = ("_patch_xsrf", "_patch_get_login_url")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +70,10 @@ def hand_over(provider: IdentityProvider) -> None:
         if getattr(found.gate, "_token_authenticated", False):
             handler._token_authenticated = True  # noqa: SLF001  # why: upstream's own flag for XSRF
         carry_cookies(found.gate, handler)
+        for name in _FITS:
+            fit = getattr(provider, name, None)
+            if fit is not None:
+                fit(handler)
         return found.user
 
     get_user.hands_over = True  # type: ignore[attr-defined]  # why: marks the wrapper

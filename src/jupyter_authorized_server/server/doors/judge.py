@@ -145,6 +145,11 @@ class Judge:
     def _principal(self, user: User) -> Principal:
         # People of a hub or of a trusted proxy are nobody's rows here.
         local = hasattr(user, "session_id")
+        of_hub = getattr(user, "hub_user", None)
+        if of_hub is not None and of_hub.get("kind") != "user":
+            # A service may be called like a person, and is not that person.
+            msg = "services of the hub are not let in here; use a token of a person"
+            raise UnknownName(msg)
         return self._wiring.point.principal(
             parse_principal(f"user:{user.username}"),
             token=getattr(user, "token_id", None),

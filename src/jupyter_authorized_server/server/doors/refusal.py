@@ -100,12 +100,17 @@ class Refusal(JupyterHandler):
         self.current_user = self._jupyter_current_user = why.user
         self.set_cors_headers()
         self.set_header("Cache-Control", "no-store")
+        url = ""
+        if why.sign_in and leads_to_log_in(self.request, self.target):
+            # The provider may have told the gate where to (a hub does, with a cookie).
+            url = self.get_login_url() if why.gate is None else why.gate.get_login_url()
+            if "?" not in url:
+                # As `tornado.web.authenticated`: another address knows its way back.
+                url += "?" + urlencode({"next": self.request.uri or "/"})
         if why.gate is not None:
             carry_cookies(why.gate, self)
-        if why.sign_in and leads_to_log_in(self.request, self.target):
-            url = self.get_login_url()
-            separator = "&" if "?" in url else "?"
-            self.redirect(url + separator + urlencode({"next": self.request.uri or "/"}))
+        if url:
+            self.redirect(url)
             return
         raise HTTPError(why.status)
 
