@@ -377,21 +377,21 @@ def test_a_terminal_has_its_owners_view(confined: Serving) -> None:
         f"cd {confined.root}/team && echo made > shell.txt && cat shell.txt"
     )
     assert "made\n" == (confined.root / "team" / "shell.txt").read_text()
-    shell.type("sleep 600\r")
-    assert waited_for("sleep 600", there=True)
+    shell.type(f"sleep 600.{confined.port}\r")
+    assert waited_for(f"sleep 600.{confined.port}", there=True)
     shell.type("\x03")
-    assert waited_for("sleep 600", there=False)
+    assert waited_for(f"sleep 600.{confined.port}", there=False)
     assert "after" in shell.says("echo after")
     shell.socket.send(json.dumps(["set_size", 33, 111, 10, 10]))
     end = time.monotonic() + 60
     while "33 111" not in shell.says("stty size") and time.monotonic() < end:
         pass
     assert "33 111" in shell.says("stty size")
-    shell.says("sleep 601 &")
-    assert waited_for("sleep 601", there=True)
+    shell.says(f"sleep 601.{confined.port} &")
+    assert waited_for(f"sleep 601.{confined.port}", there=True)
     shell.socket.close()
     assert 204 == confined.request("DELETE", f"/api/terminals/{shell.name}", "adam").status
-    assert waited_for("sleep 601", there=False)
+    assert waited_for(f"sleep 601.{confined.port}", there=False)
 
 
 def waited_for(command: str, *, there: bool) -> bool:
@@ -417,8 +417,8 @@ def test_a_client_cannot_choose_what_a_terminal_runs(confined: Serving) -> None:
 
 def test_a_terminal_ends_with_the_right_to_it(confined: Serving) -> None:
     shell = Shell(confined, "toby")
-    shell.says("sleep 602 &")
-    assert waited_for("sleep 602", there=True)
+    shell.says(f"sleep 602.{confined.port} &")
+    assert waited_for(f"sleep 602.{confined.port}", there=True)
     store = confined.store()
     (grant,) = (
         each
@@ -427,7 +427,7 @@ def test_a_terminal_ends_with_the_right_to_it(confined: Serving) -> None:
     )
     store.remove_grant(grant.id)
     store.close()
-    assert waited_for("sleep 602", there=False)
+    assert waited_for(f"sleep 602.{confined.port}", there=False)
     shell.socket.close()
 
 
