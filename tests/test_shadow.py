@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+TERMINALS = Resource(type="terminals")
 NOTEBOOK = parse_resource("contents:/a.ipynb")
 
 
@@ -114,3 +115,12 @@ def test_a_denial_while_deciding_broke_stays_one(
 
     monkeypatch.setattr("jupyter_authorized_server.decision_point.decide", broken)
     assert not house.allows("user:bob", "save")
+
+
+def test_whoever_looks_around_as_another_changes_nothing_in_shadow_mode_either(
+    house: House,
+) -> None:
+    looks = house.point.principal("user:bob", viewer=house.point.principal("user:eve"))
+    for action, on in (("save", NOTEBOOK), ("delete", NOTEBOOK), ("type", TERMINALS)):
+        assert house.allows("user:bob", action, on)
+        assert not house.point.decide(looks, action, on, door="http").allowed

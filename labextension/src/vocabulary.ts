@@ -77,6 +77,12 @@ export const ABILITIES: readonly {
   },
   {
     "type": "server",
+    "action": "view_as",
+    "level": "admin",
+    "verb": "look around as somebody else on"
+  },
+  {
+    "type": "server",
     "action": "unconfined",
     "level": "admin",
     "verb": "run programs unconfined on"

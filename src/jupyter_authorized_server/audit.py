@@ -115,6 +115,7 @@ class Audit:
             {
                 "principal": decision.principal,
                 "token": principal.token,
+                **({"viewer": principal.viewer.name} if principal.viewer is not None else {}),
                 "action": decision.action,
                 "resource": decision.resource,
                 "decision": decision.answer.value,

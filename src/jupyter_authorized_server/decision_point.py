@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from .policy.model import (
 )
 from .policy.paths import signposted
 from .policy.scope import narrowed
+from .policy.viewing import viewed
 from .policy_folder import PolicyFolder
 from .shadow import Shadow
 from .site_clock import SiteClock
@@ -110,7 +112,7 @@ class DecisionPoint:
         self.homes = homes
         self._listeners: list[Callable[[int], None]] = []
         self._cache: dict[tuple[object, ...], _Kept] = {}
-        self._principals: dict[tuple[str, str | None, str | None, bool], Principal] = {}
+        self._principals: dict[tuple[object, ...], Principal] = {}
         self.policy: CheckedPolicy = self.files.load()
         #: When the policy files in force were read, seconds since the epoch.
         self.policy_since = clock()
@@ -207,11 +209,13 @@ class DecisionPoint:
         *,
         token: str | None = None,
         session: str | None = None,
+        viewer: Principal | None = None,
         must_exist: bool = True,
     ) -> Principal:
         """The principal written `name`, with its groups as they are now.
 
         Args:
+            viewer: who looks around as them.
             must_exist: False where somebody else (a hub) keeps the people; one who
                 is disabled here is still refused.
 
@@ -219,7 +223,7 @@ class DecisionPoint:
             UnknownName: no such person, or one who is disabled; no such token.
             StoreError: the token's scope cannot be looked up.
         """
-        key = (name, token, session, must_exist)
+        key = (name, token, session, viewer, must_exist)
         found = self._principals.get(key)
         if found is None:
             if name != ANONYMOUS:
@@ -231,11 +235,27 @@ class DecisionPoint:
                 token=token,
                 session=session,
                 scope=None if token is None else self._scope(token),
+                viewer=viewer,
             )
             if len(self._principals) >= CACHE_SIZE:
                 self._principals.clear()
             self._principals[key] = found
         return found
+
+    def as_now(self, principal: Principal, *, must_exist: bool = True) -> Principal:
+        """`principal` with the groups and the scope of now, and so whoever looks as them.
+
+        Raises:
+            UnknownName, StoreError: as for `principal`.
+        """
+        viewer = principal.viewer
+        return self.principal(
+            principal.name,
+            token=principal.token,
+            session=principal.session,
+            viewer=None if viewer is None else self.as_now(viewer, must_exist=must_exist),
+            must_exist=must_exist,
+        )
 
     def _scope(self, token: str) -> tuple[tuple[str, str], ...] | None:
         # Invariant: whoever asks with a token is a principal with that token's scope,
@@ -325,7 +345,7 @@ class DecisionPoint:
         return frozenset(self._marks(principal).get(folder, ()))
 
     def _marks(self, principal: Principal) -> dict[str, dict[str, list[str]]]:
-        own = (principal.keys, principal.scope)
+        own = (principal.keys, principal.scope, principal.viewer)
         below = self._ways.get(own)
         if below is None:
             if len(self._ways) >= CACHE_SIZE:
@@ -342,11 +362,14 @@ class DecisionPoint:
 
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """As `Snapshot.is_even`: whether nothing can tell apart what is in `folder`."""
-        return self.snapshot.is_even(principal, action, folder)
+        # Whoever looks as another sees what both may, of which one snapshot says nothing.
+        return principal.viewer is None and self.snapshot.is_even(principal, action, folder)
 
     def cover(self, principal: Principal, action: str, folder: str) -> Cover:
         """How far `principal`'s right to `action` reaches in the contents folder `folder`."""
         resource = Resource(type="contents", id=folder)
+        if principal.viewer is not None:
+            return Cover()
         if not self.decide(principal, action, resource, door="sandbox", record=False).allowed:
             return Cover()
         return cover(self.snapshot, principal, action, folder, self._clock())
@@ -376,6 +399,9 @@ class DecisionPoint:
                     request, self.revision, "anonymous", "sign in first", "nobody is signed in"
                 )
             decision = narrowed(decide(self.snapshot, request), principal, action, resource)
+            if (viewer := principal.viewer) is not None:
+                own = partial(self._ask, viewer, action, resource, now, door, address)
+                decision = viewed(decision, principal, resource, own)
         except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
             _log.exception("deciding failed, so the answer is deny")
             return explanation.unasked(

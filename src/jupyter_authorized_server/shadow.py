@@ -50,7 +50,8 @@ class Shadow:
             and decision.action not in ENFORCED
             # A rule that failed has a line in a file; what else failed was no policy's doing.
             and not any(
-                each.kind == "token" or (each.kind == "error" and each.source in _NO_RULE)
+                each.kind in {"token", "view"}
+                or (each.kind == "error" and each.source in _NO_RULE)
                 for each in decision.determining
             )
         )

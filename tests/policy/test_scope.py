@@ -33,7 +33,7 @@ def test_a_token_stays_within_its_owner_and_its_scope(case: Case, data: st.DataO
     ]
     within = any(spec.permits(each, asked) for each in as_grants)
     free = (asked.resource.type, asked.action) in scope.ALWAYS
-    never = asked.action in {"share", "administer"}
+    never = asked.action in {"share", "administer", "view_as"}
     assert answer.allowed == (owners.allowed and (within or free) and not never)
 
 
@@ -44,7 +44,7 @@ def test_no_scope_reaches_sharing_and_administering() -> None:
         for each in ABILITIES
         if not scope.reaches(everything, each.action, Resource(type=each.type, id=""))
     }
-    assert {"share", "administer"} == {action for _, action in refused}
+    assert {"share", "administer", "view_as"} == {action for _, action in refused}
 
 
 def test_a_token_without_a_scope_is_its_owner() -> None:

@@ -118,6 +118,7 @@ class Principal:
         session: id of the login session the request came with.
         scope: pairs of a level and a resource that the token is limited to; None for
             a token that reaches all that its owner may.
+        viewer: who looks around as this principal, with `view_as`; see `viewing`.
     """
 
     name: str
@@ -125,6 +126,12 @@ class Principal:
     token: str | None = None
     session: str | None = None
     scope: tuple[tuple[str, str], ...] | None = None
+    viewer: Principal | None = None
+
+    @property
+    def actor(self) -> str:
+        """Written form of who sits there: whoever looks around as this principal, or itself."""
+        return self.name if self.viewer is None else self.viewer.name
 
     @property
     def keys(self) -> tuple[str, ...]:

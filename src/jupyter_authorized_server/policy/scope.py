@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: What every program must do to find its way; none of it shows what is another's.
 ALWAYS = frozenset({("server", "identify"), ("server", "use"), ("kernelspecs", "list")})
 #: What no token of a scope does: with it a token could make itself a wider one.
-NEVER = frozenset({"share", "administer"})
+NEVER = frozenset({"share", "administer", "view_as"})
 
 
 def reaches(scope: tuple[tuple[str, str], ...], action: str, resource: Resource) -> bool:

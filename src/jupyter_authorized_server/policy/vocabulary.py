@@ -158,6 +158,7 @@ ABILITIES: tuple[Ability, ...] = tuple(
         ("server", "review", _R, _E, "see who may use"),
         ("server", "share", _W, _M, "share"),
         ("server", "explain", _R, _A, "ask about other people's rights on"),
+        ("server", "view_as", _X, _A, "look around as somebody else on"),
         ("server", "unconfined", _X, _A, "run programs unconfined on"),
         ("server", "administer", _W, _A, "administer"),
         ("contents", "list", _R, _V, "list"),

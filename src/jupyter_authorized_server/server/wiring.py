@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ConfigurationError
 from .kernels import Kernels
+from .views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class Wiring:
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
             to another one once it has ended.
+        views: who looks around as whom.
     """
 
     config: JupyterAuthorization
@@ -50,6 +52,8 @@ class Wiring:
     confinement: Any = None
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)
+
+    views: Views = field(default_factory=Views)
 
     def __post_init__(self) -> None:
         self.kernels = Kernels(self.point)

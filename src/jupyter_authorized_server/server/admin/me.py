@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidName
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES, Level
 from ..surface.places import SERVER
+from . import moment
 from .handler import AdminHandler, sentence
 from .operation import operation
 
@@ -37,6 +39,15 @@ _ANSWER = {
                 "display_name": {"type": "string"},
                 "groups": {"type": "array", "items": {"type": "string"}},
                 "token": {"type": ["string", "null"]},
+                "viewer": {"type": ["string", "null"]},
+            },
+        },
+        "viewed_by": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["viewer", "since"],
+                "properties": {"viewer": {"type": "string"}, "since": {"type": "string"}},
             },
         },
         "revision": {"type": "integer"},
@@ -80,12 +91,14 @@ class MeHandler(AdminHandler):
                 "display_name": getattr(person, "display_name", "") or principal.name,
                 "groups": list(principal.groups),
                 "token": self._token(),
+                "viewer": None if principal.viewer is None else principal.viewer.name,
                 "owner": None if principal.token is None else principal.name,
                 "scope": None
                 if principal.scope is None
                 else [{"level": level, "resource": on} for level, on in principal.scope],
             },
             "revision": self.point.revision,
+            "viewed_by": self._viewed_by(),
             "mode": "enforce" if self.point.shadow is None else "shadow",
             "abilities": {
                 "terminals": self._actions("terminals", (Resource(type="terminals"),)),
@@ -93,6 +106,15 @@ class MeHandler(AdminHandler):
             },
             "resources": resources,
         }
+
+    def _viewed_by(self) -> list[dict[str, str | None]]:
+        """Who looks around as whoever asks at the moment."""
+        now = time.time()
+        return [
+            {"viewer": each.viewer, "since": moment.shown(each.since)}
+            for each in self.wired.views.all()
+            if each.viewed == self.principal.name and each.ends > now
+        ]
 
     def _token(self) -> str | None:
         if self.principal.token is None:

@@ -67,7 +67,7 @@ class RecordsHandler(AdminHandler):
         wanted = self._wanted()
         if not everything:
             me = self.principal.name
-            wanted.append(lambda each: each.get("principal") == me)
+            wanted.append(lambda each: me in {each.get("principal"), each.get("viewed")})
         path = self.point.audit.path
         if path is None:
             return {"items": [], "next": None}

@@ -23,6 +23,7 @@ from . import (
     record,
     survey,
     token,
+    view,
     wish,
 )
 from .handler import AdminHandler
@@ -56,6 +57,8 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/requests/([A-Za-z0-9_-]{1,64})", wish.WishHandler),
     (r"/api/authz/tokens", token.TokensHandler),
     (r"/api/authz/tokens/([A-Za-z0-9_-]{1,64})", token.TokenHandler),
+    (r"/api/authz/views", view.ViewsHandler),
+    (r"/api/authz/views/([A-Za-z0-9_-]{1,64})", view.ViewHandler),
     (r"/api/authz/policy", policy.PolicyHandler),
     (r"/api/authz/changes", changes.ChangesHandler),
 )

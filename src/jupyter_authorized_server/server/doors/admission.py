@@ -26,6 +26,7 @@ class Admission:
 
     Args:
         gate: the handler that stood in while the person was identified.
+        own_hook: of whoever looks around as the principal.
         questions: the pairs that were asked, in order.
         walked: those that were answered no, of folders that are walked nevertheless.
         arguments: for the handler, where they are the principal's own.
@@ -36,6 +37,7 @@ class Admission:
     user: User
     principal: Principal
     hook: Hook
+    own_hook: Hook | None = None
     entry: Asks | None
     questions: tuple[tuple[str, Resource], ...] = field(default=())
     walked: frozenset[tuple[str, Resource]] = field(default=frozenset())

@@ -100,9 +100,10 @@ class PolicyAuthorizer(Authorizer):
         if found is not None and found.user is user:
             principal, hook = found.principal, found.hook
         else:
+            viewer = None if found is None else found.principal.viewer
             found = None
             principal = self._point.principal(
-                f"user:{user.username}", token=getattr(user, "token_id", None)
+                f"user:{user.username}", token=getattr(user, "token_id", None), viewer=viewer
             )
             hook = Hook(handler, user)
         questions = self._questions(found, action, resource)

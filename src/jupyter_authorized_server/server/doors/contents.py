@@ -238,9 +238,7 @@ def _reader(manager: Any, acting: Acting) -> Reader:
     asked = acting.principal
     try:
         # As they are now: a request may last, and groups change.
-        principal = wired.point.principal(
-            asked.name, token=asked.token, session=asked.session, must_exist=False
-        )
+        principal = wired.point.as_now(asked, must_exist=False)
     except UnknownName as error:
         raise HTTPError(403, str(error)) from None
     sight = Sight(wired.authorizer, wired.point, acting.request, principal, door="contents")

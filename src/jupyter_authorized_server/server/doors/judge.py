@@ -35,6 +35,7 @@ from .hook import Hook
 from .permitted import record
 from .refusal import Why, leads_to_log_in
 from .sight import NOTHING, Sight, sentence
+from .viewing import NotAsAnother, as_another, is_view
 
 if TYPE_CHECKING:
     from jupyter_server.auth import User
@@ -102,9 +103,8 @@ class Judge:
         if isinstance(entry, Public):
             # Nobody is known here, and what is nobody's must not pass for the server's.
             ACTING.set(Acting(principal=Principal(name=ANONYMOUS), request=self._request))
-            return None
-        if isinstance(entry, Why):
-            return entry
+        if entry is not None and not isinstance(entry, Asks):
+            return entry if isinstance(entry, Why) else None
         gate = Gate(self._application, self._request)
         if not self._answers_to_host(gate):
             return self._no("this server does not answer to that host name", status=403)
@@ -113,24 +113,49 @@ class Judge:
             user = await user
         if user is None:
             return self._not_signed_in("sign in first", gate)
-        try:
-            principal = self._principal(user)
-        except (UnknownName, InvalidName) as error:
-            return self._not_signed_in(str(error), gate)
-        hook = Hook(gate, user)
-        found = Admission(gate=gate, user=user, principal=principal, hook=hook, entry=entry)
+        found = self._admitted(gate, user, entry)
+        if isinstance(found, Why):
+            return found
+        principal = found.principal
         admit(self._request, found)
         manager = self._application.settings["contents_manager"]
-        await make_home(self._wiring, manager, principal)
+        if principal.viewer is None:
+            await make_home(self._wiring, manager, principal)
         why = await self._refused(entry, principal, found)
         if why is None and not record(self._wiring, self._request, principal, found.allowed):
-            why = Why(status=503, message=_UNRECORDED, gate=gate, user=user)
+            why = Why(status=503, message=_UNRECORDED, gate=gate, user=found.user)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
             ACTING.set(
                 Acting(principal=principal, request=self._request, questions=found.questions)
             )
         return why
+
+    def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
+        """Who asks, or as whom somebody looks around; or why they may not."""
+        try:
+            own = self._principal(user)
+        except (UnknownName, InvalidName) as error:
+            return self._not_signed_in(str(error), gate)
+        hook = Hook(gate, user)
+        found = Admission(gate=gate, user=user, principal=own, hook=hook, entry=entry)
+        if not is_view(gate) or (entry is not None and entry.as_oneself):
+            return found
+        try:
+            person, other = as_another(self._wiring, gate, self._target.handler, own, user)
+        except NotAsAnother as error:
+            if error.decision is not None:
+                return self._denied_by(error.decision, found)
+            return self._no(str(error), found, status=403)
+        # What the configuration's function takes away from either is not shown.
+        return Admission(
+            gate=gate,
+            user=person,
+            principal=other,
+            hook=Hook(gate, person),
+            own_hook=hook,
+            entry=entry,
+        )
 
     def _answers_to_host(self, gate: Gate) -> bool:
         """As Jupyter checks it; its answer hangs on the header and the settings alone."""
@@ -201,7 +226,7 @@ class Judge:
         if not questions:
             return self._no("this request names nothing that could be judged", found)
         why = self._first_refusal(asked, found)
-        if why is None and not await found.hook.allows_all(entry, questions):
+        if why is None and not await _configured(found, questions):
             why = self._no("this server's configuration does not allow it", found)
         if why is None and entry is not None and entry.inside and found.hook.is_replaced:
             # Each message will ask it, and must not wait for the first answer.
@@ -257,6 +282,7 @@ class Judge:
             self._request, self._application.settings, target.path_args, target.path_kwargs
         )
         call.principal = principal.name
+        call.is_view = principal.viewer is not None
         return call
 
     async def _questions(self, entry: Asks | None, principal: Principal) -> list[_Asked]:
@@ -299,7 +325,7 @@ class Judge:
         """Refuse, and record it, without asking the policy."""
         record = self._wiring.point.audit.event(
             "denial",
-            actor=ANONYMOUS if found is None else found.principal.name,
+            actor=ANONYMOUS if found is None else found.principal.actor,
             fields={
                 "reason": message,
                 "request": f"{self._request.method} {self._request.path}",
@@ -314,6 +340,11 @@ class Judge:
             gate=None if found is None else found.gate,
             user=None if found is None else found.user,
         )
+
+
+async def _configured(found: Admission, questions: list[tuple[str, Resource]]) -> bool:
+    hooks = [hook for hook in (found.own_hook, found.hook) if hook is not None]
+    return all([await hook.allows_all(found.entry, questions) for hook in hooks])
 
 
 def _nothing(why: Why) -> Why:

@@ -32,7 +32,16 @@ class Call:
         Unanswerable: a group is not UTF-8.
     """
 
-    __slots__ = ("_json", "args", "kwargs", "places", "principal", "request", "settings")
+    __slots__ = (
+        "_json",
+        "args",
+        "is_view",
+        "kwargs",
+        "places",
+        "principal",
+        "request",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -46,6 +55,8 @@ class Call:
         self.args = [_decode(arg) for arg in path_args]
         self.kwargs = {name: _decode(arg) for name, arg in path_kwargs.items()}
         self.principal = ""
+        #: Whether somebody else looks around as the principal.
+        self.is_view = False
         #: What each path of this request means; the disk is asked once.
         self.places: dict[str, Place] = {}
         self._json: Any = _UNREAD

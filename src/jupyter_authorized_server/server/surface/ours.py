@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..wiring import wiring
@@ -68,6 +69,8 @@ def _and(*more: Question) -> Asks:
     return asks("api", ask("identify", "server", at.server), *more)
 
 
+#: What is asked of whoever sits there, also while they look around as somebody else.
+_ONESELF = replace(_SELF, as_oneself=True)
 _EXPLAIN = asks("api", ask("explain", "server", at.server))
 
 ROUTES: tuple[Route, ...] = (
@@ -155,6 +158,15 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_ADMIN + "wish.WishHandler", methods={"GET": _SELF, "PATCH": _SELF}),
     Route(handler=_ADMIN + "token.TokensHandler", methods={"GET": _SELF, "POST": _SELF}),
     Route(handler=_ADMIN + "token.TokenHandler", methods={"DELETE": _SELF}),
+    # Whose view it is, the handler asks.
+    Route(
+        handler=_ADMIN + "view.ViewsHandler",
+        methods={
+            "GET": _ONESELF,
+            "POST": replace(_and(ask("view_as", "server", at.server)), as_oneself=True),
+        },
+    ),
+    Route(handler=_ADMIN + "view.ViewHandler", methods={"DELETE": _ONESELF}),
     Route(handler=_ADMIN + "policy.PolicyHandler", methods={"GET": ADMIN}),
     Route(handler=_ADMIN + "changes.ChangesHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "routes.DocumentHandler", methods={"GET": _SELF}),

@@ -63,12 +63,15 @@ class Asks:
             what upstream shares between all users of a server.
         inside: whether what comes over the socket that this opens is asked about by a
             door of its own.
+        as_oneself: whether it is answered to whoever sits there, also while they look
+            around as somebody else.
     """
 
     resource: str
     questions: tuple[Question, ...]
     own: Callable[[Call, dict[str, Any]], dict[str, Any]] | None = None
     inside: bool = False
+    as_oneself: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ def everything(
 
 def _even(call: Call, folder: str, actions: tuple[str, ...]) -> bool:
     point = wiring(call.settings).point
+    if call.is_view:
+        return False
     principal = point.principal(call.principal, must_exist=False)
     return all(point.is_even(principal, action, folder) for action in actions)
 
