@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest: make test PYTEST="-k guard -x"
 PYTEST ?=
-WORKERS ?= 2
+# Half of what the tests do is wait for servers and browsers: three keep two processors busy.
+WORKERS ?= 3
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
