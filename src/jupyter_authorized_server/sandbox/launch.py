@@ -14,19 +14,26 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from ..policy.model import Resource
+from ..policy.model import ANONYMOUS, Principal, Resource
 from ..policy.paths import ancestors, canonical
 from .bubblewrap import Box, Confined, Mount, start
 from .surroundings import account, environment, file_name, system_paths
-from .view import Open, View, compile_view, may_execute, runs_own_code
+from .view import (
+    Open,
+    View,
+    compile_view,
+    covers,
+    may_execute,
+    narrowed,
+    runs_own_code,
+)
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from ..decision_point import DecisionPoint
-    from ..policy.model import Principal
     from .disk import Disk
 
 _log = logging.getLogger(__name__)
@@ -35,6 +42,10 @@ _log = logging.getLogger(__name__)
 _SOCKET_PATH = 107
 #: In a kernel's folder, the one folder that it shares with the server.
 SOCKETS = "s"
+#: People whose rights are asked about again when a process that they share restarts; where
+#: more have shared it, it never gets more.
+_MOST_COMPANY = 64
+_NOBODY = Principal(name=ANONYMOUS)
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -66,6 +77,7 @@ class Room:
         folder: private folder of a kernel's connection file and sockets.
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
+        company: who else may have run code in it.
     """
 
     origin: Origin
@@ -75,6 +87,12 @@ class Room:
     log: Path | None = None
     view: View | None = None
     running: Confined | None = None
+    company: set[Principal] = field(default_factory=set)
+
+    def admit(self, principal: Principal) -> None:
+        """Somebody else may run code in it from now on."""
+        full = len(self.company) >= _MOST_COMPANY
+        self.company.add(_NOBODY if full else principal)
 
     @property
     def resource(self) -> Resource:
@@ -97,6 +115,7 @@ class Launcher:
         missing: why nothing confines, with the remedy.
         folder: for the homes and logs.
         system: absolute paths that each process may read besides the system's.
+        told: called when a process has been shown something.
     """
 
     point: DecisionPoint
@@ -107,6 +126,7 @@ class Launcher:
     system: tuple[str, ...] = ()
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
     rooms: dict[str, Room] = field(default_factory=dict)
+    told: Callable[[], None] = lambda: None
     _runtime: Path | None = None
 
     def origin(self, manager: object) -> Origin:
@@ -187,6 +207,27 @@ class Launcher:
         rights = Open() if origin.by_method else self.point
         return compile_view(rights, principal, self.disk, may_write=may_write)
 
+    def _with_company(self, room: Room, view: View) -> View:
+        """Of `view`, what whoever has shared the process may touch too, or has had in it.
+
+        What they have sent may still wait for the process, and reach the next one.
+        """
+        had = room.view
+        if had is None or all(self.joins(each, view) for each in room.company):
+            return view
+        return narrowed(view, had)
+
+    def joins(self, principal: Principal, view: View) -> bool:
+        """Whether `principal` may, by the rights of now, touch all that is in `view`."""
+        try:
+            now = self.point.principal(
+                principal.name, token=principal.token, session=principal.session,
+                must_exist=self.point.directory.knows(principal.name),
+            )  # fmt: skip
+        except AuthorizationError:
+            return False
+        return covers(self.point, now, view)[0]
+
     def _runs_own(self, room: Room, principal: Principal) -> bool:
         """Whether all that runs in `room` is its owner's own code."""
         return (
@@ -225,12 +266,12 @@ class Launcher:
         """
         if not self.bwrap:
             raise CannotConfine(self.missing)
-        view = self.view(room)
+        view = self._with_company(room, self.view(room))
         principal = room.origin.principal
         keeps = self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
-            home = self._home(principal.name, mounts if keeps else None)
+            home = self._home(_home_of(principal), mounts if keeps else None)
             mounts += self._contents(view)
             if room.folder is not None:
                 sockets = room.folder / SOCKETS
@@ -254,6 +295,7 @@ class Launcher:
                 with contextlib.suppress(OSError):
                     os.close(mount.source)
         room.view = view
+        self.told()
         for path, why in view.left_out:
             _log.info("a process of %s is not shown %s: %s", principal.name, path, why)
 
@@ -300,11 +342,11 @@ class Launcher:
             made.append(Mount(source=source, at=at, writable=path in view.writable))
         return made
 
-    def _home(self, name: str, mounts: list[Mount] | None) -> str:
-        """Path of the home of `name`; in `mounts` too, where it is kept."""
+    def _home(self, home_name: str, mounts: list[Mount] | None) -> str:
+        """Path of the home `home_name`; in `mounts` too, where it is kept."""
         homes = self.folder / "homes"
         homes.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = homes / file_name(name)
+        home = homes / home_name
         if mounts is not None:
             home.mkdir(exist_ok=True, mode=0o700)
             mounts.append(Mount(source=os.open(home, _OPEN), at=str(home), writable=True))
@@ -319,6 +361,17 @@ class Launcher:
         except ValueError:
             return ""
         return self.disk.place(path) if view.reads(path) else ""
+
+
+def _home_of(principal: Principal) -> str:
+    """Name of the home of `principal`.
+
+    A token that may less than its owner has its own, or what it plants there would run in
+    the owner's next kernel.
+    """
+    if principal.scope is None:
+        return file_name(principal.name)
+    return file_name(f"token:{principal.token}")
 
 
 def _is_over(room: Room) -> bool:

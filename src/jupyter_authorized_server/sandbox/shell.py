@@ -41,7 +41,7 @@ class ConfinedPty(PtyWithClients):
         self.clients: list[Any] = []
         self.read_buffer: deque[str] = deque(maxlen=1000)
         self._launcher = launcher
-        self._room = room
+        self.room = room
         with (
             launcher.box(room, command[0], cwd=cwd, terminal=True) as box,
             Building(launcher.bwrap, box, command) as building,
@@ -76,6 +76,6 @@ class ConfinedPty(PtyWithClients):
 
     def end(self) -> None:
         """End all that runs in it, now."""
-        if self._room.running is not None:
-            self._room.running.kill()
-        self._launcher.leave(self._room)
+        if self.room.running is not None:
+            self.room.running.kill()
+        self._launcher.leave(self.room)

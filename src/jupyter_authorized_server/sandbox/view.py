@@ -8,7 +8,7 @@ is not shown, and the folders in it that are free of exceptions are, each by its
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TooMuch
@@ -16,6 +16,8 @@ from ..policy.model import Cover
 from ..policy.paths import ancestors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal, Resource
 
@@ -210,6 +212,45 @@ def compile_view(
         left_out=tuple(search.left_out),
         ends=search.ends,
     )
+
+
+def covers(rights: Rights, principal: Principal, view: View) -> tuple[bool, float]:
+    """Whether `principal` may touch all that a process with `view` can, and until when.
+
+    What holds under a condition only counts as denied, as in a view.
+    """
+    until = math.inf
+    asked = [(READING, path) for path in (*view.read_only, *view.writable)]
+    asked += [(WRITING, path) for path in view.writable]
+    for actions, path in asked:
+        for action in actions:
+            found = rights.cover(principal, action, path)
+            if not found.whole:
+                return False, math.inf
+            until = min(until, found.until)
+    return True, until
+
+
+def narrowed(view: View, to: View) -> View:
+    """What of `view` is in `to` as well."""
+    shown = {*view.read_only, *view.writable, *to.read_only, *to.writable}
+    readable = [path for path in sorted(shown) if view.reads(path) and to.reads(path)]
+    writable = [path for path in readable if view.writes(path) and to.writes(path)]
+    lost = [path for path in (*view.read_only, *view.writable) if path not in readable]
+    lost += [path for path in view.writable if path in readable and path not in writable]
+    why = "others have run code in this process before; a new one has it"
+    return replace(
+        view,
+        read_only=_outermost(path for path in readable if path not in writable),
+        writable=_outermost(writable),
+        left_out=(*view.left_out, *(LeftOut(path, why) for path in lost)),
+    )
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """`paths` without those that lie in another one."""
+    found = set(paths)
+    return tuple(sorted(path for path in found if not found & set(ancestors(path)[1:])))
 
 
 def runs_own_code(point: DecisionPoint, principal: Principal, kernel: Resource) -> bool:

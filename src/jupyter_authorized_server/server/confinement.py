@@ -22,11 +22,13 @@ from ..sandbox.probe import probe
 from .acting import ACTING
 from .doors.admission import admission
 from .doors.authorizer import HandlerMethodAuthorizer
+from .doors.company import Company
 from .kernels import STARTING
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+    from ..policy.model import Resource
     from ..sandbox.view import View
     from .wiring import Wiring
 
@@ -51,6 +53,8 @@ class Confinement:
             folder=config.sandbox_folder(),
             system=tuple(config.sandbox_read_only),
         )
+        self.launcher.told = self._told
+        self.company = Company(wired.point, self.launcher, self._room_of)
         found = probe()
         if found.bwrap:
             self.launcher.bwrap = found.bwrap
@@ -68,6 +72,21 @@ class Confinement:
         self._ending: set[asyncio.Task[None]] = set()
         wired.point.on_change(lambda _: self.look_again())
         atexit.register(self.launcher.close)
+
+    def _told(self) -> None:
+        """What a process shows has changed, so what was said about it may not hold."""
+        live = self._wired.live
+        if live is not None:
+            live.generation += 1
+
+    def _room_of(self, resource: Resource) -> Room | None:
+        """The room of a kernel or terminal that has one."""
+        if resource.type == "kernels":
+            rooms = self.launcher.rooms.values()
+            return next((r for r in rooms if r.type == "kernels" and r.id == resource.id), None)
+        shells = getattr(self._terminals, "terminals", {})
+        found = getattr(shells.get(resource.id), "room", None)
+        return found if isinstance(found, Room) else None
 
     def _install(self) -> None:
         manager, origins = self._kernels, self.launcher.origins

@@ -14,6 +14,7 @@ from ...policy.model import Answer, Decision, Determinant, Effect, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
 from ..wiring import wiring
 from .admission import Admission, admission
+from .company import REACHING
 from .hook import Hook
 from .sight import Sight
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ...decision_point import DecisionPoint
     from ...policy.model import Principal
+    from ..wiring import Wiring
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class PolicyAuthorizer(Authorizer):
         record: bool = True,
     ) -> Decision:
         """The decision on one question; the doors behind the guard ask here."""
-        return self._point.decide(
+        decision = self._point.decide(
             principal,
             action,
             resource,
@@ -73,11 +75,28 @@ class PolicyAuthorizer(Authorizer):
             request=request,
             record=record,
         )
+        confinement = self._wired.confinement
+        if confinement is None or (resource.type, action) not in REACHING:
+            return decision
+        judged: Decision = confinement.company.judge(
+            decision,
+            principal,
+            resource,
+            door=door,
+            address=address,
+            request=request,
+            record=record,
+        )
+        return judged
 
     @cached_property
-    def _point(self) -> DecisionPoint:
+    def _wired(self) -> Wiring:
         app: Any = self.parent
-        return wiring(app.web_app.settings).point
+        return wiring(app.web_app.settings)
+
+    @property
+    def _point(self) -> DecisionPoint:
+        return self._wired.point
 
     def is_authorized(
         self, handler: JupyterHandler, user: User, action: str, resource: str

@@ -20,6 +20,7 @@ from tornado.websocket import WebSocketClosedError
 
 from ..surface.messages import ACTIONS, EVERYTHING, PASSING, WIDGETS
 from . import replies
+from .company import BY_VIEW
 from .executions import RUN
 from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts, plain_type
 from .refusals import words
@@ -241,12 +242,12 @@ class KernelJudge:
             action = "restart"
         decision = self._ask(action)
         if decision is None or not decision.allowed:
-            if (
-                action == "run"
-                and message.msg_type == "execute_request"
-                and self._may("run_saved")
-            ):
-                return self._run_saved(frame, message, data)
+            if action == "run" and message.msg_type == "execute_request":
+                saved = self._ask("run_saved")
+                if saved is not None and saved.allowed:
+                    return self._run_saved(frame, message, data)
+                if saved is not None and saved.determining == BY_VIEW:
+                    decision = saved
             self._refuse(frame, message, decision)
         elif action == "watch" and not (self._may("run") and self._may("debug")):
             self._tell_kernel_info(message)

@@ -24,6 +24,7 @@ from ...errors import AuthorizationError, StoreError
 from ...policy.model import Answer, Determinant, Effect
 from ...policy.vocabulary import ABILITY
 from .admission import admission
+from .company import REACHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,7 +236,7 @@ class LiveDoors:
             return decision
         until = min(decision.good_until, self.clock() + _AGAIN)
         word = ABILITY[(resource.type, action)].word.value
-        if hook.allows_now(word, resource.type):
+        if hook.allows_now(word, resource.type) and self._hook_shares(door, action, resource):
             return replace(decision, good_until=until)
         return replace(
             decision,
@@ -245,6 +246,14 @@ class LiveDoors:
             reason_user="this server's configuration does not allow it",
             reason_admin="`user_is_authorized` in the configuration does not allow it",
         )
+
+    def _hook_shares(self, door: LiveDoor, action: str, resource: Resource) -> bool:
+        """Whether the hook lets who has `door` touch what the process `resource` does."""
+        confinement, hook = self._wired.confinement, door.hook
+        if confinement is None or hook is None or (resource.type, action) not in REACHING:
+            return True
+        words = confinement.company.words(door.principal, resource)
+        return all(hook.allows_now(word, "contents") for word in words)
 
     def _holder(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
         """Who holds the login of `door`, and until when; asked once a sweep."""

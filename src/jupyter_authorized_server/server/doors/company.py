@@ -1,0 +1,170 @@
+"""Door: who else may run code in a process: whoever may touch all that it touches.
+
+Code acts with what its process is shown, and that is compiled from the rights of the
+process's owner. So another person is let in only where nothing of it is beyond them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ...policy.model import Answer, Determinant, Effect
+from ...sandbox.view import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...decision_point import DecisionPoint
+    from ...policy.model import Decision, Principal, Resource
+    from ...sandbox.launch import Launcher, Room
+    from ...sandbox.view import View
+
+#: What has a process do something that whoever asks has chosen, or shows what it sees. To
+#: stop or interrupt one is neither.
+REACHING = frozenset(
+    {
+        *(
+            ("kernels", action)
+            for action in ("run", "run_saved", "input", "interact", "help", "debug", "restart")
+        ),
+        ("terminals", "type"),
+        # Of a shell of one's own; see `terminals`.
+        ("terminals", "start"),
+    }
+)
+#: Answers kept; one is for a person and a process.
+_MOST_KEPT = 4096
+#: What such a denial is determined by.
+BY_VIEW = (Determinant(id="view", kind="rule", effect=Effect.FORBID, source="sandbox"),)
+_WORDS = {"kernels": "kernel", "terminals": "terminal"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    revision: int
+    view: View
+    whole: bool
+    until: float
+
+
+class Company:
+    """Decides who may join in a process.
+
+    Args:
+        launcher: of all processes.
+        room_of: the room of a kernel or terminal, None where it has none.
+    """
+
+    def __init__(
+        self,
+        point: DecisionPoint,
+        launcher: Launcher,
+        room_of: Callable[[Resource], Room | None],
+    ) -> None:
+        self._point = point
+        self._launcher = launcher
+        self._room_of = room_of
+        self._kept: dict[tuple[Principal, str, str], _Kept] = {}
+
+    def judge(
+        self,
+        decision: Decision,
+        principal: Principal,
+        resource: Resource,
+        *,
+        door: str,
+        address: str | None,
+        request: str | None,
+        record: bool,
+    ) -> Decision:
+        """`decision`, or a denial where the process touches what `principal` may not."""
+        room = self._others(principal, resource)
+        if room is None or not decision.allowed:
+            return decision
+        whole, until = self._covers(principal, room)
+        if whole:
+            if door == "channel":
+                room.admit(principal)
+            if until == math.inf:
+                return decision
+            return replace(decision, good_until=min(decision.good_until, until))
+        return self._denied(
+            decision, principal, resource,
+            door=door, address=address, request=request, record=record,
+        )  # fmt: skip
+
+    def words(self, principal: Principal | None, resource: Resource) -> tuple[str, ...]:
+        """Jupyter's words on contents that a hook must allow who joins in `resource`."""
+        if principal is None:
+            return ("read", "write")
+        room = self._others(principal, resource)
+        if room is None:
+            return ()
+        if room.view is None:
+            return ("read", "write")
+        reads = ("read",) if room.view.read_only or room.view.writable else ()
+        return (*reads, "write") if room.view.writable else reads
+
+    def _others(self, principal: Principal, resource: Resource) -> Room | None:
+        """The room of `resource`, if it is not `principal`'s own."""
+        room = self._room_of(resource) if resource.id else None
+        if room is None:
+            return None
+        owner = room.origin.principal
+        # A token of a scope is not its owner, who may more.
+        own = principal.name == owner.name == resource.owner and (
+            principal.scope is None or principal.token == owner.token
+        )
+        return None if own else room
+
+    def _covers(self, principal: Principal, room: Room) -> tuple[bool, float]:
+        view, revision = room.view, self._point.revision
+        if view is None:
+            return False, math.inf
+        key = (principal, room.type, room.id)
+        kept = self._kept.get(key)
+        if kept is None or kept.revision != revision or kept.view is not view:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = _Kept(revision, view, *covers(self._point, principal, view))
+        return kept.whole, kept.until
+
+    def _denied(
+        self,
+        decision: Decision,
+        principal: Principal,
+        resource: Resource,
+        *,
+        door: str,
+        address: str | None,
+        request: str | None,
+        record: bool,
+    ) -> Decision:
+        word = _WORDS[resource.type]
+        denial = replace(
+            decision,
+            answer=Answer.DENY,
+            determining=BY_VIEW,
+            reason_user=f"this {word} can reach files that you may not; start your own",
+            reason_admin=(
+                f"`{resource.name}` shows what `{resource.owner}` may touch, which is more than "
+                f"`{principal.name}` may; `jupyter authz explain --view` lists both"
+            ),
+        )
+        shadow = self._point.shadow
+        if shadow is not None and shadow.lifts(denial):
+            return shadow.lifted(
+                denial, principal=principal, door=door, address=address, request=request,
+                record=record,
+            )  # fmt: skip
+        if not record:
+            return denial
+        with contextlib.suppress(OSError):
+            told = self._point.audit.decision(
+                denial, principal=principal, door=door, address=address, request=request
+            )
+            return replace(denial, id=told)
+        return denial

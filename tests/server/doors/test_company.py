@@ -1,0 +1,265 @@
+"""Who else may run in a process: attacks by way of somebody else's kernel or shell."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+from talking import Client, notebook, start
+
+from jupyter_authorized_server.credentials import new_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STARTS = ("runner", "kernelspecs:")
+PEOPLE = {
+    "mona": [("manager", "contents:/team"), STARTS],
+    "max": [("manager", "contents:/team"), STARTS],
+    "edda": [("editor", "contents:/team"), STARTS],
+    "rune": [("runner", "contents:/team"), STARTS],
+    "olga": [("manager", "contents:/team"), ("manager", "contents:/other"), STARTS],
+    "kara": [("admin", "kernels:"), ("admin", "terminals:")],
+    "vera": [("viewer", "contents:/team")],
+    "tess": [("manager", "contents:/team"), ("admin", "terminals:")],
+    "adam": "admin",
+}
+BEYOND = "This kernel can reach files that you may not; start your own."
+SAVED = "print(6 * 7)"
+SOON = 60.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("company")
+    for name in ("team", "other", "third"):
+        (folder / "root" / name).mkdir(parents=True)
+        (folder / "root" / name / "secret.txt").write_text(f"of {name}")
+    notebook(folder / "root" / "team" / "a.ipynb", SAVED)
+    extensions = ("jupyter_server_terminals",)
+    with serving(folder, people=PEOPLE, extensions=extensions) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kernels(server: Serving) -> dict[str, str]:
+    """A kernel of each, for a notebook of the team."""
+    return {
+        who: start(server, who, f"team/{who}.ipynb") for who in ("mona", "edda", "olga", "rune")
+    }
+
+
+def said(server: Serving, kernel: str, who: str, code: str = SAVED) -> str:
+    client = Client(server, kernel, who)
+    try:
+        return client.text(code).strip()
+    finally:
+        client.close()
+
+
+def eventually(expected: object, ask: Callable[[], object]) -> None:
+    end = time.monotonic() + SOON
+    while (answer := ask()) != expected:
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("who", "owner", "answer"),
+    [
+        ("max", "mona", "42"),
+        ("adam", "olga", "42"),
+        ("olga", "mona", "42"),
+        ("mona", "edda", "42"),
+        ("mona", "rune", "42"),
+        # Writes what an editor may only read, or reads another team's folder.
+        ("edda", "mona", BEYOND),
+        ("mona", "olga", BEYOND),
+        # Has every right on kernels, and none on a file.
+        ("kara", "edda", BEYOND),
+        ("kara", "rune", BEYOND),
+    ],
+)
+def test_in_anothers_kernel_runs_who_may_touch_all_that_it_touches(
+    server: Serving, kernels: dict[str, str], who: str, owner: str, answer: str
+) -> None:
+    assert answer == said(server, kernels[owner], who)
+
+
+def test_saved_cells_too_run_only_where_they_show_nothing_new(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    for owner in ("edda", "olga"):
+        notebook(server.root / "team" / f"{owner}.ipynb", SAVED)
+    assert "42" == said(server, kernels["edda"], "rune")
+    assert BEYOND == said(server, kernels["olga"], "rune")
+
+
+REQUESTS: list[tuple[str, dict[str, Any], str]] = [
+    ("execute_request", {"code": SAVED, "silent": True}, "control"),
+    ("complete_request", {"code": "open('", "cursor_pos": 6}, "shell"),
+    ("inspect_request", {"code": "x", "cursor_pos": 1, "detail_level": 1}, "shell"),
+    ("is_complete_request", {"code": "x"}, "shell"),
+    (
+        "history_request",
+        {"hist_access_type": "tail", "n": 9, "output": True, "raw": True},
+        "shell",
+    ),
+    ("comm_info_request", {}, "shell"),
+    ("comm_open", {"comm_id": "c", "target_name": "jupyter.widget", "data": {}}, "shell"),
+    ("debug_request", {"type": "request", "seq": 1, "command": "debugInfo"}, "control"),
+    ("create_subshell_request", {}, "control"),
+    ("shutdown_request", {"restart": True}, "control"),
+    ("made_up_request", {}, "shell"),
+]
+
+
+@pytest.mark.parametrize("v1", [True, False], ids=["newer", "older"])
+def test_no_message_that_reaches_the_disk_passes(
+    server: Serving, kernels: dict[str, str], v1: bool
+) -> None:
+    mona = Client(server, kernels["olga"], "mona", v1=v1)
+    for msg_type, content, channel in REQUESTS:
+        has_reply = msg_type != "comm_open"
+        told = mona.answer(mona.send(msg_type, content, channel), reply=has_reply)
+        told = [each for each in told if each.msg_type.endswith(("_reply", "error"))]
+        words = json.dumps([each.content for each in told])
+        assert not has_reply or "that you may not" in words or '"error"' in words, told
+    mona.close()
+    assert "42" == said(server, kernels["olga"], "olga")
+    name = f"kernels:{kernels['olga']}"
+    records = [each for each in server.audit if each.get("resource") == name]
+    assert ["view (sandbox)"] in [each["determining"] for each in records]
+
+
+def test_who_may_not_run_there_still_watches_and_stops_nothing_else(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    kernel = kernels["olga"]
+    watching = Client(server, kernel, "vera")
+    assert "shown" == said(server, kernel, "olga", "print('shown')")
+    while (heard := watching.hear()).msg_type != "stream":
+        pass
+    assert "shown\n" == heard.content["text"]
+    watching.close()
+    assert 204 == server.request("POST", f"/api/kernels/{kernel}/interrupt", "mona").status
+    answer = server.request("POST", f"/api/kernels/{kernel}/restart", "mona")
+    assert (403, BEYOND) == (answer.status, answer.json["message"])
+
+
+def test_no_session_leads_into_a_kernel_that_shows_more(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    body = {"path": "team/new.ipynb", "type": "notebook", "kernel": {"id": kernels["olga"]}}
+    assert 403 == server.request("POST", "/api/sessions", "mona", json_body=body).status
+    own = start(server, "mona", "team/own.ipynb")
+    session = session_of(server, "mona", own)
+    moved = {"kernel": {"id": kernels["olga"]}}
+    answer = server.request("PATCH", f"/api/sessions/{session}", "mona", json_body=moved)
+    assert (403, BEYOND) == (answer.status, answer.json["message"])
+
+
+def session_of(server: Serving, who: str, kernel: str) -> str:
+    sessions = server.request("GET", "/api/sessions", who).json
+    return next(str(each["id"]) for each in sessions if each["kernel"]["id"] == kernel)
+
+
+def test_what_one_may_do_in_a_kernel_is_told_as_it_is(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    told = {
+        who: server.request("GET", f"/api/authz/me?resource=kernels:{kernels['olga']}", who)
+        .json["resources"][f"kernels:{kernels['olga']}"]["actions"]["run"]
+        for who in ("mona", "olga", "adam")
+    }  # fmt: skip
+    assert {"allowed": False, "reason": BEYOND} == told["mona"]
+    assert {"allowed": True} == told["olga"] == told["adam"]
+
+
+def test_a_token_of_less_than_its_owner_is_somebody_else(server: Serving) -> None:
+    store, secret = server.store(), new_secret()
+    scope = [("manager", "contents:/team"), ("runner", "kernelspecs:")]
+    store.add_token(secret.id, secret.hash, "agent", "olga", None, time.time(), scope=scope)
+    store.close()
+    server.tokens["agent"] = secret.text
+    kernel = start(server, "olga", "team/of-olga.ipynb")
+    assert BEYOND == said(server, kernel, "agent")
+    plant = "import pathlib; pathlib.Path.home().joinpath('planted').write_text('x')"
+    mine = start(server, "agent", "team/of-the-agent.ipynb")
+    assert "" == said(server, mine, "agent", plant + "; None")
+    assert "[Errno 2]" in said(server, mine, "agent", "open('../other/secret.txt')")
+    # The agent's home is another one, or its code would run in the owner's next kernel.
+    look = "import os; print(os.path.exists(os.path.expanduser('~/planted')))"
+    assert "False" == said(server, kernel, "olga", look)
+    assert "True" == said(server, mine, "olga", look)
+
+
+def grant(server: Serving, who: str, level: str, resource: str) -> str:
+    store = server.store()
+    given = store.add_grant(
+        principal=f"user:{who}", level=level, resource=resource, now=time.time(), granted_by="os:t"
+    )
+    store.close()
+    return given.id
+
+
+def take(server: Serving, id_: str) -> None:
+    store = server.store()
+    store.remove_grant(id_)
+    store.close()
+
+
+def test_a_change_of_rights_counts_at_the_next_message(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    mona = Client(server, kernels["olga"], "mona")
+    assert BEYOND == mona.text(SAVED).strip()
+    given = grant(server, "mona", "manager", "contents:/other")
+    eventually("42", lambda: mona.text(SAVED).strip())
+    take(server, given)
+    eventually(BEYOND, lambda: mona.text(SAVED).strip())
+    mona.close()
+
+
+def test_a_shared_kernel_gets_no_more_at_a_restart_than_all_may(server: Serving) -> None:
+    read = "print(open('../third/secret.txt').read())"
+    kernel, alone = (start(server, "olga", f"team/{name}.ipynb") for name in ("with", "alone"))
+    max_ = Client(server, kernel, "max")
+    given = grant(server, "max", "manager", "contents:/other")
+    eventually("42", lambda: max_.text(SAVED).strip())
+    third = grant(server, "olga", "viewer", "contents:/third")
+    path = "/api/contents/third"
+    eventually(200, lambda: server.request("GET", path, "olga").status)
+    for each in (kernel, alone):
+        assert 200 == server.request("POST", f"/api/kernels/{each}/restart", "olga").status
+    # What was sent before the restart may run after it.
+    assert "[Errno 2]" in said(server, kernel, "olga", read)
+    assert "[Errno 2]" in max_.text(read)
+    assert "of third" == said(server, alone, "olga", read)
+    assert BEYOND == said(server, alone, "max", read)
+    max_.close()
+    for each in (given, third):
+        take(server, each)
+
+
+def test_in_anothers_shell_types_who_may_touch_all_that_it_touches(server: Serving) -> None:
+    name = server.request("POST", "/api/terminals", "tess", json_body={}).json["name"]
+    heard: dict[str, str] = {}
+    for who, wanted in (("kara", "This terminal can reach"), ("adam", "typed by adam")):
+        socket = server.connect(f"/terminals/websocket/{name}", who)
+        socket.send(json.dumps(["stdin", f"echo typed by {who} | tr a-z a-z\r"]))
+        end = time.monotonic() + SOON
+        heard[who] = ""
+        while wanted not in heard[who] and time.monotonic() < end:
+            kind, *rest = json.loads(socket.recv())
+            heard[who] += rest[0] if kind == "stdout" else ""
+        assert wanted in heard[who]
+        socket.close()
+    assert "typed by kara" not in heard["adam"]
+
+
+def test_nothing_went_wrong_in_the_log(server: Serving) -> None:
+    assert "Traceback" not in server.log
