@@ -67,6 +67,7 @@ _ON_BOTH = frozenset(
         "test_owners",
         "test_people",
         "test_setup_link",
+        "test_standing",
         "test_store",
         "test_tokens",
         "test_transfer",

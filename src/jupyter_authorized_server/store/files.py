@@ -11,18 +11,19 @@ import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import and_, delete, insert, select, update
 
 from ..errors import UnknownName
 from .grants import as_grant, read_grants
 from .model import Move, Orphan, is_id, parse_time
 from .schema import files, grants, moves, orphans
+from .standing import at, drop_standing, move_standing, within
 from .transaction import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import Column, ColumnElement
+    from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
     from ..policy.model import Grant
@@ -94,6 +95,7 @@ class Files(Transactions):
         lost: list[Grant] = []
         with self._change(grants=True) as connection:
             for path in paths:
+                drop_standing(connection, path, now=now)
                 here = (files.c.root == root) & (files.c.path == path)
                 identity = connection.execute(select(files.c.identity).where(here)).scalar()
                 if identity is None:
@@ -166,34 +168,24 @@ def _forget(connection: Connection, which: ColumnElement[bool]) -> None:
     connection.execute(delete(files).where(which))
 
 
-def _within(column: Column[str], path: str, prefix: str = "") -> ColumnElement[bool]:
-    """Whether the path in `column` is `path` or below it, letter by letter."""
-    whole = f"{prefix}{path}"
-    return or_(column == whole, func.substr(column, 1, len(whole) + 1) == f"{whole}/")
-
-
-def _at(column: Column[str], old: str, new: str, prefix: str = "") -> ColumnElement[str]:
-    """The path in `column`, with `new` in the place of `old`."""
-    rest = func.substr(column, len(prefix) + len(old) + 1)
-    return literal(f"{prefix}{new}").concat(rest)
-
-
 def _move(connection: Connection, move: Move) -> tuple[Grant, ...]:
-    on = _within(grants.c.resource, move.old, "contents:")
+    on = within(grants.c.resource, move.old, "contents:")
     found = read_grants(connection, where=on)
     own = files.c.root == move.root
     if move.new is None:
         connection.execute(delete(grants).where(on))
-        _forget(connection, and_(own, _within(files.c.path, move.old)))
+        drop_standing(connection, move.old, now=move.begun, below=True)
+        _forget(connection, and_(own, within(files.c.path, move.old)))
         return found
     # What was noted of the new place was of a file that is no longer there.
-    _forget(connection, and_(own, _within(files.c.path, move.new)))
-    there = _at(grants.c.resource, move.old, move.new, "contents:")
+    _forget(connection, and_(own, within(files.c.path, move.new)))
+    there = at(grants.c.resource, move.old, move.new, "contents:")
     connection.execute(update(grants).where(on).values(resource=there))
+    move_standing(connection, move.old, move.new)
     connection.execute(
         update(files)
-        .where(and_(own, _within(files.c.path, move.old)))
-        .values(path=_at(files.c.path, move.old, move.new))
+        .where(and_(own, within(files.c.path, move.old)))
+        .values(path=at(files.c.path, move.old, move.new))
     )
     return found
 

@@ -19,12 +19,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0005"
+HEAD = "0006"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -123,6 +124,16 @@ grants = Table(
     CheckConstraint("person IS NULL OR group_name IS NULL", name="one_principal"),
 )
 
+#: How often a grant counts, for those that do not count for ever. The row outlives its
+#: grant, so that a grant whose file was gone for a while is not whole again.
+grant_uses = Table(
+    "grant_uses",
+    metadata,
+    Column("grant_id", _id, primary_key=True),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,
@@ -133,10 +144,11 @@ tokens = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("last_used", Double),
+    Column("limited", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("person", "name"),
 )
 
-#: What a token is limited to; one without a row reaches all that its person may.
+#: What a limited token is limited to; one without a row reaches nothing.
 token_scopes = Table(
     "token_scopes",
     metadata,

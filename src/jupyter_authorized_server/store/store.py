@@ -19,6 +19,7 @@ from .owners import Owners
 from .people import People, read_groups, read_people
 from .schema import HEAD, revision
 from .setup_link import SetupLink
+from .standing import Standing
 from .tokens import Tokens
 from .transfer import Transfer
 from .version import schema_revision
@@ -42,6 +43,7 @@ class Store(
     SetupLink,
     Journals,
     Owners,
+    Standing,
     Transfer,
 ):
     """People, groups, grants, tokens, login sessions and owners, in one database.

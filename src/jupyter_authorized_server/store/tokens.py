@@ -84,6 +84,7 @@ class Tokens(Transactions):
                 "person": token.person,
                 "created": token.created,
                 "expires": token.expires,
+                "limited": token.scope is not None,
             }
             connection.execute(insert(tokens).values(row))
             for level, resource in token.scope or ():
@@ -148,6 +149,7 @@ def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> t
         tokens.c.created,
         tokens.c.expires,
         tokens.c.last_used,
+        tokens.c.limited,
     ).order_by(tokens.c.person, tokens.c.name)
     if where is not None:
         query = query.where(where)
@@ -166,9 +168,10 @@ def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> t
             created=created,
             expires=expires,
             last_used=last_used,
-            scope=tuple(scopes[id_]) if id_ in scopes else None,
+            # What a token was limited to may be gone, and then it reaches nothing.
+            scope=tuple(scopes.get(id_, ())) if limited else None,
         )
-        for id_, name, person, created, expires, last_used in rows
+        for id_, name, person, created, expires, last_used, limited in rows
     )
 
 

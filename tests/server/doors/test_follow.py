@@ -71,6 +71,25 @@ def test_a_folder_takes_the_grants_in_it_along_however_it_is_spelled(world: Worl
     assert granted(world) == ["contents:/hr/sub3/c.txt"]
 
 
+def test_links_scopes_and_requests_go_along_and_end_with_the_file(world: World) -> None:
+    on = "contents:/team/a.txt"
+    world.store.add_link(
+        "l", "0" * 64, person="mona", level="viewer", resource=on, expires=9e9, now=1
+    )
+    world.store.add_token("t", "0" * 64, "t", "cora", None, 1, scope=[("viewer", on)])
+    world.point.refresh()
+    look(world)
+    world.as_("cora", "rename", "team/a.txt", "team/b.txt")
+    assert [each.resource for each in world.store.links()] == ["contents:/team/b.txt"]
+    # One that is exchanged beside the server is another file.
+    (world.root / "team" / "b.txt").unlink()
+    (world.root / "team" / "b.txt").write_text("another")
+    look(world)
+    look(world)
+    assert world.store.links() == ()
+    assert [each.scope for each in world.store.tokens() if each.id == "t"] == [()]
+
+
 def test_a_copy_has_no_grants(world: World) -> None:
     give(world, "/team/a.txt")
     world.as_("cora", "copy", "team/a.txt", "team/copy.txt")

@@ -70,19 +70,27 @@ class Follower:
         self._under_way = 0
         self._turn = 0
         self._paths: tuple[object, frozenset[str]] = (None, frozenset())
+        self._others: tuple[int, frozenset[str]] = (-1, frozenset())
         self._due = 0.0
 
     def _identity(self, path: str) -> str | None:
         return None if self._disk is None else identity(self._disk.path(path))
 
     def _granted(self) -> frozenset[str]:
-        """The paths that grants of the store stand on; the root goes nowhere."""
-        grants = self._wired.point.state.grants
+        """The paths that grants of the store, links, scopes and requests stand on.
+
+        The root is none of them, since it goes nowhere.
+        """
+        point = self._wired.point
+        grants = point.state.grants
         if self._paths[0] is not grants:
             names = {each.resource for each in grants if each.resource.startswith("contents:/")}
             paths = frozenset(name.removeprefix("contents:") for name in names)
             self._paths = (grants, paths - {"/"})
-        return self._paths[1]
+        # Invariant: the revision grows with each of the others.
+        if self._others[0] != point.revision:
+            self._others = (point.revision, point.store.standing() - {"/"})
+        return self._paths[1] | self._others[1] if self._others[1] else self._paths[1]
 
     async def act(
         self, name: str, do: Callable[[], Awaitable[Any]], path: object, new: object
