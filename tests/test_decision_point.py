@@ -364,3 +364,41 @@ class TestWhileTheStoreIsAway:
         assert not point.refresh()
         assert asks(point, "user:bob", "open")
         assert not point.store_is_away
+
+
+def test_a_rule_on_tokens_takes_from_programs_and_gives_them_nothing(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    rules = tmp_path / "policy"
+    rules.mkdir(mode=0o755)
+    (rules / "tokens.cedar").write_text(
+        'forbid(principal is Jupyter::Token, action == Jupyter::Action::"delete", resource);'
+        'forbid(principal == Jupyter::Token::"t1", action, '
+        'resource == Jupyter::File::"/team/a.ipynb");'
+        'permit(principal == Jupyter::Token::"t1", action, resource);'
+    )
+    grant(store, "user:ada", "manager", "contents:/team")
+    for id_ in ("t1", "t2"):
+        store.add_token(id_, "0" * 64, id_, "ada", NOW + 60, NOW)
+    point = make(store, tmp_path, clock, policy_dir=rules)
+    other = parse_resource("contents:/team/b.ipynb")
+    asked = [
+        (who, action, on)
+        for who in ("user:ada", "token:t1", "token:t2")
+        for action, on in (("open", NOTEBOOK), ("open", other), ("delete", other))
+    ]
+    assert [asks(point, *each) for each in asked] == [
+        *(True, True, True),
+        *(False, True, False),
+        *(True, True, False),
+    ]
+    # What its owner may not do, no permit for the token allows.
+    assert not asks(point, "token:t1", "administer", Resource(type="server"))
+    # A listing must ask about each name, and a view shows a program no such folder.
+    program = point.principal("token:t1")
+    assert not point.is_even(program, "open", "/team")
+    assert point.is_even(point.principal("user:ada"), "open", "/team")
+    assert not point.cover(program, "open", "/team").some
+    clock.now += 61
+    with pytest.raises(UnknownName, match="no token"):
+        point.principal("token:t1")

@@ -18,6 +18,7 @@ from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RULES = """
 @id("readers") permit(principal in Jupyter::Group::"readers", action == Jupyter::Action::"open",
@@ -149,3 +150,68 @@ def test_what_a_level_needs_is_what_it_hands_over() -> None:
     assert ("terminals", "start") in needed("server:", "admin")
     assert {("contents", "save"), ("kernels", "run")} <= needed("contents:/a", "editor")
     assert ("contents", "create") not in needed("contents:/a", "editor")
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "place"),
+    [
+        # Kept from the giver alone, below, at, and above what is shared.
+        ('principal == Jupyter::User::"ada"|/a/b', "user:bob /a viewer", "/a/b"),
+        ('principal == Jupyter::User::"ada"|/a/b', "everyone /a viewer", "/a/b"),
+        ('principal == Jupyter::User::"ada"|/a', "user:bob /a/b viewer", "/a/b"),
+        ('principal in Jupyter::Group::"team"|/a/b', "user:bob /a editor", "/a/b"),
+        # From both, elsewhere, or a neighbour of the like name.
+        ('principal in Jupyter::Group::"team"|/a/b', "user:cat /a editor", ""),
+        ("principal|/a/b", "everyone /a viewer", ""),
+        ('principal == Jupyter::User::"ada"|/ab', "user:bob /a viewer", ""),
+        ('principal == Jupyter::User::"bob"|/a/b', "user:cat /a viewer", ""),
+        # In circumstances that are not now.
+        (
+            'principal == Jupyter::User::"ada"|/a/b| when { context.hour > 30 }',
+            "user:bob /a viewer", "/a/b",
+        ),
+        ("principal|/a/b| when { context.hour > 30 }", "user:bob /a viewer", ""),
+        (
+            'principal|/a/b| unless { principal == Jupyter::User::"bob" }',
+            "user:cat /a viewer",
+            "",
+        ),
+        (
+            'principal|/a/b| unless { principal == Jupyter::User::"bob" }',
+            "everyone /a viewer",
+            "/a/b",
+        ),
+        (
+            'principal|/a/b| unless { principal == Jupyter::User::"bob" }',
+            "user:bob /a viewer", "/a/b",
+        ),
+        (
+            'principal|/a/b| when { principal == Jupyter::User::"bob" }',
+            "user:cat /a viewer", "",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_kept_from_the_giver_is_not_handed_on(
+    tmp_path: Path, rule: str, asked: str, place: str
+) -> None:
+    who, folder, *clause = rule.split("|")
+    to, on, level = asked.split()
+    (tmp_path / "policy").mkdir(mode=0o755)
+    (tmp_path / "policy" / "rules.cedar").write_text(
+        f'forbid({who}, action == Jupyter::Action::"open", '
+        f'resource in Jupyter::Folder::"{folder}"){"".join(clause)};'
+    )
+    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        for name in PEOPLE:
+            store.add_person(name, now=1)
+        store.add_group("team", now=1)
+        for member in ("user:ada", "user:cat"):
+            store.add_member("team", member)
+        store.add_grant(
+            principal="user:ada", level="admin", resource="server:", now=1, granted_by="os:x"
+        )
+        point = DecisionPoint(store, policy_dir=tmp_path / "policy", audit=Audit(None))
+        found = inquiry.kept_from(
+            point, point.principal("user:ada"), to, parse_resource(f"contents:{on}"), level
+        )
+    assert found == (f"contents:{place}" if place else "")

@@ -31,7 +31,7 @@ from .policy.model import (
     Resource,
 )
 from .policy.paths import signposted
-from .policy.scope import narrowed
+from .policy.scope import itself, narrowed, restrained
 from .policy.viewing import viewed
 from .policy_folder import PolicyFolder
 from .shadow import Shadow
@@ -214,6 +214,8 @@ class DecisionPoint:
     ) -> Principal:
         """The principal written `name`, with its groups as they are now.
 
+        `token:ID` is the owner of that token, asking with it.
+
         Args:
             viewer: who looks around as them.
             must_exist: False where somebody else (a hub) keeps the people; one who
@@ -223,6 +225,8 @@ class DecisionPoint:
             UnknownName: no such person, or one who is disabled; no such token.
             StoreError: the token's scope cannot be looked up.
         """
+        if name.startswith("token:"):
+            return self._program(name.removeprefix("token:"))
         key = (name, token, session, viewer, must_exist)
         found = self._principals.get(key)
         if found is None:
@@ -241,6 +245,15 @@ class DecisionPoint:
                 self._principals.clear()
             self._principals[key] = found
         return found
+
+    def _program(self, id_: str) -> Principal:
+        found = self.store.token(id_)
+        if found is None or (found[0].expires or math.inf) <= self._clock():
+            msg = (
+                f"there is no token `{id_[:64]}` that holds; `jupyter authz tokens list` shows ids"
+            )
+            raise UnknownName(msg)
+        return self.principal(f"user:{found[0].person}", token=found[0].id)
 
     def as_now(self, principal: Principal, *, must_exist: bool = True) -> Principal:
         """`principal` with the groups and the scope of now, and so whoever looks as them.
@@ -363,12 +376,19 @@ class DecisionPoint:
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """As `Snapshot.is_even`: whether nothing can tell apart what is in `folder`."""
         # Whoever looks as another sees what both may, of which one snapshot says nothing.
-        return principal.viewer is None and self.snapshot.is_even(principal, action, folder)
+        if principal.viewer is not None or not self._is_even_by_token(principal, action, folder):
+            return False
+        return self.snapshot.is_even(principal, action, folder)
+
+    def _is_even_by_token(self, principal: Principal, action: str, folder: str) -> bool:
+        """Whether no rule on tokens can tell apart what is in `folder`."""
+        token = principal.token
+        return token is None or self.snapshot.is_even(itself(token), action, folder)
 
     def cover(self, principal: Principal, action: str, folder: str) -> Cover:
         """How far `principal`'s right to `action` reaches in the contents folder `folder`."""
         resource = Resource(type="contents", id=folder)
-        if principal.viewer is not None:
+        if principal.viewer is not None or not self._is_even_by_token(principal, action, folder):
             return Cover()
         if not self.decide(principal, action, resource, door="sandbox", record=False).allowed:
             return Cover()
@@ -399,9 +419,12 @@ class DecisionPoint:
                     request, self.revision, "anonymous", "sign in first", "nobody is signed in"
                 )
             decision = narrowed(decide(self.snapshot, request), principal, action, resource)
+            if principal.token is not None and decision.allowed:
+                own = replace(request, principal=itself(principal.token))
+                decision = restrained(decision, decide(self.snapshot, own))
             if (viewer := principal.viewer) is not None:
-                own = partial(self._ask, viewer, action, resource, now, door, address)
-                decision = viewed(decision, principal, resource, own)
+                ask = partial(self._ask, viewer, action, resource, now, door, address)
+                decision = viewed(decision, principal, resource, ask)
         except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
             _log.exception("deciding failed, so the answer is deny")
             return explanation.unasked(

@@ -6,9 +6,10 @@ about, so that nothing is answered by a second rule.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from .policy.model import EVERYONE, Resource
+from .policy.model import EVERYONE, Effect, Resource
 from .policy.vocabulary import ABILITY, LEVEL, TYPE, Level, parse_resource
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from .decision_point import DecisionPoint
     from .policy.model import Principal
+    from .policy.rule import Rule, Scope
+
+#: The clauses of a rule, where it has any.
+_CLAUSES = re.compile(r"\b(?:when|unless)\b.*", re.DOTALL)
 
 
 def candidates(point: DecisionPoint, action: str, resource: Resource) -> tuple[str, ...]:
@@ -87,10 +92,7 @@ def ceiling(point: DecisionPoint, to: str, resource: Resource) -> tuple[Level | 
         The level, None where not even the first can be given, and the rule's id and
         source; empty where there is no ceiling.
     """
-    keys: tuple[str, ...] = (to,)
-    if to != EVERYONE:
-        groups = point.directory.groups_of(to)
-        keys = (to, *(f"group:{group}" for group in groups), EVERYONE)
+    keys = _keys(point, to)
     highest: Level | None = None
     for level in Level:
         for on in reach(resource):
@@ -102,6 +104,76 @@ def ceiling(point: DecisionPoint, to: str, resource: Resource) -> tuple[Level | 
                     return highest, f"{rule.id} ({rule.source})"
         highest = level
     return highest, ""
+
+
+def _keys(point: DecisionPoint, to: str) -> tuple[str, ...]:
+    if to == EVERYONE:
+        return (to,)
+    return (to, *(f"group:{group}" for group in point.directory.groups_of(to)), EVERYONE)
+
+
+def kept_from(
+    point: DecisionPoint, giver: Principal, to: str, resource: Resource, level: str
+) -> str:
+    """Where below `resource` a rule keeps `giver` from what a grant would hand to `to`.
+
+    Whoever shares a folder must not hand on, with it, what is kept from themselves in
+    it. A rule that keeps it from both is none of that.
+
+    Args:
+        point: whose rules count.
+        giver: who gives.
+        to: written form of a person, a group or everyone.
+        resource: what the grant stands on.
+        level: a level's word.
+
+    Returns:
+        Written form of the place; empty where there is none.
+    """
+    keys = _keys(point, to)
+    handed = tuple(needed(resource, level))
+    for rule in point.snapshot.policy.rules:
+        if rule.effect is not Effect.FORBID or not rule.principal.holds("user", giver.keys):
+            continue
+        clauses = _CLAUSES.search(rule.text) if rule.conditional else None
+        said = "" if clauses is None else clauses.group()
+        if rule.principal.holds("user", keys) and "principal" not in said:
+            continue
+        for action, on in handed:
+            place = _place(rule.resource, on)
+            if place is None or not rule.covers(on.type, action):
+                continue
+            # Of other circumstances than who asks, the next ones may be the worse ones.
+            if "context" in said or "resource" in said or not said:
+                return place.name
+            bound = _forbids(point, rule, giver, action, place)
+            if bound and not (
+                to.startswith("user:")
+                and _forbids(point, rule, point.principal(to), action, place)
+            ):
+                return place.name
+    return ""
+
+
+def _forbids(
+    point: DecisionPoint, rule: Rule, who: Principal, action: str, place: Resource
+) -> bool:
+    """Whether `rule` is what keeps `who` from `place`."""
+    decision = point.decide(who, action, place, door="http", record=False, lift=False)
+    return not decision.allowed and rule.id in {each.id for each in decision.determining}
+
+
+def _place(scope: Scope, on: Resource) -> Resource | None:
+    """What a rule with the resource scope `scope` names at or below `on`."""
+    if not scope.name or scope.holds(on.type, on.chain):
+        return on
+    kind, _, path = scope.name.partition(":")
+    if on.type == "contents" == kind and path.startswith(f"{on.id.rstrip('/')}/"):
+        return Resource(type="contents", id=path)
+    inner = [each for each in on.within if path.startswith(f"{each.rstrip('/')}/")]
+    if kind == "contents" and inner and inner[0] == on.within[0]:
+        return Resource(type=on.type, id=on.id, within=(path, *on.within))
+    return None
 
 
 def reach(resource: Resource) -> tuple[Resource, ...]:

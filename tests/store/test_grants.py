@@ -70,7 +70,7 @@ def test_a_resource_is_kept_in_its_one_spelling(house: Store) -> None:
         ("user:eve", "no person `eve`"),
         ("user:team", "no person `team`"),
         ("group:ada", "no group `ada`"),
-        ("token:ci", "name `user:NAME`, `group:NAME` or `everyone`"),
+        ("token:ci", "a token has no more than its owner: give it to the owner"),
         ("anonymous", "name `user:NAME`, `group:NAME` or `everyone`"),
     ],
 )

@@ -130,10 +130,10 @@ def _decide(
         AuthorizationError: it could not be decided.
     """
     name = parse_principal(principal)
-    if name != ANONYMOUS and not name.startswith("user:"):
+    if name != ANONYMOUS and not name.startswith(("user:", "token:")):
         msg = (
-            f"`{name}` does not ask for anything itself; name a person, `user:NAME`, or "
-            "`anonymous`"
+            f"`{name}` does not ask for anything itself; name a person, `user:NAME`, a token, "
+            "`token:ID`, or `anonymous`"
         )
         raise InvalidName(msg)
     on = parse_resource(resource)

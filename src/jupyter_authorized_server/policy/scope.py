@@ -1,6 +1,8 @@
-"""Scope of a token: what of its owner's rights a program has that asks with it.
+"""What of its owner's rights a program has that asks with a token.
 
-A scope only ever takes away: what is asked is decided for the owner first.
+The token's scope, and what a rule forbids to it by name (`Jupyter::Token::"ID"`) or to
+every token (`principal is Jupyter::Token`). Both only ever take away: what is asked is
+decided for the owner first.
 """
 
 from __future__ import annotations
@@ -8,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .model import Answer, Determinant, Effect
+from .model import Answer, Determinant, Effect, Principal
 from .vocabulary import ABILITY, LEVEL
 
 if TYPE_CHECKING:
-    from .model import Decision, Principal, Resource
+    from .model import Decision, Resource
 
 #: What every program must do to find its way; none of it shows what is another's.
 ALWAYS = frozenset({("server", "identify"), ("server", "use"), ("kernelspecs", "list")})
@@ -63,4 +65,35 @@ def narrowed(
         would_allow=("a token with a wider scope",),
         reason_user="This token does not reach that",
         reason_admin=f"{said}, which its owner `{principal.name}` may",
+    )
+
+
+def itself(token: str) -> Principal:
+    """The token with the public id `token`, as rules name it; in no group of its owner."""
+    return Principal(name=f"token:{token}")
+
+
+def restrained(owners: Decision, own: Decision) -> Decision:
+    """What is answered to an owner's program, of which the rules say `own` by itself.
+
+    That nothing permits it by itself is no reason: a token has what its owner has.
+    """
+    against = tuple(
+        each for each in own.determining if each.effect is Effect.FORBID or each.kind == "error"
+    )
+    if owners.answer is not Answer.ALLOW:
+        return owners
+    if not against and own.answer is Answer.DENY and own.determining:
+        against = own.determining
+    until = min(owners.good_until, own.good_until)
+    if not against:
+        return replace(owners, good_until=until)
+    return replace(
+        owners,
+        answer=Answer.DENY,
+        determining=against,
+        would_allow=(),
+        reason_user="This token may not do that",
+        reason_admin=f"its owner `{owners.principal}` may, but {own.reason_admin}",
+        good_until=until,
     )

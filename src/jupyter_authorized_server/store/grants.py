@@ -193,6 +193,12 @@ def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
     elif kind == "group":
         require_group(connection, name)
         group = name
+    elif kind == "token":
+        msg = (
+            "a token has no more than its owner: give it to the owner, and say what the token "
+            "is limited to with `jupyter authz tokens add PERSON NAME --only LEVEL RESOURCE`"
+        )
+        raise UnknownName(msg)
     elif kind != EVERYONE:
         msg = (
             f"nothing can be granted to `{grant.principal}`; name `user:NAME`, `group:NAME` "

@@ -31,7 +31,7 @@ def check_giving(
         Refused: it is more than the giver has, or than the rules leave.
         Unconfirmed: it reaches everyone and nobody has said so.
     """
-    reason = held(handler, level, resource) or under_ceiling(handler, to, level, resource)
+    reason = _refusal(handler, to, level, resource)
     if reason:
         raise Refused(reason)
     if to == EVERYONE and not confirmed:
@@ -40,6 +40,24 @@ def check_giving(
             "send `confirm` if that is meant"
         )
         raise Unconfirmed(msg)
+
+
+def _refusal(handler: Asker, to: str, level: str, resource: Resource) -> str:
+    return (
+        held(handler, level, resource)
+        or under_ceiling(handler, to, level, resource)
+        or below(handler, to, level, resource)
+    )
+
+
+def below(handler: Asker, to: str, level: str, resource: Resource) -> str:
+    """Why whoever asks would hand on what a rule keeps from themselves; empty if not."""
+    if not inquiry.kept_from(handler.point, handler.principal, to, resource, level):
+        return ""
+    return (
+        "nobody can give more than they have: a rule of this server keeps something of it from "
+        "you; share a part, or ask an administrator"
+    )
 
 
 def held(handler: Asker, level: str, resource: Resource) -> str:
@@ -66,8 +84,7 @@ def levels(handler: Asker, to: str, resource: Resource) -> list[dict[str, Any]]:
     """Each level, whether it can be given, and why not."""
     found = []
     for level in Level:
-        reason = held(handler, level.word, resource)
-        reason = reason or under_ceiling(handler, to, level.word, resource)
+        reason = _refusal(handler, to, level.word, resource)
         found.append(
             {
                 "level": level.word,

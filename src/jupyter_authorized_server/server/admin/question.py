@@ -44,8 +44,11 @@ class _Asking(AdminHandler):
         if text is None or text == self.principal.name:
             return self.principal
         name = parse_principal(text)
-        if not name.startswith("user:"):
-            msg = f"`{name}` does not ask for anything itself; name a person, `user:NAME`"
+        if not name.startswith(("user:", "token:")):
+            msg = (
+                f"`{name}` does not ask for anything itself; name a person, `user:NAME`, or a "
+                "token, `token:ID`"
+            )
             raise InvalidName(msg)
         return self.point.principal(name)
 
