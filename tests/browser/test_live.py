@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.page import CLASSIC, WHERE
+from browser.page import CLASSIC, LAB, WHERE
 
 from jupyter_authorized_server.store import Store
 
@@ -66,3 +67,27 @@ def test_who_is_lowered_while_she_works_reads_so_at_her_next_run(
     notebook.insert('print("c" + "d")')
     notebook.run()
     notebook.prints("You can watch this kernel but not run code in it.")
+
+
+def test_a_notebook_that_runs_in_an_administrators_kernel_gets_another_one(
+    served: Start, visit: Visit
+) -> None:
+    server, name = served("demo"), "rain.ipynb"
+    shutil.copy(server.home / "notebooks" / "statistics.ipynb", server.home / "notebooks" / name)
+    body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+    status, session = server.visitor("adam").ask("POST", "/api/sessions", body)
+    assert 201 == status
+    theirs = session["kernel"]["id"]
+    # A runner may touch less than what that kernel shows.
+    window = visit(server, "rune", f"{WHERE[LAB]}{name}")
+    window.lab().ready()
+    kernel, path = window.page.evaluate(
+        "() => { const at = window.jupyterapp.shell.currentWidget.context; "
+        "return [at.sessionContext.session.kernel.id, at.path]; }"
+    )
+    assert name == path
+    assert kernel != theirs
+    window = visit(server, "rune", f"{WHERE[CLASSIC]}{name}")
+    connected = "Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
+    window.page.wait_for_function(connected)
+    assert kernel == window.page.evaluate("Jupyter.notebook.kernel.id")

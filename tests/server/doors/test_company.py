@@ -261,5 +261,38 @@ def test_in_anothers_shell_types_who_may_touch_all_that_it_touches(server: Servi
     assert "typed by kara" not in heard["adam"]
 
 
+def listed(server: Serving, who: str) -> list[tuple[str, str]]:
+    sessions = server.request("GET", "/api/sessions", who).json
+    return [(each["path"], each["kernel"]["id"]) for each in sessions]
+
+
+def test_a_notebook_whose_kernel_is_of_no_use_gets_another_one(server: Serving) -> None:
+    path = "team/two.ipynb"
+    notebook(server.root / path, SAVED)
+    theirs = start(server, "olga", path)
+    assert theirs == start(server, "adam", path)
+    # JupyterLab connects to the first session of that very path, and starts one without.
+    assert ("/" + path, theirs) in listed(server, "max")
+    mine = start(server, "max", path)
+    assert mine != theirs
+    assert "42" == said(server, mine, "max")
+    assert mine == start(server, "max", path)
+    assert theirs == start(server, "olga", path)
+    assert [mine, theirs] == [k for p, k in listed(server, "max") if p.strip("/") == path]
+    # Who may start none watches the one that is there, and who may run in it has it.
+    assert {(path, theirs), (path, mine)} <= set(listed(server, "vera"))
+    assert {(path, theirs), (path, mine)} <= set(listed(server, "adam"))
+    # An open page keeps the name of its notebook.
+    watching = Client(server, theirs, "mona")
+    assert (path, theirs) in listed(server, "mona")
+    watching.close()
+    eventually(True, lambda: ("/" + path, theirs) in listed(server, "mona"))
+    # To end one's own leaves the other one.
+    session = session_of(server, "max", mine)
+    assert 204 == server.request("DELETE", f"/api/sessions/{session}", "max").status
+    assert theirs in [kernel for _, kernel in listed(server, "olga")]
+    assert mine not in [kernel for _, kernel in listed(server, "adam")]
+
+
 def test_nothing_went_wrong_in_the_log(server: Serving) -> None:
     assert "Traceback" not in server.log

@@ -14,6 +14,7 @@ from jupyter_core.utils import ensure_async
 from ...errors import UnsafePath
 from ...policy.model import Resource
 from ..surface import places
+from .own_sessions import OwnSessions
 from .sight import sight_of
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
         return [each for each in found if sight is None or _sees_kernel(wired, sight, each["id"])]
 
     async def sessions_seen(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-        found = await ensure_async(list_sessions(*args, **kwargs))
+        found: list[dict[str, Any]] = await ensure_async(list_sessions(*args, **kwargs))
         sight = sight_of(wired)
-        return [
-            each for each in found if sight is None or _sees_session(settings, wired, sight, each)
-        ]
+        if sight is None:
+            return found
+        seen = [each for each in found if _sees_session(settings, wired, sight, each)]
+        return own_sessions.shown(seen, sight)
 
     async def specs_seen(*args: Any, **kwargs: Any) -> dict[str, Any]:
         found = await ensure_async(get_all_specs(*args, **kwargs))
@@ -52,6 +54,8 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
             if sight is None or sight.allows("list", (places.spec(name),))
         }
 
+    own_sessions = OwnSessions(settings, wired, list_sessions)
+    own_sessions.install(sessions)
     kernels.list_kernels = kernels_seen
     sessions.list_sessions = sessions_seen
     specs.get_all_specs = specs_seen
