@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -351,3 +352,82 @@ def test_a_connection_class_that_cannot_be_judged_refuses_everybody(
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             Client(other, kernel, "edda")
         assert 403 == refused.value.status_code
+
+
+def open_doors(server: Serving, who: str, kernel: str) -> int:
+    found = server.request("GET", "/api/authz/live", who).json["items"]
+    return sum(each["resource"] == f"kernels:{kernel}" for each in found)
+
+
+def test_a_client_that_reads_nothing_is_cut_off(
+    server: Serving,
+) -> None:
+    kernel = start(server, "edda", "team/loud.ipynb")
+    deaf = Client(server, kernel, "edda")
+    deaf.run(
+        "from IPython.display import display\n"
+        "for _ in range(100): display({'text/plain': 'x' * 2**20}, raw=True)"
+    )
+    end = time.monotonic() + 120
+    while open_doors(server, "edda", kernel):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    deaf.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "edda").status
+
+
+def test_who_connects_to_a_kernel_that_is_shut_down_meanwhile_is_told_that_it_is_gone(
+    server: Serving,
+) -> None:
+    kernel = start(server, "edda", "team/short.ipynb")
+    told: list[int] = []
+
+    def connect() -> None:
+        try:
+            client = Client(server, kernel, "vera")
+            told.append(101)
+            client.close()
+        except websocket.WebSocketBadStatusException as refused:
+            told.append(refused.status_code)
+
+    waiting = [threading.Thread(target=connect) for _ in range(4)]
+    for each in waiting:
+        each.start()
+    assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "edda").status
+    connect()
+    for each in waiting:
+        each.join(60)
+    assert 404 == told[-1] or 404 in told
+    assert {101, 404} >= set(told)
+    assert 5 == len(told)
+
+
+def test_a_kernel_that_dies_while_a_refusal_is_on_its_way_leaves_nobody_waiting(
+    server: Serving,
+) -> None:
+    kernel = start(server, "edda", "team/dies.ipynb")
+    edda, vera = Client(server, kernel, "edda"), Client(server, kernel, "vera")
+    assert "1\n" == edda.text("print(1)")
+    sent = [vera.run("1") for _ in range(20)]
+    edda.run("import os; os._exit(1)")
+    sent += [vera.run("1") for _ in range(20)]
+    ended: set[str | None] = set()
+    while ended != set(sent):
+        said = vera.hear(60)
+        if said.content.get("execution_state") == "idle":
+            ended |= {said.parent.get("msg_id")} & set(sent)
+    # The kernel is started again, and the same sockets serve.
+    while edda.hear(60).content.get("execution_state") != "restarting":
+        pass
+    edda.close()
+    edda = Client(server, kernel, "edda")
+    assert "1\n" == edda.text("print(1)")
+    assert WATCH_ONLY == vera.text("1")
+    edda.close()
+    vera.close()
+    assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "edda").status
+
+
+def test_nothing_went_wrong_in_the_log(server: Serving) -> None:
+    wrong = [line for line in server.log.splitlines() if "Traceback" in line or " 500 " in line]
+    assert [] == wrong

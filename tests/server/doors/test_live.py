@@ -129,11 +129,17 @@ def test_without_the_right_to_watch_output_stops_and_runs_are_refused_in_place(
 
 
 def test_the_end_of_a_grant_reaches_open_sockets(server: Serving, kernel: str) -> None:
-    ends = time.time() + 20
-    grant(server, "temp", "editor", ends=ends)
+    grant(server, "temp", "editor")
     path = f"/api/kernels/{kernel}"
     eventually(200, lambda: server.request("GET", path, "temp").status)
     temp = Client(server, kernel, "temp")
+    assert "1\n" == temp.text("print(1)")
+    store = server.store()
+    [lasting] = [each for each in store.state().grants if each.principal == "user:temp"]
+    ends = time.time() + 8
+    grant(server, "temp", "editor", ends=ends)
+    store.remove_grant(lasting.id)
+    store.close()
     assert "1\n" == temp.text("print(1)")
     time.sleep(max(0.0, ends - time.time()))
     assert "You can no longer watch this kernel." == temp.text("print(1)")

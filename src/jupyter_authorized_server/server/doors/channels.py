@@ -6,26 +6,41 @@ channel and type at the revision of this moment, in `kernel_judge`.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
 
 from ..wiring import wiring
+from .backlog import Kept
 from .executions import Executions
 from .kernel_judge import KernelJudge
+from .live import FINAL, close, nothing
 from .refusals import Refusals
 from .saved import SavedCells
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ...policy.model import Resource
     from .live import LiveDoor
 
 _log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether a kernel that is waited for is still there.
+_LOOK = 0.25
+#: What upstream answers where a kernel did not start.
+_FAILED = 500
+#: Messages that ZeroMQ holds for a kernel that does not read.
+_MOST_QUEUED = 64
+_GONE = "This kernel is no more."
+_DEAD = "This kernel has died; restart it, or start another one."
 
 
 class JudgedConnection:
@@ -40,6 +55,10 @@ class JudgedConnection:
     session: Any
     websocket_handler: Any
     kernel_id: str
+    session_key: str
+    channels: Any
+    kernel_manager: Any
+    multi_kernel_manager: Any
 
     async def prepare(self) -> None:
         """Bind this socket to who opened it, before anything of the kernel is touched.
@@ -78,7 +97,72 @@ class JudgedConnection:
         )
         # Upstream looks it up at each message: one call less.
         self.handle_incoming_message = self._judge.take  # type: ignore[method-assign, assignment]  # why: the same door
-        await super_.prepare()
+        handler = self.websocket_handler
+        handler.on_message = self._reader(handler.on_message, self._judge)
+        await self._while_there(super_.prepare())
+
+    @staticmethod
+    def _reader(
+        pass_on: Callable[[str | bytes], None], judge: KernelJudge
+    ) -> Callable[[str | bytes], Awaitable[None] | None]:
+        """What is called with each frame; the next one is read when what it returns is done."""
+
+        def read(frame: str | bytes) -> Awaitable[None] | None:
+            pass_on(frame)
+            return judge.inflow.room(len(frame))
+
+        return read
+
+    async def _while_there(self, preparing: Awaitable[None]) -> None:
+        """Wait for a kernel that starts, as long as it is there.
+
+        Upstream waits a minute for one that was shut down meanwhile, and then fails.
+        """
+        task = asyncio.ensure_future(preparing)
+        is_there = True
+        try:
+            while is_there and not task.done():
+                await asyncio.wait({task}, timeout=_LOOK)
+                is_there = self.kernel_id in self.multi_kernel_manager
+            if is_there:
+                await task
+        except TimeoutError:
+            raise web.HTTPError(404, _DEAD) from None
+        except web.HTTPError as error:
+            if error.status_code != _FAILED:
+                raise
+            _log.warning("a kernel that somebody connects to did not start: %s", error)
+            raise web.HTTPError(404, _DEAD) from error
+        if not is_there:
+            # All who wait share it; cancelled by one, it would fail for the others.
+            answer = getattr(self.kernel_manager, "_kernel_info_future", None)
+            if answer is not None and not answer.done():
+                answer.set_result({})
+            task.cancel()
+            raise web.HTTPError(404, _GONE)
+
+    def connect(self) -> Any:
+        """Open the channels, of a kernel that is there."""
+        try:
+            return super().connect()  # type: ignore[misc]  # why: a mixin
+        except (web.HTTPError, KeyError):
+            # It ended after the handshake.
+            close(self.websocket_handler, FINAL, _GONE)
+            return nothing()
+
+    def disconnect(self) -> None:
+        """Let go; what is kept for a page that comes back has an end."""
+        super().disconnect()  # type: ignore[misc]  # why: a mixin
+        kept = getattr(self.multi_kernel_manager, "_kernel_buffers", {}).get(self.kernel_id)
+        if kept and kept["session_key"] == self.session_key and type(kept["buffer"]) is list:
+            kept["buffer"] = Kept()
+
+    def create_stream(self) -> None:
+        """Let no more wait on the way to the kernel than what `KernelJudge` counts."""
+        super().create_stream()  # type: ignore[misc]  # why: a mixin
+        for channel, stream in self.channels.items():
+            if channel != "iopub":
+                stream.socket.setsockopt(zmq.SNDHWM, _MOST_QUEUED)
 
     def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
         """A frame from the client."""

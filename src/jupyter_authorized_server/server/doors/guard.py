@@ -19,7 +19,7 @@ from tornado.web import Application
 
 from ...errors import AuthorizationError
 from ..wiring import wiring
-from . import events, preflight, terminals
+from . import backlog, events, preflight, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import Refusal, Why
@@ -151,6 +151,7 @@ class _Doorkeeper(HTTPMessageDelegate):
         handler = getattr(inner, "handler", None)
         door = wired.live.register(handler)
         if door is not None:
+            backlog.fit(handler)
             terminals.fit(handler, door, wired)
             events.fit(handler, door, wired)
 

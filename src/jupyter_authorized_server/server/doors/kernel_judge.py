@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.jsonutil import json_default
@@ -23,6 +22,7 @@ from . import replies
 from .company import BY_VIEW
 from .executions import RUN
 from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts, plain_type
+from .inflow import Inflow
 from .refusals import words
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Messages of one socket that wait for a look at the saved notebook, and their bytes.
-MOST_WAITING, MOST_WAITING_BYTES = 2000, 2**25
 #: Close code for a frame that cannot be read.
 UNREADABLE = 1003
 #: Seconds for which somebody is taken not to have every right.
@@ -94,8 +92,7 @@ class KernelJudge:
         self._asked_at = -1
         self._asked_until = 0.0
         self._prompts: set[str] = set()
-        self._waiting: deque[str | bytes] = deque()
-        self._waiting_bytes = 0
+        self.inflow = Inflow(connection)
         self._work: asyncio.Task[None] | None = None
         # What upstream's own method would do with a frame is known; a subclass of its
         # connection may do more.
@@ -118,12 +115,7 @@ class KernelJudge:
                 return
         elif self._work is not None:
             # Messages reach the kernel in the order in which they came.
-            if (
-                len(self._waiting) < MOST_WAITING
-                and self._waiting_bytes + len(data) <= MOST_WAITING_BYTES
-            ):
-                self._waiting.append(data)
-                self._waiting_bytes += len(data)
+            self.inflow.put(data)
             return
         later = self._take(data)
         if later is not None:
@@ -139,15 +131,13 @@ class KernelJudge:
             while True:
                 if waiting is not None:
                     await waiting
-                if not self._waiting:
+                data = self.inflow.next()
+                if data is None:
                     break
-                data = self._waiting.popleft()
-                self._waiting_bytes -= len(data)
                 waiting = self._take(data)
         except Exception:  # noqa: BLE001  # why: what cannot be judged is not passed on
             _log.exception("messages could not be judged, so they were dropped")
-            self._waiting.clear()
-            self._waiting_bytes = 0
+            self.inflow.drop()
         finally:
             self._work = None
 

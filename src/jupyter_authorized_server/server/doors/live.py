@@ -339,11 +339,12 @@ def close(handler: Any, code: int, reason: str) -> None:
     Tornado still hands over what a client sends while its own close is on the way,
     which a client can put off.
     """
-    handler.on_message = handler.write_message = _nothing
+    handler.on_message = handler.write_message = nothing
     handler.close(code, reason)
 
 
-def _nothing(*_: Any, **__: Any) -> Future[None]:
+def nothing(*_: Any, **__: Any) -> Future[None]:
+    """Do nothing, in the place of something that is waited for."""
     done: Future[None] = Future()
     done.set_result(None)
     return done
