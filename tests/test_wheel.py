@@ -48,6 +48,9 @@ def test_the_wheel_holds_the_extension(distributions: Path) -> None:
     for file in BUILT.rglob("*"):
         if file.is_file():
             assert LAB + file.relative_to(BUILT).as_posix() in held
+    assert "share/jupyter/nbextensions/jupyter-authorized-server/main.js" in held
+    for page in ("notebook", "tree"):
+        assert f"etc/jupyter/nbconfig/{page}.d/jupyter-authorized-server.json" in held
     assert [name for name in names if "node_modules" in name] == []
 
 

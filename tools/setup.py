@@ -152,7 +152,7 @@ def extension() -> int:
             if done.returncode:
                 sys.stderr.write(done.stdout.decode("utf-8", "replace"))
                 return _fail("the extension could not be built: the reason stands above")
-    _link()
+    _link_all()
     stamp.write_text(wanted)
     return 0
 
@@ -182,10 +182,21 @@ def _node(path: str) -> bool:
     return answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NODE
 
 
-def _link() -> None:
+def _link_all() -> None:
     """Have Jupyter find what was built, also after it is built again."""
-    link = VENV / "share" / "jupyter" / "labextensions" / "jupyter-authorized-server"
-    if link.is_symlink() and link.resolve() == BUILT.resolve():
+    share, etc = VENV / "share" / "jupyter", VENV / "etc" / "jupyter" / "nbconfig"
+    _link(BUILT, share / "labextensions" / "jupyter-authorized-server")
+    # Of what stands here Jupyter serves nothing through a link.
+    classic = share / "nbextensions" / "jupyter-authorized-server"
+    shutil.rmtree(classic, ignore_errors=True)
+    shutil.copytree(BUILT / "classic", classic)
+    for page in ("notebook.d", "tree.d"):
+        name = "jupyter-authorized-server.json"
+        _link(EXTENSION / "nbconfig" / page / name, etc / page / name)
+
+
+def _link(there: Path, link: Path) -> None:
+    if link.is_symlink() and link.resolve() == there.resolve():
         return
     if link.is_symlink() or link.is_file():
         link.unlink()
@@ -193,10 +204,10 @@ def _link() -> None:
         shutil.rmtree(link)
     link.parent.mkdir(parents=True, exist_ok=True)
     try:
-        link.symlink_to(BUILT, target_is_directory=True)
+        link.symlink_to(there, target_is_directory=there.is_dir())
     except OSError:
         # Windows lets only some make links.
-        shutil.copytree(BUILT, link)
+        (shutil.copytree if there.is_dir() else shutil.copy)(there, link)
 
 
 def _pip_version(pip: list[str]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 /** Wires the parts into JupyterLab and Notebook 7. Nothing here decides: the server does. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
@@ -16,7 +17,11 @@ import { saveCopy } from './lab/copy.js';
 import { showShare } from './lab/share.js';
 import { Badge, DocumentFace } from './lab/document.js';
 import { Front } from './lab/front.js';
+import { Launchers } from './lab/launcher.js';
+import { AccessTab } from './lab/page.js';
+import { Refusals } from './lab/refusals.js';
 import { StatusItem } from './lab/status.js';
+import { showWhy } from './lab/why.js';
 import { refusedBecause, Standings } from './me.js';
 import { watch } from './watch.js';
 import { WORDS } from './words.js';
@@ -27,6 +32,7 @@ const SHARE_SELECTED = 'authz:share-selected';
 /** What opens documents, by the names that their tool bars go by. */
 const FACTORIES = ['Notebook', 'Editor'];
 const COPY = 'authz:save-copy';
+const PAGE = 'authz:page';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-authorized-server:plugin',
@@ -36,6 +42,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ICommandPalette,
     IDocumentManager,
     IFileBrowserFactory,
+    ILayoutRestorer,
     INotebookTracker,
     IStatusBar,
     IToolbarWidgetRegistry
@@ -45,6 +52,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     documents: IDocumentManager | null,
     browsers: IFileBrowserFactory | null,
+    restorer: ILayoutRestorer | null,
     notebooks: INotebookTracker | null,
     statusBar: IStatusBar | null,
     toolbars: IToolbarWidgetRegistry | null
@@ -65,10 +73,21 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     );
     const about = (): void => {
-      void showAbout(client, standings, front.path, front.kernelId);
+      void showAbout(client, standings, front.path, front.kernelId, () => void page.open());
     };
+    const page = new AccessTab(app, client, standings, restorer, PAGE);
+    new Refusals(refusal => void showWhy(client, standings, refusal)).listen(app);
+    const launchers = new Launchers(
+      app,
+      () => front.situation,
+      shown => front.specReason(shown),
+      reason => {
+        refuse(reason, [{ label: WORDS.why, callback: about }]);
+      }
+    );
 
     app.commands.addCommand(ABOUT, { label: WORDS.statusTitle, execute: about });
+    app.commands.addCommand(PAGE, { label: WORDS.accessPage, execute: () => page.open() });
     app.commands.addCommand(COPY, {
       label: WORDS.saveCopy,
       isEnabled: () => front.context !== null,
@@ -94,6 +113,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({ command: SHARE, category: WORDS.category });
     palette?.addItem({ command: ABOUT, category: WORDS.category });
+    palette?.addItem({ command: PAGE, category: WORDS.category });
     palette?.addItem({ command: COPY, category: WORDS.category });
 
     const copy = async (context: DocumentRegistry.Context | null): Promise<void> => {
@@ -144,6 +164,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     front.onChange(() => {
       again();
+      launchers.mark();
       greyUploads(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);

@@ -11,6 +11,8 @@ export interface Verdict {
 export interface Standing {
   level: string | null;
   owner: string | null;
+  /** Whether others were given it; null where that is not mine to know. */
+  shared?: boolean | null;
   actions: Record<string, Verdict>;
 }
 

@@ -56,6 +56,8 @@ export const WORDS = {
   copySaved: (path: string): string => `Your copy is ${path}.`,
   shadow: 'The policy is on trial: nothing is refused yet, only recorded.',
   readOnlyItem: 'read-only for you',
+  lockedItem: 'closed to you',
+  sharedItem: 'shared with others',
   noLevel: 'You hold no level here.',
   ownedBy: (name: string): string => `It belongs to ${name}.`,
   youCan: 'You can',
@@ -65,6 +67,10 @@ export const WORDS = {
   server: 'On this server',
   category: 'Access',
   why: "Why can't I?",
+  whyTitle: 'Why this is refused',
+  whyAsked: (verb: string, resource: string): string => `You tried to ${verb} ${resource}.`,
+  reference: (id: string): string =>
+    `Whoever looks after this server finds it in the records as ${id}.`,
   notAllowed: 'You are not allowed to do this.',
 
   more: 'Show more',
@@ -158,6 +164,34 @@ export const WORDS = {
   removeSentence: 'All that was given goes with it. Files stay.',
   memberHint: 'user:NAME or group:NAME',
   addMember: 'Add member',
+
+  noDoors: 'Nobody is connected.',
+  byToken: '(with a token)',
+  connectedTo: 'Connected to',
+  since: 'Since',
+  from: 'From',
+  doorOpen: 'open',
+  doorRefuses: 'open, refuses what comes',
+  doorKinds: {
+    kernels: 'a kernel',
+    terminals: 'a terminal',
+    events: 'the events of this server',
+    server: 'the server'
+  } as Record<string, string>,
+  doorOf: 'of',
+  disconnect: 'Disconnect',
+  disconnectTitle: (who: string): string => `Disconnect ${who}?`,
+  disconnectSentence:
+    'What runs goes on. They can connect again for as long as they have access; to prevent that, take the access away.',
+  doorsHint:
+    'Each open connection of a page or program to a kernel, a terminal or the events. When a right is taken away its connections are closed or refuse, by themselves.',
+  ownDoorsHint: 'Your own open connections, also those of other browsers and of your programs.',
+  lookAgain: 'Look again',
+  signIns: 'Where you are signed in',
+  noSignIns: 'Nowhere; you came with a token.',
+  browser: 'Browser',
+  thisBrowser: 'this browser',
+  signOut: 'Sign out',
 
   ask: 'Ask for access',
   askTitle: 'Ask for access…',

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 import pytest
+from browser.accessible import violations
 from browser.page import LAB, WHERE
-from examples.serving import EXAMPLES, ROOT, Served, serving
+from examples.serving import EXAMPLES, Served, serving
 from playwright.sync_api import expect
+from websocket import ABNF, create_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-OWN_TABS = ["My access", "Grants", "Requests", "Audit", "Explain", "Map"]
-TABS = [*OWN_TABS[:2], "People and groups", *OWN_TABS[2:4], "Policy", *OWN_TABS[4:]]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+OWN_TABS = ["My access", "Grants", "Live doors", "Requests", "Audit", "Explain", "Map"]
+TABS = [*OWN_TABS[:2], "People and groups", *OWN_TABS[2:5], "Policy", *OWN_TABS[5:]]
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +36,6 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     people = {"adam": "admin", "vera": "viewer", "nina": ""}
     with serving(home, people=people) as running:
         yield running
-
-
-def violations(page: Page, within: str = "html") -> list[str]:
-    """What axe-core finds wrong, seriously, inside `within`."""
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = page.evaluate(
-        "([within, tags]) => axe.run(within, {runOnly: {type: 'tag', values: tags}})"
-        ".then(found => found.violations)",
-        [within, RULES],
-    )
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-    ]
 
 
 def open_tab(window: Window, name: str) -> None:
@@ -86,11 +71,14 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     row = dialog.locator('[data-principal="user:nina"]')
     expect(row).to_be_visible()
     expect(row.get_by_label("Level of user:nina")).to_have_value("editor")
+    shared = item.get_by_role("img", name="shared with others", include_hidden=True)
+    expect(shared).to_have_count(1)
     assert [] == violations(page, ".jp-Dialog")
     shoot(window, "share-lab")
     assert 200 == nina.status("GET", "/api/contents/statistics.ipynb")
     row.get_by_role("button", name="Remove: user:nina").click()
     expect(row).to_have_count(0)
+    expect(shared).to_have_count(0)
     assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
 
 
@@ -138,7 +126,7 @@ def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
     guest = visit(server, "nina", address.removeprefix(server.url)).page
     expect(guest.locator("main")).to_contain_text("notes.txt")
     guest.get_by_role("button").click()
-    guest.wait_for_url(lambda url: "notes.txt" in url)
+    guest.wait_for_url(lambda url: "notes.txt" in url, wait_until="commit")
     nina = server.visitor("nina")
     assert 200 == nina.status("GET", "/api/contents/notes.txt")
     page.get_by_role("tab", name="My access").click()
@@ -157,6 +145,39 @@ def test_a_token_is_shown_once_and_revoked(server: Served, visit: Visit) -> None
         assert 200 == answer.status
     page.get_by_role("button", name="Revoke: agent").click()
     expect(page.get_by_role("button", name="Revoke: agent")).to_have_count(0)
+
+
+def test_a_sign_in_elsewhere_is_ended_from_here(server: Served, visit: Visit) -> None:
+    elsewhere = server.visitor("nina")
+    page = visit(server, "nina", "/authz#mine").page
+    rows = page.locator("table").filter(has_text="Browser").locator("tbody tr")
+    expect(rows.filter(has_text="this browser")).to_have_count(1)
+    others = rows.filter(has_text="Python-urllib")
+    # Of each visit of the tests there is one.
+    for left in reversed(range(others.count())):
+        others.first.get_by_role("button", name="Sign out").click()
+        expect(others).to_have_count(left)
+    assert 403 == elsewhere.status("GET", "/api/me")
+
+
+def test_an_administrator_sees_who_is_connected_and_ends_it(server: Served, visit: Visit) -> None:
+    vera = server.visitor("vera")
+    address = f"ws{server.url.removeprefix('http')}/api/events/subscribe"
+    socket = create_connection(address, cookie=vera.cookies, timeout=60)
+    page = visit(server, "adam", "/authz#live").page
+    row = page.locator("tbody tr").filter(has_text="user:vera")
+    expect(row).to_contain_text("the events of this server")
+    page.get_by_label("Search").fill("nobody of this name")
+    expect(row).to_have_count(0)
+    page.get_by_label("Search").fill("VERA")
+    row.get_by_role("button", name="Disconnect").click()
+    dialog = page.get_by_role("dialog", name="Disconnect user:vera?")
+    assert [] == violations(page, "dialog")
+    dialog.get_by_role("button", name="Disconnect").click()
+    expect(row).to_have_count(0)
+    while socket.recv_data()[0] != ABNF.OPCODE_CLOSE:
+        pass
+    socket.close()
 
 
 def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_the_dialog(

@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.page import LAB, NOTEBOOK, WHERE
+from browser.accessible import violations
+from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
 from playwright.sync_api import expect
 
 from jupyter_authorized_server.store import Store
@@ -115,3 +116,80 @@ def test_a_name_that_is_html_is_shown_as_text(served: Start, visit: Visit) -> No
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("h3").first).to_have_text(f"In {name}")
     assert page.locator(".authz img").count() == 0
+
+
+def test_a_refusal_of_the_front_end_leads_to_its_reason_and_to_asking_for_more(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    window = visit(served("demo"), "vera", f"{WHERE[LAB]}{NOTEBOOK_FILE}")
+    page = window.page
+    window.lab().shows("Plan of the week")
+    refused = page.locator(".jp-Dialog").filter(has_text="Error Starting Kernel")
+    why = refused.get_by_role("button", name="Why can't I?")
+    shoot(window, "face-refused")
+    # By keyboard: upstream would take Enter for its own button.
+    why.press("Enter")
+    select = page.locator(".jp-Dialog").filter(has_text="Select Kernel")
+    select.get_by_role("button", name="No Kernel").click()
+    dialog = page.get_by_role("dialog", name="Why this is refused")
+    expect(dialog).to_contain_text("You can view team/plan.ipynb but not start a kernel for it.")
+    expect(dialog).to_contain_text("You tried to start a kernel for contents:/team/plan.ipynb.")
+    expect(dialog).to_contain_text("The lowest level that can do this is runner.")
+    dialog.get_by_text("Ask for access…").click()
+    expect(dialog.get_by_label("Level")).to_have_value("runner")
+    assert [] == violations(page, ".jp-Dialog")
+    shoot(window, "face-why")
+    dialog.get_by_role("button", name="Close", exact=True).last.click()
+
+
+def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    window = visit(served("demo"), "vera", "/lab")
+    page = window.page
+    cards = page.locator(".jp-LauncherCard")
+    notebooks = cards.and_(page.locator('[data-category="Notebook"]'))
+    unmade = "You can view the top folder but not create"
+    expect(notebooks.first).to_have_attribute("title", re.compile(unmade))
+    expect(cards.filter(has_text="Terminal")).to_have_attribute("aria-disabled", "true")
+    expect(cards.filter(has_text="Contextual Help")).not_to_have_attribute("aria-disabled", "true")
+    shoot(window, "face-launcher")
+    # Grey for those who read it out as well, so that a click has to be forced.
+    notebooks.first.click(force=True)
+    toast = page.locator(".Toastify__toast").filter(has_text=unmade)
+    toast.get_by_role("button", name="Why can't I?").click()
+    dialog = page.get_by_role("dialog", name="Who you are here and what you can do")
+    dialog.get_by_role("link", name="Access page").click()
+    tab = page.locator(".authz-Page")
+    expect(tab.get_by_role("tab", name="My access")).to_have_attribute("aria-selected", "true")
+    tab.get_by_role("tab", name="Live doors").click()
+    expect(tab.locator("tbody tr").first).to_contain_text("the events of this server")
+    expect(tab.locator('[aria-busy="true"]')).to_have_count(0)
+    assert [] == violations(page, ".authz-Page")
+    shoot(window, "face-page-lab")
+
+
+def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    server = served("demo")
+    window = visit(server, "edda", f"{WHERE[CLASSIC]}{NOTEBOOK_FILE}")
+    notebook = window.classic()
+    notebook.shows("Plan of the week")
+    page = window.page
+    badge = page.locator("#maintoolbar-container .authz-link").first
+    expect(badge).to_have_text("Editing")
+    regrant(server, "edda", "viewer")
+    expect(badge).to_have_text("Viewing")
+    shoot(window, "face-classic")
+    regrant(server, "edda", "editor")
+    expect(badge).to_have_text("Editing")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Share…").click()
+    shared = opened.value
+    expect(shared.get_by_role("tab", name="Grants")).to_have_attribute("aria-selected", "true")
+    expect(shared.locator("h3").first).to_have_text("Share contents:/team/plan.ipynb")
+    expect(shared.locator(".authz-share tbody tr")).to_contain_text(["user:edda"])
+    page.goto(f"{server.url}/nbclassic/tree")
+    leads = page.get_by_role("link", name="Access page")
+    expect(leads).to_have_attribute("href", "/authz")

@@ -8,6 +8,7 @@ import http.client
 import http.cookiejar
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +42,7 @@ def surroundings(home: Path) -> dict[str, str]:
     """The environment of a server, or of `jupyter authz`, that keeps all it has in `home`."""
     ours = {
         **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
+        "JUPYTER_PATH": str(home / "front"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
@@ -114,6 +116,19 @@ class Served:
         return visitor
 
 
+def dress(home: Path) -> None:
+    """Have a server in `home` show this checkout's front ends, whatever else is installed."""
+    made, name = ROOT / "labextension", "jupyter-authorized-server"
+    if (home / "front").exists() or not (made / "dist" / "classic").is_dir():
+        return
+    for kind in ("labextensions", "nbextensions"):
+        (home / "front" / kind).mkdir(parents=True)
+    (home / "front" / "labextensions" / name).symlink_to(made / "dist")
+    # Jupyter serves nothing of these through a link.
+    shutil.copytree(made / "dist" / "classic", home / "front" / "nbextensions" / name)
+    shutil.copytree(made / "nbconfig", home / "config" / "nbconfig")
+
+
 @contextlib.contextmanager
 def serving(
     home: Path,
@@ -134,6 +149,7 @@ def serving(
     for name in ("config", "data", "runtime", "notebooks"):
         (home / name).mkdir(exist_ok=True)
     furnish(home, people)
+    dress(home)
     port = free_port()
     line = [
         str(BIN / f"jupyter-{command}"),

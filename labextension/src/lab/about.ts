@@ -12,10 +12,17 @@ import { WORDS } from '../words.js';
 /** A dialog of the front end around `body`, with a name of its own and the focus in it. */
 export async function dialog(
   title: string,
-  body: HTMLElement,
+  body: HTMLElement | ((close: () => void) => HTMLElement),
   options: { focus?: string; buttons?: readonly Dialog.IButton[] } = {}
 ): Promise<Dialog.IResult<unknown>> {
-  const widget = new Widget({ node: h('div', { class: 'authz-Dialog authz' }, body) });
+  let close: () => void = () => undefined;
+  const content =
+    typeof body === 'function'
+      ? body(() => {
+          close();
+        })
+      : body;
+  const widget = new Widget({ node: h('div', { class: 'authz-Dialog authz' }, content) });
   const made = new Dialog({
     title,
     body: widget,
@@ -23,6 +30,9 @@ export async function dialog(
     hasClose: true,
     focusNodeSelector: options.focus ?? '.jp-Dialog-button'
   });
+  close = (): void => {
+    made.reject();
+  };
   // With a widget for its body upstream's dialog has no name to be read out.
   made.node.querySelector('.jp-Dialog-content')?.setAttribute('aria-label', title);
   made.node.setAttribute('aria-label', title);
@@ -47,7 +57,8 @@ export async function showAbout(
   client: Client,
   standings: Standings,
   path: string | null,
-  kernel: string | null
+  kernel: string | null,
+  openPage: () => void
 ): Promise<void> {
   const me = await standings.whoAmI();
   if (!me) {
@@ -68,8 +79,7 @@ export async function showAbout(
       }
     }
   }
-  await dialog(
-    WORDS.statusTitle,
+  await dialog(WORDS.statusTitle, close =>
     h(
       'div',
       {},
@@ -79,7 +89,16 @@ export async function showAbout(
         { class: 'authz-links' },
         h(
           'a',
-          { href: `${client.base}authz`, target: '_blank', rel: 'noopener' },
+          {
+            href: `${client.base}authz`,
+            target: '_blank',
+            rel: 'noopener',
+            onclick: event => {
+              event.preventDefault();
+              close();
+              openPage();
+            }
+          },
           WORDS.accessPage
         ),
         h(

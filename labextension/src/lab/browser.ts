@@ -1,4 +1,5 @@
-/** In the file browser: an eye on what one may view and not change. */
+/** In the file browser: a lock on what is closed to me, an eye on what I may not change, and
+ * a sign on what others have been given. */
 import type { Contents } from '@jupyterlab/services';
 import { DirListing } from '@jupyterlab/filebrowser';
 import { h } from '../dom.js';
@@ -48,21 +49,43 @@ export function markListings(standings: Standings): void {
   });
 }
 
+/** The signs of an item, with what each says; what I cannot change says no more than that. */
+function signs(standing: Standing): { icon: string; word: string; title: string }[] {
+  const closed = refusedBecause(standing, 'open');
+  const kept = refusedBecause(standing, 'save');
+  const made = [];
+  if (closed !== null) {
+    made.push({ icon: 'lock', word: WORDS.lockedItem, title: closed });
+  } else if (kept !== null) {
+    made.push({ icon: 'view', word: WORDS.readOnlyItem, title: kept });
+  }
+  if (standing.shared === true) {
+    made.push({ icon: 'shared', word: WORDS.sharedItem, title: WORDS.sharedItem });
+  }
+  return made;
+}
+
 function draw(node: HTMLElement, standing: Standing): void {
-  const reason = refusedBecause(standing, 'save');
-  const there = node.querySelector(`.${MARK}`);
-  if (reason === null) {
-    there?.remove();
+  const wanted = signs(standing);
+  const key = JSON.stringify(wanted);
+  const there = node.querySelector<HTMLElement>(`.${MARK}`);
+  if (there?.dataset.signs === key) {
     return;
   }
-  if (there) {
-    there.setAttribute('title', reason);
+  there?.remove();
+  if (wanted.length === 0) {
     return;
   }
   const made = h(
     'span',
-    { class: MARK, title: reason, role: 'img', 'aria-label': WORDS.readOnlyItem },
-    h('span', { class: 'authz-icon', 'data-icon': 'view', 'aria-hidden': 'true' })
+    { class: MARK, 'data-signs': key },
+    ...wanted.map(each =>
+      h(
+        'span',
+        { title: each.title, role: 'img', 'aria-label': each.word },
+        h('span', { class: 'authz-icon', 'data-icon': each.icon, 'aria-hidden': 'true' })
+      )
+    )
   );
   (node.querySelector('.jp-DirListing-itemName') ?? node).append(made);
 }

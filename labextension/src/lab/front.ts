@@ -4,7 +4,7 @@ import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { Standing, Standings } from '../me.js';
-import { contents } from '../me.js';
+import { contents, refusedBecause } from '../me.js';
 import type { Can } from '../words.js';
 import type { Situation } from './gates.js';
 import { canOf } from './rights.js';
@@ -87,6 +87,9 @@ export class Front {
     if (this.kernelId !== null) {
       resources.push(`kernels:${this.kernelId}`);
     }
+    for (const name of Object.keys(this.specs)) {
+      resources.push(`kernelspecs:${name}`);
+    }
     const folder = this.browsers?.tracker.currentWidget?.model.path;
     if (folder !== undefined) {
       resources.push(contents(folder));
@@ -97,6 +100,18 @@ export class Front {
         listener();
       }
     }
+  }
+
+  /** Why no kernel of the spec that is shown as `shown` can be started; null where it can. */
+  specReason(shown: string): string | null {
+    const found = Object.values(this.specs).find(each => each?.display_name === shown);
+    return found
+      ? refusedBecause(this.standings.peek(`kernelspecs:${found.name}`), 'launch')
+      : null;
+  }
+
+  private get specs(): Partial<Record<string, { name: string; display_name: string }>> {
+    return this.app.serviceManager.kernelspecs.specs?.kernelspecs ?? {};
   }
 
   private follow(context: DocumentRegistry.Context | null): void {

@@ -113,6 +113,7 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'notebook:change-kernel': file('launch'),
   'kernelmenu:change': file('launch'),
   'notebook:create-console': file('launch'),
+  'console:create': folder('launch'),
   'terminal:create-new': terminals,
   'terminal:open-folder-in-terminal': terminals
 };

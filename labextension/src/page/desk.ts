@@ -12,10 +12,11 @@ export interface Desk {
 
 /** One tab. */
 export interface Tab {
-  /** In the address after `#`. */
+  /** In the address after `#`, up to a slash. */
   id: string;
   title: string;
   /** Whether it has anything for this person. */
   shown: (desk: Desk) => boolean;
-  draw: (desk: Desk) => HTMLElement;
+  /** `at` is what the address says beyond the tab, such as a resource to share. */
+  draw: (desk: Desk, at: string) => HTMLElement;
 }

@@ -1,34 +1,12 @@
 /** Explain: may this person do this, to this, and what decides it. */
+import type { Explained } from '../decision.js';
+import { decisionPart } from '../decision.js';
 import { fill, h, labelled } from '../dom.js';
 import { Say } from '../say.js';
-import { shown } from '../moments.js';
 import { ABILITIES } from '../vocabulary.js';
 import { WhoField } from '../who.js';
 import { WORDS } from '../words.js';
 import type { Tab } from './desk.js';
-
-interface Determinant {
-  id: string;
-  kind: string;
-  effect: string;
-  source: string;
-  scope?: string;
-  inherited_from?: string;
-  ends?: string | number | null;
-}
-
-interface Explained {
-  answer: string;
-  principal: string;
-  action: string;
-  resource: string;
-  needs: string;
-  reason_user: string;
-  reason_admin: string;
-  revision: number;
-  would_allow: readonly unknown[];
-  determining: readonly Determinant[];
-}
 
 export const EXPLAIN: Tab = {
   id: 'explain',
@@ -76,7 +54,7 @@ export const EXPLAIN: Tab = {
                 action: action.value,
                 resource: resource.value.trim()
               };
-              fill(found, drawn(await desk.client.post<Explained>('explain', asked)));
+              fill(found, decisionPart(await desk.client.post<Explained>('explain', asked)));
             });
           }
         },
@@ -95,51 +73,3 @@ export const EXPLAIN: Tab = {
     );
   }
 };
-
-/** A decision as a tree: the answer, what it rests on, what would change it. */
-function drawn(decision: Explained): HTMLElement {
-  const allowed = decision.answer === 'allow';
-  return h(
-    'section',
-    { 'data-answer': decision.answer },
-    h('h3', {}, allowed ? WORDS.allowed : WORDS.denied),
-    h('p', {}, decision.reason_user),
-    decision.reason_admin === '' ? null : h('p', {}, decision.reason_admin),
-    h('p', { class: 'authz-quiet' }, WORDS.needs(decision.needs, decision.revision)),
-    decision.determining.length === 0
-      ? h('p', {}, WORDS.nothingDecides)
-      : h(
-          'ul',
-          { class: 'authz-tree' },
-          ...decision.determining.map(each =>
-            h(
-              'li',
-              { 'data-effect': each.effect },
-              h('strong', {}, `${each.effect}: ${each.kind} ${each.id}`),
-              h(
-                'ul',
-                {},
-                each.scope ? h('li', {}, WORDS.scope(each.scope)) : null,
-                each.inherited_from ? h('li', {}, WORDS.inherited(each.inherited_from)) : null,
-                each.source === '' ? null : h('li', {}, WORDS.fromFile(each.source)),
-                typeof each.ends === 'string'
-                  ? h('li', {}, `${WORDS.until} ${shown(each.ends)}`)
-                  : null
-              )
-            )
-          )
-        ),
-    decision.would_allow.length === 0
-      ? null
-      : h(
-          'div',
-          {},
-          h('h4', {}, WORDS.wouldAllow),
-          h('ul', {}, ...decision.would_allow.map(each => h('li', {}, plain(each))))
-        )
-  );
-}
-
-function plain(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}

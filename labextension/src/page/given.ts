@@ -14,7 +14,7 @@ export const GIVEN: Tab = {
   id: 'grants',
   title: WORDS.tabs.grants,
   shown: () => true,
-  draw: desk => {
+  draw: (desk, at) => {
     const list = new List<Grant>(desk.client, {
       caption: WORDS.tabs.grants,
       path: 'grants',
@@ -51,8 +51,23 @@ export const GIVEN: Tab = {
       ]
     });
     void list.reload();
-    const resource = h('input', { type: 'text', value: 'contents:/', maxlength: 4000 });
+    const resource = h('input', {
+      type: 'text',
+      value: at === '' ? 'contents:/' : at,
+      maxlength: 4000
+    });
     const opened = h('div');
+    const open = (): void => {
+      const share = new Share(desk.client, desk.standings, resource.value.trim(), sentence =>
+        desk.sure(WORDS.everyoneTitle, sentence, WORDS.everyoneYes)
+      );
+      void share.open().then(() => {
+        fill(opened, h('h3', {}, WORDS.shareTitle(resource.value)), share.node);
+      });
+    };
+    if (at !== '') {
+      open();
+    }
     return h(
       'div',
       {},
@@ -62,12 +77,7 @@ export const GIVEN: Tab = {
           class: 'authz-row',
           onsubmit: event => {
             event.preventDefault();
-            const share = new Share(desk.client, desk.standings, resource.value.trim(), sentence =>
-              desk.sure(WORDS.everyoneTitle, sentence, WORDS.everyoneYes)
-            );
-            void share.open().then(() => {
-              fill(opened, h('h3', {}, WORDS.shareTitle(resource.value)), share.node);
-            });
+            open();
           }
         },
         labelled(WORDS.shareWhat, resource),

@@ -7,6 +7,7 @@ import { List } from '../list.js';
 import { shown } from '../moments.js';
 import { addressOf } from '../share.js';
 import { WORDS } from '../words.js';
+import { sessionsPart } from './sessions.js';
 import { tokensPart } from './tokens.js';
 import type { Desk, Tab } from './desk.js';
 
@@ -58,6 +59,8 @@ export const MINE: Tab = {
       grants.node,
       h('h3', {}, WORDS.yourTokens),
       tokensPart(desk),
+      h('h3', {}, WORDS.signIns),
+      sessionsPart(desk),
       h(
         'p',
         { class: 'authz-links' },

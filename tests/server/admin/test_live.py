@@ -46,6 +46,10 @@ def test_one_sees_the_own_sockets_and_an_administrator_all(server: Serving, kern
     assert ["user:edda"] == [
         each["principal"] for each in doors(server, "adam", "?principal=user:edda")
     ]
+    assert "contents:/team/a.ipynb" == mine["within"]
+    for query, seen in (("TEAM/A", 2), ("edda", 1), ("nosuch", 0), ("GET", 0)):
+        assert seen == len(doors(server, "adam", f"?q={query}"))
+    assert [] == doors(server, "vera", "?q=edda")
     assert server.tokens["vera"] not in server.request("GET", "/api/authz/live", "adam").text
     for client in (vera, edda):
         client.close()

@@ -50,6 +50,9 @@ def test_a_person_sees_their_own_part_without_the_reasons_of_administrators(
     assert outline(found) == [("user:edi", "save", "allow")]
     assert {"reason", "determining", "previous", "number"} & set(found[0]) == set()
     assert asked(server, "edi", "person=vera") == []
+    [refused] = asked(server, "vera", "action=save")
+    assert asked(server, "vera", f"id={refused['id']}") == [refused]
+    assert asked(server, "edi", f"id={refused['id']}") == []
     assert {"reason", "determining"} <= set(asked(server, "adam", "action=save")[0])
     assert server.request("GET", "/api/authz/audit").status == 403
 

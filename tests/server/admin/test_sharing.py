@@ -67,6 +67,23 @@ def test_an_agent_has_what_its_owner_has_within_its_scope(server: Serving) -> No
     assert "viewer" == me["resources"]["contents:/team/sub"]["level"]
 
 
+def test_who_may_see_who_has_access_is_told_what_others_were_given(server: Serving) -> None:
+    given = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team/a.txt"}
+    grant = call(server, "mia", "POST", "grants", given).json
+    query = "me?resource=contents:/team/a.txt&resource=contents:/team/sub"
+
+    def shared(who: str) -> list[bool | None]:
+        resources = call(server, who, "GET", query).json["resources"].values()
+        return [each["shared"] for each in resources]
+
+    assert [True, False] == shared("mia") == shared("ed")
+    # Below an editor one is told nothing of others, and of what is not there no more.
+    assert [None, None] == shared("vera")
+    assert [None, None] == shared("pia")
+    assert 200 == call(server, "mia", "DELETE", f"grants/{grant['id']}").status
+    assert [False, False] == shared("mia")
+
+
 def test_an_agent_s_listing_shows_the_way_to_its_scope_alone(server: Serving) -> None:
     agent(server, "adam", "scout", ("viewer", "contents:/team/sub/deep"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import UnknownName
+from ...policy.model import Resource
 from ..surface.places import SERVER
 from . import moment
 from .handler import PAGING, AdminHandler, page_of
@@ -19,6 +20,7 @@ DOOR = {
         "principal": _TEXT,
         "token": {"type": "boolean"},
         "resource": {"type": ["string", "null"]},
+        "within": {"type": ["string", "null"]},
         "request": _TEXT,
         "since": {"type": ["string", "null"]},
         "address": {"type": ["string", "null"]},
@@ -44,6 +46,7 @@ class _Doors(AdminHandler):
             "principal": door.name,
             "token": door.token is not None,
             "resource": door.questions[0][1].name if door.questions else None,
+            "within": self._within(door),
             "request": door.request,
             "since": moment.shown(door.since),
             "address": door.address,
@@ -51,19 +54,40 @@ class _Doors(AdminHandler):
             "mine": self.mine(door),
         }
 
+    def _text(self, door: Any) -> str:
+        """What a search looks through: what is shown, so nothing can be guessed by it."""
+        shown = self.shown(door)
+        return " ".join(
+            str(shown[each]) for each in ("principal", "resource", "within", "address")
+        )
+
+    def _within(self, door: Any) -> str | None:
+        """The file that it belongs to, for whoever may know its name."""
+        path = next((on.within[0] for _, on in door.questions[:1] if on.within), None)
+        file = None if path is None else Resource(type="contents", id=path)
+        return file.name if file is not None and self.allows("list", file) else None
+
 
 class DoorsHandler(_Doors):
     """Who is connected to what, since when, from where."""
 
-    @operation(query={**PAGING, "principal": _TEXT}, answer=page_of(DOOR))
+    @operation(
+        query={**PAGING, "principal": _TEXT, "q": {"type": "string", "maxLength": 200}},
+        answer=page_of(DOOR),
+    )
     async def get(self) -> dict[str, Any]:
         """The open sockets that one may know of, oldest first."""
         wanted = self.query("principal")
+        part = (self.query("q") or "").casefold()
         return await self.page(
             self.wired.live.open_doors(),
             key=lambda door: (f"{door.since:017.6f}", door.id),
             show=self.shown,
-            visible=lambda door: self.sees(door) and wanted in {None, door.name},
+            visible=lambda door: (
+                self.sees(door)
+                and wanted in {None, door.name}
+                and (not part or part in self._text(door).casefold())
+            ),
         )
 
 

@@ -63,6 +63,7 @@ _ANSWER = {
                 "properties": {
                     "level": {"type": ["string", "null"]},
                     "owner": {"type": ["string", "null"]},
+                    "shared": {"type": ["boolean", "null"]},
                     "actions": ACTIONS,
                 },
             },
@@ -130,13 +131,21 @@ class MeHandler(AdminHandler):
         except InvalidName:
             nothing = {"allowed": False, "reason": _NOTHING}
             actions = {each.action: nothing for each in ABILITIES if each.type == kind}
-            return {"level": None, "owner": None, "actions": actions}
+            return {"level": None, "owner": None, "shared": None, "actions": actions}
         actions = self._actions(resources[0].type, resources)
         return {
             "level": level_of(resources[0].type, actions),
             "owner": resources[0].owner,
+            "shared": self._shared(resources[0], actions),
             "actions": actions,
         }
+
+    def _shared(self, resource: Resource, actions: Mapping[str, Any]) -> bool | None:
+        """Whether others were given just this; None for whoever may not see who has access."""
+        if not actions.get("review", {"allowed": False})["allowed"]:
+            return None
+        given = self.point.snapshot.given_on((resource.name,), 0)
+        return bool(given - {self.principal.name})
 
     def _actions(self, type_: str, resources: tuple[Resource, ...]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

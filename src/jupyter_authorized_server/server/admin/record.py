@@ -54,6 +54,7 @@ class RecordsHandler(AdminHandler):
             "person": _TEXT,
             "kind": _TEXT,
             "action": _TEXT,
+            "id": {"type": "string", "maxLength": 64},
             "outcome": {"enum": ["allow", "deny", "shadow"]},
             "since": _TEXT,
             "until": _TEXT,
@@ -94,7 +95,7 @@ class RecordsHandler(AdminHandler):
         if person is not None:
             names = {person, f"user:{person}"}
             wanted.append(lambda each: each.get("principal") in names)
-        for key in ("kind", "action"):
+        for key in ("kind", "action", "id"):
             value = self.query(key)
             if value is not None:
                 wanted.append(lambda each, key=key, value=value: each.get(key) == value)  # type: ignore[misc]  # why: bound to this turn

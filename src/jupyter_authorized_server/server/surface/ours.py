@@ -130,6 +130,9 @@ ROUTES: tuple[Route, ...] = (
     # One's own sockets; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "live.DoorsHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "live.DoorHandler", methods={"DELETE": _SELF}),
+    # One's own; who may administer is asked about by the handler, for all others.
+    Route(handler=_ADMIN + "login.LoginsHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "login.LoginHandler", methods={"DELETE": _SELF}),
     # AuthZEN: programs that ask for others, so decisions on everybody.
     Route(
         handler=_ADMIN + "authzen.EvaluationHandler",
