@@ -203,3 +203,11 @@ def needed(resource: Resource, level: str) -> Iterator[tuple[str, Resource]]:
         for (type_, action), ability in ABILITY.items():
             if type_ == on.type and ability.level <= LEVEL[level]:
                 yield action, on
+
+
+def shareable(point: DecisionPoint, principal: Principal) -> Iterator[Resource]:
+    """What `principal` could be allowed to share; whoever asks has to ask about each."""
+    for name in sorted(point.snapshot.named(principal, "contents", "share")):
+        resource = parse_resource(name)
+        if (resource.type, "share") in ABILITY:
+            yield resource

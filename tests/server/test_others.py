@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FOLDER = Path(sys.prefix) / "others"
-EXTENSIONS = ("jupyterlab_git", "nbdime", "jupyter_server_proxy", "jupyter_archive")
+EXTENSIONS = (
+    "jupyterlab_git",
+    "nbdime",
+    "jupyter_server_proxy",
+    "jupyter_archive",
+    "jupyter_server_ydoc",
+)
 PACKAGES = (*EXTENSIONS, "jupyter_server_fileid")
 PEOPLE = {
     "adam": "admin",

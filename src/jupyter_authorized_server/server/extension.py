@@ -20,7 +20,7 @@ from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, lists
+from .doors import contents, lists, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
@@ -57,6 +57,7 @@ def link(app: ServerApp) -> None:
             msg = "this Jupyter Server has no event logger"
             raise ConfigurationError(msg)
         events.register_event_schema(_SCHEMA)
+        rooms.keep_apart(app.config, Path(config.audit_file).absolute().parent)
 
         def emit(record: Record) -> None:
             events.emit(schema_id=SCHEMA_ID, data=record)

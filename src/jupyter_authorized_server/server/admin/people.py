@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidName, UnknownName
-from ...policy.vocabulary import ABILITY, parse_resource
+from ...errors import UnknownName
+from ...inquiry import shareable
 from ..surface.places import SERVER
 from . import moment
 from .asker import Refused
@@ -56,12 +56,8 @@ class _Directory(AdminHandler):
         if self.administers:
             return
         principal = self.principal
-        for name in sorted(self.point.snapshot.named(principal, "contents", "share")):
-            try:
-                resource = self.known(parse_resource(name))
-            except InvalidName:  # pragma: no cover  # why: what the snapshot names is checked
-                continue
-            if (resource.type, "share") in ABILITY and self.allows("share", resource):
+        for resource in shareable(self.point, principal):
+            if self.allows("share", self.known(resource)):
                 return
         reason = "you have nothing to share, so you cannot look people up"
         raise Refused(reason, self.decide("administer", SERVER, record=True))

@@ -19,7 +19,7 @@ from tornado.web import Application
 
 from ...errors import AuthorizationError
 from ..wiring import wiring
-from . import backlog, events, preflight, terminals
+from . import backlog, events, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import Refusal, Why
@@ -154,6 +154,7 @@ class _Doorkeeper(HTTPMessageDelegate):
             backlog.fit(handler)
             terminals.fit(handler, door, wired)
             events.fit(handler, door, wired)
+            rooms.fit(handler, door, wired)
 
 
 def _log_failure(task: asyncio.Future[None]) -> None:

@@ -126,14 +126,15 @@ class Judge:
             why = Why(status=503, message=_UNRECORDED, gate=gate, user=found.user)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
-            ACTING.set(
-                Acting(principal=principal, request=self._request, questions=found.questions)
-            )
+            acting = Acting(principal=principal, request=self._request, questions=found.questions)
+            is_service = entry is not None and entry.service
+            ACTING.set(None if is_service else acting)
         return why
 
     def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
         """Who asks, or as whom somebody looks around; or why they may not."""
         try:
+            _check_origin(gate, user)
             own = self._principal(user)
         except (UnknownName, InvalidName) as error:
             return self._not_signed_in(str(error), gate)
@@ -368,6 +369,23 @@ def unnamed(target: Target) -> tuple[str, Resource]:
             name,
         )
     return "call", Resource(type="routes", id=name[:MAX_ID])
+
+
+def _check_origin(gate: Gate, user: User) -> None:
+    """Raise unless a socket is opened by a page of this server, or by a program.
+
+    A browser asks nobody before it opens one for the page of another site, with the
+    cookies of this one; some handlers do not ask either.
+
+    Raises:
+        UnknownName: it is another site's page, which is nobody here.
+    """
+    if gate.request.headers.get("Upgrade", "").lower() != "websocket":
+        return
+    gate.current_user = user
+    if not gate.check_origin():
+        msg = "the page of another site cannot open a socket here"
+        raise UnknownName(msg)
 
 
 def _launch_path(found: Admission) -> str | None:

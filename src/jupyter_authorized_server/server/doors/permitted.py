@@ -24,6 +24,11 @@ _RECORDED = {
 }
 
 
+def records(wired: Wiring, word: Word) -> bool:
+    """Whether what is permitted is recorded of acts of this sort."""
+    return word in _RECORDED[wired.config.audit_permitted]
+
+
 def record(
     wired: Wiring,
     request: HTTPServerRequest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apps, core, extensions, git, lab, others, ours
+from . import apps, core, extensions, git, lab, others, ours, rooms
 from .call import Call
 from .table import Asks, Public, Question, Route, Surface, Unanswerable
 
@@ -17,6 +17,7 @@ SURFACE = Surface(
         *extensions.ROUTES,
         *git.ROUTES,
         *others.ROUTES,
+        *rooms.ROUTES,
         *ours.ROUTES,
     ),
 )

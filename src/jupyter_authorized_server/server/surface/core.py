@@ -15,9 +15,9 @@ def ask(action: str, type_: str, where: object, *, walk: bool = False) -> Questi
     return Question(action=action, type=type_, where=where, walk=walk)  # type: ignore[arg-type]  # why: a Where
 
 
-def asks(resource: str, *questions: Question, inside: bool = False) -> Asks:
+def asks(resource: str, *questions: Question, inside: bool = False, service: bool = False) -> Asks:
     """Shorthand of the tables."""
-    return Asks(resource=resource, questions=questions, inside=inside)
+    return Asks(resource=resource, questions=questions, inside=inside, service=service)
 
 
 USE = ask("use", "server", at.server)

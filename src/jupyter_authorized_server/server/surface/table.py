@@ -65,6 +65,8 @@ class Asks:
             door of its own.
         as_oneself: whether it is answered to whoever sits there, also while they look
             around as somebody else.
+        service: whether what its handler does with files is the server's own work, for
+            several people at once, and not that of whoever came first.
     """
 
     resource: str
@@ -72,6 +74,7 @@ class Asks:
     own: Callable[[Call, dict[str, Any]], dict[str, Any]] | None = None
     inside: bool = False
     as_oneself: bool = False
+    service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
