@@ -13,10 +13,11 @@ from ..errors import ConfigurationError, UnknownName
 from ..policy.model import parse_principal
 from ..policy.vocabulary import parse_resource
 from ..sandbox.disk import Disk, kept_by, server_paths
-from ..sandbox.launch import Launcher, Origin
+from ..sandbox.launch import Launcher
 from ..sandbox.probe import probe
 from ..sandbox.reach import Walked
 from ..sandbox.reach import reach as walk
+from ..sandbox.room import Origin
 from .output import note, printable, say, write_json, write_table
 
 if TYPE_CHECKING:

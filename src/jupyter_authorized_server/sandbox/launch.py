@@ -8,15 +8,15 @@ import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from ..policy.model import ANONYMOUS, Principal, Resource
-from ..policy.paths import ancestors, canonical
-from .bubblewrap import Box, Confined, Mount, start
+from ..policy.paths import canonical
+from .bubblewrap import Box, Mount, start
+from .room import Room
 from .surroundings import account, environment, file_name, system_paths
 from .view import (
     Open,
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..decision_point import DecisionPoint
+    from ..policy.model import Principal
     from .disk import Disk
+    from .room import Origin
 
 _log = logging.getLogger(__name__)
 
@@ -42,68 +44,7 @@ _log = logging.getLogger(__name__)
 _SOCKET_PATH = 107
 #: In a kernel's folder, the one folder that it shares with the server.
 SOCKETS = "s"
-#: People whose rights are asked about again when a process that they share restarts; where
-#: more have shared it, it never gets more.
-_MOST_COMPANY = 64
-_NOBODY = Principal(name=ANONYMOUS)
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Whose a process is, fixed at its first start.
-
-    Args:
-        path: canonical contents path it was started for; None where there was none.
-        may_read: whether the configuration's own method lets its owner read.
-        may_write: whether it lets its owner write.
-        by_method: whether that method is the whole policy, and no path has a rule.
-    """
-
-    principal: Principal
-    path: str | None
-    may_read: bool = True
-    may_write: bool = True
-    by_method: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Room:
-    """What one kernel or terminal has of its own on the machine, over all its restarts.
-
-    Args:
-        type: `kernels` or `terminals`.
-        id: of the kernel; a name of our own for a terminal.
-        folder: private folder of a kernel's connection file and sockets.
-        log: file of what a kernel's process prints.
-        view: what its process is shown; None where none runs.
-        company: who else may have run code in it.
-    """
-
-    origin: Origin
-    type: str
-    id: str
-    folder: Path | None = None
-    log: Path | None = None
-    view: View | None = None
-    running: Confined | None = None
-    company: set[Principal] = field(default_factory=set)
-
-    def admit(self, principal: Principal) -> None:
-        """Somebody else may run code in it from now on."""
-        full = len(self.company) >= _MOST_COMPANY
-        self.company.add(_NOBODY if full else principal)
-
-    @property
-    def resource(self) -> Resource:
-        """The kernel or terminal as the policy asks about it."""
-        path = self.origin.path
-        return Resource(
-            type=self.type,
-            id=self.id if self.type == "kernels" else "",
-            within=() if path is None else ancestors(path),
-            owner=self.origin.principal.name,
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -271,7 +212,7 @@ class Launcher:
         keeps = self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
-            home = self._home(_home_of(principal), mounts if keeps else None)
+            home = self._home(self._home_of(room, view), mounts if keeps else None)
             mounts += self._contents(view)
             if room.folder is not None:
                 sockets = room.folder / SOCKETS
@@ -342,6 +283,22 @@ class Launcher:
             made.append(Mount(source=source, at=at, writable=path in view.writable))
         return made
 
+    def _home_of(self, room: Room, view: View) -> str:
+        """Name of the home of whose process it is.
+
+        A token that may less than its owner has its own, or what it plants there would run
+        in the owner's next kernel.
+        """
+        principal = room.origin.principal
+        if principal.token is None:
+            return file_name(principal.name)
+        if principal.scope is None:
+            owner = replace(room.origin, principal=replace(principal, token=None))
+            full = self.view(replace(room, origin=owner))
+            if (full.read_only, full.writable) == (view.read_only, view.writable):
+                return file_name(principal.name)
+        return file_name(f"token:{principal.token}")
+
     def _home(self, home_name: str, mounts: list[Mount] | None) -> str:
         """Path of the home `home_name`; in `mounts` too, where it is kept."""
         homes = self.folder / "homes"
@@ -361,17 +318,6 @@ class Launcher:
         except ValueError:
             return ""
         return self.disk.place(path) if view.reads(path) else ""
-
-
-def _home_of(principal: Principal) -> str:
-    """Name of the home of `principal`.
-
-    A token that may less than its owner has its own, or what it plants there would run in
-    the owner's next kernel.
-    """
-    if principal.scope is None:
-        return file_name(principal.name)
-    return file_name(f"token:{principal.token}")
 
 
 def _is_over(room: Room) -> bool:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
     from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
-    from .launch import Launcher, Room
+    from .launch import Launcher
+    from .room import Room
 
 
 class ConfinedProvisioner(LocalProvisioner):

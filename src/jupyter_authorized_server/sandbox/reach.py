@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import CannotConfine
 from ..policy.model import Resource
 from .bubblewrap import start
-from .launch import Room
+from .room import Room
 from .surroundings import environment
 from .view import may_execute
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
-    from .launch import Launcher, Origin
+    from .launch import Launcher
+    from .room import Origin
 
 #: Seconds that a walk may take.
 _SECONDS = 600

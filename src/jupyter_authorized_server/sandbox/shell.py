@@ -19,7 +19,8 @@ from .surroundings import environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .launch import Launcher, Room
+    from .launch import Launcher
+    from .room import Room
 
 _DARK_SECONDS = 10.0
 

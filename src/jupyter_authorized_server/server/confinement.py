@@ -17,8 +17,9 @@ from tornado.web import HTTPError
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.disk import Disk, kept_by, server_paths
-from ..sandbox.launch import Launcher, Origin, Room
+from ..sandbox.launch import Launcher
 from ..sandbox.probe import probe
+from ..sandbox.room import Origin, Room
 from .acting import ACTING
 from .doors.admission import admission
 from .doors.authorizer import HandlerMethodAuthorizer

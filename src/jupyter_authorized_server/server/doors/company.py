@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from ...decision_point import DecisionPoint
     from ...policy.model import Decision, Principal, Resource
-    from ...sandbox.launch import Launcher, Room
+    from ...sandbox.launch import Launcher
+    from ...sandbox.room import Room
     from ...sandbox.view import View
 
 #: What has a process do something that whoever asks has chosen, or shows what it sees. To
@@ -114,9 +115,9 @@ class Company:
         if room is None:
             return None
         owner = room.origin.principal
-        # A token of a scope is not its owner, who may more.
+        # A token may be let do less than its owner, by its scope or a rule.
         own = principal.name == owner.name == resource.owner and (
-            principal.scope is None or principal.token == owner.token
+            principal.token is None or principal.token == owner.token
         )
         return None if own else room
 

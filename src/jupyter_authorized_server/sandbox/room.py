@@ -1,0 +1,77 @@
+"""Whose a confined process is, and what it has of its own on the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..policy.model import ANONYMOUS, Principal, Resource
+from ..policy.paths import ancestors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .bubblewrap import Confined
+    from .view import View
+
+#: People whose rights are asked about again when a process that they share restarts; where
+#: more have shared it, it never gets more.
+_MOST_COMPANY = 64
+_NOBODY = Principal(name=ANONYMOUS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Whose a process is, fixed at its first start.
+
+    Args:
+        path: canonical contents path it was started for; None where there was none.
+        may_read: whether the configuration's own method lets its owner read.
+        may_write: whether it lets its owner write.
+        by_method: whether that method is the whole policy, and no path has a rule.
+    """
+
+    principal: Principal
+    path: str | None
+    may_read: bool = True
+    may_write: bool = True
+    by_method: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    """What one kernel or terminal has of its own on the machine, over all its restarts.
+
+    Args:
+        type: `kernels` or `terminals`.
+        id: of the kernel; a name of our own for a terminal.
+        folder: private folder of a kernel's connection file and sockets.
+        log: file of what a kernel's process prints.
+        view: what its process is shown; None where none runs.
+        company: who else may have run code in it.
+    """
+
+    origin: Origin
+    type: str
+    id: str
+    folder: Path | None = None
+    log: Path | None = None
+    view: View | None = None
+    running: Confined | None = None
+    company: set[Principal] = field(default_factory=set)
+
+    def admit(self, principal: Principal) -> None:
+        """Somebody else may run code in it from now on."""
+        full = len(self.company) >= _MOST_COMPANY
+        self.company.add(_NOBODY if full else principal)
+
+    @property
+    def resource(self) -> Resource:
+        """The kernel or terminal as the policy asks about it."""
+        path = self.origin.path
+        return Resource(
+            type=self.type,
+            id=self.id if self.type == "kernels" else "",
+            within=() if path is None else ancestors(path),
+            owner=self.origin.principal.name,
+        )
