@@ -19,7 +19,7 @@ from .audit import Audit
 from .errors import AuthorizationError, PolicyError, StoreError, UnknownName
 from .policy import explanation
 from .policy.directory import Directory
-from .policy.engine import Snapshot, cover, decide
+from .policy.engine import Snapshot, cover, decide, exceptions
 from .policy.model import (
     ANONYMOUS,
     AccessRequest,
@@ -27,6 +27,7 @@ from .policy.model import (
     Context,
     Cover,
     Decision,
+    Determinant,
     Principal,
     Resource,
 )
@@ -393,6 +394,12 @@ class DecisionPoint:
         if not self.decide(principal, action, resource, door="sandbox", record=False).allowed:
             return Cover()
         return cover(self.snapshot, principal, action, folder, self._clock())
+
+    def exceptions(
+        self, principal: Principal, action: str, folder: str
+    ) -> tuple[Determinant, ...]:
+        """The rules for which `cover` is less than what may be allowed at times or in places."""
+        return exceptions(self.snapshot, principal, action, folder)
 
     def _ask(  # noqa: PLR0917  # why: private, called once
         self,

@@ -137,7 +137,7 @@ def test_a_question_is_not_recorded(desk: Desk) -> None:
         (("user:zoe", "read", "contents:/"), "there is no `user:zoe`"),
         (("ada", "read", "contents:/"), "'ada' is no principal; write `user:NAME`"),
         (("group:team", "read", "contents:/"), "does not ask for anything itself"),
-        (("token:ci", "read", "contents:/"), "does not ask for anything itself"),
+        (("token:ci", "read", "contents:/"), "there is no token `ci`"),
         (("user:a/b", "read", "contents:/"), "contains a slash"),
         (("user:a\0b", "read", "contents:/"), "U+0000"),
         (("user:\udcff", "read", "contents:/"), "U+DCFF"),

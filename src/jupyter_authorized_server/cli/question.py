@@ -12,6 +12,7 @@ from ..policy import explanation
 from ..policy.model import ANONYMOUS, Answer, Decision, parse_principal
 from ..policy.vocabulary import ABILITY, parse_action, parse_resource
 from .output import say, write_json, write_table
+from .view import explain_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,24 +23,26 @@ if TYPE_CHECKING:
 ALLOWED, DENIED, UNDECIDED = 0, 1, 2
 
 
-def _asked(command: Callable[..., int]) -> Callable[..., int]:
+def _how(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of a question: as if when and from where, and how it is answered."""
     for decorate in reversed(
         (
-            click.argument("principal"),
-            click.argument("action"),
-            click.argument("resource"),
             click.option("--at", metavar="TIME", help="As if it were that time (ISO 8601)."),
             click.option("--address", metavar="IP", help="As if asked from that address."),
             click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON."),
         )
     ):
         command = decorate(command)
-    return click.pass_obj(command)
+    return command
 
 
 @click.command()
-@_asked
+@click.argument("principal")
+@click.argument("action")
+@click.argument("resource")
+@_how
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code answers.")
+@click.pass_obj
 def check(
     desk: Desk,
     *,
@@ -68,24 +71,58 @@ def check(
 
 
 @click.command()
-@_asked
+@click.argument("principal", required=False)
+@click.argument("action", required=False)
+@click.argument("resource", required=False)
+@_how
+@click.option(
+    "--view", "of_view", is_flag=True, help="Show instead what a person's kernels are shown."
+)
+@click.option("--user", metavar="PRINCIPAL", help="With `--view`: only this person's kernels.")
+@click.option(
+    "--root",
+    metavar="FOLDER",
+    default=".",
+    show_default="the current folder",
+    help="With `--view`: the server's contents root.",
+)
+@click.pass_obj
 def explain(
     desk: Desk,
     *,
-    principal: str,
-    action: str,
-    resource: str,
+    principal: str | None,
+    action: str | None,
+    resource: str | None,
     at: str | None,
     address: str | None,
     as_json: bool,
+    of_view: bool,
+    user: str | None,
+    root: str,
 ) -> int:
-    """Show a whole decision, with what determined it.
+    """Show a whole decision, with what determined it; or the view of a person's kernels.
 
     On deny also what would allow it, and what the person is told.
     Exits as `check` does.
 
+    With `--view`, the folders that a person's kernels are shown, and what the person may
+    touch and the kernels may not, with the rules that make it so; exits 0.
+
     Example: `jupyter authz explain user:ada save contents:/team/a.ipynb --at 2027-01-31T18:00`
+
+    Example: `jupyter authz explain --view --user user:ada --root /srv/notebooks`
     """
+    if of_view:
+        if principal is not None or at is not None or address is not None:
+            msg = "`--view` goes with `--user`, `--root` and `--json` alone"
+            raise click.UsageError(msg)
+        return explain_views(desk, user=user, root=root, as_json=as_json)
+    if principal is None or action is None or resource is None:
+        msg = "say PRINCIPAL, ACTION and RESOURCE, or `--view`"
+        raise click.UsageError(msg)
+    if user is not None:
+        msg = "`--user` goes with `--view`"
+        raise click.UsageError(msg)
     who, decision = _decide(desk, principal, action, resource, at=at, address=address)
     if as_json:
         write_json(explanation.as_json(decision, who.groups))

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import cedar, explanation, paths, vocabulary
 from .model import AccessRequest, Answer, Cover, Decision, Determinant, Effect, Grant, Resource
-from .snapshot import CheckedPolicy, Snapshot, View, chain_of, load_policy
+from .snapshot import CheckedPolicy, Plan, Snapshot, View, chain_of, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .model import Principal
     from .rule import Rule
 
-__all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "load_policy"]
+__all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "exceptions", "load_policy"]
 
 #: The zones' offsets are multiples of a quarter of an hour, so no hour or weekday
 #: changes within one.
@@ -181,15 +181,38 @@ def cover(snapshot: Snapshot, principal: Principal, action: str, folder: str, no
         granted = into_homes = math.inf
     if granted == -math.inf or any(rule.effect is Effect.FORBID for rule in here):
         return Cover()
-    below = chain[0].rstrip("/") + "/"
-    apart = any(
-        rule.effect is Effect.FORBID
+    apart = next(_forbids_below(plan, chain[0]), None)
+    return Cover(some=True, whole=apart is None and into_homes > -math.inf, until=into_homes)
+
+
+def _forbids_below(plan: Plan, folder: str) -> Iterator[Rule]:
+    below = folder.rstrip("/") + "/"
+    return (
+        rule
         for table in (plan.named, plan.exact)
         for name, rules in table.items()
-        if name == chain[0] or name.startswith(below)
+        if name == folder or name.startswith(below)
         for rule in rules
+        if rule.effect is Effect.FORBID
     )
-    return Cover(some=True, whole=not apart and into_homes > -math.inf, until=into_homes)
+
+
+def exceptions(
+    snapshot: Snapshot, principal: Principal, action: str, folder: str
+) -> tuple[Determinant, ...]:
+    """The rules for which `cover` is less than what may be allowed at times or in places.
+
+    Those that forbid on the way to `folder`, on it and below it; where there is none,
+    those that permit under a condition.
+    """
+    view = snapshot.view(principal.name, principal.groups)
+    plan = view.plans.get(("contents", action)) or snapshot.plan(view, "contents", action)
+    chain = chain_of(Resource(type="contents", id=folder))
+    here = [*plan.anywhere, *(rule for name in chain for rule in plan.named.get(name, ()))]
+    found = [rule for rule in here if rule.effect is Effect.FORBID]
+    found += _forbids_below(plan, chain[0])
+    found = found or [rule for rule in here if rule.conditional]
+    return tuple(_determinant(rule, chain) for rule in dict.fromkeys(found))
 
 
 def _lasting(view: View, chain: tuple[str, ...], level: int, now: float, wall: str) -> float:

@@ -85,15 +85,23 @@ class Disk:
 
     def folders(self, path: str) -> list[str]:
         """The names of the folders in the canonical `path`; links are none."""
+        return [name for name, kind in self.entries(path) if kind == "folder"]
+
+    def entries(self, path: str) -> list[tuple[str, str]]:
+        """What is in the canonical folder `path`: each name, and what it is as `kind` says."""
         try:
             found = self.open(path)
+        except OSError:
+            return []
+        try:
             readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found)
         except OSError:
             return []
-        os.close(found)
+        finally:
+            os.close(found)
         try:
             with os.scandir(readable) as entries:
-                return [e.name for e in entries if _is_folder(e) and _sayable(e.name)]
+                return [(each.name, _kind(each)) for each in entries if _sayable(each.name)]
         finally:
             os.close(readable)
 
@@ -120,8 +128,12 @@ class Disk:
         return "special file"
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False)
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "file" if entry.is_file(follow_symlinks=False) else "special file"
 
 
 def _sayable(name: str) -> bool:

@@ -128,15 +128,27 @@ def reach(
         CannotConfine: it could not be tried; the message says why.
         AuthorizationError: the view cannot be made.
     """
-    room = Room(origin=origin, type="kernels", id=kernel)
-    principal = launcher.principal(origin)
-    if not kernel:
-        room.origin = _where_code_runs(launcher.point, principal, origin)
+    room, principal = room_for(launcher, origin, kernel)
     if not may_execute(launcher.point, principal, room.resource):
         return Walked(things=0, reached=())
     things = list(_walk(launcher, room, own))
     found = [each for thing in things for each in _denied(launcher.point, principal, thing)]
     return Walked(things=len(things), reached=tuple(found))
+
+
+def room_for(launcher: Launcher, origin: Origin, kernel: str) -> tuple[Room, Principal]:
+    """The place of a kernel of `origin`, and its owner as now.
+
+    Args:
+        kernel: its id; empty for one that might be started where `origin` may run code.
+
+    Raises:
+        CannotConfine: there is no such person any more.
+    """
+    principal = launcher.principal(origin)
+    if not kernel:
+        origin = _where_code_runs(launcher.point, principal, origin)
+    return Room(origin=origin, type="kernels", id=kernel), principal
 
 
 def _where_code_runs(point: DecisionPoint, principal: Principal, origin: Origin) -> Origin:

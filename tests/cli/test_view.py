@@ -1,0 +1,99 @@
+"""`jupyter authz explain --view`: what a kernel is shown, loses, and by which rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Desk
+
+FORBID = """
+@id("final")
+forbid (principal, action, resource in Jupyter::Folder::"/team/final");
+@id("office-hours")
+permit (principal == Jupyter::User::"ada", action, resource in Jupyter::Folder::"/hr")
+when { context.hour >= 0 };
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """`/team` is ada's to edit, `/hr` nobody's."""
+    root = tmp_path / "root"
+    for name in ("team/sub", "team/final", "hr"):
+        (root / name).mkdir(parents=True)
+    for name in ("team/a.txt", "team/sub/b.txt", "team/final/c.txt", "hr/pay.txt", "top.txt"):
+        (root / name).write_text("x")
+    (root / "team" / 'new\n"line').write_text("x")
+    (root / "team" / "link").symlink_to("../hr")
+    return root
+
+
+def view_of(desk: Desk, who: str, root: Path) -> dict[str, Any]:
+    answer = desk.ask("explain", "--view", "--user", who, "--root", str(root), "--json")
+    assert 0 == answer.code, answer.err
+    (found,) = answer.json["views"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_view_without_an_exception_loses_only_what_a_folder_takes(
+    desk: Desk, root: Path
+) -> None:
+    found = view_of(desk, "user:ada", root)
+    assert [{"path": "/team", "how": "reads"}] == found["shows"]
+    (lost,) = found["lost"]
+    assert ("/team", "changes", []) == (lost["path"], lost["how"], lost["rules"])
+    assert "takes `create`, `rename`, `delete` too" in lost["why"]
+    assert found["complete"]
+
+
+def test_what_a_rule_takes_from_a_kernel_is_named_with_the_rule(desk: Desk, root: Path) -> None:
+    desk.policy(a_cedar=FORBID)
+    found = view_of(desk, "user:ada", root)
+    assert [{"path": "/team/sub", "how": "reads"}] == found["shows"]
+    lost = {each["path"]: each for each in found["lost"] if each["how"] == "reads"}
+    # The kernel has no file that stands beside what is forbidden, and follows no hour.
+    assert {"/team/a.txt", '/team/new\n"line', "/team/link", "/hr/pay.txt"} == set(lost)
+    assert "a rule excepts" in lost["/team/a.txt"]["why"]
+    file = desk.policy_dir / "a.cedar"
+    assert [f"final ({file}:2)"] == lost["/team/a.txt"]["rules"]
+    assert "condition" in lost["/hr/pay.txt"]["why"]
+    assert [f"office-hours ({file}:4)"] == lost["/hr/pay.txt"]["rules"]
+    assert "it is no file but a link" == lost["/team/link"]["why"]
+
+
+def test_a_view_is_told_to_people_too(desk: Desk, root: Path) -> None:
+    desk.policy(a_cedar=FORBID)
+    answer = desk.ask("explain", "--view", "--root", str(root))
+    assert 0 == answer.code, answer.err
+    for words in ("user:ada, at revision", "/team/sub", "a.cedar:2", "user:bob: may run no code"):
+        assert words in answer.out.replace("\n", " ").replace("  ", " "), words
+
+
+def test_a_view_of_too_many_folders_says_so(desk: Desk, root: Path) -> None:
+    desk.policy(a_cedar=FORBID)
+    for number in range(101):
+        (root / "team" / f"{number}").mkdir()
+    assert "more than 100 folders" in view_of(desk, "user:ada", root)["problem"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain",),
+        ("explain", "user:ada", "save"),
+        ("explain", "--user", "user:ada", "user:ada", "save", "contents:/team"),
+        ("explain", "--view", "user:ada", "save", "contents:/team"),
+        ("explain", "--view", "--root", "/no/such/folder"),
+        ("explain", "--view", "--user", "user:nobody"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(desk: Desk, words: tuple[str, ...]) -> None:
+    answer = desk.ask(*words)
+    assert 2 == answer.code
+    assert answer.err
