@@ -209,9 +209,12 @@ def test_a_runner_moves_widgets_of_the_own_kernel_only(server: Serving, kernel: 
     rune.close()
 
 
-def test_another_persons_session_id_takes_over_nothing(server: Serving, kernel: str) -> None:
-    edda = Client(server, kernel, "edda", session="the-same")
-    emil = Client(server, kernel, "emil", session="the-same")
+@BOTH
+def test_another_persons_session_id_takes_over_nothing(
+    server: Serving, kernel: str, v1: bool
+) -> None:
+    edda = Client(server, kernel, "edda", session="the-same", v1=v1)
+    emil = Client(server, kernel, "emil", session="the-same", v1=v1)
     assert "1\n" == edda.text("print(1)")
     asked = edda.run("print(input('secret? '))")
     while (said := edda.hear()).msg_type != "input_request":
@@ -224,6 +227,49 @@ def test_another_persons_session_id_takes_over_nothing(server: Serving, kernel: 
     assert "mine\n" in [said.content.get("text") for said in edda.answer(asked)]
     edda.close()
     emil.close()
+
+
+@BOTH
+def test_what_was_kept_for_a_page_that_is_away_is_told_to_no_other(
+    server: Serving, v1: bool
+) -> None:
+    kernel = start(server, "edda", "team/away.ipynb")
+    edda = Client(server, kernel, "edda", session="the-same", v1=v1)
+    asked = edda.run("import time; print('on'); time.sleep(1); print('for', 'edda')")
+    while edda.hear().content.get("text") != "on\n":
+        pass
+    edda.close()
+    time.sleep(1.5)
+    for who in ("emil", "vera"):
+        thief = Client(server, kernel, who, session="the-same", v1=v1)
+        heard = thief.drained(1)
+        assert "for edda\n" not in [said.content.get("text") for said in heard]
+        assert asked not in [said.parent.get("msg_id") for said in heard]
+        thief.close()
+    assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "edda").status
+
+
+def test_nobody_ends_a_kernel_through_another_persons_session(
+    server: Serving, kernel: str
+) -> None:
+    session = next(
+        each["id"]
+        for each in server.request("GET", "/api/sessions", "edda").json
+        if each["kernel"]["id"] == kernel
+    )
+    path = f"/api/sessions/{session}"
+    other = {"kernel": {"name": "python3"}}
+    for who in ("vera", "rune", "emil", "nora"):
+        assert server.request("DELETE", path, who).status in {403, 404}
+        assert server.request("PATCH", path, who, json_body=other).status in {403, 404}
+    client = Client(server, kernel, "emil")
+    for channel in ("shell", "control"):
+        refused = client.answer(client.send("shutdown_request", {"restart": False}, channel))
+        assert "error" == next(
+            said.content["status"] for said in refused if said.channel == channel
+        )
+    client.close()
+    assert 200 == server.request("GET", f"/api/kernels/{kernel}", "edda").status
 
 
 @BOTH

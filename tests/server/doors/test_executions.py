@@ -116,3 +116,52 @@ def test_of_very_long_code_the_whole_content_is_hashed(server: Serving, kernel: 
     [record] = records(server, "execution", hashed="content")
     assert len(record["code"]) < 4096
     edda.close()
+
+
+LONG = "import time; print('on'); time.sleep({}); {}"
+
+
+def leave_running(server: Serving, kernel: str, code: str, session: str = "") -> str:
+    """Run `code`, close the page while it runs; the id of its record."""
+    edda = Client(server, kernel, "edda", session=session)
+    edda.run(code)
+    while edda.hear().content.get("text") != "on\n":
+        pass
+    edda.close()
+    [record] = records(server, "execution", sha256=sha256(code))
+    return str(record["id"])
+
+
+def test_the_end_of_a_run_is_recorded_when_its_page_comes_back(
+    server: Serving, kernel: str
+) -> None:
+    left = leave_running(server, kernel, LONG.format(1, "1 / 0"), "the-same-page")
+    edda = Client(server, kernel, "edda", session="the-same-page")
+    found = ended(server, left)
+    assert ("user:edda", "error") == (found["principal"], found["status"])
+    edda.close()
+
+
+@pytest.mark.parametrize(("last", "status"), [("1 / 0", "error"), ("2", None)])
+def test_of_a_page_that_went_away_others_hear_how_its_run_ended(
+    server: Serving, kernel: str, last: str, status: str | None
+) -> None:
+    other = Client(server, kernel, "rune")
+    left = leave_running(server, kernel, LONG.format(2, last))
+    found = ended(server, left)
+    assert ("user:edda", status) == (found["principal"], found["status"])
+    other.close()
+    assert 1 == len(records(server, "execution_end", execution=left))
+
+
+def test_a_run_that_takes_the_kernel_down_is_recorded_as_such(server: Serving) -> None:
+    kernel = start(server, "edda", "team/dies.ipynb")
+    edda = Client(server, kernel, "edda")
+    code = "import os; os._exit(1)"
+    edda.run(code)
+    while edda.hear(60).content.get("execution_state") != "restarting":
+        pass
+    [record] = records(server, "execution", sha256=sha256(code))
+    assert "died" == ended(server, record["id"])["status"]
+    edda.close()
+    server.request("DELETE", f"/api/kernels/{kernel}", "edda")

@@ -11,7 +11,9 @@ import hmac
 import json
 import logging
 import secrets
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import zmq
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
@@ -19,7 +21,7 @@ from tornado import web
 
 from ..wiring import wiring
 from .backlog import Kept
-from .executions import Executions
+from .executions import Executions, Running
 from .kernel_judge import KernelJudge
 from .live import FINAL, close, nothing
 from .refusals import Refusals
@@ -52,6 +54,7 @@ class JudgedConnection:
     _judge: KernelJudge | None = None
     _secret: bytes
     _saved: SavedCells
+    _left: WeakKeyDictionary[Any, OrderedDict[str, Running]]
     session: Any
     websocket_handler: Any
     kernel_id: str
@@ -91,6 +94,8 @@ class JudgedConnection:
                 door,
                 kernel,
                 path=path,
+                session=self.session.session,
+                left=self._left.setdefault(self.kernel_manager, OrderedDict()),
                 with_code=wired.config.record_code,
             ),
             forward=super_.handle_incoming_message,
@@ -152,10 +157,24 @@ class JudgedConnection:
 
     def disconnect(self) -> None:
         """Let go; what is kept for a page that comes back has an end."""
+        if self._judge is not None:
+            self._judge.leave()
         super().disconnect()  # type: ignore[misc]  # why: a mixin
         kept = getattr(self.multi_kernel_manager, "_kernel_buffers", {}).get(self.kernel_id)
         if kept and kept["session_key"] == self.session_key and type(kept["buffer"]) is list:
             kept["buffer"] = Kept()
+
+    def on_kernel_restarted(self) -> None:
+        """The kernel has died, and is started again."""
+        if self._judge is not None:
+            self._judge.kernel_died()
+        super().on_kernel_restarted()  # type: ignore[misc]  # why: a mixin
+
+    def on_restart_failed(self) -> None:
+        """The kernel has died for good."""
+        if self._judge is not None:
+            self._judge.kernel_died()
+        super().on_restart_failed()  # type: ignore[misc]  # why: a mixin
 
     def create_stream(self) -> None:
         """Let no more wait on the way to the kernel than what `KernelJudge` counts."""
@@ -200,7 +219,11 @@ def judged(kind: type[Any], contents_manager: Any) -> type[Any]:
             kind.__qualname__,
         )
         return type(f"Refused{kind.__name__}", (RefusedConnection, kind), {})
-    own = {"_secret": secrets.token_bytes(32), "_saved": SavedCells(contents_manager)}
+    own = {
+        "_secret": secrets.token_bytes(32),
+        "_saved": SavedCells(contents_manager),
+        "_left": WeakKeyDictionary(),
+    }
     return type(f"Judged{kind.__name__}", (JudgedConnection, kind), own)
 
 

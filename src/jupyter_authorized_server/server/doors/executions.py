@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .frames import LONGEST_CONTENT, Malformed
@@ -20,11 +21,28 @@ if TYPE_CHECKING:
     from .frames import Frame, Message
     from .live import LiveDoor
 
-#: Runs of one socket whose end is awaited.
+#: Runs of one socket, or of one kernel's closed ones, whose end is awaited.
 _MOST_PENDING = 10_000
 #: Longest id that is recorded as a client has it.
 _LONGEST_ID = 128
 RUN = "execute_request"
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A run whose end is awaited.
+
+    Args:
+        record: id of its first record.
+        actor: who runs it.
+        session: as the kernel knows the client; its next socket gets the reply.
+        failed: whether the kernel has told everybody of an error in it.
+    """
+
+    record: str
+    actor: str
+    session: str
+    failed: bool = False
 
 
 class Executions:
@@ -35,23 +53,42 @@ class Executions:
         door: whose socket it is.
         kernel: that runs them.
         path: of the kernel's notebook.
+        session: as the kernel knows the client.
+        left: runs of this kernel whose socket has closed, for all sockets to it.
         with_code: whether the text of the code is recorded.
     """
 
     def __init__(
-        self, audit: Audit, door: LiveDoor, kernel: Resource, *, path: str | None, with_code: bool
+        self,
+        audit: Audit,
+        door: LiveDoor,
+        kernel: Resource,
+        *,
+        path: str | None,
+        session: str,
+        left: OrderedDict[str, Running],
+        with_code: bool,
     ) -> None:
         self._audit = audit
         self._door = door
         self._kernel = kernel
         self._path = path
         self._with_code = with_code
-        self._pending: OrderedDict[str, str] = OrderedDict()
+        self._session = session
+        self._left = left
+        self._pending: OrderedDict[str, Running] = OrderedDict()
 
     @property
     def pending(self) -> bool:
         """Whether the end of a run is awaited."""
-        return bool(self._pending)
+        return bool(self._pending or self._left)
+
+    def leave(self) -> None:
+        """The socket has closed: whoever is connected from now on looks out for the ends."""
+        self._left.update(self._pending)
+        self._pending.clear()
+        while len(self._left) > _MOST_PENDING:
+            self._left.popitem(last=False)
 
     def began(self, frame: Frame, message: Message) -> None:
         """A run is about to be passed on.
@@ -78,7 +115,9 @@ class Executions:
         )
         sent = message.header.get("msg_id")
         if isinstance(sent, str) and len(sent) <= _LONGEST_ID:
-            self._pending[sent] = record
+            self._pending[sent] = Running(
+                record=record, actor=self._door.name, session=self._session
+            )
             if len(self._pending) > _MOST_PENDING:
                 self._pending.popitem(last=False)
 
@@ -93,20 +132,46 @@ class Executions:
             raise Malformed("a run without code")
         return code.encode("utf-8", "surrogatepass"), "code"
 
-    def note_reply(self, parent: bytes, content: bytes) -> None:
-        """Read what the kernel says on `shell` or `control`; the end of a run is recorded."""
+    def died(self) -> None:
+        """The kernel has died, and with it what it ran."""
+        for sent, run in [*self._pending.items(), *self._left.items()]:
+            self._end(sent, run, "died")
+
+    def note(self, channel: str, header: bytes, parent: bytes, content: bytes) -> None:
+        """Read what the kernel says; the end of a run is recorded.
+
+        The reply goes to who sent the run alone. Of a run whose page has gone, the
+        others hear that it is over, and whether with an error.
+        """
+        if channel == "iopub" and not self._left:
+            return
         with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
             sent = json.loads(parent).get("msg_id")
-            if sent not in self._pending:
+            run = self._pending.get(sent) or self._left.get(sent)
+            if run is None:
                 return
-            status = json.loads(content).get("status")
-            self._audit.event(
-                "execution_end",
-                actor=self._door.name,
-                fields={
-                    "execution": self._pending.pop(sent),
-                    "kernel": self._kernel.name,
-                    "status": status[:_LONGEST_ID] if isinstance(status, str) else None,
-                    "door": "channel",
-                },
-            )
+            if channel != "iopub":
+                if run.session == self._session:
+                    self._end(sent, run, json.loads(content).get("status"))
+            elif run.session != self._session:
+                self._note_told(sent, run, json.loads(header).get("msg_type"), content)
+
+    def _note_told(self, sent: str, run: Running, msg_type: object, content: bytes) -> None:
+        if msg_type == "error":
+            run.failed = True
+        elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
+            self._end(sent, run, "error" if run.failed else None)
+
+    def _end(self, sent: str, run: Running, status: object) -> None:
+        self._pending.pop(sent, None)
+        self._left.pop(sent, None)
+        self._audit.event(
+            "execution_end",
+            actor=run.actor,
+            fields={
+                "execution": run.record,
+                "kernel": self._kernel.name,
+                "status": status[:_LONGEST_ID] if isinstance(status, str) else None,
+                "door": "channel",
+            },
+        )

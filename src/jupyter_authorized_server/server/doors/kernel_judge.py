@@ -336,7 +336,7 @@ class KernelJudge:
     def lets_out(self, stream: Any, parts: list[Any]) -> bool:
         """Whether a message of the kernel goes to the client; keeps count of prompts."""
         if self._executions.pending:
-            self._note_reply(stream, parts)
+            self._note_end(stream, parts)
         if not self._live.current(self._door).allowed:
             return False
         channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
@@ -346,12 +346,24 @@ class KernelJudge:
                 self._note_prompt(parts)
         return True
 
-    def _note_reply(self, stream: Any, parts: list[Any]) -> None:
+    def _note_end(self, stream: Any, parts: list[Any]) -> None:
         channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
-        if channel in {"shell", "control"}:
+        if channel in {"shell", "control", "iopub"}:
             with contextlib.suppress(ValueError, TypeError, OSError):
-                _, (_, _, parent, _, content, *_) = self._connection.session.feed_identities(parts)
-                self._executions.note_reply(parent, content)
+                _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(
+                    parts
+                )
+                self._executions.note(channel, header, parent, content)
+
+    def kernel_died(self) -> None:
+        """Nothing that runs will end otherwise."""
+        self._prompts.clear()
+        with contextlib.suppress(OSError):
+            self._executions.died()
+
+    def leave(self) -> None:
+        """The socket has closed."""
+        self._executions.leave()
 
     def _note_prompt(self, parts: list[Any]) -> None:
         _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(parts)

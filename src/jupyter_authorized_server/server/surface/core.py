@@ -291,7 +291,7 @@ ROUTES: tuple[Route, ...] = (
             # Another kernel in the body shuts the old one down.
             "PATCH": asks(
                 "sessions",
-                ask("restart", "kernels", at.session_kernel_to_replace),
+                ask("stop", "kernels", at.session_kernel_to_replace),
                 ask("run_saved", "kernels", at.session_kernel_to_keep),
                 # First of the paths: the new kernel is recorded for it.
                 ask("launch", "contents", at.session_notebook),
