@@ -11,6 +11,7 @@ from ..errors import AuthorizationError
 from .desk import Desk
 from .grant import grant, grants, revoke
 from .group import groups
+from .link import links
 from .output import printable
 from .person import users
 from .policy import policy
@@ -21,6 +22,7 @@ from .route import routes
 from .store import store
 from .survey import what_can, who_can
 from .token import tokens
+from .wish import requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +104,8 @@ for _command in (
     grant,
     revoke,
     grants,
+    links,
+    requests,
     tokens,
     policy,
     routes,
