@@ -23,7 +23,10 @@ from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.policy import vocabulary
 from jupyter_authorized_server.policy.vocabulary import Level, Word
 from jupyter_authorized_server.server import surface
-from jupyter_authorized_server.server.surface.table import Public
+from jupyter_authorized_server.server.admin import routes
+from jupyter_authorized_server.server.admin.openapi import path_of
+from jupyter_authorized_server.server.admin.operation import operations
+from jupyter_authorized_server.server.surface.table import Asks, Public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -264,6 +267,65 @@ def public_routes_page() -> str:
     return _end(lines)
 
 
+def rest_page() -> str:
+    """Every operation of the REST interface, and who may call it."""
+    rows = []
+    for pattern, handler in routes.ALL:
+        for method, made in operations(handler).items():
+            route = surface.SURFACE.find(handler, pattern)
+            entry = route.methods[method] if route is not None else None
+            assert isinstance(entry, Asks)  # noqa: S101  # why: none of them is public
+            rows.append(
+                (f"`{method}`", f"`{path_of(pattern)}`", made.summary, _who(entry)),
+            )
+    lines = [
+        *_start("REST interface"),
+        _prose(
+            """What answers below `/api/authz`, and who may call it. The same policy decides
+            it that decides everything else, so a rule can give or take each of these. A server
+            describes the whole of it, with every field, at `/api/authz/openapi.json`."""
+        ),
+        "",
+        _prose(
+            """Lists hold what whoever asks may know of. About oneself whoever is signed in may
+            check, explain and ask what they can, and may leave what they were given.
+            `Idempotency-Key`
+            makes a write happen once however often it is sent, and `If-Match` with the `ETag`
+            of what one has seen has it refused when somebody else was faster."""
+        ),
+        "",
+        *_table(("method", "path", "does", "who may"), rows),
+    ]
+    return _end(lines)
+
+
+def _who(entry: Asks) -> str:
+    """Whom the questions of `entry` let through, in words."""
+    asked: dict[str, set[str]] = {}
+    for each in entry.questions:
+        if each.action == "identify":
+            continue
+        place = "`server:`" if each.type == "server" else "what is named"
+        asked.setdefault(each.action, set()).add(place)
+    if any("what is named" in places for places in asked.values()):
+        # Of what has no such action, only an administrator is asked.
+        asked = {
+            action: places & {"what is named"} or places
+            for action, places in asked.items()
+            if action != "administer"
+        }
+    if not asked:
+        return "whoever is signed in"
+    levels = {
+        action: min(row.level for row in vocabulary.ABILITIES if row.action == action).word
+        for action in asked
+    }
+    return ", ".join(
+        f"`{action}` on {' or '.join(sorted(places))} (`{levels[action]}`)"
+        for action, places in asked.items()
+    )
+
+
 def browser_vocabulary() -> str:
     """What the pages say of levels and actions, as TypeScript."""
     levels = [
@@ -337,6 +399,7 @@ FILES: dict[str, Callable[[], str]] = {
     f"{REFERENCE}/settings.md": settings_page,
     f"{REFERENCE}/cli.md": cli_page,
     f"{REFERENCE}/public-routes.md": public_routes_page,
+    f"{REFERENCE}/rest.md": rest_page,
 }
 
 if __name__ == "__main__":

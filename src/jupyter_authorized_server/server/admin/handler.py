@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import json
 import logging
+import time
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +34,19 @@ from ...errors import (
 from ..surface.places import SERVER
 from .asker import Asker, Refused
 from .operation import Operation, check
+from .replay import KEY, Answered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from .replay import Replays
 
 _log = logging.getLogger(__name__)
 
 #: Items of a page, unless asked for fewer or more, and the most there can be.
 PAGE, MOST = 100, 1000
+#: Key of the lock, in the application's settings, of changes that depend on a tag.
+CHANGING = "jupyter_authorization_changing"
 #: Items looked at before others of the server get their turn.
 _AT_ONCE = 500
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -99,12 +104,57 @@ class AdminHandler(Asker, APIHandler):
             if described.body is not None:
                 self.body = self._read_body()
                 described.check_body(self.body)
-            self.set_status(described.status)
-            answer = await method(self, *path)
+            answered = await self._answer(described, method, path)
         except (AuthorizationError, Refused) as error:
             self._refuse(error)
             return
-        self.finish(json.dumps(answer))
+        self.set_status(answered.status)
+        if answered.tag:
+            self.set_header("ETag", answered.tag)
+        self.finish(answered.body)
+
+    async def _answer(
+        self,
+        described: Operation,
+        method: Callable[..., Awaitable[object]],
+        path: tuple[str, ...],
+    ) -> Answered:
+        """The answer, or the one that was given to the same request before."""
+        key = None if described.safe else self.request.headers.get("Idempotency-Key")
+        if key is None:
+            return await self._act(described, method, path)
+        who = self.principal
+        replays: Replays = self.settings[KEY]
+        sent = replays.sent(
+            (who.name, who.token, who.session, self.request.method, self.request.uri),
+            key,
+            self.request.body,
+            now=time.monotonic(),
+        )
+        # Of two that come at once, the second waits for the first one's answer.
+        async with sent.lock:
+            if sent.answered is None:
+                sent.answered = await self._act(described, method, path)
+            else:
+                self.set_header("Idempotency-Replayed", "true")
+        return sent.answered
+
+    async def _act(
+        self,
+        described: Operation,
+        method: Callable[..., Awaitable[object]],
+        path: tuple[str, ...],
+    ) -> Answered:
+        self.set_status(described.status)
+        if described.safe or "If-Match" not in self.request.headers:
+            answer = await method(self, *path)
+        else:
+            # Nobody changes anything between the look at the tag and the change.
+            async with self.settings[CHANGING]:
+                self.point.refresh()
+                answer = await method(self, *path)
+        tag = self._headers.get("ETag", "")
+        return Answered(status=self.get_status(), body=json.dumps(answer), tag=tag)
 
     def _require_wide(self, described: Operation) -> None:
         """Go on only if nothing is changed with a token of a scope, which it could widen.

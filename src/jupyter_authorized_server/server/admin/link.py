@@ -135,6 +135,7 @@ class LinksHandler(SharedHandler):
         self.record("link_added", {"link": made.id, "level": level, "resource": resource.name})
         # Of this name Jupyter's log shows no value.
         url = url_path_join(self.base_url, f"{PAGE}?key={url_escape(secret.text)}")
+        self.tag(shown(made))
         return {**shown(made), "secret": secret.text, "url": url}
 
 
@@ -151,6 +152,7 @@ class LinkHandler(SharedHandler):
         if found is None or not (own or self.shares(found[0].resource)):
             msg = "there is no such link"
             raise UnknownName(msg)
+        self.check_tag(shown(found[0]))
         await self.change(lambda store: store.remove_link(id_))
         self.record("link_removed", {"link": id_, "resource": found[0].resource})
         return {"removed": id_}

@@ -123,10 +123,19 @@ class PersonHandler(_Directory):
         msg = "there is no such person"
         raise UnknownName(msg)
 
+    def _tagged(self, person: Person) -> dict[str, Any]:
+        found = person_shown(self, person, whole=True)
+        self.tag(found)
+        return found
+
+    def _checked(self, name: str) -> None:
+        """Go on only if the person is as the request knows them."""
+        self.check_tag(person_shown(self, self._found(name), whole=True))
+
     @operation(answer=PERSON)
     async def get(self, name: str) -> dict[str, Any]:
-        """One person."""
-        return person_shown(self, self._found(name), whole=True)
+        """One person, with a tag."""
+        return self._tagged(self._found(name))
 
     @operation(
         body={
@@ -139,7 +148,7 @@ class PersonHandler(_Directory):
     )
     async def patch(self, name: str) -> dict[str, Any]:
         """Give a person another display name, shut them out or let them in again."""
-        self._found(name)
+        self._checked(name)
         body = self.body
         if "display_name" in body:
             await self.change(lambda store: store.set_display_name(name, body["display_name"]))
@@ -147,12 +156,12 @@ class PersonHandler(_Directory):
             kept = self.keeping()
             await self.change(lambda store: store.set_disabled(name, body["disabled"], **kept))
         self.record("person_changed", {"person": name, **body})
-        return person_shown(self, self._found(name), whole=True)
+        return self._tagged(self._found(name))
 
     @operation(answer=REMOVED)
     async def delete(self, name: str) -> dict[str, Any]:
         """Remove a person with all that they have here; their files stay."""
-        self._found(name)
+        self._checked(name)
         kept = self.keeping()
         await self.change(lambda store: store.remove_person(name, **kept))
         self.record("person_removed", {"person": name})
@@ -194,16 +203,26 @@ class GroupsHandler(_Directory):
 class GroupHandler(_Directory):
     """One group."""
 
-    def _require(self, name: str) -> None:
+    def _require(self, name: str) -> dict[str, Any]:
+        """The group.
+
+        Raises:
+            UnknownName: there is none.
+        """
         if name not in self.point.directory.groups:
             msg = "there is no such group"
             raise UnknownName(msg)
+        return group_shown(self, name, whole=True)
+
+    def _tagged(self, name: str) -> dict[str, Any]:
+        found = self._require(name)
+        self.tag(found)
+        return found
 
     @operation(answer=GROUP)
     async def get(self, name: str) -> dict[str, Any]:
-        """One group with its direct members."""
-        self._require(name)
-        return group_shown(self, name, whole=True)
+        """One group with its direct members, and a tag."""
+        return self._tagged(name)
 
     @operation(
         body={
@@ -216,28 +235,35 @@ class GroupHandler(_Directory):
     )
     async def patch(self, name: str) -> dict[str, Any]:
         """Put members into a group and take others out of it, up to the first mistake."""
-        self._require(name)
+        self.check_tag(self._require(name))
         kept = self.keeping()
         add, remove = self.body.get("add", []), self.body.get("remove", [])
+
+        added: list[str] = []
+        removed: list[str] = []
 
         def act(store: Store) -> None:
             for member in add:
                 store.add_member(name, member)
+                added.append(member)
             for member in remove:
                 store.remove_member(name, member, **kept)
+                removed.append(member)
 
         try:
             await self.change(act)
         finally:
             # What was done before a mistake stays done.
             self.point.refresh()
-        self.record("members_changed", {"group": name, "added": add, "removed": remove})
-        return group_shown(self, name, whole=True)
+            if added or removed:
+                fields = {"group": name, "added": added, "removed": removed}
+                self.record("members_changed", fields)
+        return self._tagged(name)
 
     @operation(answer=REMOVED)
     async def delete(self, name: str) -> dict[str, Any]:
         """Remove a group with its grants; its members stay."""
-        self._require(name)
+        self.check_tag(self._require(name))
         kept = self.keeping()
         await self.change(lambda store: store.remove_group(name, **kept))
         self.record("group_removed", {"group": name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ from . import (
     policy,
     question,
     record,
+    replay,
     survey,
     token,
     view,
     wish,
 )
-from .handler import AdminHandler
+from .handler import CHANGING, AdminHandler
 from .operation import operation
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def install(application: Application) -> None:
     """Add endpoints and pages to `application`."""
     base = application.settings["base_url"]
     changes.install(application)
+    replay.install(application)
+    application.settings[CHANGING] = asyncio.Lock()
     application.add_handlers(
         ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in (*ALL, *PAGES)]
     )

@@ -145,8 +145,10 @@ class WishHandler(SharedHandler):
 
     @operation(answer=WISH)
     async def get(self, id_: str) -> dict[str, Any]:
-        """One request."""
-        return shown(self._found(id_))
+        """One request, with its tag."""
+        found = shown(self._found(id_))
+        self.tag(found)
+        return found
 
     @operation(
         body={
@@ -165,6 +167,7 @@ class WishHandler(SharedHandler):
     async def patch(self, id_: str) -> dict[str, Any]:
         """Approve, perhaps with another level and an end, or refuse; withdraw one's own."""
         wish, body = self._found(id_), self.body
+        self.check_tag(shown(wish))
         state = WishState(body["state"])
         level = parse_level(body.get("level") or wish.level).word
         ends = moment.read(body.get("ends"))

@@ -1,0 +1,167 @@
+"""The REST interface as its own description says: every level, made-up and likely requests.
+
+No request ends in an error of the server, no level gets an answer that the table of the
+documentation does not give it, and who may not share has changed nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from serving import Serving, serving
+
+from jupyter_authorized_server.policy.vocabulary import ABILITY, LEVEL, Level
+from jupyter_authorized_server.server.admin import openapi, routes
+from jupyter_authorized_server.server.admin.operation import operations
+from jupyter_authorized_server.server.surface import SURFACE, Asks
+from jupyter_authorized_server.server.surface.places import server as server_itself
+
+with warnings.catch_warnings():
+    # Deprecations of what it imports are no concern of ours.
+    warnings.simplefilter("ignore")
+    import schemathesis
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+    from jupyter_authorized_server.store import Store
+
+#: Who asks: a person for each level on the whole server, and one with none.
+WHO = ("stranger", "viewer", "editor", "manager", "admin")
+#: What makes a request likely to mean something, by the name of the field.
+LIKELY: dict[str, list[Any]] = {
+    "principal": [
+        "user:viewer",
+        "user:admin",
+        "user:stranger",
+        "group:team",
+        "everyone",
+        "token:x",
+    ],
+    "resource": ["contents:/", "contents:/a.txt", "server:", "kernels:none", "contents:/none"],
+    "level": [level.word for level in Level],
+    "action": ["read", "open", "save", "administer"],
+    "ends": ["2999-01-01T00:00:00Z", "2001-01-01T00:00:00Z"],
+    "name": ["viewer", "team", "new"],
+    "state": ["approved", "refused", "withdrawn"],
+    "confirm": [True],
+}
+#: Answers a question after a while, on purpose.
+SLOW = "/api/authz/changes"
+EXAMPLES = 3
+
+
+def likely(value: Any, chance: random.Random) -> Any:
+    """`value` with some of its fields as somebody would send them."""
+    if isinstance(value, dict):
+        return {
+            key: chance.choice(LIKELY[key])
+            if key in LIKELY and not isinstance(inner, (dict, list)) and chance.random() < 0.8
+            else likely(inner, chance)
+            for key, inner in value.items()
+        }
+    return [likely(each, chance) for each in value] if isinstance(value, list) else value
+
+
+def least(handler: type[Any], method: str) -> Level:
+    """The lowest level on the whole server that the table lets through for certain."""
+    route = SURFACE.find(handler, "")
+    assert route is not None
+    entry = route.methods[method]
+    assert isinstance(entry, Asks)
+    always = [each for each in entry.questions if each.where is server_itself]
+    return max((ABILITY[each.type, each.action].level for each in always), default=Level.VIEWER)
+
+
+TABLE = {
+    (method, openapi.path_of(pattern)): handler
+    for pattern, handler in routes.ALL
+    for method in operations(handler)
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("interface")
+    people = {who: None if who == "stranger" else who for who in WHO}
+    with serving(folder, people=people) as running:
+        (running.root / "a.txt").write_text("a")
+        with running.store() as store:
+            store.add_group("team", now=1)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def store(server: Serving) -> Iterator[Store]:
+    with server.store() as opened:
+        yield opened
+
+
+def shared(store: Store, before: Any = None) -> Any:
+    """All that only who may share can change, and the revision it was looked at."""
+    revision = store.revision()
+    if before is not None and before[0] == revision:
+        return before
+    state = store.state()
+    return (revision, state.people, state.groups, state.grants, store.links())
+
+
+def send(server: Serving, who: str, case: Any, body: Any) -> int:
+    query = [
+        (name, each)
+        for name, value in (case.query or {}).items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    path = case.formatted_path + (f"?{urlencode(query)}" if query else "")
+    answer = server.request(case.method.upper(), path, who, json_body=body)
+    assert answer.status < 500, (who, case.method, path, body, answer.text)
+    known = {*case.operation.definition.raw["responses"], "405"}
+    # An id that no pattern has leads nowhere; a path of the contents says 404 as well.
+    assert str(answer.status) in known, (who, case.method, path, body, answer.status)
+    return answer.status
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_every_level_gets_an_answer_and_none_beyond_it(
+    server: Serving, store: Store, part: int
+) -> None:
+    schema = schemathesis.openapi.from_dict(openapi.document(routes.ALL))
+    every: list[Any] = [found.ok() for found in schema.get_all_operations()]  # type: ignore[union-attr]  # why: an `Err` has none, which fails the test
+    for operation in [each for each in every if each.path != SLOW][part::2]:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(operation.as_strategy(), st.randoms(use_true_random=False))
+        def ask(case: Any, chance: random.Random) -> None:
+            handler = TABLE[case.method.upper(), case.operation.path]
+            body = case.body if isinstance(case.body, (dict, list)) else None
+            body = likely(body, chance)
+            lowest = least(handler, case.method.upper())
+            before = None
+            for who in WHO:
+                before = shared(store, before)
+                status = send(server, who, case, body)
+                own = 0 if who == "stranger" else LEVEL[who]
+                if own < lowest and lowest > Level.VIEWER:
+                    assert status in {403, 404}, (who, case.method, case.formatted_path, body)
+                if who not in {"manager", "admin"}:
+                    assert before[1:] == shared(store, before)[1:], (who, case.method, body)
+
+        ask()
+
+
+def test_nobody_has_given_more_than_they_have(store: Store) -> None:
+    for grant in store.state().grants:
+        giver = grant.granted_by.removeprefix("user:")
+        if giver in LEVEL:
+            assert LEVEL[grant.level] <= LEVEL[giver], grant
