@@ -62,6 +62,8 @@ CHANGES = frozenset(
 _NAMING = frozenset({"new_untitled", "copy"})
 #: Methods whose answer tells only whether something is there.
 _EXISTS = frozenset({"exists", "file_exists", "dir_exists"})
+#: Methods that look at the name alone.
+_UNASKED = frozenset({"is_hidden"})
 _OTHERS = frozenset({"get", "is_hidden", "resolve_path", "list_checkpoints"})
 METHODS = CHANGES | _EXISTS | _OTHERS
 
@@ -119,7 +121,7 @@ def _asking(name: str, original: Method) -> Method:
         do = _Doing(self, original, args, kwargs)
         token = _AT_WORK.set((name, _task()))
         try:
-            if acting is None:
+            if acting is None or name in _UNASKED:
                 return await _as_the_server(self, name, do)
             return await answer(_reader(self, acting), name, do)
         finally:

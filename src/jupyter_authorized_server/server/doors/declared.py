@@ -1,7 +1,11 @@
-"""Surface that a handler's author declares in the code: `@authorized(action, resource)`."""
+"""Surface that a handler's author declares in the code: `@authorized(action, resource)`.
+
+What is declared nowhere is unnamed, and asked about as such.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from inspect import isawaitable
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from tornado.web import HTTPError, RequestHandler
 
-from ...policy.model import Resource
+from ...policy.model import MAX_ID, Resource
 from ...policy.vocabulary import TYPE, UPSTREAM_WORDS, Word, parse_action
 from ..surface import Asks, Question
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from ..surface import Call
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+_log = logging.getLogger(__name__)
 
 _ATTRIBUTE = "__jupyter_authorized__"
 _WORDS = {
@@ -109,3 +115,19 @@ def _whole(type_: str) -> Callable[[Call], Resource]:
 
 #: The words an author may use for the action.
 WORDS = tuple(word.value for word in Word)
+
+
+_told: set[str] = set()
+
+
+def unnamed(handler: type[RequestHandler] | None, pattern: str) -> tuple[str, Resource]:
+    """The question about a route that no surface table names; logged once."""
+    name = "no handler" if handler is None else f"{handler.__module__}.{handler.__qualname__}"
+    if name not in _told:
+        _told.add(name)
+        _log.warning(
+            "the route %r of %s is in no surface table, so only an `admin` may use it",
+            pattern,
+            name,
+        )
+    return "call", Resource(type="routes", id=name[:MAX_ID])

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
+from functools import lru_cache
 from inspect import isawaitable, isclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from jupyter_server.base.handlers import JupyterHandler
-from tornado.httputil import HTTPHeaders
 from tornado.web import Application, RequestHandler
 
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import (
     ANONYMOUS,
-    MAX_ID,
     Answer,
     Decision,
     Principal,
@@ -29,7 +26,8 @@ from ..surface.places import there
 from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
-from .declared import WORDS, declared
+from .declared import WORDS, declared, unnamed
+from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
 from .permitted import record
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
 
     from ..surface import Route
     from .routing import Target
-
-_log = logging.getLogger(__name__)
 
 #: Names of this server whose check is remembered; whoever makes up more is checked anew.
 MAX_HOSTS = 64
@@ -61,6 +57,10 @@ IS_ABOUT_A_FILE = frozenset(
 NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share", "review"}
 
 
+#: What the functions of the surface tables find at once.
+_FOUND = (tuple, Resource, type(None))
+
+
 class _Asked(NamedTuple):
     """One question of a request, with the resources it means.
 
@@ -73,17 +73,6 @@ class _Asked(NamedTuple):
     walk: bool = False
     named: bool = False
     seen: bool = False
-
-
-class Gate(JupyterHandler):
-    """Stands in for the handler while the identity provider finds out who asks."""
-
-    def clear(self) -> None:
-        """Begin with an answer that has no headers: a gate sends none."""
-        self._headers = HTTPHeaders()
-        self._write_buffer: list[bytes] = []
-        self._status_code = 200
-        self._reason = "OK"
 
 
 class Judge:
@@ -134,7 +123,7 @@ class Judge:
     def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
         """Who asks, or as whom somebody looks around; or why they may not."""
         try:
-            _check_origin(gate, user)
+            check_origin(gate, user)
             own = self._principal(user)
         except (UnknownName, InvalidName) as error:
             return self._not_signed_in(str(error), gate)
@@ -177,7 +166,7 @@ class Judge:
             msg = "services of the hub are not let in here; use a token of a person"
             raise UnknownName(msg)
         return self._wiring.point.principal(
-            parse_principal(f"user:{user.username}"),
+            _written(user.username),
             token=getattr(user, "token_id", None),
             session=getattr(user, "session_id", None),
             must_exist=local,
@@ -288,18 +277,18 @@ class Judge:
 
     async def _questions(self, entry: Asks | None, principal: Principal) -> list[_Asked]:
         if entry is None:
-            action, unknown = unnamed(self._target)
+            action, unknown = unnamed(self._target.handler, self._target.pattern)
             return [_Asked(action, (unknown,))]
         call = self._call(principal)
         asked = []
         for question in entry.questions:
             found = question.where(call)
-            if isawaitable(found):
+            if not isinstance(found, _FOUND) and isawaitable(found):
                 found = await found
             if found is not None:
                 named = isinstance(found, tuple)
                 resources = found if isinstance(found, tuple) else (found,)
-                seen = named and all(on.id in call.present for on in resources)
+                seen = named and call.present.issuperset([on.id for on in resources])
                 asked.append(_Asked(question.action, resources, question.walk, named, seen))
         return asked
 
@@ -348,44 +337,22 @@ async def _configured(found: Admission, questions: list[tuple[str, Resource]]) -
     return all([await hook.allows_all(found.entry, questions) for hook in hooks])
 
 
+@lru_cache(maxsize=1024)
+def _written(username: str) -> str:
+    """How a person called `username` is written as a principal.
+
+    Raises:
+        InvalidName: nobody can be called that.
+    """
+    return parse_principal(f"user:{username}")
+
+
 def _nothing(why: Why) -> Why:
     """`why`, so told that it cannot be told from a file that is not there."""
     return Why(status=404, message=NOTHING, gate=why.gate, user=why.user)
 
 
-_told: set[str] = set()
 _UNRECORDED = "This is allowed, but cannot be recorded now, so it is refused."
-
-
-def unnamed(target: Target) -> tuple[str, Resource]:
-    """The question about a route that no surface table names; logged once."""
-    handler = target.handler
-    name = "no handler" if handler is None else f"{handler.__module__}.{handler.__qualname__}"
-    if name not in _told:
-        _told.add(name)
-        _log.warning(
-            "the route %r of %s is in no surface table, so only an `admin` may use it",
-            target.pattern,
-            name,
-        )
-    return "call", Resource(type="routes", id=name[:MAX_ID])
-
-
-def _check_origin(gate: Gate, user: User) -> None:
-    """Raise unless a socket is opened by a page of this server, or by a program.
-
-    A browser asks nobody before it opens one for the page of another site, with the
-    cookies of this one; some handlers do not ask either.
-
-    Raises:
-        UnknownName: it is another site's page, which is nobody here.
-    """
-    if gate.request.headers.get("Upgrade", "").lower() != "websocket":
-        return
-    gate.current_user = user
-    if not gate.check_origin():
-        msg = "the page of another site cannot open a socket here"
-        raise UnknownName(msg)
 
 
 def _launch_path(found: Admission) -> str | None:

@@ -66,7 +66,9 @@ class Reader:
         Raises:
             HTTPError: it is not.
         """
-        place = self._place(path)
+        return self._require(action, self._place(path), path, moved=moved)
+
+    def _require(self, action: str, place: Place, path: object, *, moved: bool = False) -> Place:
         on = resources(place, moved=moved)
         for each in on:
             decision = self._sight.decide(action, each, record=True)
@@ -85,11 +87,11 @@ class Reader:
         """
         place = self._place(path)
         if await self._kind(place) != "folder":
-            return self.require("open", path)
+            return self._require("open", place, path)
         on = resources(place)
         if self._sight.allows("list", on) or (len(on) == 1 and self._sight.ways(on[0].id)):
             return place
-        return self.require("list", path)
+        return self._require("list", place, path)
 
     def require_same(self, place: Place, path: object) -> None:
         """See that `path` still leads to `place`, now that it has been read.

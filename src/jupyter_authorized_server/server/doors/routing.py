@@ -1,4 +1,9 @@
-"""Which handler a request is routed to, found before it is made."""
+"""Which handler a request is routed to, found before it is made.
+
+A router tries a hundred patterns on each path. Which of them was the first to fit is
+remembered, for as long as the router's rules are the same; what is found then is made
+and judged as ever, so that a wrong memory could at most lead to another judged handler.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,19 @@ import re
 from dataclasses import dataclass
 from inspect import isclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+from tornado.routing import PathMatches
 from tornado.web import RequestHandler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
     from tornado.routing import Rule
+
+#: Paths that are remembered for one router, and how long one may be.
+MOST_PATHS, LONGEST_PATH = 512, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +43,55 @@ class Target:
     path_kwargs: dict[str, bytes | None]
 
 
+@dataclass(slots=True, kw_only=True)
+class _Memory:
+    """Of one router: its rules as they were, and the first whose pattern fits a path."""
+
+    rules: list[Rule]
+    first: dict[str, int]
+
+
+_MEMORIES: WeakKeyDictionary[Any, _Memory] = WeakKeyDictionary()
+
+
+def _memory(router: Any) -> _Memory:
+    """What is remembered for the rules of `router` as they are now."""
+    rules = list(router.rules)
+    try:
+        found = _MEMORIES.get(router)
+        if found is None or found.rules != rules:
+            found = _MEMORIES[router] = _Memory(rules=rules, first={})
+    except TypeError:
+        # Somebody's router that cannot be a key.
+        return _Memory(rules=rules, first={})
+    return found
+
+
+def _rules(router: Any, path: str) -> Iterator[Rule]:
+    """The rules of `router` in order, but for patterns known not to fit `path`."""
+    if len(path) > LONGEST_PATH:
+        yield from router.rules
+        return
+    memory = _memory(router)
+    first = memory.first.get(path)
+    for number, rule in enumerate(memory.rules):
+        if type(rule.matcher) is not PathMatches:
+            # It may look at more than the path.
+            yield rule
+        elif first is None:
+            if rule.matcher.regex.match(path):
+                first = number
+                if len(memory.first) >= MOST_PATHS:
+                    memory.first.clear()
+                memory.first[path] = first
+                yield rule
+        elif number >= first:
+            yield rule
+
+
 def match(router: Any, request: HTTPServerRequest) -> tuple[HTTPMessageDelegate, Target] | None:
     """The first rule that matches, as Tornado's own routers find it."""
-    for rule in router.rules:
+    for rule in _rules(router, request.path):
         params = rule.matcher.match(request)
         if params is None:
             continue

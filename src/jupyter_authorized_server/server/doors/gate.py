@@ -1,0 +1,41 @@
+"""The handler that stands in while the guard finds out who asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_server.base.handlers import JupyterHandler
+from tornado.httputil import HTTPHeaders
+
+from ...errors import UnknownName
+
+if TYPE_CHECKING:
+    from jupyter_server.auth import User
+
+
+class Gate(JupyterHandler):
+    """Stands in for the handler while the identity provider finds out who asks."""
+
+    def clear(self) -> None:
+        """Begin with an answer that has no headers: a gate sends none."""
+        self._headers = HTTPHeaders()
+        self._write_buffer: list[bytes] = []
+        self._status_code = 200
+        self._reason = "OK"
+
+
+def check_origin(gate: Gate, user: User) -> None:
+    """Raise unless a socket is opened by a page of this server, or by a program.
+
+    A browser asks nobody before it opens one for the page of another site, with the
+    cookies of this one; some handlers do not ask either.
+
+    Raises:
+        UnknownName: it is another site's page, which is nobody here.
+    """
+    if gate.request.headers.get("Upgrade", "").lower() != "websocket":
+        return
+    gate.current_user = user
+    if not gate.check_origin():
+        msg = "the page of another site cannot open a socket here"
+        raise UnknownName(msg)
