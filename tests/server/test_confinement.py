@@ -324,18 +324,65 @@ def test_a_kernelspec_cannot_choose_its_way_out(confined: Serving) -> None:
     stop(confined)
 
 
+UNCONFINED = """
+@id("by-name")
+permit (principal == Jupyter::User::"uma", action == Jupyter::Action::"unconfined", resource);
+"""
+
+
+def check_unconfined(server: Serving) -> None:
+    """That uma runs code, told and recorded as such, until the rule is gone."""
+    told = server.request("GET", "/api/authz/me", "uma").json["sandbox"]
+    assert {"backend": "none", "confined": False, "runs": True, "why": None} == told
+    kernel = begin(server, "uma")
+    see = f"import os; print('HIDDEN_KEY' in os.environ, os.path.exists({str(server.root)!r}))"
+    assert "False True" == said(server, kernel, "uma", see)
+    records = {each["kind"]: each for each in server.audit}
+    assert "unconfined" == records["execution"]["sandbox"]
+    mine = {"process": f"kernels:{kernel}", "sandbox": "unconfined", "principal": "user:uma"}
+    assert mine.items() <= records["unconfined"].items()
+    # To administer is not to be named.
+    assert "files that you may not" in said(server, kernel, "adam", "1")
+    assert 200 == server.request("POST", f"/api/kernels/{kernel}/restart", "uma").status
+    assert "False True" == said(server, kernel, "uma", see)
+    shell = Shell(server, "uma")
+    sleep = f"sleep 603.{server.port}"
+    shell.type(f"{sleep}\r")
+    assert waited_for(sleep, there=True)
+    (server.folder / "policy" / "a.cedar").write_text("")
+    assert waited_for(sleep, there=False)
+    shell.socket.close()
+    end = time.monotonic() + 60
+    path = f"/api/kernels/{kernel}"
+    while server.request("GET", path, "adam").status != 404 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert 404 == server.request("GET", path, "adam").status
+    assert not server.request("GET", "/api/authz/me", "uma").json["sandbox"]["runs"]
+
+
 def test_where_nothing_confines_nobody_runs_code(tmp_path: Path) -> None:
     furnish(tmp_path)
     broken = (
         "from jupyter_authorized_server.sandbox import bubblewrap\n"
         "bubblewrap._candidates = lambda: iter(())\n"
     )
-    with serving(tmp_path, people=PEOPLE, config=broken) as server:
+    people = {**PEOPLE, "uma": [*PEOPLE["tess"], STARTS]}
+    options = {"config": broken, "env": {"HIDDEN_KEY": "x"}}
+    extensions = ("jupyter_server_terminals",)
+    rules = {"a.cedar": UNCONFINED}
+    with serving(
+        tmp_path, people=people, policy=rules, extensions=extensions, **options
+    ) as server:
         body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
         answer = server.request("POST", "/api/sessions", "adam", json_body=body)
         assert answer.status >= 400
         assert "code cannot be run on this server" in answer.text
         assert [] == server.request("GET", "/api/kernels", "adam").json
+        told = server.request("GET", "/api/authz/me", "adam").json["sandbox"]
+        assert ("none", False, False) == (told["backend"], told["confined"], told["runs"])
+        assert "code cannot be run on this server" in told["why"]
+        assert server.request("POST", "/api/terminals", "tess", json_body={}).status >= 400
+        check_unconfined(server)
     required = broken + "c.JupyterAuthorization.sandbox = 'require'"
     status, log = refused_start(tmp_path / "second", people=PEOPLE, config=required)
     assert 78 == status

@@ -18,6 +18,7 @@ from ..policy.paths import canonical
 from .bubblewrap import Box, Mount, start
 from .room import Room
 from .surroundings import account, environment, file_name, system_paths
+from .unconfined import may_be_unconfined, start_unconfined
 from .view import (
     Open,
     View,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from ..audit import Value
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
     from .disk import Disk
@@ -259,6 +261,16 @@ class Launcher:
         """
         variables, folder = spec
         assert room.log is not None  # noqa: S101  # why: a kernel's room has one
+        if not self.bwrap:
+            home, user = self.unconfine(room)
+            with room.log.open("w+b") as log:
+                room.running, process = start_unconfined(
+                    command,
+                    environment=environment(home, user, variables),
+                    cwd=cwd or home,
+                    output=log,
+                )
+            return process
         with self.box(room, command[0], folder, cwd=cwd) as box, room.log.open("w+b") as log:
             room.log.chmod(0o600)
             surroundings = environment(box.home, box.user, variables)
@@ -266,6 +278,47 @@ class Launcher:
                 self.bwrap, box, command, environment=surroundings, output=log
             )
         return process
+
+    def unconfine(self, room: Room) -> tuple[str, str]:
+        """Let the process in `room` run unconfined, and record it; its home and account.
+
+        Raises:
+            CannotConfine: nothing confines here, and no rule lets its owner do without.
+        """
+        principal = self.principal(room.origin)
+        why = self.why_confined(room, principal)
+        if why:
+            raise CannotConfine(why)
+        fields: dict[str, Value] = {
+            "process": room.resource.name,
+            "path": room.origin.path,
+            "token": principal.token,
+            "sandbox": "unconfined",
+        }
+        try:
+            self.point.audit.event("unconfined", actor=principal.name, fields=fields)
+        except OSError as error:
+            msg = "a process that nothing confines cannot be recorded, so it is not started"
+            raise CannotConfine(msg) from error
+        _log.warning("a process of %s runs unconfined", principal.name)
+        room.unconfined = True
+        room.view = View(principal=principal.name, revision=self.point.revision)
+        self.told()
+        if room.folder is not None and not self._runs_own(room, principal):
+            home = room.folder / "home"
+            home.mkdir(exist_ok=True, mode=0o700)
+            return str(home), account(principal.name)
+        kept: list[Mount] = []
+        path = self._home(file_name(principal.name), kept)
+        os.close(kept[0].source)
+        return path, account(principal.name)
+
+    def why_confined(self, room: Room, principal: Principal) -> str:
+        """Why the process in `room` may not run unconfined; empty where it may."""
+        by_method = room.origin.by_method
+        if not by_method and not may_execute(self.point, principal, room.resource):
+            return f"`{principal.name}` may not run code here any more"
+        return "" if may_be_unconfined(self.point, principal) else self.missing
 
     def _contents(self, view: View) -> list[Mount]:
         disk = self.disk

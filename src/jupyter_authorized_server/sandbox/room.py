@@ -49,6 +49,7 @@ class Room:
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
+        unconfined: whether nothing confines its process, since a rule allows that.
     """
 
     origin: Origin
@@ -59,6 +60,7 @@ class Room:
     view: View | None = None
     running: Confined | None = None
     company: set[Principal] = field(default_factory=set)
+    unconfined: bool = False
 
     def admit(self, principal: Principal) -> None:
         """Somebody else may run code in it from now on."""

@@ -15,6 +15,7 @@ from terminado.management import PtyWithClients, preexec_fn
 from ..errors import CannotConfine
 from .bubblewrap import Building
 from .surroundings import environment
+from .unconfined import Unconfined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,9 @@ class ConfinedPty(PtyWithClients):
         self.read_buffer: deque[str] = deque(maxlen=1000)
         self._launcher = launcher
         self.room = room
+        if not launcher.bwrap:
+            self._run_unconfined(command, cwd, screen)
+            return
         with (
             launcher.box(room, command[0], cwd=cwd, terminal=True) as box,
             Building(launcher.bwrap, box, command) as building,
@@ -62,6 +66,20 @@ class ConfinedPty(PtyWithClients):
                 self.ptyproc.close(force=True)
                 msg = f"the sandbox could not be built: {error}"
                 raise CannotConfine(msg) from error
+        self._decode()
+
+    def _run_unconfined(self, command: Sequence[str], cwd: str, screen: str) -> None:
+        home, user = self._launcher.unconfine(self.room)
+        self.ptyproc = PtyProcessUnicode.spawn(  # type: ignore[no-untyped-call]  # why: upstream's
+            list(command),
+            cwd=cwd or home,
+            env=environment(home, user, {"TERM": screen}),
+            preexec_fn=preexec_fn,
+        )
+        self.room.running = Unconfined(first=self.ptyproc.pid, status=-1)
+        self._decode()
+
+    def _decode(self) -> None:
         self.ptyproc.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     async def terminate(self, force: bool = False) -> bool:  # noqa: FBT002  # why: upstream's signature

@@ -20,6 +20,7 @@ from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.launch import Launcher
 from ..sandbox.probe import probe
 from ..sandbox.room import Origin, Room
+from ..sandbox.unconfined import may_be_unconfined
 from .acting import ACTING
 from .doors.admission import admission
 from .doors.authorizer import HandlerMethodAuthorizer
@@ -29,7 +30,7 @@ from .kernels import STARTING
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
-    from ..policy.model import Resource
+    from ..policy.model import Principal, Resource
     from ..sandbox.view import View
     from .wiring import Wiring
 
@@ -79,6 +80,25 @@ class Confinement:
         live = self._wired.live
         if live is not None:
             live.generation += 1
+
+    def word(self, resource: Resource) -> str:
+        """What confines a kernel or terminal, for records: `unconfined` where nothing does."""
+        room = self._room_of(resource)
+        if room is not None and room.unconfined:
+            return "unconfined"
+        return self._backend
+
+    @property
+    def _backend(self) -> str:
+        return "bubblewrap" if self.launcher.bwrap else "none"
+
+    def standing(self, principal: Principal) -> dict[str, Any]:
+        """How what `principal` starts is confined, for pages."""
+        launcher = self.launcher
+        confined = bool(launcher.bwrap)
+        runs = confined or may_be_unconfined(self._wired.point, principal)
+        why = None if runs else launcher.missing
+        return {"backend": self._backend, "confined": confined, "runs": runs, "why": why}
 
     def _room_of(self, resource: Resource) -> Room | None:
         """The room of a kernel or terminal that has one."""
@@ -177,6 +197,8 @@ class Confinement:
         if room.view is None:
             return ""
         try:
+            if room.unconfined:
+                return self.launcher.why_confined(room, self.launcher.principal(room.origin))
             now = self.launcher.view(room)
         except AuthorizationError as error:
             return str(error)

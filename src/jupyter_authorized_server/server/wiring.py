@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..config import JupyterAuthorization
     from ..decision_point import DecisionPoint
+    from ..policy.model import Resource
     from .kernels import Owned
 
 #: Key in the web application's settings.
@@ -54,6 +55,10 @@ class Wiring:
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)
 
     views: Views = field(default_factory=Views)
+
+    def sandbox_of(self, resource: Resource) -> str:
+        """What confines a kernel or terminal, for records."""
+        return "off" if self.confinement is None else str(self.confinement.word(resource))
 
     def __post_init__(self) -> None:
         self.kernels = Kernels(self.point)

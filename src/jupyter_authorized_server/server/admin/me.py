@@ -52,6 +52,16 @@ _ANSWER = {
         },
         "revision": {"type": "integer"},
         "mode": {"enum": ["enforce", "shadow"]},
+        "sandbox": {
+            "type": "object",
+            "required": ["backend", "confined", "runs", "why"],
+            "properties": {
+                "backend": {"enum": ["bubblewrap", "none", "off"]},
+                "confined": {"type": "boolean"},
+                "runs": {"type": "boolean"},
+                "why": {"type": ["string", "null"]},
+            },
+        },
         "abilities": {
             "type": "object",
             "properties": {"terminals": ACTIONS, "administer": {"type": "boolean"}},
@@ -101,6 +111,7 @@ class MeHandler(AdminHandler):
             "revision": self.point.revision,
             "viewed_by": self._viewed_by(),
             "mode": "enforce" if self.point.shadow is None else "shadow",
+            "sandbox": self._sandbox(),
             "abilities": {
                 "terminals": self._actions("terminals", (Resource(type="terminals"),)),
                 "administer": self.allows("administer", SERVER),
@@ -116,6 +127,14 @@ class MeHandler(AdminHandler):
             for each in self.wired.views.all()
             if each.viewed == self.principal.name and each.ends > now
         ]
+
+    def _sandbox(self) -> dict[str, Any]:
+        """How the kernels and terminals of whoever asks are confined."""
+        confinement = self.wired.confinement
+        if confinement is None:
+            return {"backend": "off", "confined": False, "runs": True, "why": None}
+        found: dict[str, Any] = confinement.standing(self.principal)
+        return found
 
     def _token(self) -> str | None:
         if self.principal.token is None:

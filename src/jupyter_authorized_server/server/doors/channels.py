@@ -12,6 +12,7 @@ import json
 import logging
 import secrets
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -97,6 +98,7 @@ class JudgedConnection:
                 session=self.session.session,
                 left=self._left.setdefault(self.kernel_manager, OrderedDict()),
                 with_code=wired.config.record_code,
+                sandbox=partial(wired.sandbox_of, kernel),
             ),
             forward=super_.handle_incoming_message,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...policy.model import Answer, Determinant, Effect
+from ...sandbox.unconfined import may_be_unconfined
 from ...sandbox.view import covers
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ class Company:
         return None if own else room
 
     def _covers(self, principal: Principal, room: Room) -> tuple[bool, float]:
+        if room.unconfined:
+            # Not kept: the rule may hang on the hour.
+            return may_be_unconfined(self._point, principal), 0.0
         view, revision = room.view, self._point.revision
         if view is None:
             return False, math.inf

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from .frames import LONGEST_CONTENT, Malformed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...audit import Audit
     from ...policy.model import Resource
     from .frames import Frame, Message
@@ -56,6 +58,7 @@ class Executions:
         session: as the kernel knows the client.
         left: runs of this kernel whose socket has closed, for all sockets to it.
         with_code: whether the text of the code is recorded.
+        sandbox: says what confines the kernel.
     """
 
     def __init__(
@@ -68,12 +71,14 @@ class Executions:
         session: str,
         left: OrderedDict[str, Running],
         with_code: bool,
+        sandbox: Callable[[], str],
     ) -> None:
         self._audit = audit
         self._door = door
         self._kernel = kernel
         self._path = path
         self._with_code = with_code
+        self._sandbox = sandbox
         self._session = session
         self._left = left
         self._pending: OrderedDict[str, Running] = OrderedDict()
@@ -104,6 +109,7 @@ class Executions:
             fields={
                 "token": self._door.token,
                 "kernel": self._kernel.name,
+                "sandbox": self._sandbox(),
                 "notebook": self._path,
                 "cell": cell[:_LONGEST_ID] if isinstance(cell, str) else None,
                 "sha256": hashlib.sha256(code).hexdigest(),

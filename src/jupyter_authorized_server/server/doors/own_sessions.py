@@ -108,6 +108,11 @@ class OwnSessions:
             place = places.place_of(self._settings["contents_manager"], model.get("path") or "")
         except UnsafePath:
             return False
+        acting, confinement = ACTING.get(), self._wired.confinement
+        if acting is None or (
+            confinement is not None and not confinement.standing(acting.principal)["runs"]
+        ):
+            return False
         return sight.allows("launch", places.resources(place)) and sight.allows(
             "launch", (places.spec(str(model["kernel"].get("name"))),)
         )
