@@ -157,18 +157,28 @@ def _system() -> list[str]:
             line += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             line += ["--ro-bind", str(path), str(path)]
-    for prefix in ("/usr", "/usr/local"):
-        line += _covered(Path(prefix))
     return line
 
 
-def _covered(prefix: Path) -> list[str]:
-    return [
-        word
+def _covered(shown: Sequence[str]) -> list[str]:
+    """Empty folders over Jupyter's configuration in the folders that are `shown`.
+
+    Where it is a link, over what it leads to, if that is shown; a link cannot be covered.
+    """
+    behind = {
+        Path(os.path.realpath(folder))
+        for prefix in (*shown, "/usr/local")
         for name in _CONFIGURATION
-        if (prefix / name).is_dir()
-        for word in ("--tmpfs", str(prefix / name), "--remount-ro", str(prefix / name))
-    ]
+        if (folder := Path(prefix, name)).is_dir()
+    }
+    line = []
+    for folder in sorted(behind):
+        for prefix in shown:
+            with contextlib.suppress(ValueError):
+                inner = folder.relative_to(os.path.realpath(prefix))
+                at = str(Path(prefix, inner))
+                line += ["--tmpfs", at, "--remount-ro", at]
+    return line
 
 
 def _etc(box: Box, files: Files) -> list[str]:
@@ -186,12 +196,9 @@ def _etc(box: Box, files: Files) -> list[str]:
 
 
 def _environment(system: tuple[str, ...]) -> list[str]:
-    line = []
-    for path in system:
-        if path == "/usr" or path.startswith("/usr/"):
-            continue
-        line += ["--ro-bind", path, path, *_covered(Path(path))]
-    return line
+    shown = [path for path in system if path != "/usr" and not path.startswith("/usr/")]
+    line = [word for path in shown for word in ("--ro-bind", path, path)]
+    return line + _covered(("/usr", *shown))
 
 
 class Files:

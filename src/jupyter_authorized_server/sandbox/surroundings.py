@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: What a process inherits of the server's environment: language and zone, no secret.
 _INHERITED = ("LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM")
@@ -71,6 +72,22 @@ def system_paths(*paths: str) -> tuple[str, ...]:
         for each in _environment_of(path):
             if each != "/" and os.path.exists(each):  # noqa: PTH110  # why: texts
                 found.setdefault(each)
+    return tuple(found)
+
+
+def linked_folders(shown: Iterable[str]) -> tuple[str, ...]:
+    """The folders that the `.pth` files of the environments in `shown` put on the path.
+
+    An environment may be made of several such; whoever installs a file like that has
+    decided what every Python process loads.
+    """
+    found: dict[str, None] = {}
+    for prefix in shown:
+        for file in sorted(Path(prefix).glob("lib/python3*/site-packages/*.pth")):
+            with contextlib.suppress(OSError, ValueError):
+                for line in file.read_text("utf-8").splitlines():
+                    if line.startswith("/") and Path(line.rstrip()).is_dir():
+                        found.setdefault(line.rstrip())
     return tuple(found)
 
 
