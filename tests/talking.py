@@ -173,6 +173,30 @@ class Closed(Exception):  # why: what happened
         super().__init__(code, reason)
 
 
+class Shell:
+    def __init__(self, server: Serving, who: str, **body: object) -> None:
+        answer = server.request("POST", "/api/terminals", who, json_body=body)
+        assert 200 == answer.status, answer.text
+        self.name = answer.json["name"]
+        self.socket = server.connect(f"/terminals/websocket/{self.name}", who)
+
+    def type(self, keys: str) -> None:
+        self.socket.send(json.dumps(["stdin", keys]))
+
+    def until(self, wanted: str) -> str:
+        """What it says, up to `wanted`."""
+        seen, end = "", time.monotonic() + 60
+        while wanted not in seen and time.monotonic() < end:
+            kind, *rest = json.loads(self.socket.recv())
+            seen += rest[0] if kind == "stdout" else ""
+        assert wanted in seen, seen
+        return seen
+
+    def says(self, command: str) -> str:
+        self.type(f"{command}\recho en''d\r")
+        return self.until("end\r\n").rpartition("end\r\n")[0]
+
+
 def notebook(path: Path, *cells: str) -> None:
     """Write a notebook with these code cells."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from serving import Serving, refused_start, serving
-from talking import Client, notebook
+from talking import Client, Shell, notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -387,30 +387,6 @@ def test_where_nothing_confines_nobody_runs_code(tmp_path: Path) -> None:
     status, log = refused_start(tmp_path / "second", people=PEOPLE, config=required)
     assert 78 == status
     assert "kernels cannot be confined: no `bwrap` is on this machine" in log
-
-
-class Shell:
-    def __init__(self, server: Serving, who: str, **body: object) -> None:
-        answer = server.request("POST", "/api/terminals", who, json_body=body)
-        assert 200 == answer.status, answer.text
-        self.name = answer.json["name"]
-        self.socket = server.connect(f"/terminals/websocket/{self.name}", who)
-
-    def type(self, keys: str) -> None:
-        self.socket.send(json.dumps(["stdin", keys]))
-
-    def until(self, wanted: str) -> str:
-        """What it says, up to `wanted`."""
-        seen, end = "", time.monotonic() + 60
-        while wanted not in seen and time.monotonic() < end:
-            kind, *rest = json.loads(self.socket.recv())
-            seen += rest[0] if kind == "stdout" else ""
-        assert wanted in seen, seen
-        return seen
-
-    def says(self, command: str) -> str:
-        self.type(f"{command}\recho en''d\r")
-        return self.until("end\r\n").rpartition("end\r\n")[0]
 
 
 def test_a_terminal_has_its_owners_view(confined: Serving) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -190,7 +191,13 @@ def _etc(box: Box, files: Files) -> list[str]:
     user, group = os.getuid(), os.getgid()
     people = f"{box.user}:x:{user}:{group}::{box.home}:/bin/bash\n"
     groups = f"{box.user}:x:{group}:\n"
-    for name, text in (("passwd", people), ("group", groups)):
+    # A login shell begins with the machine's own idea of where programs are.
+    profile = f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
+    for name, text in (
+        ("passwd", people),
+        ("group", groups),
+        ("profile.d/jupyter.sh", profile),
+    ):
         line += ["--ro-bind-data", str(files.hold(text.encode())), f"/etc/{name}"]
     return line
 

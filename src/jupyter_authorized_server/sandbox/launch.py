@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.paths import canonical
 from .bubblewrap import Box, Mount, start
+from .printed import opened
 from .room import Room
-from .surroundings import account, environment, file_name, system_paths
+from .surroundings import account, environment, file_name, found_program, system_paths
 from .unconfined import may_be_unconfined, start_unconfined
 from .view import (
     Open,
@@ -223,7 +224,7 @@ class Launcher:
                     Mount(source=os.open(sockets, _OPEN), at=str(sockets), writable=True)
                 )
             yield Box(
-                system=system_paths(*programs, *self.system),
+                system=system_paths(*programs, *self.system, apart=self._apart()),
                 mounts=tuple(mounts),
                 home=home,
                 user=account(principal.name),
@@ -261,21 +262,22 @@ class Launcher:
         """
         variables, folder = spec
         assert room.log is not None  # noqa: S101  # why: a kernel's room has one
+        program = found_program(command[0], variables)
+        line = [program, *command[1:]]
         if not self.bwrap:
             home, user = self.unconfine(room)
-            with room.log.open("w+b") as log:
+            with opened(room.log) as log:
                 room.running, process = start_unconfined(
-                    command,
+                    line,
                     environment=environment(home, user, variables),
                     cwd=cwd or home,
                     output=log,
                 )
             return process
-        with self.box(room, command[0], folder, cwd=cwd) as box, room.log.open("w+b") as log:
-            room.log.chmod(0o600)
+        with self.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
             surroundings = environment(box.home, box.user, variables)
             room.running, process = start(
-                self.bwrap, box, command, environment=surroundings, output=log
+                self.bwrap, box, line, environment=surroundings, output=log
             )
         return process
 
@@ -319,6 +321,11 @@ class Launcher:
         if not by_method and not may_execute(self.point, principal, room.resource):
             return f"`{principal.name}` may not run code here any more"
         return "" if may_be_unconfined(self.point, principal) else self.missing
+
+    def _apart(self) -> tuple[Path, ...]:
+        """Folders that no Python path opens to a process."""
+        root = () if self.disk is None else (self.disk.root,)
+        return (*root, self.folder.absolute(), Path.home())
 
     def _contents(self, view: View) -> list[Mount]:
         disk = self.disk

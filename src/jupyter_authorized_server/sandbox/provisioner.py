@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
 import string
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, EndedAtOnce
 from .launch import SOCKETS
+from .printed import last_words
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -20,11 +26,23 @@ if TYPE_CHECKING:
     from .room import Room
 
 
+#: A kernel that ends within these seconds may lack something of its machine.
+_AT_ONCE = 10.0
+_LOOK_SECONDS = 0.005
+_REMEDY = (
+    "; if it needs files besides its environment, "
+    "`c.JupyterAuthorization.sandbox_read_only` can show it them"
+)
+
+
 class ConfinedProvisioner(LocalProvisioner):
     """Starts one kernel in its sandbox, again at each restart, always for its first owner."""
 
     launcher: Launcher
     room: Room | None = None
+    #: Whether its end has been asked for, or told.
+    _is_expected: bool = False
+    _started: float = 0.0
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Give the kernel a private place for its sockets."""
@@ -41,23 +59,100 @@ class ConfinedProvisioner(LocalProvisioner):
         return found
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Run it, with nothing of the server's environment and no descriptor but its log."""
-        if self.room is None:
+        """Run it, with nothing of the server's environment and no descriptor but its log.
+
+        The first time, wait until it has opened its sockets: nobody can be answered before,
+        and one that dies before can say why to whoever starts it.
+
+        Raises:
+            AuthorizationError: it does not run.
+        """
+        room = self.room
+        if room is None:
             msg = "a kernel is prepared before it is launched"
             raise ConfigurationError(msg)
+        is_first = room.view is None
         spec = self.kernel_spec
         variables = {**_substituted(spec.env or {}), **kwargs["env"]}
-        self.process = self.launcher.launch(
-            self.room,
-            cmd,
-            spec=(variables, str(spec.resource_dir or "")),
-            cwd=str(kwargs.get("cwd") or ""),
-        )
-        assert self.room.running is not None  # noqa: S101  # why: it has just been started
-        self.pid = self.process.pid
-        self.pgid = self.room.running.first
-        self.cwd = kwargs.get("cwd")
+        folder, cwd = str(spec.resource_dir or ""), str(kwargs.get("cwd") or "")
+        try:
+            self.process = self.launcher.launch(room, cmd, spec=(variables, folder), cwd=cwd)
+            assert room.running is not None  # noqa: S101  # why: it has just been started
+            self._is_expected, self._started = False, time.monotonic()
+            self.pid = self.process.pid
+            self.pgid = room.running.first
+            self.cwd = kwargs.get("cwd")
+            if is_first:
+                await self._wait_for_sockets(room)
+        except BaseException:  # why: raised again below
+            if is_first:
+                await self._give_up(room)
+            raise
         return self.connection_info
+
+    async def _wait_for_sockets(self, room: Room) -> None:
+        """Wait until it can be spoken to, for a while.
+
+        Raises:
+            EndedAtOnce: it has ended before.
+        """
+        process: Any = self.process
+        until = self._started + _AT_ONCE
+        while not any((room.folder or Path()).joinpath(SOCKETS).iterdir()):
+            status = process.poll()
+            if status is not None:
+                raise EndedAtOnce(self._why(room, status))
+            if time.monotonic() > until:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _give_up(self, room: Room) -> None:
+        if room.running is not None:
+            room.running.kill()
+        self._is_expected = True
+        await self.wait()
+        self.launcher.leave(room)
+        self.room = None
+
+    async def poll(self) -> int | None:
+        """Its exit status, None while it runs; an end that nobody asked for is told."""
+        status = await super().poll()
+        if status and self.process is not None and not self._is_expected:
+            self._is_expected = True
+            self._tell(status)
+        return status
+
+    def _tell(self, status: int) -> None:
+        """Say in the log why it ended, and to whoever asks for the kernel."""
+        room = self.room
+        if room is None or room.view is None:
+            return
+        why = self._why(room, status)
+        self.log.warning("kernel %s of %s: %s", self.kernel_id, room.origin.principal.name, why)
+        manager: Any = self.parent
+        if manager.has_trait("reason"):
+            manager.reason = why
+
+    def _why(self, room: Room, status: int) -> str:
+        words = "" if room.log is None else last_words(room.log)
+        said = f"; its last words: {words}" if words else " and said nothing"
+        why = f"the kernel ended with {_named(status)}{said}"
+        return why + _REMEDY if time.monotonic() - self._started < _AT_ONCE else why
+
+    async def kill(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
+        """End it now."""
+        self._is_expected = True
+        await super().kill(restart=restart)
+
+    async def terminate(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
+        """Ask it to end."""
+        self._is_expected = True
+        await super().terminate(restart=restart)
+
+    async def shutdown_requested(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
+        """It has been asked to end by a message."""
+        self._is_expected = True
+        await super().shutdown_requested(restart=restart)
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """Let go of the process; of its place too, unless it starts again."""
@@ -70,6 +165,14 @@ class ConfinedProvisioner(LocalProvisioner):
         if not restart:
             self.launcher.leave(self.room)
             self.room = None
+
+
+def _named(status: int) -> str:
+    """What an exit status of bubblewrap means."""
+    number = -status if status < 0 else status - 128
+    with contextlib.suppress(ValueError):
+        return f"signal {signal.Signals(number).name}"
+    return f"status {status}"
 
 
 def _substituted(variables: dict[str, str]) -> dict[str, str]:

@@ -6,10 +6,13 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from ..errors import CannotConfine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,20 +65,49 @@ def environment(home: str, user: str, extra: Mapping[str, str]) -> dict[str, str
     }
 
 
-def system_paths(*paths: str) -> tuple[str, ...]:
+def found_program(name: str, variables: Mapping[str, str]) -> str:
+    """Absolute path of the program that a kernelspec calls `name`.
+
+    Raises:
+        CannotConfine: there is none.
+    """
+    path = variables.get("PATH") or environment("/", "", {})["PATH"]
+    found = shutil.which(name, path=path)
+    if found is None or not os.path.isabs(found):  # noqa: PTH117  # why: a text
+        msg = (
+            f"the kernelspec names the program `{name}`, which is not on this machine; "
+            "install it, or mend the `argv` of the kernelspec"
+        )
+        raise CannotConfine(msg)
+    return found
+
+
+def system_paths(*paths: str, apart: Iterable[Path] = ()) -> tuple[str, ...]:
     """The folders that hold the Python environment and `paths`, to be read.
 
     For a program in another environment, such as a kernel's, that environment.
+
+    Args:
+        apart: folders that the `.pth` files of an environment do not open.
     """
     found: dict[str, None] = {}
     for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *paths):
         for each in _environment_of(path):
             if each != "/" and os.path.exists(each):  # noqa: PTH110  # why: texts
                 found.setdefault(each)
+    for each in _linked_folders(tuple(found)):
+        real = Path(each).resolve()
+        if not any(_share(real, folder.resolve()) for folder in apart):
+            found.setdefault(each)
     return tuple(found)
 
 
-def linked_folders(shown: Iterable[str]) -> tuple[str, ...]:
+def _share(one: Path, other: Path) -> bool:
+    """Whether one of two folders lies in the other."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _linked_folders(shown: Iterable[str]) -> tuple[str, ...]:
     """The folders that the `.pth` files of the environments in `shown` put on the path.
 
     An environment may be made of several such; whoever installs a file like that has

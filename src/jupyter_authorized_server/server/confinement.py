@@ -18,6 +18,7 @@ from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.launch import Launcher
+from ..sandbox.printed import cut
 from ..sandbox.probe import probe
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
@@ -187,7 +188,10 @@ class Confinement:
                 self._end(room)
 
     def look_at_the_clock(self) -> None:
-        """As `look_again`, where a grant that a process rests on has ended."""
+        """As `look_again`, where a grant has ended that a process rests on; logs are cut."""
+        for room in self.launcher.rooms.values():
+            if room.log is not None:
+                cut(room.log)
         now = time.time()
         views = (room.view for room in self.launcher.rooms.values())
         if any(view is not None and view.ends <= now for view in views):

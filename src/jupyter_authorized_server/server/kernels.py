@@ -135,6 +135,9 @@ class Kernels:
     def failed(self, kernel_id: str) -> None:
         """It did not start."""
         self._starting.discard(kernel_id)
+        # Upstream keeps it among those that are starting, and a server with one of those
+        # does not end.
+        getattr(self._manager, "_pending_kernels", {}).pop(kernel_id, None)
         self.end(kernel_id)
 
     def end(self, kernel_id: str) -> None:

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import zmq
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
 
 from ..wiring import wiring
 from .backlog import Kept
 from .executions import Executions, Running
+from .frames import V1
 from .kernel_judge import KernelJudge
 from .live import FINAL, close, nothing
 from .refusals import Refusals
@@ -63,6 +66,8 @@ class JudgedConnection:
     channels: Any
     kernel_manager: Any
     multi_kernel_manager: Any
+    subprotocol: str | None
+    write_message: Any
 
     async def prepare(self) -> None:
         """Bind this socket to who opened it, before anything of the kernel is touched.
@@ -195,6 +200,19 @@ class JudgedConnection:
         """A message from the kernel."""
         if self._judge is not None and self._judge.lets_out(stream, outgoing_msg):
             super().handle_outgoing_message(stream, outgoing_msg)  # type: ignore[misc]  # why: a mixin
+
+    def _send_status_message(self, status: str) -> None:
+        """Before it is told that the kernel has died, why."""
+        why = getattr(self.kernel_manager, "reason", "")
+        if why and self._judge is not None and self._judge.watches:
+            message = self.session.msg("stream", {"name": "stderr", "text": f"{why}\n"})
+            if self.subprotocol == V1:
+                packed = serialize_msg_to_ws_v1(message, "iopub", self.session.pack)  # type: ignore[no-untyped-call]  # why: upstream's
+                self.write_message(packed, binary=True)
+            else:
+                text = json.dumps({**message, "channel": "iopub"}, default=json_default)
+                self.write_message(text)
+        super()._send_status_message(status)  # type: ignore[misc]  # why: a mixin
 
     def lower(self) -> None:
         """Watching is over: nothing goes out any more, and all that comes is refused."""

@@ -333,6 +333,11 @@ class KernelJudge:
                     made |= {"channel": reply.channel, "buffers": []}
                     connection.websocket_handler.write_message(_pack(made).decode())
 
+    @property
+    def watches(self) -> bool:
+        """Whether the client may see what the kernel says."""
+        return self._live.current(self._door).allowed
+
     def lets_out(self, stream: Any, parts: list[Any]) -> bool:
         """Whether a message of the kernel goes to the client; keeps count of prompts."""
         if self._executions.pending:
