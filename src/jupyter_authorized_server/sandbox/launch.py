@@ -18,7 +18,15 @@ from ..policy.paths import canonical
 from .bubblewrap import Box, Mount, start
 from .printed import opened
 from .room import Room
-from .surroundings import account, environment, file_name, found_program, system_paths
+from .surroundings import (
+    SOCKET_PATH,
+    account,
+    environment,
+    file_name,
+    found_program,
+    short_folder,
+    system_paths,
+)
 from .unconfined import may_be_unconfined, start_unconfined
 from .view import (
     Open,
@@ -43,8 +51,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Bytes that the path of a socket can have.
-_SOCKET_PATH = 107
 #: In a kernel's folder, the one folder that it shares with the server.
 SOCKETS = "s"
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -92,7 +98,7 @@ class Launcher:
         sockets = folder / SOCKETS
         sockets.mkdir(parents=True, mode=0o700)
         longest = sockets / "k-10"
-        if len(os.fsencode(longest)) > _SOCKET_PATH:
+        if len(os.fsencode(longest)) > SOCKET_PATH:
             msg = f"`{longest}` is too long for a socket; set `TMPDIR` to a shorter folder"
             raise ConfigurationError(msg)
         logs = self.folder / "logs"
@@ -112,7 +118,7 @@ class Launcher:
 
     def _runtime_folder(self) -> Path:
         if self._runtime is None:
-            self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=_short_folder()))
+            self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=short_folder(SOCKETS)))
         return self._runtime
 
     def leave(self, room: Room) -> None:
@@ -389,14 +395,3 @@ def _is_over(room: Room) -> bool:
     except ProcessLookupError:
         return True
     return False
-
-
-def _short_folder() -> str | None:
-    """Where the sockets go: the first folder whose sockets can have a name."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108  # why: the last resort; what is made in it is private
-        if not base or not os.access(base, os.W_OK):
-            continue
-        longest = Path(base, "jk-12345678", "0" * 24, SOCKETS, "k-10")
-        if len(os.fsencode(longest)) <= _SOCKET_PATH:
-            return base
-    return None

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 #: What a process inherits of the server's environment: language and zone, no secret.
 _INHERITED = ("LANG", "LANGUAGE", "TZ", "TERM", "COLORTERM")
 _NAME_BYTES = 200
+#: Bytes that the path of a socket can have.
+SOCKET_PATH = 107
 
 
 def file_name(name: str) -> str:
@@ -134,3 +137,14 @@ def _environment_of(path: str) -> list[str]:
         return [path]
     base = Path(os.path.realpath(place)).parent.parent
     return list(dict.fromkeys((str(prefix), str(prefix.resolve()), str(base))))
+
+
+def short_folder(sockets: str) -> str | None:
+    """Where the sockets go: the first folder whose sockets can have a name."""
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108  # why: the last resort; what is made in it is private
+        if not base or not os.access(base, os.W_OK):
+            continue
+        longest = Path(base, "jk-12345678", "0" * 24, sockets, "k-10")
+        if len(os.fsencode(longest)) <= SOCKET_PATH:
+            return base
+    return None
