@@ -7,6 +7,7 @@ from traitlets import TraitError
 
 from jupyter_authorized_server.config import JupyterAuthorization, load
 from jupyter_authorized_server.errors import ConfigurationError
+from jupyter_authorized_server.store import Store, file_of
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,19 @@ def test_the_store_and_the_audit_file_are_in_jupyters_data_directory(tmp_path: P
     folder = tmp_path / "data" / "authorization"
     assert f"sqlite:///{folder / 'store.sqlite'}" == config.store_url
     assert str(folder / "audit.jsonl") == config.audit_file
+
+
+@pytest.mark.parametrize("name", ["a?b=c", "100%41", "a#b", "with a space", "ü", "a&b%3Fc"])
+def test_the_store_is_there_whatever_the_data_directory_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / name))
+    url = JupyterAuthorization().store_url
+    Store.open(url).close()
+    place = tmp_path / name / "authorization" / "store.sqlite"
+    assert place == file_of(url)
+    assert place.exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
 def test_the_usual_policy_folder_is_used_when_it_exists(tmp_path: Path) -> None:

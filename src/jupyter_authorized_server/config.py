@@ -161,9 +161,9 @@ class JupyterAuthorization(LoggingConfigurable):
 
     @default("store_url")
     def _default_store_url(self) -> str:
-        return (
-            f"sqlite:///{Path(jupyter_data_dir()).absolute() / 'authorization' / 'store.sqlite'}"
-        )
+        # What means something in an address; the rest may stand as it is.
+        folder = str(_folder()).replace("%", "%25").replace("?", "%3F")
+        return f"sqlite:///{folder}{os.sep}store.sqlite"
 
     @default("owner")
     def _default_owner(self) -> str:

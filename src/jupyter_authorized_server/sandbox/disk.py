@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
 from ..policy.paths import components
+from ..store import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,9 +147,9 @@ def _sayable(name: str) -> bool:
 
 def kept_by(config: JupyterAuthorization) -> tuple[str, ...]:
     """What the settings say is the server's own: store, records, policy, keys, homes."""
-    policy = config.policy_folder()
+    policy, store = config.policy_folder(), file_of(config.store_url)
     found = (
-        config.store_url.partition("sqlite:///")[2],
+        "" if store is None else str(store),
         config.audit_file,
         config.policy_dir,
         "" if policy is None else str(policy),

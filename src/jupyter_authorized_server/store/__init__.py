@@ -16,6 +16,7 @@ from .model import (
     Wish,
     WishState,
 )
+from .sqlite import file_of
 from .store import Store
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "Wish",
     "WishState",
     "chain_name",
+    "file_of",
 ]

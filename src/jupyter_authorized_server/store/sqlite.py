@@ -107,6 +107,14 @@ def locate(url: str) -> Location:
     return Location(url=parsed.set(database=f"{scheme}{path}"), path=path)
 
 
+def file_of(url: str) -> Path | None:
+    """The file of the store that `url` names; None where that is no file."""
+    try:
+        return locate(url).path
+    except StoreUnavailable:
+        return None
+
+
 class File:
     """An SQLite file that holds a store.
 
