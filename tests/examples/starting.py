@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -11,10 +12,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil  # type: ignore[import-untyped]  # why: it has no types
 from examples.serving import EXAMPLES, Visitor, surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -43,8 +45,9 @@ class Demo:
             time.sleep(0.1)
 
 
-def start(scratch: Path, *options: str) -> Demo:
-    """Start the demo; returns when it has said everything."""
+@contextlib.contextmanager
+def started(scratch: Path, *options: str) -> Iterator[Demo]:
+    """The demo, from when it has said everything; it is gone afterwards, whatever happens."""
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLES / "demo" / "run.py"), *options],
         stdout=subprocess.PIPE,
@@ -53,6 +56,13 @@ def start(scratch: Path, *options: str) -> Demo:
         env={**surroundings(scratch), "TMPDIR": str(scratch), "COLUMNS": "200"},
         start_new_session=True,
     )
+    try:
+        yield _begun(process, scratch)
+    finally:
+        _end(process)
+
+
+def _begun(process: subprocess.Popen[str], scratch: Path) -> Demo:
     assert process.stdout is not None
     lines: list[str] = []
     while not (lines and lines[-1].startswith("Ctrl-C")):
@@ -65,6 +75,20 @@ def start(scratch: Path, *options: str) -> Demo:
     assert url is not None
     assert files is not None
     return Demo(process=process, said=said, url=url[0], folder=scratch.__class__(files[1]))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Leave nothing of it: a test that failed has not stopped it, nor its server."""
+    if process.poll() is not None:
+        return
+    tree = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=60)
+    for each in (*tree, process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait()
 
 
 def stop(demo: Demo, number: signal.Signals = signal.SIGINT) -> str:

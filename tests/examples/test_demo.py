@@ -15,7 +15,7 @@ import nbformat
 import psutil  # type: ignore[import-untyped]  # why: it has no types
 import pytest
 from examples.serving import EXAMPLES, run, surroundings
-from examples.starting import Demo, start, stop
+from examples.starting import Demo, started, stop
 from nbclient import NotebookClient
 
 from jupyter_authorized_server.policy.vocabulary import LEVEL_SENTENCES, Level
@@ -36,10 +36,10 @@ SAVE = {"type": "file", "format": "text", "content": "saved by a test\n"}
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = start(tmp_path_factory.mktemp("scratch"))
-    yield running
-    stop(running)
-    assert running.process.returncode == 0
+    with started(tmp_path_factory.mktemp("scratch")) as running:
+        yield running
+        stop(running)
+        assert running.process.returncode == 0
 
 
 def test_the_table_says_who_there_is_and_what_each_may_do(demo: Demo) -> None:
@@ -120,15 +120,15 @@ def processes_of(folder: Path) -> list[int]:
 def test_ctrl_c_leaves_no_process_no_port_and_no_folder(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    demo = start(tmp_path, "--port", "0")
-    edda = demo.visitor("edda")
-    body = {"path": "statistics.ipynb", "name": "", "type": "notebook", "kernel": {"name": ""}}
-    status, session = edda.ask("POST", "/api/sessions", body)
-    assert status == 201, session
-    (server,) = processes_of(demo.folder)
-    kernels = psutil.Process(server).children(recursive=True)
-    assert any("ipykernel_launcher" in " ".join(each.cmdline()) for each in kernels)
-    said = stop(demo, number)
+    with started(tmp_path, "--port", "0") as demo:
+        edda = demo.visitor("edda")
+        body = {"path": "statistics.ipynb", "name": "", "type": "notebook", "kernel": {"name": ""}}
+        status, session = edda.ask("POST", "/api/sessions", body)
+        assert status == 201, session
+        (server,) = processes_of(demo.folder)
+        kernels = psutil.Process(server).children(recursive=True)
+        assert any("ipykernel_launcher" in " ".join(each.cmdline()) for each in kernels)
+        said = stop(demo, number)
     assert demo.process.returncode == 0, said
     assert not demo.folder.exists()
     end = time.monotonic() + 10
@@ -141,14 +141,28 @@ def test_ctrl_c_leaves_no_process_no_port_and_no_folder(
         assert tried.connect_ex(("127.0.0.1", port)) != 0
 
 
+def test_a_test_that_fails_leaves_no_demo_behind(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def fails() -> None:
+        with started(tmp_path) as demo:
+            seen.extend(processes_of(demo.folder))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert len(seen) == 1
+    assert not psutil.pid_exists(seen[0])
+
+
 def test_a_folder_that_is_to_be_kept_is_kept_and_taken_up_again(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     for _ in range(2):
-        demo = start(tmp_path, "--keep", str(folder))
-        adam = demo.visitor("adam")
-        assert adam.status("PUT", "/api/contents/notes.txt", SAVE) == 200
-        assert "removes" not in stop(demo)
-        assert demo.process.returncode == 0
+        with started(tmp_path, "--keep", str(folder)) as demo:
+            adam = demo.visitor("adam")
+            assert adam.status("PUT", "/api/contents/notes.txt", SAVE) == 200
+            assert "removes" not in stop(demo)
+            assert demo.process.returncode == 0
     assert (folder / "notebooks" / "notes.txt").read_text() == SAVE["content"]
     kinds = {
         json.loads(line)["kind"]

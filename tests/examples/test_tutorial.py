@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from examples.serving import PASSWORD, ROOT, run
-from examples.starting import Demo, start, stop
+from examples.starting import Demo, started, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,9 @@ def settled(text: str) -> str:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    running = start(tmp_path)
-    yield running
-    stop(running)
+    with started(tmp_path) as running:
+        yield running
+        stop(running)
 
 
 def perform(demo: Demo, commands: list[str], folder: Path) -> list[str]:
