@@ -203,6 +203,12 @@ export const ABILITIES: readonly {
   },
   {
     "type": "kernelspecs",
+    "action": "network",
+    "level": "admin",
+    "verb": "use the network from"
+  },
+  {
+    "type": "kernelspecs",
     "action": "review",
     "level": "editor",
     "verb": "see who may use"
@@ -302,6 +308,12 @@ export const ABILITIES: readonly {
     "action": "type",
     "level": "admin",
     "verb": "type in"
+  },
+  {
+    "type": "terminals",
+    "action": "network",
+    "level": "admin",
+    "verb": "use the network from"
   },
   {
     "type": "terminals",

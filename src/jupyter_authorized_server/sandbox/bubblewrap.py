@@ -84,6 +84,8 @@ class Box:
     limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
     #: Whether it may be controlled by the terminal that starts it.
     terminal: bool = False
+    #: Whether it has the machine's network, and not one of its own with nobody in it.
+    network: bool = False
 
 
 def find() -> tuple[str, str]:
@@ -129,10 +131,12 @@ def arguments(box: Box, files: Files) -> list[str]:
         files: gets the descriptors that `bwrap` has to inherit.
     """
     line = [
-        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--cap-drop", "ALL",
         "--hostname", "jupyter",
     ]  # fmt: skip
+    if not box.network:
+        line.append("--unshare-net")
     if not box.terminal:
         line.append("--new-session")
     line += [*_system(), *_etc(box, files), "--proc", "/proc", "--dev", "/dev"]
@@ -188,6 +192,11 @@ def _etc(box: Box, files: Files) -> list[str]:
         path = Path("/etc", name)
         if path.exists():
             line += ["--ro-bind", str(path), str(path)]
+    if box.network:
+        # Often a link to where the sandbox has nothing.
+        with contextlib.suppress(OSError):
+            names = Path("/etc/resolv.conf").read_bytes()
+            line += ["--ro-bind-data", str(files.hold(names)), "/etc/resolv.conf"]
     user, group = os.getuid(), os.getgid()
     people = f"{box.user}:x:{user}:{group}::{box.home}:/bin/bash\n"
     groups = f"{box.user}:x:{group}:\n"

@@ -31,6 +31,7 @@ from .unconfined import may_be_unconfined, start_unconfined
 from .view import (
     Open,
     View,
+    by_rule,
     compile_view,
     covers,
     may_execute,
@@ -91,7 +92,7 @@ class Launcher:
             raise CannotConfine(msg)
         return found
 
-    def kernel_room(self, kernel_id: str, origin: Origin) -> Room:
+    def kernel_room(self, kernel_id: str, origin: Origin, spec: str = "") -> Room:
         """A place for a new kernel, made now."""
         token = secrets.token_hex(12)
         folder = self._runtime_folder() / token
@@ -104,7 +105,7 @@ class Launcher:
         logs = self.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = logs / f"{token}.log"
-        room = Room(origin=origin, type="kernels", id=kernel_id, folder=folder, log=log)
+        room = Room(origin=origin, type="kernels", id=kernel_id, folder=folder, spec=spec, log=log)
         self.rooms[token] = room
         return room
 
@@ -151,11 +152,14 @@ class Launcher:
         if not origin.by_method and not may_execute(self.point, principal, room.resource):
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
+        program = room.program
+        network = program if by_rule(self.point, principal, "network", program) else None
         if self.disk is None or not origin.may_read:
-            return View(principal=principal.name, revision=self.point.revision)
+            return View(principal=principal.name, revision=self.point.revision, network=network)
         may_write = origin.may_write and self._runs_own(room, principal)
         rights = Open() if origin.by_method else self.point
-        return compile_view(rights, principal, self.disk, may_write=may_write)
+        view = compile_view(rights, principal, self.disk, may_write=may_write)
+        return replace(view, network=network)
 
     def _with_company(self, room: Room, view: View) -> View:
         """Of `view`, what whoever has shared the process may touch too, or has had in it.
@@ -236,6 +240,7 @@ class Launcher:
                 user=account(principal.name),
                 cwd=self._cwd(view, cwd),
                 terminal=terminal,
+                network=view.network is not None,
             )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"

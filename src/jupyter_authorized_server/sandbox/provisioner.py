@@ -49,7 +49,7 @@ class ConfinedProvisioner(LocalProvisioner):
         manager: Any = self.parent
         if self.room is None:
             origin = self.launcher.origin(manager)
-            self.room = self.launcher.kernel_room(self.kernel_id, origin)
+            self.room = self.launcher.kernel_room(self.kernel_id, origin, manager.kernel_name)
             manager.transport = "ipc"
             manager.ip = f"{self.room.folder}/{SOCKETS}/k"
             manager.connection_file = f"{self.room.folder}/kernel.json"

@@ -46,6 +46,7 @@ class Room:
         type: `kernels` or `terminals`.
         id: of the kernel; a name of our own for a terminal.
         folder: private folder of a kernel's connection file and sockets.
+        spec: name of a kernel's kernelspec.
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
@@ -56,6 +57,7 @@ class Room:
     type: str
     id: str
     folder: Path | None = None
+    spec: str = ""
     log: Path | None = None
     view: View | None = None
     running: Confined | None = None
@@ -77,3 +79,11 @@ class Room:
             within=() if path is None else ancestors(path),
             owner=self.origin.principal.name,
         )
+
+    @property
+    def program(self) -> Resource:
+        """The kernelspec, or a terminal where this one was started, as the policy asks."""
+        if self.type == "kernels":
+            # Kernelspecs are found without regard to case.
+            return Resource(type="kernelspecs", id=self.spec.lower())
+        return self.resource

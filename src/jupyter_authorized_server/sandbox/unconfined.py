@@ -1,8 +1,4 @@
-"""A process that nothing confines: only for whom a rule of the policy files says so by name.
-
-The level `admin` alone is not enough: whoever has it may do everything here, and their
-code would do everything on the machine, without anybody having thought of it.
-"""
+"""A process that nothing confines: only for whom a rule of the policy files says so."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from ..errors import CannotConfine
 from ..policy.model import Resource
 from .bubblewrap import Confined
+from .view import by_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,10 +24,7 @@ _SERVER = Resource(type="server")
 
 def may_be_unconfined(point: DecisionPoint, principal: Principal) -> bool:
     """Whether a rule lets `principal` run programs that nothing confines."""
-    decision = point.decide(
-        principal, "unconfined", _SERVER, door="sandbox", record=False, lift=False
-    )
-    return decision.allowed and any(each.kind == "rule" for each in decision.determining)
+    return by_rule(point, principal, "unconfined", _SERVER)
 
 
 class Unconfined(Confined):

@@ -46,6 +46,8 @@ class View:
         writable: of those it may change too, each with all that is below it.
         left_out: what it is not shown for a reason that is not the policy's.
         ends: when a grant that it rests on ends, in seconds since the epoch.
+        network: the machine's network, for which a rule names this kernelspec or terminal;
+            None where it has none.
     """
 
     principal: str
@@ -54,6 +56,7 @@ class View:
     writable: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     ends: float = math.inf
+    network: Resource | None = None
 
     def reads(self, path: str) -> bool:
         """Whether the canonical `path` is in it."""
@@ -214,20 +217,27 @@ def compile_view(
     )
 
 
-def covers(rights: Rights, principal: Principal, view: View) -> tuple[bool, float]:
+def covers(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool, float]:
     """Whether `principal` may touch all that a process with `view` can, and until when.
 
     What holds under a condition only counts as denied, as in a view.
     """
     until = math.inf
+    if view.network is not None:
+        found = point.decide(
+            principal, "network", view.network, door="sandbox", record=False, lift=False
+        )
+        if not found.allowed:
+            return False, math.inf
+        until = found.good_until
     asked = [(READING, path) for path in (*view.read_only, *view.writable)]
     asked += [(WRITING, path) for path in view.writable]
     for actions, path in asked:
         for action in actions:
-            found = rights.cover(principal, action, path)
-            if not found.whole:
+            reach = point.cover(principal, action, path)
+            if not reach.whole:
                 return False, math.inf
-            until = min(until, found.until)
+            until = min(until, reach.until)
     return True, until
 
 
@@ -244,6 +254,7 @@ def narrowed(view: View, to: View) -> View:
         read_only=_outermost(path for path in readable if path not in writable),
         writable=_outermost(writable),
         left_out=(*view.left_out, *(LeftOut(path, why) for path in lost)),
+        network=view.network if to.network is not None else None,
     )
 
 
@@ -262,3 +273,17 @@ def may_execute(point: DecisionPoint, principal: Principal, process: Resource) -
     """Whether `principal` may still run anything in the kernel or terminal `process`."""
     action = "run_saved" if process.type == "kernels" else "start"
     return point.decide(principal, action, process, door="sandbox", record=False).allowed
+
+
+def by_rule(point: DecisionPoint, principal: Principal, action: str, on: Resource) -> bool:
+    """Whether a rule of the policy files lets `principal` do `action`, whatever the hour.
+
+    For what lies outside the sandbox a level is not enough: whoever is an `admin` may do
+    everything here, without anybody having thought of what their code would do there.
+    """
+    decision = point.decide(principal, action, on, door="sandbox", record=False, lift=False)
+    return (
+        decision.allowed
+        and decision.good_until == math.inf
+        and any(each.kind == "rule" for each in decision.determining)
+    )

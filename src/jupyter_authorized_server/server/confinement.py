@@ -232,6 +232,8 @@ class Confinement:
 
 def _is_wider(had: View, now: View) -> bool:
     """Whether a process with the view `had` reaches what `now` does not."""
+    if had.network is not None and now.network is None:
+        return True
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
     )

@@ -25,8 +25,15 @@ PEOPLE = {
     "kara": [("admin", "kernels:"), ("admin", "terminals:")],
     "vera": [("viewer", "contents:/team")],
     "tess": [("manager", "contents:/team"), ("admin", "terminals:")],
+    "nell": [("manager", "contents:/team"), STARTS, ("admin", "terminals:")],
     "adam": "admin",
 }
+RULES = """
+@id("network")
+permit (principal == Jupyter::User::"nell", action == Jupyter::Action::"network", resource)
+when { context.hour >= 0 };
+"""
+ALWAYS = RULES.replace("when { context.hour >= 0 }", "")
 BEYOND = "This kernel can reach files that you may not; start your own."
 SAVED = "print(6 * 7)"
 SOON = 60.0
@@ -40,7 +47,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         (folder / "root" / name / "secret.txt").write_text(f"of {name}")
     notebook(folder / "root" / "team" / "a.ipynb", SAVED)
     extensions = ("jupyter_server_terminals",)
-    with serving(folder, people=PEOPLE, extensions=extensions) as running:
+    policy = {"a.cedar": RULES}
+    with serving(folder, people=PEOPLE, extensions=extensions, policy=policy) as running:
         yield running
 
 
@@ -292,6 +300,32 @@ def test_a_notebook_whose_kernel_is_of_no_use_gets_another_one(server: Serving) 
     assert 204 == server.request("DELETE", f"/api/sessions/{session}", "max").status
     assert theirs in [kernel for _, kernel in listed(server, "olga")]
     assert mine not in [kernel for _, kernel in listed(server, "adam")]
+
+
+def test_the_network_is_for_who_has_it_by_a_rule(server: Serving) -> None:
+    code = (
+        "import socket\n"
+        f"try: print(socket.create_connection(('127.0.0.1', {server.port}), 9) and 'reached')\n"
+        "except OSError: print('alone')"
+    )
+    file = server.folder / "policy" / "a.cedar"
+    # By its level an administrator may use it, and a rule may hang on the hour.
+    for who in ("nell", "adam"):
+        assert "alone" == said(server, start(server, who, f"team/net-{who}.ipynb"), who, code)
+    revision = server.request("GET", "/api/authz/me", "adam").json["revision"]
+    file.write_text(ALWAYS)
+    eventually(
+        True, lambda: server.request("GET", "/api/authz/me", "adam").json["revision"] > revision
+    )
+    kernel = start(server, "nell", "team/net.ipynb")
+    assert "reached" == said(server, kernel, "nell", code)
+    resolved = "print(open('/etc/resolv.conf').read() is not None)"
+    assert "True" == said(server, kernel, "nell", resolved)
+    # Who has the same files and no network has more by joining in.
+    assert BEYOND == said(server, kernel, "max")
+    assert "42" == said(server, kernel, "adam")
+    file.write_text(RULES)
+    eventually(404, lambda: server.request("GET", f"/api/kernels/{kernel}", "adam").status)
 
 
 def test_nothing_went_wrong_in_the_log(server: Serving) -> None:
