@@ -111,7 +111,7 @@ class Launcher:
 
     def terminal_room(self, origin: Origin) -> Room:
         """A place for a new terminal, made now; those that have ended are cleared away."""
-        for room in [room for room in self.rooms.values() if _is_over(room)]:
+        for room in [room for room in self.rooms.values() if room.is_over]:
             self.leave(room)
         token = secrets.token_hex(12)
         room = self.rooms[token] = Room(origin=origin, type="terminals", id=token)
@@ -389,14 +389,3 @@ class Launcher:
         except ValueError:
             return ""
         return self.disk.place(path) if view.reads(path) else ""
-
-
-def _is_over(room: Room) -> bool:
-    """Whether a terminal's shell has ended by itself."""
-    if room.type != "terminals" or room.running is None:
-        return False
-    try:
-        os.kill(room.running.first, 0)
-    except ProcessLookupError:
-        return True
-    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -87,3 +88,14 @@ class Room:
             # Kernelspecs are found without regard to case.
             return Resource(type="kernelspecs", id=self.spec.lower())
         return self.resource
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a terminal's shell has ended by itself."""
+        if self.type != "terminals" or self.running is None:
+            return False
+        try:
+            os.kill(self.running.first, 0)
+        except ProcessLookupError:
+            return True
+        return False
