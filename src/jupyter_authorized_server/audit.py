@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import threading
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
@@ -31,6 +32,10 @@ SCHEMA_ID = "https://schema.jupyter.org/jupyter_authorized_server/audit/v1"
 
 #: Seconds after which what was written has been handed to the disk itself.
 SYNC_WITHIN = 0.1
+
+#: Id of the request that is being answered, by which its records belong together; chosen
+#: by the server. What comes over a socket has that of its handshake.
+REQUEST: ContextVar[str | None] = ContextVar("jupyter_authorization_request", default=None)
 
 #: Longest text of a record's field; names come from clients.
 MAX_TEXT = 2048
@@ -141,6 +146,8 @@ class Audit:
 
     def _write(self, kind: str, fields: Mapping[str, Value]) -> str:
         record: Record = {"id": secrets.token_hex(8), "time": self._clock(), "kind": kind}
+        if (asked := REQUEST.get()) is not None:
+            record["request_id"] = asked
         for key, value in fields.items():
             record[key] = _clean(value)
         if self._journal is not None:

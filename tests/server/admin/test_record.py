@@ -108,3 +108,21 @@ def test_only_administrators_verify_and_a_forged_record_is_found(server: Serving
     finally:
         path.write_bytes(whole)
     assert json.loads(whole.splitlines()[0])["number"] == 1
+
+
+def test_the_records_of_one_request_belong_together_and_no_client_chooses_how(
+    server: Serving,
+) -> None:
+    given = {"principal": "user:vera", "level": "viewer", "resource": "contents:/a.txt"}
+    forged = {"X-Request-Id": "forged"}
+    answer = server.request("POST", "/api/authz/grants", "adam", json_body=given, headers=forged)
+    assert answer.status in {200, 201}, answer.text
+    decided, made = [
+        each["request_id"]
+        for each in server.audit
+        if each.get("action") == "share" or each.get("grantee") == "user:vera"
+    ]
+    assert decided == made != "forged"
+    assert decided not in {
+        each["request_id"] for each in server.audit if each.get("action") == "save"
+    }

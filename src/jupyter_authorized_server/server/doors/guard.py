@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
 
+from ...audit import REQUEST
 from ...errors import AuthorizationError
 from ..wiring import wiring
 from . import backlog, events, preflight, rooms, terminals
@@ -105,6 +107,7 @@ class _Doorkeeper(HTTPMessageDelegate):
     async def _serve(self) -> None:
         if self._gone():
             return
+        REQUEST.set(secrets.token_hex(6))
         try:
             why = await Judge(self._application, self._request, self._target).judge()
         except Exception:  # noqa: BLE001  # why: whatever breaks at the door refuses
