@@ -71,6 +71,7 @@ _ON_BOTH = frozenset(
         "test_store",
         "test_tokens",
         "test_transfer",
+        "test_uses",
     }
 )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
 @click.option("--from", "starts", metavar="WHEN", help="When it begins; at once if not given.")
 @click.option("--note", "why", metavar="TEXT", default="", help="Why, for whoever reads it later.")
+@click.option("--uses", type=int, metavar="N", help="How often it counts; always if not given.")
 @click.pass_obj
 def grant(
     desk: Desk,
@@ -36,6 +37,7 @@ def grant(
     until: str | None,
     starts: str | None,
     why: str,
+    uses: int | None,
 ) -> None:
     """Give a principal a level on a resource.
 
@@ -58,6 +60,7 @@ def grant(
             ends=end,
             granted_by=actor(),
             note=why,
+            uses=uses,
         )
         change.record("grant", grant_fields(given))
     say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`"

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ConfigurationError
 from .kernels import Kernels
+from .uses import Uses
 from .views import Views
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Wiring:
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
             to another one once it has ended.
+        uses: counts the grants that count a number of times only.
         views: who looks around as whom.
     """
 
@@ -54,6 +56,7 @@ class Wiring:
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)
 
+    uses: Uses = field(init=False)
     views: Views = field(default_factory=Views)
 
     def sandbox_of(self, resource: Resource) -> str:
@@ -62,6 +65,7 @@ class Wiring:
 
     def __post_init__(self) -> None:
         self.kernels = Kernels(self.point)
+        self.uses = Uses(self.point)
 
 
 def wiring(settings: Mapping[str, Any]) -> Wiring:

@@ -13,8 +13,9 @@ from ..policy.model import EVERYONE, Grant, parse_principal
 from ..policy.vocabulary import parse_level, parse_resource
 from .keeper import require_keeper
 from .model import MAX_GIVER, MAX_NOTE, is_id, parse_end, parse_text, parse_time
-from .schema import grants
+from .schema import grant_uses, grants
 from .transaction import Transactions, require_group, require_person
+from .uses import limit_uses, require_countable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,7 @@ class Grants(Transactions):
         ends: float | None = None,
         granted_by: str,
         note: str = "",
+        uses: int | None = None,
         once: bool = False,
     ) -> Grant:
         """Hands a principal a level on a resource and all that is below it.
@@ -50,6 +52,7 @@ class Grants(Transactions):
             ends: from when it counts no longer; None is never.
             granted_by: written form of the giver.
             note: why.
+            uses: how often it counts; None is always.
             once: where there is a grant that says the same, that one is returned.
 
         Raises:
@@ -70,6 +73,7 @@ class Grants(Transactions):
         if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
             msg = "the end is not after the start; name a later end, or an earlier start"
             raise InvalidName(msg)
+        once = once and uses is None
         if once:
             with self._read() as connection:
                 before = same_grant(connection, grant)
@@ -81,6 +85,8 @@ class Grants(Transactions):
             if before is not None:
                 return before
             insert_grant(connection, grant, now=now)
+            if uses is not None:
+                limit_uses(connection, grant.id, grant.level, uses)
         return grant
 
     def change_grant(
@@ -117,6 +123,7 @@ class Grants(Transactions):
         )
         with self._change(grants=True) as connection:
             _require_as_known(connection, known)
+            require_countable(connection, changed.id, changed.level)
             values = {"level": changed.level, "ends": changed.ends, "note": changed.note}
             connection.execute(update(grants).where(grants.c.id == known.id).values(values))
             require_keeper(connection, known, now=now, others=keepers)
@@ -163,6 +170,8 @@ def same_grant(connection: Connection, grant: Grant) -> Grant | None:
         .where(grants.c.group_name.is_not_distinct_from(name if kind == "group" else None))
         .where(grants.c.starts.is_not_distinct_from(grant.starts))
         .where(grants.c.ends.is_not_distinct_from(grant.ends))
+        # One that counts a number of times does not say the same.
+        .where(grants.c.id.not_in(select(grant_uses.c.grant_id)))
         .limit(1)
     )
     found = connection.execute(query).scalar()

@@ -22,6 +22,7 @@ from .setup_link import SetupLink
 from .standing import Standing
 from .tokens import Tokens
 from .transfer import Transfer
+from .uses import Uses
 from .version import schema_revision
 from .wishes import Wishes
 
@@ -44,6 +45,7 @@ class Store(
     Journals,
     Owners,
     Standing,
+    Uses,
     Transfer,
 ):
     """People, groups, grants, tokens, login sessions and owners, in one database.

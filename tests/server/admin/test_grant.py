@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -286,3 +287,31 @@ def test_an_administrator_keeps_people_and_groups(server: Serving) -> None:
     assert 200 == ask("DELETE", "groups/lab").status
     assert 200 == ask("DELETE", "people/zoe").status
     assert 404 == ask("GET", "people/zoe").status
+
+
+def test_a_grant_counts_a_number_of_times(server: Serving) -> None:
+    given = give(server, "mia", level="editor", uses=3)
+    assert (201, 3) == (given.status, given.json["uses_left"]), given.text
+    path = "/api/contents/team/a.ipynb"
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (server.root / "team" / "a.ipynb").write_text(json.dumps(notebook))
+    # A look at what is there is no use; reading, changing, and what fails, are.
+    assert [200, 200] == [
+        server.request("GET", f"{path}?content=0", "olga").status for _ in range(2)
+    ]
+    assert 200 == server.request("GET", path, "olga").status
+    body = {"type": "notebook", "format": "json", "content": notebook}
+    assert 200 == server.request("PUT", path, "olga", json_body=body).status
+    one = f"/api/authz/grants/{given.json['id']}"
+    assert 1 == server.request("GET", one, "mia").json["uses_left"]
+    assert 200 == server.request("GET", path, "olga").status
+    refused = server.request("PUT", path, "olga", json_body=body)
+    assert (403, True) == (refused.status, "used up" in refused.json["message"]), refused.text
+    # Then it is gone, and said so in the records.
+    assert 404 == server.request("GET", path, "olga").status
+    assert 404 == server.request("GET", one, "mia").status
+    assert given.json["id"] in [
+        each["grant"] for each in server.audit if each["kind"] == "grant_used_up"
+    ]
+    assert 400 == give(server, "max", level="manager", uses=3).status
+    assert 400 == give(server, "mia", uses=0).status

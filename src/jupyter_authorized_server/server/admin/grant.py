@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidName, UnknownName
@@ -35,6 +36,7 @@ GRANT = {
         "granted_by": _TEXT,
         "note": _TEXT,
         "source": _TEXT,
+        "uses_left": {"type": ["integer", "null"]},
         "inherited_from": _TEXT_OR_NONE,
     },
 }
@@ -66,6 +68,7 @@ NEW = {
         "starts": _TEXT_OR_NONE,
         "ends": _TEXT_OR_NONE,
         "note": _TEXT,
+        "uses": {"type": ["integer", "null"]},
         "confirm": {"type": "boolean"},
     },
 }
@@ -84,6 +87,14 @@ CHANGE = {
 
 class SharedHandler(AdminHandler):
     """What every endpoint needs that is about what one may share."""
+
+    @cached_property
+    def _left(self) -> dict[str, int]:
+        return self.point.store.counted()
+
+    def told(self, grant: Grant) -> dict[str, Any]:
+        """A grant as it is answered, with how often it still counts; None is always."""
+        return {**shown(grant), "uses_left": self._left.get(grant.id)}
 
     def sees(self, grant: Grant) -> bool:
         """Whether whoever asks may know of a grant: their own, or where they may review."""
@@ -141,7 +152,7 @@ class GrantsHandler(SharedHandler):
         resource = None if on is None else self.meant(on)[0].name
 
         def show(grant: Grant) -> dict[str, Any]:
-            found = shown(grant)
+            found = self.told(grant)
             if resource is not None:
                 found["inherited_from"] = None if grant.resource == resource else grant.resource
             return found
@@ -183,6 +194,7 @@ class GrantsHandler(SharedHandler):
                 ends=ends,
                 granted_by=self.principal.name,
                 note=body.get("note", ""),
+                uses=body.get("uses"),
                 once=True,
             )
         )
@@ -191,7 +203,7 @@ class GrantsHandler(SharedHandler):
         else:
             self.record("grant", fields_of(given))
         self.tag(shown(given))
-        return shown(given)
+        return self.told(given)
 
     def _wanted(self) -> list[Callable[[Grant], bool]]:
         """What the query asks of a grant.
@@ -253,9 +265,9 @@ class GrantHandler(SharedHandler):
     @operation(answer=GRANT)
     async def get(self, id_: str) -> dict[str, Any]:
         """One grant, with its tag."""
-        found = shown(self._found(id_))
-        self.tag(found)
-        return found
+        grant = self._found(id_)
+        self.tag(shown(grant))
+        return self.told(grant)
 
     @operation(body=CHANGE, answer=GRANT)
     async def patch(self, id_: str) -> dict[str, Any]:
@@ -281,7 +293,7 @@ class GrantHandler(SharedHandler):
         )
         self.record("grant_changed", {**fields_of(changed), "level_before": known.level})
         self.tag(shown(changed))
-        return shown(changed)
+        return self.told(changed)
 
     @operation(
         answer={

@@ -23,6 +23,7 @@ from ..acting import ACTING, Acting
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
 from ..surface.places import there
+from ..uses import USED_UP
 from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
@@ -111,14 +112,24 @@ class Judge:
         if principal.viewer is None:
             await make_home(self._wiring, manager, principal)
         why = await self._refused(entry, principal, found)
-        if why is None and not record(self._wiring, self._request, principal, found.allowed):
-            why = Why(status=503, message=_UNRECORDED, gate=gate, user=found.user)
+        why = why or self._refused_at_last(found)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
             acting = Acting(principal=principal, request=self._request, questions=found.questions)
             is_service = entry is not None and entry.service
             ACTING.set(None if is_service else acting)
         return why
+
+    def _refused_at_last(self, found: Admission) -> Why | None:
+        """Why what is allowed cannot be: used up, or not to be recorded."""
+        request = self._request
+        is_glance = request.query_arguments.get("content") == [b"0"]
+        is_read = request.method in {"GET", "HEAD"}
+        if not (is_glance and is_read) and not self._wiring.uses.spend(found.allowed):
+            return self._no(USED_UP, found)
+        if not record(self._wiring, request, found.principal, found.allowed):
+            return Why(status=503, message=_UNRECORDED, gate=found.gate, user=found.user)
+        return None
 
     def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
         """Who asks, or as whom somebody looks around; or why they may not."""

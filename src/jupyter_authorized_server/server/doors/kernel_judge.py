@@ -18,6 +18,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado.websocket import WebSocketClosedError
 
 from ..surface.messages import ACTIONS, EVERYTHING, PASSING, WIDGETS
+from ..uses import USED_UP
 from . import replies
 from .company import BY_VIEW
 from .executions import RUN
@@ -254,6 +255,10 @@ class KernelJudge:
     def _pass(self, frame: Frame, message: Message, data: str | bytes) -> None:
         """Pass on what was judged; a run is recorded first, or does not take place."""
         if message.msg_type == RUN:
+            if not self._spends():
+                sentence = self._refusals.of_rule(words(message), USED_UP)
+                self._send(message, replies.refused(message, sentence, {}, busy=self._busy))
+                return
             try:
                 self._executions.began(frame, message)
             except OSError:
@@ -264,6 +269,14 @@ class KernelJudge:
             self._forward_parts(data, frame.parts())
         else:
             self._forward(data)
+
+    def _spends(self) -> bool:
+        """Whether what lets this run through is not used up."""
+        for action in ("run", "run_saved"):
+            decision = self._ask(action)
+            if decision is not None and decision.allowed:
+                return self._live.spend(decision)
+        return False
 
     def _forward_parts(self, data: str | bytes, parts: list[bytes]) -> None:
         """Pass on a frame of the newer format whose parts are known, without parsing it again."""

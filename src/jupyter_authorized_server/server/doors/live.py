@@ -155,6 +155,14 @@ class LiveDoors:
         self.review(door)
         return door
 
+    def spend(self, decision: Decision) -> bool:
+        """Use what alone allows `decision`, if that counts a number of times; False: used up."""
+        try:
+            return bool(self._wired.uses.spend((decision,)))
+        except StoreError:
+            _log.warning("the store could not be asked how often a grant counts")
+            return False
+
     def open_doors(self) -> list[LiveDoor]:
         """Those that are open now, oldest first."""
         found = [door for handler, door in self._doors.items() if handler.ws_connection]

@@ -1,0 +1,86 @@
+"""Uses: grants that count a number of times only, and what a use is.
+
+A use is one request, or one run in a kernel, that such a grant alone lets through: to
+change or run something, or to read what is in a file. Looking at names and states is
+none, since pages do that all the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+from ..policy.vocabulary import ABILITY, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..decision_point import DecisionPoint
+    from ..policy.model import Decision
+
+_log = logging.getLogger(__name__)
+
+#: Seconds for which what a last use has let in may go on asking.
+GRACE = 30.0
+#: Reading that is a use.
+_READS = frozenset({"open", "download", "export", "copy"})
+USED_UP = "this was given to you for a number of times, and they are used up; ask for more"
+
+
+class Uses:
+    """Counts the uses of one server's grants; several servers on one store count together."""
+
+    def __init__(self, point: DecisionPoint) -> None:
+        self._point = point
+        self._counted: tuple[int, frozenset[str]] = (-1, frozenset())
+
+    def spend(self, decisions: Iterable[Decision]) -> bool:
+        """Use the grants that alone allow `decisions`, each once; False if one is used up.
+
+        Raises:
+            StoreError: it cannot be told.
+        """
+        if self._counted[0] != self._point.revision:
+            self._counted = (self._point.revision, frozenset(self._point.store.counted()))
+        counted = self._counted[1]
+        if not counted:
+            return True
+        spent: set[str] = set()
+        for decision in decisions:
+            ids = [each.id for each in decision.determining]
+            if not _is_use(decision) or not ids or not counted.issuperset(ids):
+                continue
+            if spent.intersection(ids):
+                continue
+            left = next(
+                (found for id_ in ids if (found := self._use(id_, spent)) is not None), None
+            )
+            if left is None:
+                self.drop()
+                return False
+            if left == 0:
+                asyncio.get_running_loop().call_later(GRACE, self.drop)
+        return True
+
+    def _use(self, id_: str, spent: set[str]) -> int | None:
+        left = self._point.store.use_grant(id_)
+        if left is not None:
+            spent.add(id_)
+        return left
+
+    def drop(self) -> None:
+        """End the grants that are used up."""
+        try:
+            for id_ in self._point.store.drop_used_up():
+                self._point.audit.event("grant_used_up", actor="server", fields={"grant": id_})
+            self._point.refresh()
+        except (StoreError, OSError) as error:
+            _log.error("grants that are used up could not be ended: %s", error)
+
+
+def _is_use(decision: Decision) -> bool:
+    type_ = decision.resource.partition(":")[0]
+    ability = ABILITY.get((type_, decision.action))
+    return ability is None or ability.word is not Word.READ or decision.action in _READS

@@ -1,0 +1,93 @@
+"""Grants that count a number of times only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from ..errors import InvalidName
+from ..policy.vocabulary import LEVEL, Level
+from .schema import grant_uses, grants, orphans
+from .transaction import Transactions
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+#: Most times that a grant may be limited to.
+MAX_USES = 100_000
+
+
+class Uses(Transactions):
+    """The operations on how often a grant counts.
+
+    A grant that is used up stays for a moment, since what it has let in last asks again
+    on its way; `drop_used_up` ends it.
+    """
+
+    def counted(self) -> dict[str, int]:
+        """By the ids of the grants that count a number of times only, how many are left."""
+        query = select(grant_uses).where(grant_uses.c.grant_id.in_(select(grants.c.id)))
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return {row.grant_id: max(0, row.uses - row.used) for row in rows}
+
+    def use_grant(self, id: str) -> int | None:  # noqa: A002  # why: the field's word
+        """Use a grant once; how often it counts after that, None where it did not count.
+
+        Of two who use the last one at once, one is told None.
+        """
+        with self._write() as connection:
+            row = connection.execute(select(grant_uses).where(grant_uses.c.grant_id == id)).first()
+            if row is None or row.used >= row.uses:
+                return None
+            connection.execute(
+                update(grant_uses).where(grant_uses.c.grant_id == id).values(used=row.used + 1)
+            )
+            return int(row.uses - row.used - 1)
+
+    def drop_used_up(self) -> tuple[str, ...]:
+        """Ends the grants that are used up; returns their ids."""
+        over = select(grant_uses.c.grant_id).where(grant_uses.c.used >= grant_uses.c.uses)
+        with self._read() as connection:
+            found = tuple(connection.execute(over).scalars())
+        if not found:
+            return ()
+        with self._change(grants=True) as connection:
+            for table, column in (
+                (grants, grants.c.id),
+                (orphans, orphans.c.id),
+                (grant_uses, grant_uses.c.grant_id),
+            ):
+                connection.execute(delete(table).where(column.in_(found)))
+        return found
+
+
+def limit_uses(connection: Connection, id_: str, level: str, uses: int) -> None:
+    """Has the new grant `id_` count `uses` times.
+
+    Raises:
+        InvalidName: no number of times, or a level that others depend on.
+    """
+    if isinstance(uses, bool) or not 0 < uses <= MAX_USES:
+        msg = f"a grant counts 1 to {MAX_USES} times, or always"
+        raise InvalidName(msg)
+    _require_low(level)
+    connection.execute(insert(grant_uses).values(grant_id=id_, uses=uses, used=0))
+
+
+def require_countable(connection: Connection, id_: str, level: str) -> None:
+    """Sees that the grant `id_`, if it counts a number of times, may have `level`.
+
+    Raises:
+        InvalidName: others would depend on it.
+    """
+    row = connection.execute(select(grant_uses).where(grant_uses.c.grant_id == id_)).first()
+    if row is not None:
+        _require_low(level)
+
+
+def _require_low(level: str) -> None:
+    if LEVEL[level] > Level.CONTRIBUTOR:
+        msg = f"`{level}` cannot be given a number of times; name an end, or a lower level"
+        raise InvalidName(msg)
