@@ -86,6 +86,42 @@ def test_a_hole_in_the_wall_is_found(
     assert ("", True) == (found.bwrap, what in found.why), found.why
 
 
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo bubblewrap 0.4.1", "is 0.4.1, and 0.8 is needed"),
+        ("echo bubblewrap 0.9.0; exit 0", "the sandbox could not be built"),
+        (
+            'test "$1" = --version || exec echo No permissions; echo bubblewrap 0.9.0',
+            "the sandbox could not be built: No permissions",
+        ),
+    ],
+    ids=["too old", "does nothing", "no user namespaces"],
+)
+def test_a_bubblewrap_that_does_not_work_is_told_with_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, why: str
+) -> None:
+    path = tmp_path / "bwrap"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([str(path)]))
+    found = probe.probe()
+    assert ("", True) == (found.bwrap, why in found.why), found.why
+
+
+def test_a_setuid_bubblewrap_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "bwrap"
+    path.write_text("#!/bin/sh\necho bubblewrap 0.9.0\n")
+    path.chmod(0o4755)
+    monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([str(path)]))
+    assert "is setuid, which is refused" in probe.probe().why
+
+
+def test_the_sandbox_holds_without_a_proc_too() -> None:
+    bwrap = bubblewrap.find()[0]
+    assert "" == probe._why_not(bwrap, proc=False)
+
+
 def test_a_machine_without_a_table_of_system_calls_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

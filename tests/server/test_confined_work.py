@@ -220,7 +220,7 @@ def test_an_interrupt_reaches(server: Serving, kernel: str, client: Client, code
     assert "no sleep" == client.text("!pgrep sleep || echo no sleep").strip()
 
 
-def test_it_is_debugged(client: Client) -> None:
+def test_it_is_debugged(server: Serving, kernel: str, client: Client) -> None:
     seq = iter(range(1, 99))
 
     def tell(command: str, **arguments: Any) -> str:
@@ -251,6 +251,8 @@ def test_it_is_debugged(client: Client) -> None:
     tell("continue", threadId=thread)
     assert "42\n" == printed(client.answer(sent))
     ask("disconnect", restart=False, terminateDebuggee=False)
+    # The debugger stays in the process and slows down each of its children.
+    assert 200 == server.request("POST", f"/api/kernels/{kernel}/restart", "mona").status
 
 
 def wheel(folder: Path) -> Path:

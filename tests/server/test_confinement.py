@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import socket
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -206,6 +207,47 @@ def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
     kernel = begin(confined, who)
     assert set() == attacked(confined, kernel, who)
     stop(confined)
+
+
+#: Lays something over a part of `/proc`, as containers do; then none can be mounted.
+MASKED = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+assert 0 == libc.unshare(0x20000)
+assert 0 == libc.mount(None, b"/", None, 0x44000, None)
+assert 0 == libc.mount(b"none", b"/proc/fs", b"tmpfs", 0, None)
+import os
+run = os.environ["XDG_RUNTIME_DIR"].encode()
+assert 0 == libc.mount(b"none", run, b"tmpfs", 0, b"nr_inodes=32")
+"""
+
+
+def test_where_no_proc_can_be_mounted_no_attack_succeeds_either(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root lays something over a part of `/proc`")
+    furnish(tmp_path)
+    with tempfile.TemporaryDirectory(prefix="jk-run-") as run:
+        env = {"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": run}
+        with serving(tmp_path, people=PEOPLE, config=MASKED, env=env) as server:
+            masked(server, run)
+
+
+def masked(server: Serving, run: str) -> None:
+    begin(server, "adam", "other/b.ipynb")
+    kernel = begin(server, "mona")
+    assert set() == attacked(server, kernel, "mona")
+    assert "False" == said(server, kernel, "mona", "print(os.path.exists('/proc/self'))")
+    code = "subprocess.run(['cat', 'data.csv'], stdout=subprocess.PIPE).stdout"
+    assert "b'1,2\\n'" == said(server, kernel, "mona", f"print({code})")
+    assert "without `/proc`" in server.log
+    full = Path(f"/proc/{server.process.pid}/root{run}")
+    with contextlib.suppress(OSError):
+        for number in range(99):
+            (full / f"fill-{number}").touch()
+    body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+    answer = server.request("POST", "/api/sessions", "edda", json_body=body)
+    assert (500, True) == (answer.status, "No space left on device" in answer.json["message"])
+    assert "1,2" == said(server, kernel, "mona", "print(open('data.csv').read())")
 
 
 def stop(server: Serving) -> None:

@@ -86,6 +86,7 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             disk=disk,
             folder=Path(folder),
             bwrap=tried.bwrap,
+            proc=tried.proc,
             system=tuple(config.sandbox_read_only),
         )
         for origin in _origins(point, user, kernel):

@@ -86,6 +86,8 @@ class Box:
     terminal: bool = False
     #: Whether it has the machine's network, and not one of its own with nobody in it.
     network: bool = False
+    #: Whether it has a `/proc`, of its own processes.
+    proc: bool = True
 
 
 def find() -> tuple[str, str]:
@@ -132,16 +134,17 @@ def arguments(box: Box, files: Files) -> list[str]:
     """
     line = [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-        "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--cap-drop", "ALL",
-        "--hostname", "jupyter",
+        "--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL", "--hostname", "jupyter",
     ]  # fmt: skip
     if not box.network:
         line.append("--unshare-net")
     if not box.terminal:
         line.append("--new-session")
-    line += [*_system(), *_etc(box, files), "--proc", "/proc", "--dev", "/dev"]
-    # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
-    line += ["--remount-ro", "/proc"]
+    line += [*_system(), *_etc(box, files)]
+    if box.proc:
+        # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
+        line += ["--disable-userns", "--proc", "/proc", "--remount-ro", "/proc"]
+    line += ["--dev", "/dev"]
     line += ["--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/dev/shm"]  # noqa: S108  # why: the sandbox's own
     line += _environment(box.system)
     if not any(mount.at == box.home for mount in box.mounts):

@@ -63,6 +63,7 @@ class Launcher:
 
     Args:
         bwrap: path of bubblewrap; empty where nothing here confines.
+        proc: whether processes get a `/proc`.
         missing: why nothing confines, with the remedy.
         folder: for the homes and logs.
         system: absolute paths that each process may read besides the system's.
@@ -73,6 +74,7 @@ class Launcher:
     disk: Disk | None
     folder: Path
     bwrap: str = ""
+    proc: bool = True
     missing: str = ""
     system: tuple[str, ...] = ()
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
@@ -241,6 +243,7 @@ class Launcher:
                 cwd=self._cwd(view, cwd),
                 terminal=terminal,
                 network=view.network is not None,
+                proc=self.proc,
             )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"

@@ -77,27 +77,50 @@ class Probed:
     Args:
         bwrap: path of bubblewrap; empty where it does not hold here.
         version: its version.
-        why: why not, with the remedy.
+        proc: whether processes get a `/proc`.
+        why: why not, or not with a `/proc`, with the remedy.
     """
 
     bwrap: str = ""
     version: str = ""
+    proc: bool = True
     why: str = ""
+
+    @property
+    def name(self) -> str:
+        """What confines, as people are told."""
+        return f"bubblewrap {self.version}" + ("" if self.proc else " without `/proc`")
 
 
 def probe() -> Probed:
-    """Try the sandbox; never raises."""
+    """Try the sandbox, with a `/proc` and, where that does not work, without; never raises.
+
+    In many containers none can be mounted, since parts of theirs are covered.
+    """
     try:
         bwrap, version = find()
-        open_ = _tried(bwrap)
-    except (AuthorizationError, OSError, ValueError, subprocess.SubprocessError) as error:
+    except AuthorizationError as error:
         return Probed(why=f"{error}{_remedy()}")
+    why = _why_not(bwrap, proc=True)
+    if not why:
+        return Probed(bwrap=bwrap, version=version)
+    if not _why_not(bwrap, proc=False):
+        return Probed(bwrap=bwrap, version=version, proc=False, why=why)
+    return Probed(why=why)
+
+
+def _why_not(bwrap: str, *, proc: bool) -> str:
+    """Why the sandbox does not hold; empty where it does."""
+    try:
+        open_ = _tried(bwrap, proc=proc)
+    except (AuthorizationError, OSError, ValueError, subprocess.SubprocessError) as error:
+        return f"{error}{_remedy()}"
     if open_:
-        return Probed(why="a process in the sandbox of this machine " + ", ".join(open_))
-    return Probed(bwrap=bwrap, version=version)
+        return "a process in the sandbox of this machine " + ", ".join(open_)
+    return ""
 
 
-def _tried(bwrap: str) -> list[str]:
+def _tried(bwrap: str, *, proc: bool) -> list[str]:
     """What a process in the sandbox can do and must not, or cannot and must."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jk-probe-")))
@@ -118,7 +141,8 @@ def _tried(bwrap: str) -> list[str]:
                   writable=name == "home")
             for name in ("shared", "home")
         )  # fmt: skip
-        box = Box(system=system_paths(), mounts=mounts, home=str(folder / "home"))
+        home = str(folder / "home")
+        box = Box(system=system_paths(), mounts=mounts, home=home, proc=proc)
         output = stack.enter_context(tempfile.TemporaryFile())
         confined, process = start(
             bwrap, box, command, environment=environment(box.home, "probe", {}), output=output

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from ..errors import ConfigurationError, EndedAtOnce
+from ..errors import CannotConfine, ConfigurationError, EndedAtOnce
 from .launch import SOCKETS
 from .printed import last_words
 
@@ -49,7 +49,11 @@ class ConfinedProvisioner(LocalProvisioner):
         manager: Any = self.parent
         if self.room is None:
             origin = self.launcher.origin(manager)
-            self.room = self.launcher.kernel_room(self.kernel_id, origin, manager.kernel_name)
+            try:
+                self.room = self.launcher.kernel_room(self.kernel_id, origin, manager.kernel_name)
+            except OSError as error:
+                msg = f"the kernel cannot be given a place for its sockets: {error}; make room"
+                raise CannotConfine(msg) from error
             manager.transport = "ipc"
             manager.ip = f"{self.room.folder}/{SOCKETS}/k"
             manager.connection_file = f"{self.room.folder}/kernel.json"

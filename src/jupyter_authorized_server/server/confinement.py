@@ -60,8 +60,10 @@ class Confinement:
         self.company = Company(wired.point, self.launcher, self._room_of)
         found = probe()
         if found.bwrap:
-            self.launcher.bwrap = found.bwrap
-            app.log.info("kernels and terminals are confined by bubblewrap %s", found.version)
+            self.launcher.bwrap, self.launcher.proc = found.bwrap, found.proc
+            app.log.info("kernels and terminals are confined by %s", found.name)
+            if not found.proc:
+                app.log.warning("they have no `/proc`: %s", found.why)
         else:
             self.launcher.missing = (
                 f"code cannot be run on this server: {found.why}; "
