@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from jupyter_authorized_server.cli.moment import parse_moment, show_moment
+from jupyter_authorized_server.errors import InvalidName
+
+PARIS = ZoneInfo("Europe/Paris")
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0m", 0), ("90m", 5400), ("2h", 7200), ("3d", 259_200), ("1w", 604_800)],
+)
+def test_a_span_is_counted_from_now(text: str, seconds: int) -> None:
+    assert parse_moment(text, now=NOW, zone=PARIS) == NOW + seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2027-01-31", 1_801_350_000),
+        ("2027-01-31T18:00", 1_801_414_800),
+        ("2027-01-31T18:00+00:00", 1_801_418_400),
+        ("2027-01-31T18:00Z", 1_801_418_400),
+    ],
+)
+def test_a_date_or_time_without_a_zone_is_the_sites(text: str, expected: int) -> None:
+    assert parse_moment(text, now=NOW, zone=PARIS) == expected
+
+
+def test_an_end_that_is_a_date_takes_in_that_day() -> None:
+    day = parse_moment("2027-01-31", now=NOW, zone=PARIS)
+    assert parse_moment("2027-01-31", now=NOW, zone=PARIS, last=True) == day + 86_400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2h ",
+        "-2h",
+        "2H",
+        "1234567d",
+        "٣d",
+        "2027-02-30",
+        "9999-12-31T99:00",
+        "\ud800",
+        "\x1b[2J",
+        "2027-01-31\n",
+    ],
+)
+def test_what_is_no_time_is_refused_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(InvalidName, match=r"is no time; write `2027-01-31`") as caught:
+        parse_moment(text, now=NOW, zone=PARIS)
+    assert str(caught.value).isprintable()
+
+
+def test_the_day_after_the_last_one_is_refused() -> None:
+    with pytest.raises(InvalidName, match="is no time"):
+        parse_moment("9999-12-31", now=NOW, zone=PARIS, last=True)
+
+
+def test_a_long_text_is_cut_in_the_refusal() -> None:
+    with pytest.raises(InvalidName) as caught:
+        parse_moment("x" * 10_000_000, now=NOW, zone=PARIS)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, ""), (1_801_414_800.0, "2027-01-31 18:00+01:00"), (1e300, "second 1e+300")],
+)
+def test_a_moment_is_shown_in_the_sites_time(seconds: float | None, shown: str) -> None:
+    assert show_moment(seconds, PARIS) == shown
