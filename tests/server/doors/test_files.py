@@ -45,6 +45,25 @@ SPELLINGS = {
     "/team/TEAM.ipynb": None,
     "/team/none.ipynb": None,
     "/team/..%00/b.ipynb": None,
+    "/team/b.ipynb%2f": "/team/b.ipynb",
+    "/team/../../outside/x.ipynb": None,
+    "/%2e%2e/outside/x.ipynb": None,
+    "/team/%5c..%5chr%5cpay.ipynb": None,
+    "/C:/team/b.ipynb": None,
+    "/c%3a%5cteam%5cb.ipynb": None,
+    "/file:%2f%2f/etc/passwd": None,
+    "/%2fetc/passwd": None,
+    "/team/b.ipynb%0a": None,
+    "/team/%0d%0ab.ipynb": None,
+    "/team/b.ipynb%20": None,
+    "/team/b.ipynb::$DATA": None,
+    # An `é` in one letter and in two: two files, of which one is there.
+    "/team/caf%C3%A9.ipynb": "/team/caf\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb",
+    "/team/cafe%CC%81.ipynb": None,
+    "/team/" + "x" * 4096: None,
+    "/team" + "/d" * 300 + "/b.ipynb": None,
+    "/team" + "/%2e" * 300 + "/b.ipynb": "/team/b.ipynb",
+    "/team" + "/.." * 300 + "/b.ipynb": None,
 }
 DOORS = {
     "contents": "/api/contents{}",
@@ -56,6 +75,17 @@ DOORS = {
     "notebook": "/notebooks{}",
     "edit": "/edit{}",
     "classic": "/nbclassic/notebooks{}",
+}
+#: Spellings that no file can have or that lead out of the root, which is said to whoever asks.
+IMPOSSIBLE = {
+    "/team/..%00/b.ipynb",
+    "/team/../../outside/x.ipynb",
+    "/%2e%2e/outside/x.ipynb",
+    "/team/%5c..%5chr%5cpay.ipynb",
+    "/C:/team/b.ipynb",
+    "/c%3a%5cteam%5cb.ipynb",
+    "/team/" + "x" * 4096,
+    "/team" + "/.." * 300 + "/b.ipynb",
 }
 #: Doors whose URL pattern has no empty names.
 UNROUTED = {"contents", "model", "checkpoints", "view", "export", "classic"}
@@ -76,6 +106,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "root/deep/one/two/there.ipynb",
         "root/deep/not.ipynb",
         "outside/x.ipynb",
+        "root/team/caf\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb",
     ):
         (folder / path).write_text(json.dumps(NOTEBOOK))
     (root / "team" / "again.ipynb").symlink_to("b.ipynb")
@@ -134,7 +165,7 @@ def test_the_answer_is_the_decision_for_the_real_file(
     assert missing[0] == 404
     for spelling, path in SPELLINGS.items():
         answer = server.request("GET", DOORS[door].format(spelling), who)
-        if "%00" in spelling or ("//" in spelling and door in UNROUTED):
+        if spelling in IMPOSSIBLE or ("//" in spelling and door in UNROUTED):
             # No file can be meant, or no route takes it: so for whoever asks.
             assert answer.status == 404, (spelling, answer.text)
         elif reads(who, path):
