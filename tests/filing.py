@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from inspect import isawaitable
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ class World:
             return error.status_code
 
     async def call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found = getattr(self.manager, method)(*args, **kwargs)
+        found = attrgetter(method)(self.manager)(*args, **kwargs)
         return await found if isawaitable(found) else found
 
     def names(self, who: str, path: str) -> list[str] | int:

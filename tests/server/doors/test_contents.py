@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from filing import World, text
+from jupyter_server.services.contents.checkpoints import Checkpoints, GenericCheckpointsMixin
 from jupyter_server.services.contents.filemanager import (
     AsyncFileContentsManager,
     FileContentsManager,
@@ -18,7 +19,7 @@ from jupyter_server.services.contents.largefilemanager import (
 )
 
 from jupyter_authorized_server.decision_point import DecisionPoint
-from jupyter_authorized_server.server.doors import reader
+from jupyter_authorized_server.server.doors import contents, reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,42 @@ def test_each_method_is_answered_as_the_decision_says(world: World) -> None:
         seen = found if found is None or isinstance(found, int) else True
         assert (who, method, args, seen) == (who, method, args, expected)
     assert (world.root / "hr" / "pay.txt").read_text() == "hr/pay.txt"
+
+
+def test_checkpoints_are_judged_also_past_the_manager(world: World) -> None:
+    manager = world.manager
+    assert world.as_("edda", "create_checkpoint", "team/a.txt")["id"]
+    for who, method, args, expected in (
+        ("vera", "create_checkpoint", (manager, "team/a.txt"), 403),
+        ("nora", "create_checkpoint", (manager, "team/a.txt"), 404),
+        ("edda", "create_checkpoint", (manager, "hr/pay.txt"), 404),
+        ("edda", "create_checkpoint", (manager, "hr/../team/a.txt"), True),
+        ("vera", "create_checkpoint", (manager, "team/secret.txt"), 404),
+        ("vera", "list_checkpoints", ("team/a.txt",), True),
+        ("nora", "list_checkpoints", ("team/a.txt",), 404),
+        ("vera", "restore_checkpoint", (manager, "checkpoint", "team/a.txt"), 403),
+        ("edda", "restore_checkpoint", (manager, "checkpoint", "team/a.txt"), None),
+        ("vera", "rename_checkpoint", ("checkpoint", "team/a.txt", "team/b.txt"), 403),
+        ("edda", "rename_checkpoint", ("checkpoint", "team/a.txt", "hr/a.txt"), 404),
+        ("edda", "rename_all_checkpoints", ("hr/pay.txt", "team/a.txt"), 404),
+        ("vera", "delete_all_checkpoints", ("team/a.txt",), 403),
+        ("vera", "delete_checkpoint", ("checkpoint", "team/a.txt"), 403),
+        ("edda", "delete_checkpoint", ("checkpoint", "team/a.txt"), None),
+    ):
+        found = world.as_(who, f"checkpoints.{method}", *args)
+        seen = found if found is None or isinstance(found, int) else True
+        assert (who, method, args, seen) == (who, method, args, expected)
+
+
+def test_every_method_of_checkpoints_is_judged(world: World) -> None:
+    theirs = {
+        name
+        for kind in (Checkpoints, GenericCheckpointsMixin)
+        for name in vars(kind)
+        if name.endswith(("checkpoint", "checkpoints")) and name != "no_such_checkpoint"
+    }
+    assert set(contents.CHECKPOINTS) == theirs
+    assert type(world.manager.checkpoints).__name__.startswith("Guarded")
 
 
 def test_what_may_not_be_seen_does_not_exist(world: World) -> None:

@@ -66,6 +66,29 @@ _EXISTS = frozenset({"exists", "file_exists", "dir_exists"})
 _UNASKED = frozenset({"is_hidden"})
 _OTHERS = frozenset({"get", "is_hidden", "resolve_path", "list_checkpoints"})
 METHODS = CHANGES | _EXISTS | _OTHERS
+#: Methods of a manager's checkpoints, which an extension may call past the manager: what
+#: each asks, and about which of its arguments.
+CHECKPOINTS = {
+    "create_checkpoint": (("checkpoint", 1, "path"),),
+    "create_file_checkpoint": (("checkpoint", 2, "path"),),
+    "create_notebook_checkpoint": (("checkpoint", 1, "path"),),
+    "get_file_checkpoint": (("open", 1, "path"),),
+    "get_notebook_checkpoint": (("open", 1, "path"),),
+    "list_checkpoints": (("open", 0, "path"),),
+    "restore_checkpoint": (("restore", 2, "path"),),
+    "delete_checkpoint": (("checkpoint", 1, "path"),),
+    "delete_all_checkpoints": (("checkpoint", 0, "path"),),
+    "rename_checkpoint": (
+        ("open", 1, "old_path"),
+        ("checkpoint", 1, "old_path"),
+        ("checkpoint", 2, "new_path"),
+    ),
+    "rename_all_checkpoints": (
+        ("open", 0, "old_path"),
+        ("checkpoint", 0, "old_path"),
+        ("checkpoint", 1, "new_path"),
+    ),
+}
 
 
 def install(manager: Any, wired: Wiring) -> None:
@@ -84,6 +107,60 @@ def install(manager: Any, wired: Wiring) -> None:
     except TypeError as error:
         msg = f"the contents manager `{kind.__qualname__}` cannot be guarded: {error}"
         raise AuthorizationError(msg) from error
+    _install_on_checkpoints(manager)
+
+
+def _install_on_checkpoints(manager: Any) -> None:
+    checkpoints = getattr(manager, "checkpoints", None)
+    kind = type(checkpoints)
+    asking = {
+        name: _asking_directly(manager, name, getattr(kind, name))
+        for name in CHECKPOINTS
+        if hasattr(kind, name)
+    }
+    if not asking:
+        return
+    try:
+        checkpoints.__class__ = type(f"Guarded{kind.__name__}", (kind,), asking)
+    except TypeError as error:
+        msg = f"the checkpoints `{kind.__qualname__}` cannot be guarded: {error}"
+        raise AuthorizationError(msg) from error
+
+
+def _asking_directly(manager: Any, name: str, original: Method) -> Method:
+    """`original`, the method `name` of checkpoints, asking unless the manager has asked."""
+
+    def ask(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        acting = ACTING.get()
+        if acting is None or _is_part(name):
+            return
+        reader, do = _reader(manager, acting), _Doing(self, original, args, kwargs)
+        for action, position, argument in CHECKPOINTS[name]:
+            reader.require(action, do.argument(position, argument))
+
+    if iscoroutinefunction(original):
+
+        @wraps(original)
+        async def asking(self: Any, *args: Any, **kwargs: Any) -> Any:
+            ask(self, args, kwargs)
+            token = _AT_WORK.set((name, _task()))
+            try:
+                return await original(self, *args, **kwargs)
+            finally:
+                _AT_WORK.reset(token)
+
+        return asking
+
+    @wraps(original)
+    def asking_now(self: Any, *args: Any, **kwargs: Any) -> Any:
+        ask(self, args, kwargs)
+        token = _AT_WORK.set((name, _task()))
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _AT_WORK.reset(token)
+
+    return asking_now
 
 
 def check_installed(manager: object) -> None:
