@@ -129,6 +129,17 @@ class JupyterAuthorization(LoggingConfigurable):
         what they print. The default is `sandbox` beside the audit file.""",
     ).tag(config=True)
 
+    sandbox_homes = Enum(
+        ["shared", "private"],
+        default_value="shared",
+        help="""Whether another person may run code in a kernel that has its owner's home.
+
+        `shared`: who may touch all the contents that the kernel shows may, and reads and
+        changes that home. `private`: only who may `administer` the server; anybody else
+        starts a kernel of their own. The kernel of a `runner`, whose home is forgotten, is
+        not meant.""",
+    ).tag(config=True)
+
     sandbox_read_only = List(
         Unicode(),
         help="""Absolute paths that every confined process may read besides the system's

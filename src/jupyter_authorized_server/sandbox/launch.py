@@ -252,7 +252,7 @@ class Launcher:
             for mount in mounts:
                 with contextlib.suppress(OSError):
                     os.close(mount.source)
-        room.view = view
+        room.view, room.keeps = view, keeps
         self.told()
         for path, why in view.left_out:
             _log.info("a process of %s is not shown %s: %s", principal.name, path, why)

@@ -51,6 +51,7 @@ class Room:
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
+        keeps: whether it has the home of its owner that is kept.
         unconfined: whether nothing confines its process, since a rule allows that.
     """
 
@@ -63,6 +64,7 @@ class Room:
     view: View | None = None
     running: Confined | None = None
     company: set[Principal] = field(default_factory=set)
+    keeps: bool = False
     unconfined: bool = False
 
     def admit(self, principal: Principal) -> None:

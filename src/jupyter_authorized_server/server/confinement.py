@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -31,6 +32,7 @@ from .kernels import STARTING
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+    from ..audit import Value
     from ..policy.model import Principal, Resource
     from ..sandbox.view import View
     from .wiring import Wiring
@@ -57,7 +59,12 @@ class Confinement:
             system=tuple(config.sandbox_read_only),
         )
         self.launcher.told = self._told
-        self.company = Company(wired.point, self.launcher, self._room_of)
+        self.company = Company(
+            wired.point,
+            self.launcher,
+            self._room_of,
+            private=config.sandbox_homes == "private",
+        )
         found = probe()
         if found.bwrap:
             self.launcher.bwrap, self.launcher.proc = found.bwrap, found.proc
@@ -187,6 +194,7 @@ class Confinement:
             why = self._too_much(room)
             if why:
                 _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
+                self._record_end(room, why)
                 self._end(room)
 
     def look_at_the_clock(self) -> None:
@@ -212,6 +220,15 @@ class Confinement:
             return "it was shown more than its owner may have now"
         room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
+
+    def _record_end(self, room: Room, why: str) -> None:
+        """Tell its owner, whose own records a page shows."""
+        process = f"{room.type}:{room.id}" if room.type == "kernels" else room.resource.name
+        fields: dict[str, Value] = {"process": process, "path": room.origin.path, "reason": why}
+        with contextlib.suppress(OSError):
+            self._wired.point.audit.event(
+                "stopped", actor=room.origin.principal.name, fields=fields
+            )
 
     def _end(self, room: Room) -> None:
         if room.running is not None:

@@ -14,6 +14,7 @@ from jupyter_authorized_server.credentials import new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 STARTS = ("runner", "kernelspecs:")
 PEOPLE = {
@@ -326,6 +327,19 @@ def test_the_network_is_for_who_has_it_by_a_rule(server: Serving) -> None:
     assert "42" == said(server, kernel, "adam")
     file.write_text(RULES)
     eventually(404, lambda: server.request("GET", f"/api/kernels/{kernel}", "adam").status)
+    ends = [each for each in server.audit if each["kind"] == "stopped"]
+    assert ("user:nell", f"kernels:{kernel}") == (ends[-1]["principal"], ends[-1]["process"])
+
+
+def test_a_home_can_be_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "root" / "team").mkdir(parents=True)
+    notebook(tmp_path / "root" / "team" / "rune.ipynb", SAVED)
+    config = "c.JupyterAuthorization.sandbox_homes = 'private'"
+    with serving(tmp_path, people=PEOPLE, config=config) as server:
+        kernel, forgotten = (start(server, w, f"team/{w}.ipynb") for w in ("mona", "rune"))
+        told = [said(server, kernel, who) for who in ("max", "adam", "mona")]
+        assert [BEYOND, "42", "42"] == told
+        assert "42" == said(server, forgotten, "max")
 
 
 def test_nothing_went_wrong_in_the_log(server: Serving) -> None:

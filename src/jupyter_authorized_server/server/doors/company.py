@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...policy.model import Answer, Determinant, Effect
+from ...policy.model import Answer, Determinant, Effect, Resource
 from ...sandbox.unconfined import may_be_unconfined
 from ...sandbox.view import covers
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...decision_point import DecisionPoint
-    from ...policy.model import Decision, Principal, Resource
+    from ...policy.model import Decision, Principal
     from ...sandbox.launch import Launcher
     from ...sandbox.room import Room
     from ...sandbox.view import View
@@ -58,6 +58,7 @@ class Company:
     Args:
         launcher: of all processes.
         room_of: the room of a kernel or terminal, None where it has none.
+        private: whether a kept home is its owner's alone.
     """
 
     def __init__(
@@ -65,10 +66,13 @@ class Company:
         point: DecisionPoint,
         launcher: Launcher,
         room_of: Callable[[Resource], Room | None],
+        *,
+        private: bool,
     ) -> None:
         self._point = point
         self._launcher = launcher
         self._room_of = room_of
+        self._private = private
         self._kept: dict[tuple[Principal, str, str], _Kept] = {}
 
     def judge(
@@ -127,8 +131,8 @@ class Company:
             # Not kept: the rule may hang on the hour.
             return may_be_unconfined(self._point, principal), 0.0
         view, revision = room.view, self._point.revision
-        if view is None:
-            return False, math.inf
+        if view is None or (self._private and room.keeps and not self._administers(principal)):
+            return False, 0.0
         key = (principal, room.type, room.id)
         kept = self._kept.get(key)
         if kept is None or kept.revision != revision or kept.view is not view:
@@ -136,6 +140,11 @@ class Company:
                 self._kept.clear()
             kept = self._kept[key] = _Kept(revision, view, *covers(self._point, principal, view))
         return kept.whole, kept.until
+
+    def _administers(self, principal: Principal) -> bool:
+        return self._point.decide(
+            principal, "administer", Resource(type="server"), door="sandbox", record=False
+        ).allowed
 
     def _denied(
         self,
