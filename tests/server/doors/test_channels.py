@@ -31,6 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "emil": "editor",
         "mona": "manager",
         "nora": None,
+        "uma": [("runner", "kernelspecs:python3")],
     }
     with serving(folder, people=people) as running:
         yield running
@@ -403,6 +404,32 @@ def test_a_connection_class_that_cannot_be_judged_refuses_everybody(
 def open_doors(server: Serving, who: str, kernel: str) -> int:
     found = server.request("GET", "/api/authz/live", who).json["items"]
     return sum(each["resource"] == f"kernels:{kernel}" for each in found)
+
+
+def test_each_run_is_a_use_of_a_grant_that_counts_a_number_of_times(server: Serving) -> None:
+    with server.store() as store:
+        given = store.add_grant(
+            principal="user:uma", level="editor", resource="contents:/team", now=time.time(),
+            granted_by="os:test", uses=4,
+        )  # fmt: skip
+
+        def left() -> int:
+            return store.counted().get(given.id, 0)
+
+        end = time.monotonic() + 60
+        while server.request("GET", "/api/contents/team", "uma").status != 200:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        own = start(server, "uma", "team/a.ipynb")
+        before = left()
+        uma = Client(server, own, "uma")
+        assert before == left()
+        for turn in range(before):
+            assert f"{turn}\n" == uma.text(f"print({turn})")
+            assert before - turn - 1 == left()
+        refused = [each.content.get("evalue", "") for each in uma.answer(uma.run("print(9)"))]
+        assert any("used up" in each for each in refused), refused
+        uma.close()
 
 
 def test_a_client_that_reads_nothing_is_cut_off(
