@@ -23,6 +23,7 @@ import { Refusals } from './lab/refusals.js';
 import { StatusItem } from './lab/status.js';
 import { showWhy } from './lab/why.js';
 import { refusedBecause, Standings } from './me.js';
+import { viewBar, viewedSentence } from './view.js';
 import { watch } from './watch.js';
 import { WORDS } from './words.js';
 
@@ -162,17 +163,27 @@ const plugin: JupyterFrontEndPlugin<void> = {
         rank: 90
       });
     }
+    let told = '';
     front.onChange(() => {
       again();
       launchers.mark();
       greyUploads(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);
+        const viewed = viewedSentence(standings.me);
+        if (viewed !== told && viewed !== '') {
+          Notification.info(viewed, { autoClose: false });
+        }
+        told = viewed;
       }
     });
     notebooks?.currentChanged.connect(() => void front.update());
     void standings.whoAmI().then(me => {
       if (me) {
+        const bar = viewBar(client, me);
+        if (bar) {
+          document.body.append(bar);
+        }
         void front.update();
         void watch(client, standings, new AbortController().signal);
       }

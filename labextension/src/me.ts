@@ -17,7 +17,15 @@ export interface Standing {
 }
 
 export interface Me {
-  principal: { name: string; display_name: string; groups: string[]; token: string | null };
+  principal: {
+    name: string;
+    display_name: string;
+    groups: string[];
+    token: string | null;
+    viewer?: string | null;
+  };
+  /** Who looks around as me. */
+  viewed_by?: readonly { viewer: string; since: string | null }[];
   revision: number;
   mode?: string;
   sandbox?: string | null;
@@ -96,10 +104,13 @@ export class Standings {
     const before = this.me?.revision;
     try {
       const me = await this.client.get<Me>('me');
-      if (before !== undefined && me.revision === before) {
+      const seen = JSON.stringify(this.me?.viewed_by) === JSON.stringify(me.viewed_by);
+      if (me.revision === before && seen) {
         return;
       }
-      this.known.clear();
+      if (me.revision !== before) {
+        this.known.clear();
+      }
       this.take(me);
     } catch (error) {
       if (!(error instanceof Refused)) {

@@ -165,6 +165,15 @@ export const WORDS = {
   memberHint: 'user:NAME or group:NAME',
   addMember: 'Add member',
 
+  viewAs: 'View as',
+  viewTitle: (who: string): string => `Look around as ${who}?`,
+  viewSentence:
+    'All pages of this browser show what they may see of what you may see, and change and run nothing. It is recorded, and they are told.',
+  viewLasts: 'It ends when you say so, or after an hour.',
+  viewing: (who: string): string => `You look around as ${who} and change nothing.`,
+  viewEnd: 'Be yourself again',
+  viewedBy: (who: string): string => `${who} looks around as you at the moment.`,
+
   noDoors: 'Nobody is connected.',
   byToken: '(with a token)',
   connectedTo: 'Connected to',

@@ -4,6 +4,7 @@ import { Client } from '../client.js';
 import { h } from '../dom.js';
 import { canOf } from '../lab/rights.js';
 import { contents, Standings } from '../me.js';
+import { viewBar } from '../view.js';
 import { watch } from '../watch.js';
 import { badgeWord, canSentence, WORDS } from '../words.js';
 
@@ -27,6 +28,10 @@ export function load(classic: Classic): void {
   }
   void standings.whoAmI().then(me => {
     if (me) {
+      const looks = viewBar(client, me);
+      if (looks) {
+        document.body.prepend(looks);
+      }
       void watch(client, standings, new AbortController().signal);
     }
   });

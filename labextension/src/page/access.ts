@@ -1,5 +1,6 @@
 /** The access page: tabs, each of which asks for what it shows as whoever looks at it. */
 import { fill, h } from '../dom.js';
+import { viewedSentence } from '../view.js';
 import { WORDS } from '../words.js';
 import { AUDIT } from './audit.js';
 import type { Desk, Tab } from './desk.js';
@@ -43,6 +44,15 @@ export function accessPage(root: HTMLElement, desk: Desk, place: Place): () => v
     )
   );
   const { me } = desk;
+  const viewed = h('p', { role: 'status', class: 'authz-quiet' });
+  const stop = desk.standings.onChange(() => {
+    if (root.isConnected) {
+      fill(viewed, viewedSentence(desk.standings.me ?? me));
+    } else {
+      stop();
+    }
+  });
+  fill(viewed, viewedSentence(me));
   fill(
     root,
     h(
@@ -50,6 +60,7 @@ export function accessPage(root: HTMLElement, desk: Desk, place: Place): () => v
       {},
       h('h1', {}, WORDS.pageTitle),
       h('p', { class: 'authz-quiet' }, me.principal.display_name),
+      viewed,
       me.mode === 'shadow' ? h('p', { role: 'note', class: 'authz-shadow' }, WORDS.shadow) : null
     ),
     h('div', { role: 'tablist', 'aria-label': WORDS.pageTitle }, ...buttons),

@@ -2,6 +2,7 @@
 import { Client } from '../client.js';
 import { fill, h } from '../dom.js';
 import { Standings } from '../me.js';
+import { viewBar } from '../view.js';
 import { watch } from '../watch.js';
 import { WORDS } from '../words.js';
 import { accessPage, titleOf } from './access.js';
@@ -24,6 +25,10 @@ async function begin(root: HTMLElement): Promise<void> {
   if (!me) {
     fill(root, h('p', { role: 'alert' }, WORDS.noSuchServer));
     return;
+  }
+  const bar = viewBar(client, me);
+  if (bar) {
+    document.body.prepend(bar);
   }
   const open = accessPage(
     root,

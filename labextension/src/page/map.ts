@@ -3,6 +3,8 @@ import type { Client } from '../client.js';
 import { sentence } from '../client.js';
 import { fill, h, labelled } from '../dom.js';
 import { contents } from '../me.js';
+import { Say } from '../say.js';
+import { viewAs } from '../view.js';
 import { ABILITIES, LEVELS } from '../vocabulary.js';
 import { WhoField } from '../who.js';
 import { WORDS } from '../words.js';
@@ -24,6 +26,15 @@ export const MAP: Tab = {
     const who = new WhoField(desk.client, ['people']);
     who.input.value = desk.me.principal.name;
     void folder(desk, who.principal, '', tree);
+    const say = new Say();
+    const look = h('div', { class: 'authz-field' });
+    void desk.standings.of('server:').then(standing => {
+      if (standing?.actions.view_as?.allowed === true) {
+        const act = (): void =>
+          void say.trying(() => viewAs(desk.client, who.principal, desk.sure));
+        look.append(h('button', { type: 'button', onclick: act }, WORDS.viewAs));
+      }
+    });
     return h(
       'div',
       {},
@@ -39,8 +50,10 @@ export const MAP: Tab = {
         },
         labelled(WORDS.mapOf, who.input),
         who.choices,
-        h('div', { class: 'authz-field' }, h('button', { type: 'submit' }, WORDS.mapShow))
+        h('div', { class: 'authz-field' }, h('button', { type: 'submit' }, WORDS.mapShow)),
+        look
       ),
+      say.node,
       tree
     );
   }

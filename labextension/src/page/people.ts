@@ -1,6 +1,7 @@
 /** People and groups: for administrators, who keep them. */
 import { h, labelled } from '../dom.js';
 import { List } from '../list.js';
+import { viewAs } from '../view.js';
 import { WhoField } from '../who.js';
 import { WORDS } from '../words.js';
 import type { Desk, Tab } from './desk.js';
@@ -49,6 +50,11 @@ function people(desk: Desk): HTMLElement[] {
                 await list.reload();
               });
             }),
+            each.principal === desk.me.principal.name
+              ? null
+              : button(WORDS.viewAs, each.name, async () => {
+                  await list.say.trying(() => viewAs(desk.client, each.principal, desk.sure));
+                }),
             button(WORDS.remove, each.name, () =>
               remove(desk, list, at('people', each.name), each.principal)
             )

@@ -52,6 +52,11 @@ def install(application: Application) -> None:
     wiring(application.settings).point.on_change(bell.ring)
 
 
+def ring(application: Application) -> None:
+    """Have each page that waits look again, at what is no change of the policy."""
+    application.settings[_KEY].ring(0)
+
+
 class ChangesHandler(AdminHandler):
     """Waiting for a change."""
 

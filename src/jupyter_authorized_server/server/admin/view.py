@@ -12,6 +12,7 @@ from ..surface.places import SERVER
 from ..views import cookie_name
 from . import moment
 from .asker import Refused
+from .changes import ring
 from .handler import PAGING, AdminHandler, page_of
 from .operation import REMOVED, operation
 
@@ -112,6 +113,7 @@ class ViewsHandler(AdminHandler):
             # Nobody looks around unrecorded.
             self.wired.views.end(view.id, view.viewer, now=now)
             raise
+        ring(self.application)
         if body.get("browser", False):
             self.set_cookie(
                 cookie_name(self),
@@ -136,5 +138,6 @@ class ViewHandler(AdminHandler):
             self.clear_cookie(cookie_name(self), path=self.base_url)
         named = (current or "") if id_ == "current" else id_
         view = self.wired.views.end(named, self.principal.name, now=time.time())
+        ring(self.application)
         self.record("view_ended", {"viewed": view.viewed})
         return {"removed": id_}
