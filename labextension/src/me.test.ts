@@ -38,6 +38,19 @@ test('a server that refuses leaves the page without an answer, not without a rep
   assert.equal(await standings.whoAmI(), null);
 });
 
+test('a server that has no such question is asked once', async () => {
+  let calls = 0;
+  const [client] = answering(() => {
+    calls += 1;
+    throw new Refused('no', 404);
+  });
+  const standings = new Standings(client);
+  assert.equal(await standings.of('a:1'), null);
+  assert.equal(await standings.of('a:2'), null);
+  assert.equal(await standings.whoAmI(), null);
+  assert.equal(calls, 1);
+});
+
 test('a new revision has everything asked again, the old one nothing', async () => {
   let revision = 1;
   const [client, calls] = answering(asked => ({

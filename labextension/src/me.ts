@@ -54,6 +54,9 @@ export class Standings {
   private readonly waiting = new Map<string, Waiting[]>();
   private readonly listeners = new Set<() => void>();
   private turn: Promise<void> | null = null;
+  /** A server without this package, or an older one; it is asked no more. */
+  private absent = false;
+  private first: Promise<void> | null = null;
 
   constructor(private readonly client: Client) {}
 
@@ -71,8 +74,8 @@ export class Standings {
   /** What I may do with `resource`; null where the server does not say. */
   async of(resource: string): Promise<Standing | null> {
     const known = this.known.get(resource);
-    if (known) {
-      return known;
+    if (known || this.absent) {
+      return known ?? null;
     }
     return new Promise(resolve => {
       const others = this.waiting.get(resource);
@@ -87,14 +90,21 @@ export class Standings {
 
   /** Ask who I am, unless that is known; null where the server has no such question. */
   async whoAmI(): Promise<Me | null> {
-    if (!this.me) {
-      try {
-        this.take(await this.client.get<Me>('me'));
-      } catch (error) {
-        if (!(error instanceof Refused)) {
-          throw error;
+    if (!this.me && !this.absent) {
+      // Whoever asks at the same time waits for the same answer.
+      this.first ??= this.client.get<Me>('me').then(
+        me => {
+          this.take(me);
+        },
+        (error: unknown) => {
+          if (!(error instanceof Refused)) {
+            throw error;
+          }
+          this.absent = error.status === 404;
         }
-      }
+      );
+      await this.first;
+      this.first = null;
     }
     return this.me;
   }
@@ -154,6 +164,8 @@ export class Standings {
     } catch (error) {
       if (!(error instanceof Refused)) {
         console.error(error);
+      } else if (error.status === 404) {
+        this.absent = true;
       }
     }
     for (const resource of portion) {

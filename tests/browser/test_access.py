@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import sqlite3
+import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
@@ -80,6 +85,16 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     expect(row).to_have_count(0)
     expect(shared).to_have_count(0)
     assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
+    # Signed out while the dialog is open: it says so and keeps what was typed.
+    adam = server.visitor("adam")
+    for login in adam.ask("GET", "/api/authz/logins")[1]["items"]:
+        if not login["current"]:
+            assert 200 == adam.status("DELETE", f"/api/authz/logins/{login['id']}")
+    dialog.get_by_label("Person, group:NAME or everyone").fill("nina")
+    dialog.get_by_role("button", name="Share", exact=True).click()
+    expect(dialog.locator(".authz-say").first).to_contain_text("ign in")
+    expect(dialog.get_by_label("Person, group:NAME or everyone")).to_have_value("nina")
+    assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
 
 
 def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked_shows_it(
@@ -132,6 +147,111 @@ def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
     page.get_by_role("tab", name="My access").click()
     (given,) = nina.ask("GET", "/api/authz/grants")[1]["items"]
     assert 200 == server.visitor("adam").status("DELETE", f"/api/authz/grants/{given['id']}")
+
+
+def test_a_link_that_has_ended_says_so_and_gives_nothing(server: Served, visit: Visit) -> None:
+    adam = server.visitor("adam")
+    soon = datetime.now(timezone.utc) + timedelta(seconds=1)
+    body = {"level": "viewer", "resource": "contents:/notes.txt", "ends": soon.isoformat()}
+    status, link = adam.ask("POST", "/api/authz/links", body)
+    assert 201 == status, link
+    page = visit(server, "nina", "/authz").page
+    end = time.monotonic() + 60
+    while True:
+        page.goto(f"{server.url}{link['url']}")
+        if page.get_by_role("button").count() == 0:
+            break
+        assert time.monotonic() < end, "the link does not end"
+    expect(page.locator("main")).to_contain_text("This link is over")
+    assert 404 == server.visitor("nina").status("GET", "/api/contents/notes.txt")
+
+
+def test_names_of_every_kind_are_shown_as_they_are_and_shared(
+    server: Served, visit: Visit
+) -> None:
+    names = [
+        'it\'s "quoted" & <b>bold.txt',
+        "<img src=x onerror=document.title=1>.txt",
+        "\U0001f600 #1 100%.txt",
+        "\u05e9\u05dc\u05d5\u05dd-\u0645\u0631\u062d\u0628\u0627.txt",
+        "\u202egnp.txt",
+        "\u00e9" * 125 + "1.txt",
+    ]
+    folder = server.root / "names"
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text("x", "utf-8")
+    window = visit(server, "adam", "/authz#map")
+    page = window.page
+    page.locator("summary").filter(has_text="names").click()
+    for name in names:
+        expect(page.get_by_text(f"contents:/names/{name}", exact=True)).to_be_visible()
+    assert 0 == page.locator("#authz img, #authz b").count()
+    # What is linked to is what is shared.
+    for name in names[:3]:
+        resource = f"contents:/names/{name}"
+        page.evaluate("at => { location.hash = at; }", f"grants/{quote(resource, safe='')}")
+        expect(page.locator("h3").first).to_have_text(f"Share {resource}")
+        page.get_by_label("Person, group:NAME or everyone").fill("nina")
+        page.get_by_role("button", name="Share", exact=True).click()
+        row = page.locator('.authz-share [data-principal="user:nina"]')
+        expect(row).to_be_visible()
+        path = quote(f"names/{name}")
+        assert 200 == server.visitor("nina").status("GET", f"/api/contents/{path}?content=0")
+        row.get_by_role("button").click()
+        expect(row).to_have_count(0)
+    assert 0 == page.locator("#authz img, #authz b").count()
+    assert "1" != page.title()
+
+
+def test_an_administrator_looks_around_as_another_who_sees_that(
+    server: Served, visit: Visit, shoot: Shoot
+) -> None:
+    seen = visit(server, "vera", "/authz").page
+    expect(seen.get_by_role("tabpanel")).to_contain_text("user:vera")
+    window = visit(server, "adam", "/authz#people")
+    page = window.page
+    page.get_by_role("button", name="View as: vera").click()
+    dialog = page.get_by_role("dialog", name="Look around as user:vera?")
+    dialog.get_by_role("button", name="View as").click()
+    bar = page.get_by_role("region", name="View as")
+    expect(bar).to_contain_text("You look around as user:vera and change nothing.")
+    expect(page.get_by_role("tab")).to_have_text(OWN_TABS)
+    expect(page.get_by_role("tabpanel")).to_contain_text("user:vera")
+    expect(seen.locator("header")).to_contain_text(["", "user:adam looks around as you"])
+    page.get_by_label("Name of the program").fill("a token of vera's")
+    page.get_by_role("button", name="Make a token").click()
+    said = "you change and run nothing"
+    expect(page.locator(".authz-say").filter(has_text=said)).to_be_visible()
+    assert [] == violations(page)
+    shoot(window, "access-viewing")
+    bar.get_by_role("button", name="Be yourself again").click()
+    expect(bar).to_have_count(0)
+    expect(page.get_by_role("tab", name="People and groups")).to_be_visible()
+    expect(seen.locator("header")).not_to_contain_text(["", "looks around as you"])
+
+
+def test_a_store_that_another_process_holds_costs_time_and_no_typing(
+    server: Served, visit: Visit
+) -> None:
+    page = visit(server, "adam", "/authz#grants").page
+    page.evaluate("location.hash = 'grants/contents:/team'")
+    who = page.get_by_label("Person, group:NAME or everyone")
+    share = page.get_by_role("button", name="Share", exact=True)
+    file = server.home / "data" / "authorization" / "store.sqlite"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        who.fill("nina")
+        share.click()
+        said = page.locator(".authz-share > .authz-say")
+        expect(said).to_have_attribute("data-kind", "failed")
+        expect(said).to_contain_text("locked")
+        expect(who).to_have_value("nina")
+        other.execute("ROLLBACK")
+    share.click()
+    row = page.locator('.authz-share [data-principal="user:nina"]')
+    row.get_by_role("button").click()
+    expect(row).to_have_count(0)
 
 
 def test_a_token_is_shown_once_and_revoked(server: Served, visit: Visit) -> None:

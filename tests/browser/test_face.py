@@ -30,21 +30,24 @@ NOTEBOOK_FILE = "team/plan.ipynb"
 UNSAVED = "You can view team/plan.ipynb but not change it."
 
 
-def regrant(served: Served, person: str, level: str) -> None:
-    """Have `person` hold `level` on the server and nothing else."""
+def regrant(served: Served, person: str, level: str, **more: str) -> None:
+    """Have `person` hold `level` on the server, `more` in folders of it, and nothing else."""
+    wanted = {"server:": level, **{f"contents:/{name}": each for name, each in more.items()}}
     store = Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
     with contextlib.closing(store):
         now = time.time()
         for grant in store.state().grants:
             if grant.principal == f"user:{person}":
                 store.remove_grant(grant.id)
-        store.add_grant(
-            principal=f"user:{person}",
-            level=level,
-            resource="server:",
-            granted_by="policy",
-            now=now,
-        )
+        for resource, each in wanted.items():
+            if each:
+                store.add_grant(
+                    principal=f"user:{person}",
+                    level=each,
+                    resource=resource,
+                    granted_by="policy",
+                    now=now,
+                )
 
 
 @pytest.mark.parametrize("front_end", [LAB, NOTEBOOK])
@@ -76,10 +79,11 @@ def test_a_viewer_reads_that_she_is_viewing_and_finds_save_grey_with_the_reason(
     shoot(window, f"face-about-{front_end}")
 
 
-def test_an_editor_is_told_at_once_that_she_may_only_look_and_loses_no_text(
+def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     server = served("demo")
+    (server.root / "own").mkdir(exist_ok=True)
     window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
     notebook = window.lab()
     notebook.shows("Rain in a week")
@@ -87,13 +91,29 @@ def test_an_editor_is_told_at_once_that_she_may_only_look_and_loses_no_text(
     badge = page.locator(".authz-Badge button")
     expect(badge).to_have_text("Editing")
     notebook.insert("# half a sentence")
-    regrant(server, "edda", "viewer")
+    regrant(server, "edda", "viewer", own="contributor")
     expect(badge).to_have_text("Viewing")
     toast = page.locator(".Toastify__toast").filter(has_text="is read-only for you now")
     expect(toast).to_be_visible()
     shoot(window, "face-lowered")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("# half a sentence")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
+    toast.get_by_role("button", name="Save my copy…").click()
+    dialog = page.get_by_role("dialog", name="Save a copy of your own")
+    assert [] == violations(page, ".jp-Dialog")
+    # A name that is taken is not written over, and where she may not is said.
+    for path, said in (
+        ("statistics.ipynb", "exists already"),
+        ("copy.ipynb", "but not"),
+        ("own/copy.ipynb", "Your copy is own/copy.ipynb"),
+    ):
+        dialog.get_by_label("Where to save").fill(path)
+        dialog.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator(".Toastify__toast").filter(has_text=said)).to_be_visible()
+        if path != "own/copy.ipynb":
+            page.evaluate("window.jupyterapp.commands.execute('authz:save-copy')")
+    assert "# half a sentence" in (server.root / "own" / "copy.ipynb").read_text("utf-8")
+    assert "# half a sentence" not in (server.root / "statistics.ipynb").read_text("utf-8")
     regrant(server, "edda", "editor")
     expect(badge).to_have_text("Editing")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_have_count(0)
@@ -101,6 +121,26 @@ def test_an_editor_is_told_at_once_that_she_may_only_look_and_loses_no_text(
     notebook.save()
     notebook.saved()
     assert "# half a sentence" in (server.root / "statistics.ipynb").read_text("utf-8")
+
+
+def test_whose_access_is_taken_while_her_code_runs_is_told_and_keeps_what_is_on_the_page(
+    served: Start, visit: Visit, shoot: Shoot
+) -> None:
+    server = served("demo")
+    regrant(server, "edda", "editor")
+    window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
+    notebook = window.lab()
+    notebook.shows("Rain in a week")
+    notebook.insert("import time; print('be' + 'gun'); time.sleep(3600)")
+    notebook.run()
+    notebook.prints("begun")
+    regrant(server, "edda", "")
+    page = window.page
+    gone = page.locator(".Toastify__toast").filter(has_text="You have no access to")
+    expect(gone).to_be_visible()
+    shoot(window, "face-gone")
+    expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("time.sleep(3600)")
+    regrant(server, "edda", "editor")
 
 
 def test_a_name_that_is_html_is_shown_as_text(served: Start, visit: Visit) -> None:
