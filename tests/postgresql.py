@@ -44,7 +44,7 @@ class Database:
             "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables "
             "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'revision') "
             "LOOP EXECUTE format('TRUNCATE %I CASCADE', name); END LOOP; END $$; "
-            "UPDATE revision SET number = 0, people = 0, grants = 0"
+            "UPDATE revision SET number = 0, people = 0, grants = 0, noted = 0"
         )
 
 

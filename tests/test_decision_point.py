@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server import decision_point as module
+from jupyter_authorized_server import in_force
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.config import JupyterAuthorization
-from jupyter_authorized_server.decision_point import DecisionPoint, open_decision_point
+from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.errors import (
     ConfigurationError,
     PolicyError,
@@ -18,6 +18,7 @@ from jupyter_authorized_server.errors import (
     StoreUnavailable,
     UnknownName,
 )
+from jupyter_authorized_server.opening import open_decision_point
 from jupyter_authorized_server.policy.model import ANONYMOUS, Resource
 from jupyter_authorized_server.policy.vocabulary import parse_resource
 from jupyter_authorized_server.store import Store
@@ -220,7 +221,7 @@ def test_whatever_breaks_while_deciding_denies(
         msg = "out of order"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(module, "decide", broken)
+    monkeypatch.setattr(in_force, "decide", broken)
     decision = point.decide(point.principal("user:bob"), "open", NOTEBOOK, door="http")
     assert not decision.allowed
     assert "error" == decision.determining[0].kind
@@ -271,13 +272,13 @@ def test_the_cache_is_bounded(
     store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant(store, "user:bob", "viewer", "contents:/")
-    monkeypatch.setattr(module, "CACHE_SIZE", 10)
+    monkeypatch.setattr(in_force, "CACHE_SIZE", 10)
     point = make(store, tmp_path, clock)
     for number in range(100):
         assert asks(point, "user:bob", "open", parse_resource(f"contents:/{number}"))
         point.principal(f"user:x{number}", must_exist=False)
-    assert len(point._cache) <= 10
-    assert len(point._principals) <= 10
+    assert len(point._in_force.decisions) <= 10
+    assert len(point._in_force.principals) <= 10
 
 
 def test_people_and_grants_of_the_policy_files_count(

@@ -63,6 +63,7 @@ _ON_BOTH = frozenset(
         "test_grants",
         "test_journals",
         "test_keeper",
+        "test_ledger",
         "test_login_sessions",
         "test_owners",
         "test_people",

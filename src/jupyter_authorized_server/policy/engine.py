@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import cedar, explanation, paths, vocabulary
 from .model import AccessRequest, Answer, Cover, Decision, Determinant, Effect, Grant, Resource
-from .snapshot import CheckedPolicy, Plan, Snapshot, View, chain_of, load_policy
+from .snapshot import CheckedPolicy, Snapshot, chain_of, load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .model import Principal
+    from .plan import Plan, View
     from .rule import Rule
 
 __all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "exceptions", "load_policy"]
@@ -128,14 +129,14 @@ def _granted(
     Args:
         wall: on the way up from inside it, only `admin` counts from there on.
     """
-    rows = view.rows
+    rows, wide = view.rows, view.wide
     permits: list[Determinant] = []
     good_until = math.inf
     for name in chain:
         if name == wall and _is_within(chain, wall):
             level = _ADMIN
-        found = rows.get(name)
-        if found is None:
+        found = view.at(name) if wide else rows.get(name)
+        if not found:
             continue
         for row in found:
             if row.level < level:
@@ -303,6 +304,5 @@ def _near(view: View, chain: tuple[str, ...], now: float, wall: str) -> list[tup
             else "less",
         )
         for number, name in enumerate(chain)
-        if name in view.rows
-        for row in view.rows[name]
+        for row in view.at(name)
     ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .. import errors
 from . import cedar, paths, vocabulary
 from .document import Document, PolicyFile, read_document
+from .index import Index, Row
+from .ledger import Ledger
 from .model import (
     ANONYMOUS,
-    Determinant,
     Effect,
     Grant,
     Principal,
@@ -21,16 +22,21 @@ from .model import (
     parse_name,
     parse_principal,
 )
+from .plan import Plan, View
 from .rule import Rule, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .homes import Homes
 
 #: Principals whose grants are kept merged, and resources whose chains are kept.
 _CACHED_PRINCIPALS = 1024
 _CACHED_RESOURCES = 4096
+#: Places whose grants a view merges into one map; more would be copied for each principal.
+_MERGED = 4096
+#: Number of the first grant that is in no ledger, behind all that are.
+_FIRST_FIXED = 2**63
 #: Longest id whose chain is kept: a chain grows with the square of its length.
 _CACHED_ID = 256
 
@@ -85,14 +91,6 @@ def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
     return list(rules.values()), mistakes
 
 
-def _no_level(grant: Grant) -> errors.InvalidName:
-    levels = ", ".join(f"`{level.word}`" for level in vocabulary.Level)
-    return errors.InvalidName(
-        f"grant `{grant.id}` has the level `{grant.level[:60]}`, which is none of {levels}; "
-        "revoke it and grant anew"
-    )
-
-
 def _no_ability(type_: str, action: str) -> errors.InvalidName:
     try:
         vocabulary.parse_resource(f"{type_}:")
@@ -102,83 +100,15 @@ def _no_ability(type_: str, action: str) -> errors.InvalidName:
     return errors.InvalidName(f"`{action}` is a word; on `{type_}` ask for `{stands_for}`")
 
 
-class Row:
-    """One grant as the index holds it, with the determinants it makes."""
-
-    __slots__ = ("above", "ends", "grant", "here", "level", "starts")
-
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-        try:
-            self.level = int(vocabulary.LEVEL[grant.level])
-        except KeyError:
-            raise _no_level(grant) from None
-        self.starts = -math.inf if grant.starts is None else grant.starts
-        self.ends = math.inf if grant.ends is None else grant.ends
-        self.here: Determinant | None = None
-        self.above: Determinant | None = None
-
-    def determinant(self, *, above: bool) -> Determinant:
-        """This grant as a reason; made once for each of the two places."""
-        grant = self.grant
-        made = Determinant(
-            id=grant.id,
-            kind="grant",
-            effect=Effect.PERMIT,
-            source=grant.source,
-            scope=grant.principal,
-            inherited_from=grant.resource if above else "",
-            ends=grant.ends,
-        )
-        if above:
-            self.above = made
-        else:
-            self.here = made
-        return made
-
-
-class Plan(NamedTuple):
-    """What there is to look at for one principal doing one action on one type."""
-
-    level: int
-    #: Rules whose principal, action and type hold and that name any resource.
-    anywhere: tuple[Rule, ...]
-    #: The others, by the resource they name; those that mean only that one, apart.
-    named: Mapping[str, tuple[Rule, ...]]
-    exact: Mapping[str, tuple[Rule, ...]]
-    has_rules: bool
-
-    def rules_on(self, chain: tuple[str, ...]) -> tuple[Rule, ...]:
-        """Every rule whose scope holds for the resource with this chain."""
-        found = self.anywhere
-        if self.exact:
-            found += self.exact.get(chain[0], ())
-        if self.named:
-            for name in chain:
-                found += self.named.get(name, ())
-        return found
-
-
-class View:
-    """The policy as one principal meets it: their grants in one map, their rules by action."""
-
-    __slots__ = ("keys", "kind", "plans", "rows")
-
-    def __init__(self, keys: tuple[str, ...], rows: Mapping[str, list[Row]]) -> None:
-        self.keys = keys
-        self.kind = keys[0].partition(":")[0]
-        self.rows = rows
-        self.plans: dict[tuple[str, str], Plan] = {}
-
-
 class Snapshot:
     """Policy and grants at one revision, indexed; never changes.
 
     Args:
         policy: the rules.
-        grants: all there are, those of the policy files too.
+        grants: those that are in no ledger, such as those of the policy files.
         revision: number to show in decisions.
         homes: where homes are; None where nobody has one.
+        ledger: the grants of the store; they come first.
 
     Raises:
         InvalidName: a grant has an unknown level.
@@ -191,26 +121,72 @@ class Snapshot:
         revision: int = 0,
         *,
         homes: Homes | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.policy = policy
         self.revision = revision
-        self.grants = tuple(grants)
         self.homes = homes
         #: See `Homes.wall`; empty is the name of nothing.
         self.wall = "" if homes is None else homes.wall
-        index: dict[str, dict[str, list[Row]]] = {}
-        for grant in self.grants:
-            by_resource = index.get(grant.principal)
-            if by_resource is None:
-                by_resource = index[grant.principal] = {}
-            rows = by_resource.get(grant.resource)
-            if rows is None:
-                by_resource[grant.resource] = [Row(grant)]
-            else:
-                rows.append(Row(grant))
-        self._index = index
-        self._on: dict[str, list[Grant]] | None = None
-        self.view = lru_cache(maxsize=_CACHED_PRINCIPALS)(self._make_view)
+        self.ledger = Ledger() if ledger is None else ledger
+        self.fixed = tuple(grants)
+        self.index = Index(
+            (*self.ledger.rows(), *((_FIRST_FIXED + n, each) for n, each in self._listed()))
+        )
+        self.views: dict[tuple[str, tuple[str, ...]], View] = {}
+
+    def _listed(self) -> Iterator[tuple[int, Grant]]:
+        return enumerate(self.fixed)
+
+    def after(
+        self, policy: CheckedPolicy, grants: tuple[Grant, ...], revision: int, ledger: Ledger
+    ) -> Snapshot:
+        """What a snapshot of all this would be, made from this one: only what differs is built.
+
+        Raises:
+            InvalidName: a grant has an unknown level.
+        """
+        changes = list(ledger.changes(self.ledger))
+        if grants is not self.fixed and grants != self.fixed:
+            changes += ((_FIRST_FIXED + n, each, None) for n, each in self._listed())
+            changes += ((_FIRST_FIXED + n, None, each) for n, each in enumerate(grants))
+        following = copy.copy(self)
+        following.policy, following.revision = policy, revision
+        following.ledger, following.fixed = ledger, grants
+        if changes:
+            following.index = self.index.after(changes)
+        touched = {each.principal for _, *pair in changes for each in pair if each is not None}
+        # Invariant: a view is made of the rules, the homes and the grants to its keys, and
+        # where none of these has changed it is the view of the next revision too.
+        following.views = {
+            key: view
+            for key, view in dict(self.views).items()
+            if policy is self.policy and touched.isdisjoint(view.keys)
+        }
+        return following
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """All there are, those of the policy files too."""
+        return (*self.ledger.grants, *self.fixed) if self.fixed else self.ledger.grants
+
+    def view(self, name: str, groups: tuple[str, ...]) -> View:
+        """The policy as the principal `name` in these groups meets it.
+
+        Raises:
+            InvalidName: no such principal can ask.
+        """
+        found = self.views.get((name, groups))
+        if found is None:
+            found = self._make_view(name, groups)
+            if len(self.views) >= _CACHED_PRINCIPALS:
+                self.views.clear()
+            self.views[name, groups] = found
+        return found
+
+    def shows(self, view: View) -> bool:
+        """Whether `view` is how this snapshot meets somebody."""
+        return self.views.get((view.name, view.groups)) is view
 
     def _make_view(self, name: str, groups: tuple[str, ...]) -> View:
         principal = Principal(name=parse_principal(name), groups=groups)
@@ -219,9 +195,18 @@ class Snapshot:
             raise errors.InvalidName(msg)
         for group in groups:
             parse_name(group, "group name")
-        found = [self._index[key] for key in principal.keys if key in self._index]
+        index = self.index.by_principal
         merged: dict[str, list[Row]] = {}
-        for by_resource in found:
+        wide: list[Mapping[str, list[Row]]] = []
+        room = _MERGED
+        for key in principal.keys:
+            by_resource = index.get(key)
+            if by_resource is None:
+                continue
+            if len(by_resource) > room:
+                wide.append(by_resource)
+                continue
+            room -= len(by_resource)
             for resource, rows in by_resource.items():
                 before = merged.get(resource)
                 merged[resource] = rows if before is None else before + rows
@@ -235,7 +220,7 @@ class Snapshot:
                 source="`JupyterAuthorization.home`",
             )
             merged[own.resource] = [*merged.get(own.resource, ()), Row(own)]
-        return View(principal.keys, merged)
+        return View(principal, merged, tuple(wide))
 
     def plan(self, view: View, type_: str, action: str) -> Plan:
         """The rules that may matter to `view` for `action` on resources of `type_`.
@@ -268,7 +253,7 @@ class Snapshot:
         Whatever somebody may see at all is one of them or below one of them.
         """
         view = self.view(principal.name, principal.groups)
-        names = set(view.rows)
+        names = view.names()
         for action in ("list", "open"):
             plan = view.plans.get(("contents", action)) or self.plan(view, "contents", action)
             names.update(plan.named, plan.exact)
@@ -279,15 +264,9 @@ class Snapshot:
 
     def given_on(self, chain: tuple[str, ...], level: int) -> frozenset[str]:
         """Whom the grants of `level` or more on a resource and above name; owners of homes."""
-        if self._on is None:
-            self._on = {}
-            for grant in self.grants:
-                self._on.setdefault(grant.resource, []).append(grant)
+        on = self.index.on
         holders = {
-            grant.principal
-            for name in chain
-            for grant in self._on.get(name, ())
-            if vocabulary.LEVEL[grant.level] >= level
+            row.grant.principal for name in chain for row in on.get(name, ()) if row.level >= level
         }
         if self.homes is not None:
             inside = [name.removeprefix(f"{self.wall}/") for name in chain if name != self.wall]
@@ -328,7 +307,7 @@ class Snapshot:
         """What a grant to `principal`, or a rule that may matter for `action`, names."""
         view = self.view(principal.name, principal.groups)
         plan = view.plans.get((type_, action)) or self.plan(view, type_, action)
-        return frozenset((*view.rows, *plan.named, *plan.exact))
+        return frozenset(view.names().union(plan.named, plan.exact))
 
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """Whether whoever may do `action` on a folder may do it on all that is below.

@@ -16,8 +16,8 @@ from tornado.ioloop import PeriodicCallback
 
 from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
-from ..decision_point import open_decision_point
 from ..errors import AuthorizationError, ConfigurationError, StoreError
+from ..opening import open_decision_point
 from .admin import routes
 from .confinement import Confinement
 from .doors import contents, lists, rooms

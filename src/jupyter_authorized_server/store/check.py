@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from . import migrating, sqlite
-from .schema import HEAD, metadata
+from .schema import HEAD, TRIGGERS, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,22 @@ if TYPE_CHECKING:
 def drift(connection: Connection) -> list[str]:
     """How the database at `connection` differs from the tables in `schema`."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return [str(difference) for difference in compare_metadata(context, metadata)]
+    missing = sorted(TRIGGERS - triggers(connection))
+    return [
+        *(str(difference) for difference in compare_metadata(context, metadata)),
+        *(f"the trigger `{name}` is missing" for name in missing),
+    ]
+
+
+def triggers(connection: Connection) -> set[str]:
+    """Names of the triggers that are in the database."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    names = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if on_sqlite
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    return set(connection.exec_driver_sql(names).scalars())
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -18,10 +18,25 @@ from .transaction import Transactions, require_group, require_person
 from .uses import limit_uses, require_countable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.engine import Connection, RowMapping
+
+
+#: What is read of a grant.
+READ = (
+    grants.c.serial,
+    grants.c.id,
+    grants.c.person,
+    grants.c.group_name,
+    grants.c.level,
+    grants.c.resource,
+    grants.c.starts,
+    grants.c.ends,
+    grants.c.granted_by,
+    grants.c.note,
+)
 
 
 class Grants(Transactions):
@@ -236,36 +251,41 @@ def read_grants(
     where: ColumnElement[bool] | None = None,
 ) -> tuple[Grant, ...]:
     """All grants, those `where`, or the one whose id is `only`, in the order of giving."""
-    query = select(
-        grants.c.id,
-        grants.c.person,
-        grants.c.group_name,
-        grants.c.level,
-        grants.c.resource,
-        grants.c.starts,
-        grants.c.ends,
-        grants.c.granted_by,
-        grants.c.note,
-    ).order_by(grants.c.serial)
+    query = select(*READ).order_by(grants.c.serial)
     if only is not None:
         query = query.where(grants.c.id == only)
     if where is not None:
         query = query.where(where)
-    return tuple(
-        Grant(
-            id=id_,
-            principal=_written(person, group),
-            level=level,
-            resource=resource,
-            starts=starts,
-            ends=ends,
-            granted_by=granted_by,
-            note=note,
+    return tuple(grant for _, grant in rows_of(connection, query))
+
+
+def rows_of(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, Grant]]:
+    """Serial number and grant of each row of a `query` for the columns `READ`."""
+    for (
+        serial,
+        id_,
+        person,
+        group,
+        level,
+        resource,
+        starts,
+        ends,
+        granted_by,
+        note,
+    ) in connection.execute(query):
+        yield (
+            serial,
+            Grant(
+                id=id_,
+                principal=_written(person, group),
+                level=level,
+                resource=resource,
+                starts=starts,
+                ends=ends,
+                granted_by=granted_by,
+                note=note,
+            ),
         )
-        for id_, person, group, level, resource, starts, ends, granted_by, note in (
-            connection.execute(query)
-        )
-    )
 
 
 def as_grant(row: RowMapping) -> Grant:

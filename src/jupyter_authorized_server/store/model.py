@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidName
+from ..policy.ledger import Ledger
 
 if TYPE_CHECKING:
     from ..policy.model import Grant
@@ -242,7 +243,12 @@ class State:
     revision: int
     people: tuple[Person, ...] = ()
     groups: tuple[Group, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """All of them, in the order of giving."""
+        return self.ledger.grants
 
 
 def parse_time(value: object, what: str) -> float:

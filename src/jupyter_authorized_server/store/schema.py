@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0006"
+HEAD = "0007"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -60,7 +60,8 @@ def _reference(
 
 
 #: One row. Each change adds one to `number`; `people` and `grants` hold the number
-#: at which people or groups, and grants, last changed.
+#: at which people or groups, and grants, last changed; `noted` the one from which on
+#: `grant_changes` is complete.
 revision = Table(
     "revision",
     metadata,
@@ -68,6 +69,7 @@ revision = Table(
     Column("number", Integer, nullable=False),
     Column("people", Integer, nullable=False),
     Column("grants", Integer, nullable=False),
+    Column("noted", Integer, nullable=False, server_default="0"),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -123,6 +125,17 @@ grants = Table(
     Column("created", Double, nullable=False),
     CheckConstraint("person IS NULL OR group_name IS NULL", name="one_principal"),
 )
+
+#: Which grants were put in, changed or taken out by the change that led to a revision.
+#: The database writes it by triggers on `grants`, whoever changes or deletes there: a
+#: migration that builds `grants` anew makes them anew too.
+grant_changes = Table(
+    "grant_changes",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("serial", Integer, primary_key=True, autoincrement=False),
+)
+TRIGGERS = frozenset(f"grants_noted_on_{what}" for what in ("insert", "update", "delete"))
 
 #: How often a grant counts, for those that do not count for ever. The row outlives its
 #: grant, so that a grant whose file was gone for a while is not whole again.

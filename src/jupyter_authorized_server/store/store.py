@@ -10,8 +10,9 @@ from sqlalchemy import select
 from ..errors import StoreUnavailable
 from . import postgres, sqlite
 from .files import Files
-from .grants import Grants, read_grants
+from .grants import Grants
 from .journals import Journals
+from .ledger import read_ledger
 from .links import Links
 from .login_sessions import LoginSessions
 from .model import State
@@ -135,7 +136,7 @@ class Store(
         """
         with self._read() as connection:
             row = connection.execute(
-                select(revision.c.number, revision.c.people, revision.c.grants)
+                select(revision.c.number, revision.c.people, revision.c.grants, revision.c.noted)
             ).first()
             if row is None:
                 name = self._database.name
@@ -146,12 +147,15 @@ class Store(
             if known.revision == row.number:
                 return known
             same_people = row.people <= known.revision
-            same_grants = row.grants <= known.revision
+            ledger = known.ledger
+            if row.grants > known.revision:
+                is_noted = known.revision >= row.noted
+                ledger = read_ledger(connection, known if is_noted else None)
             return State(
                 revision=row.number,
                 people=known.people if same_people else read_people(connection),
                 groups=known.groups if same_people else read_groups(connection),
-                grants=known.grants if same_grants else read_grants(connection),
+                ledger=ledger,
             )
 
 

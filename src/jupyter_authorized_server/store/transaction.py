@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from ..errors import StoreUnavailable, UnknownName
 from . import schema
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
+#: Revisions whose changed grants are noted at least; whoever is further behind reads all.
+KEPT = 1000
 _NUMBER = "SELECT number FROM revision"
 
 
@@ -152,6 +154,19 @@ def _count(connection: Connection, *, people: bool, grants: bool) -> None:
     if grants:
         values["grants"] = following
     connection.execute(update(schema.revision).values(values))
+    if grants:
+        _trim(connection)
+
+
+def _trim(connection: Connection) -> None:
+    """Drops old notes of changed grants, now and then."""
+    row = schema.revision.c
+    number, noted = connection.execute(select(row.number, row.noted)).one()
+    if number - noted > 2 * KEPT:
+        oldest = number - KEPT
+        changes = schema.grant_changes
+        connection.execute(delete(changes).where(changes.c.revision <= oldest))
+        connection.execute(update(schema.revision).values(noted=oldest))
 
 
 def _number(found: object, name: str) -> int:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from ..errors import InvalidName, StoreError
-from .schema import HEAD, metadata, revision
+from .schema import HEAD, grant_changes, metadata, revision
 from .transaction import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Table
+    from sqlalchemy.engine import Connection
 
 _AT_ONCE = 500
 #: In the order in which rows may be put in.
-_TABLES = {table.name: table for table in metadata.sorted_tables}
+_TABLES = {table.name: table for table in metadata.sorted_tables if table is not grant_changes}
 
 
 class Transfer(Transactions):
@@ -60,6 +61,7 @@ class Transfer(Transactions):
                 if table is not revision and connection.execute(count).scalar():
                     msg = "this store is not empty; import into a new one"
                     raise StoreError(msg)
+            before = connection.execute(select(revision.c.number)).scalar_one()
             connection.execute(delete(revision))
             for line in known:
                 table, row = _row(line)
@@ -68,7 +70,18 @@ class Transfer(Transactions):
             if connection.execute(select(func.count()).select_from(revision)).scalar() != 1:
                 msg = "the export has no revision; it is not whole"
                 raise InvalidName(msg)
+            _begin_anew(connection, before)
         return many
+
+
+def _begin_anew(connection: Connection, before: int) -> None:
+    """Sees that whoever knows the store from before the import reads all of it again."""
+    row = revision.c
+    number = max(connection.execute(select(row.number)).scalar_one(), before + 1)
+    connection.execute(delete(grant_changes))
+    connection.execute(
+        update(revision).values(number=number, people=number, grants=number, noted=number)
+    )
 
 
 def _query(table: Table) -> Any:

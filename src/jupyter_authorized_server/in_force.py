@@ -1,0 +1,167 @@
+"""The policy in force at one revision, and what was already decided by it.
+
+It is exchanged whole: a decision that is under way ends with what it began with, and
+what it finds out is kept there, never beside a newer policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from .policy import explanation
+from .policy.directory import Directory
+from .policy.engine import Snapshot, decide
+from .policy.model import ANONYMOUS, AccessRequest
+from .policy.paths import signposted
+from .policy.scope import itself, narrowed, restrained
+from .policy.viewing import viewed
+
+if TYPE_CHECKING:
+    from .policy.engine import CheckedPolicy
+    from .policy.homes import Homes
+    from .policy.model import Context, Decision, Principal, Resource
+    from .policy.plan import View
+    from .store import State
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+#: Decisions kept; one costs some 500 bytes.
+CACHE_SIZE = 16_384
+#: For a folder, the names in it that lead to what is said apart, and to which places.
+Marks = dict[str, dict[str, list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A decision, and the moment up to which it holds."""
+
+    decision: Decision
+    good_until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """Policy, people and grants of one revision, indexed, with its own caches.
+
+    Args:
+        policy: of the files.
+        state: of the store.
+        directory: people and groups of both.
+        disabled: names of those who are shut out.
+        snapshot: rules and grants of both.
+        decisions: by what was asked.
+        principals: by how they asked.
+        marks: by who looks, with the view they were made of.
+    """
+
+    policy: CheckedPolicy
+    state: State
+    directory: Directory
+    disabled: frozenset[str]
+    snapshot: Snapshot
+    # Invariant: nothing decided at an older revision is ever answered again, so each
+    # has its own.
+    decisions: dict[tuple[object, ...], Kept] = field(default_factory=dict)
+    principals: dict[tuple[object, ...], Principal] = field(default_factory=dict)
+    marks: dict[object, tuple[View, Marks]] = field(default_factory=dict)
+
+    @classmethod
+    def first(cls, policy: CheckedPolicy, state: State, homes: Homes | None) -> InForce:
+        """Everything built from nothing.
+
+        Raises:
+            InvalidName: a grant has an unknown level.
+        """
+        snapshot = Snapshot(
+            policy, policy.document.grants, state.revision, homes=homes, ledger=state.ledger
+        )
+        return cls(
+            policy=policy,
+            state=state,
+            directory=Directory.merge(state, policy.document),
+            disabled=_disabled(state),
+            snapshot=snapshot,
+        )
+
+    def after(self, policy: CheckedPolicy, state: State) -> InForce:
+        """What is in force with this policy and state; what is the same is not built again.
+
+        Raises:
+            InvalidName: a grant has an unknown level.
+        """
+        same_people = state.people is self.state.people
+        same_names = same_people and state.groups is self.state.groups and policy is self.policy
+        snapshot = self.snapshot.after(
+            policy, policy.document.grants, state.revision, state.ledger
+        )
+        return InForce(
+            policy=policy,
+            state=state,
+            directory=self.directory if same_names else Directory.merge(state, policy.document),
+            disabled=self.disabled if same_people else _disabled(state),
+            snapshot=snapshot,
+            marks={own: kept for own, kept in dict(self.marks).items() if snapshot.shows(kept[0])},
+        )
+
+    def answer(
+        self, principal: Principal, action: str, resource: Resource, context: Context
+    ) -> Decision:
+        """May `principal` do `action` on `resource`; by rules, grants, token and viewer."""
+        request = AccessRequest(
+            principal=principal, action=action, resource=resource, context=context
+        )
+        if principal.name == ANONYMOUS:
+            return explanation.unasked(
+                request,
+                self.state.revision,
+                "anonymous",
+                "sign in first",
+                "nobody is signed in",
+            )
+        decision = narrowed(decide(self.snapshot, request), principal, action, resource)
+        if principal.token is not None and decision.allowed:
+            own = replace(request, principal=itself(principal.token))
+            decision = restrained(decision, decide(self.snapshot, own))
+        if (viewer := principal.viewer) is not None:
+            ask = partial(self.answer, viewer, action, resource, context)
+            decision = viewed(decision, principal, resource, ask)
+        return decision
+
+    def marks_of(self, principal: Principal) -> Marks:
+        """What leads to each place on which something is said apart for `principal`."""
+        own = (principal.keys, principal.scope, principal.viewer)
+        view = self.snapshot.view(principal.name, principal.groups)
+        kept = self.marks.get(own)
+        # Signposts are made of the view and of the scope, which is part of the key.
+        if kept is None or kept[0] is not view:
+            kept = (view, signposted(self.snapshot.signposts(principal)))
+            remember(self.marks, own, kept)
+        return kept[1]
+
+    def is_even(self, principal: Principal, action: str, folder: str) -> bool:
+        """As `Snapshot.is_even`: whether nothing can tell apart what is in `folder`."""
+        # Whoever looks as another sees what both may, of which one snapshot says nothing.
+        return (
+            principal.viewer is None
+            and self.is_even_by_token(principal, action, folder)
+            and self.snapshot.is_even(principal, action, folder)
+        )
+
+    def is_even_by_token(self, principal: Principal, action: str, folder: str) -> bool:
+        """Whether no rule on tokens can tell apart what is in `folder`."""
+        token = principal.token
+        return token is None or self.snapshot.is_even(itself(token), action, folder)
+
+
+def remember(cache: dict[K, V], key: K, value: V) -> None:
+    """Put something into a cache, which is emptied when it is full."""
+    if len(cache) >= CACHE_SIZE:
+        cache.clear()
+    cache[key] = value
+
+
+def _disabled(state: State) -> frozenset[str]:
+    return frozenset(each.name for each in state.people if each.disabled)

@@ -1,0 +1,97 @@
+"""All grants of the store at one revision, in blocks that the next revision shares.
+
+A changed grant costs a copy of its block and of the list of blocks, whatever the number
+of grants; and what changed from one ledger to another is found by looking at the blocks
+that they do not share.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .model import Grant
+
+#: Serial numbers in one block: some hundreds of blocks at 100,000 grants.
+_BLOCK = 256
+_NOTHING: Mapping[int, Grant] = {}
+
+
+class Ledger:
+    """Grants by their serial number, in its order; never changes.
+
+    Args:
+        rows: serial number and grant, in rising order.
+    """
+
+    __slots__ = ("_blocks", "_grants")
+
+    def __init__(self, rows: Iterable[tuple[int, Grant]] = ()) -> None:
+        blocks: dict[int, dict[int, Grant]] = {}
+        number, block = -1, None
+        for serial, grant in rows:
+            if block is None or serial // _BLOCK != number:
+                number = serial // _BLOCK
+                block = blocks.setdefault(number, {})
+            block[serial] = grant
+        self._blocks: Mapping[int, Mapping[int, Grant]] = blocks
+        self._grants: tuple[Grant, ...] | None = None
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """All of them, in the order of giving."""
+        if self._grants is None:
+            self._grants = tuple(grant for _, grant in self.rows())
+        return self._grants
+
+    def rows(self) -> Iterator[tuple[int, Grant]]:
+        """Serial number and grant, in rising order."""
+        for block in self._blocks.values():
+            yield from block.items()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks.values()))
+
+    def __eq__(self, other: object) -> bool:
+        return self.grants == other.grants if isinstance(other, Ledger) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.grants)
+
+    def __repr__(self) -> str:
+        return f"<Ledger of {len(self)} grants>"
+
+    def after(self, changed: Mapping[int, Grant | None]) -> Ledger:
+        """The ledger in which the grant at each of these numbers is another one, or none."""
+        blocks = dict(self._blocks)
+        made: dict[int, dict[int, Grant]] = {}
+        for serial, grant in changed.items():
+            number = serial // _BLOCK
+            block = made.get(number)
+            if block is None:
+                block = made[number] = dict(blocks.get(number, _NOTHING))
+            if grant is None:
+                block.pop(serial, None)
+            else:
+                block[serial] = grant
+        for number, block in made.items():
+            blocks[number] = dict(sorted(block.items()))
+            if not block:
+                del blocks[number]
+        following = Ledger()
+        following._blocks = dict(sorted(blocks.items()))
+        return following
+
+    def changes(self, before: Ledger) -> Iterator[tuple[int, Grant | None, Grant | None]]:
+        """Serial number, grant before and grant now, of each that is not the same."""
+        for number in self._blocks.keys() | before._blocks.keys():
+            old = before._blocks.get(number, _NOTHING)
+            new = self._blocks.get(number, _NOTHING)
+            if old is new:
+                continue
+            for serial in old.keys() | new.keys():
+                was, is_ = old.get(serial), new.get(serial)
+                if was is not is_ and was != is_:
+                    yield serial, was, is_

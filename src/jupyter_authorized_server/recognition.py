@@ -1,0 +1,98 @@
+"""Who a written form means: the principal with its groups and its scope as they are now."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .errors import UnknownName
+from .in_force import remember
+from .policy.model import ANONYMOUS, Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .in_force import InForce
+    from .store import Store
+
+
+class Recognition:
+    """Makes principals.
+
+    Args:
+        store: where tokens are.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def principal(
+        self,
+        in_force: InForce,
+        name: str,
+        *,
+        token: str | None,
+        session: str | None,
+        viewer: Principal | None,
+        must_exist: bool,
+    ) -> Principal:
+        """As `DecisionPoint.principal`, by what is in force.
+
+        Raises:
+            UnknownName, StoreError: as there.
+        """
+        if name.startswith("token:"):
+            return self._program(in_force, name.removeprefix("token:"))
+        key = (name, token, session, viewer, must_exist)
+        found = in_force.principals.get(key)
+        if found is None:
+            if name != ANONYMOUS:
+                _check_exists(in_force, name, must_exist=must_exist)
+            groups = () if name == ANONYMOUS else in_force.directory.groups_of(name)
+            found = Principal(
+                name=name,
+                groups=groups,
+                token=token,
+                session=session,
+                scope=None if token is None else self._scope(token),
+                viewer=viewer,
+            )
+            remember(in_force.principals, key, found)
+        return found
+
+    def _program(self, in_force: InForce, id_: str) -> Principal:
+        found = self._store.token(id_)
+        if found is None or (found[0].expires or math.inf) <= self._clock():
+            msg = (
+                f"there is no token `{id_[:64]}` that holds; `jupyter authz tokens list` shows ids"
+            )
+            raise UnknownName(msg)
+        return self.principal(
+            in_force,
+            f"user:{found[0].person}",
+            token=found[0].id,
+            session=None,
+            viewer=None,
+            must_exist=True,
+        )
+
+    def _scope(self, token: str) -> tuple[tuple[str, str], ...] | None:
+        # Invariant: whoever asks with a token is a principal with that token's scope,
+        # so it is looked up here and nowhere else.
+        found = self._store.token(token)
+        if found is None:
+            msg = "the token is revoked"
+            raise UnknownName(msg)
+        return found[0].scope
+
+
+def _check_exists(in_force: InForce, name: str, *, must_exist: bool) -> None:
+    kind, _, bare = name.partition(":")
+    if kind == "user" and bare in in_force.disabled:
+        msg = f"`{name}` is disabled"
+        raise UnknownName(msg)
+    if must_exist and not in_force.directory.knows(name):
+        msg = f"there is no `{name}`; `jupyter authz users list` shows who there is"
+        raise UnknownName(msg)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_authorized_server.policy.ledger import Ledger
+from jupyter_authorized_server.policy.model import Grant
+
+serials = st.integers(1, 600)
+
+
+def grant(serial: int, level: str = "viewer") -> Grant:
+    return Grant(id=f"g-{serial}", principal="user:ada", level=level, resource="server:")
+
+
+def ledger(held: dict[int, Grant]) -> Ledger:
+    return Ledger(sorted(held.items()))
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    st.sets(serials),
+    st.dictionaries(serials, st.sampled_from(["viewer", "editor", None])),
+)
+def test_what_follows_is_what_would_be_read_anew(
+    first: set[int], levels: dict[int, str | None]
+) -> None:
+    held = {serial: grant(serial) for serial in first}
+    changed = {
+        serial: None if level is None else grant(serial, level) for serial, level in levels.items()
+    }
+    before = ledger(held)
+    expected = {**held, **changed}
+    now = ledger({serial: each for serial, each in expected.items() if each is not None})
+    found = before.after(changed)
+    assert now == found
+    assert list(now.rows()) == list(found.rows())
+    assert ledger(held) == before
+    differing = {serial for serial in expected if held.get(serial) != expected[serial]}
+    for other in (now, found):
+        changes = {serial: (was, is_) for serial, was, is_ in other.changes(before)}
+        assert {s: (held.get(s), expected[s]) for s in differing} == changes
+
+
+def test_what_did_not_change_is_shared_and_not_looked_at() -> None:
+    before = ledger({serial: grant(serial) for serial in range(1, 2000)})
+    after = before.after({1000: None})
+    assert 1 == sum(block is not before._blocks[number] for number, block in after._blocks.items())
+    assert 1998 == len(after)
+    assert f"<Ledger of {len(after)} grants>" == repr(after)
+    assert hash(before) != hash(after)
+    assert before != object()

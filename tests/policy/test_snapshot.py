@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import worlds
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jupyter_authorized_server.errors import InvalidName
+from jupyter_authorized_server.policy.document import Document
+from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot, decide
+from jupyter_authorized_server.policy.ledger import Ledger
+from jupyter_authorized_server.policy.model import AccessRequest, Grant, Principal
+
+NO_RULES = CheckedPolicy(rules=(), document=Document())
+
+
+def shape(snapshot: Snapshot) -> Any:
+    """All that a snapshot knows, with the order in which grants are looked at."""
+    index = snapshot.index
+    return (
+        {
+            who: {what: [row.grant for row in rows] for what, rows in places.items()}
+            for who, places in index.by_principal.items()
+        },
+        {what: [row.grant for row in rows] for what, rows in index.on.items()},
+        snapshot.grants,
+        snapshot.revision,
+    )
+
+
+@st.composite
+def a_history(draw: st.DrawFn) -> tuple[AccessRequest, list[tuple[Ledger, tuple[Grant, ...]]]]:
+    """Ledgers that follow one another, each with the grants of the files at that time."""
+    asked = draw(worlds.a_request())
+    pool = [
+        replace(each, id=f"g-{number}")
+        for number, each in enumerate(
+            draw(worlds.grants_for(asked)) + draw(worlds.grants_for(asked))
+        )
+    ]
+    some = st.sampled_from(pool) if pool else st.nothing()
+    ledger, steps = Ledger(), []
+    for _ in range(draw(st.integers(1, 5))):
+        changed = draw(st.dictionaries(st.integers(1, 9), st.none() | some, max_size=4))
+        fixed = tuple(draw(st.lists(some, max_size=2 if pool else 0)))
+        ledger = ledger.after(changed)
+        steps.append((ledger, fixed))
+    return asked, steps
+
+
+@settings(
+    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(a_history(), st.data())
+def test_step_by_step_it_becomes_what_it_would_be_built_anew(
+    history: tuple[AccessRequest, list[tuple[Ledger, tuple[Grant, ...]]]], data: st.DataObject
+) -> None:
+    asked, steps = history
+    rules = [drawn.rule(f"r{n}") for n, drawn in enumerate(data.draw(worlds.rules_for(asked)))]
+    policies = (NO_RULES, CheckedPolicy(rules=tuple(rules), document=Document()))
+    snapshot = Snapshot(NO_RULES)
+    for number, (ledger, fixed) in enumerate(steps, 1):
+        before, kept = shape(snapshot), snapshot
+        policy = data.draw(st.sampled_from(policies))
+        decide(snapshot, asked)
+        snapshot = snapshot.after(policy, fixed, number, ledger)
+        anew = Snapshot(policy, fixed, number, ledger=ledger)
+        assert shape(anew) == shape(snapshot)
+        assert decide(anew, asked) == decide(snapshot, asked)
+        # A decision that is under way meets what it began with.
+        assert before == shape(kept)
+
+
+def test_a_view_that_nothing_concerns_goes_on_and_the_others_do_not() -> None:
+    def given_to(who: str) -> Grant:
+        return Grant(id=f"g-{who}", principal=who, level="viewer", resource="server:")
+
+    first = Snapshot(NO_RULES, ledger=Ledger([(1, given_to("user:ada"))]))
+    ada, bob = (first.view(name, ("team",)) for name in ("user:ada", "user:bob"))
+    second = first.after(
+        NO_RULES, (), 2, Ledger([(1, given_to("user:ada")), (2, given_to("user:bob"))])
+    )
+    assert second.view("user:ada", ("team",)) is ada
+    assert second.view("user:bob", ("team",)) is not bob
+    third = second.after(NO_RULES, (given_to("group:team"),), 3, second.ledger)
+    assert third.view("user:ada", ("team",)) is not ada
+    other = CheckedPolicy(rules=(), document=Document())
+    fourth = third.after(other, third.fixed, 4, third.ledger)
+    assert fourth.view("user:ada", ("team",)) is not third.view("user:ada", ("team",))
+
+
+def test_places_of_which_there_are_many_are_not_copied_for_each_principal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jupyter_authorized_server.policy.snapshot._MERGED", 2)
+    grants = [
+        Grant(id=f"g-{who}-{n}", principal=who, level="viewer", resource=f"contents:/{n}")
+        for who in ("everyone", "user:ada")
+        for n in range(3 if who == "everyone" else 2)
+    ]
+    snapshot = Snapshot(NO_RULES, grants)
+    view = snapshot.view("user:ada", ())
+    assert 1 == len(view.wide)
+    assert ["g-user:ada-1", "g-everyone-1"] == [row.grant.id for row in view.at("contents:/1")]
+    assert ["g-everyone-2"] == [row.grant.id for row in view.at("contents:/2")]
+    assert {f"contents:/{n}" for n in range(3)} == view.names()
+    assert {"/0", "/1", "/2"} == snapshot.signposts(Principal(name="user:ada"))
+
+
+def test_a_grant_with_an_unknown_level_is_refused_also_later() -> None:
+    grant = Grant(id="g-1", principal="user:ada", level="king", resource="server:")
+    with pytest.raises(InvalidName, match="`king`"):
+        Snapshot(NO_RULES, [grant])
+    with pytest.raises(InvalidName, match="`king`"):
+        Snapshot(NO_RULES).after(NO_RULES, (), 1, Ledger([(1, grant)]))
