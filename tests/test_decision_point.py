@@ -373,9 +373,9 @@ def test_a_rule_on_tokens_takes_from_programs_and_gives_them_nothing(
     rules = tmp_path / "policy"
     rules.mkdir(mode=0o755)
     (rules / "tokens.cedar").write_text(
-        'forbid(principal is Jupyter::Token, action == Jupyter::Action::"delete", resource);'
+        'forbid(principal is Jupyter::Token, action == Jupyter::Action::"delete", resource);\n'
         'forbid(principal == Jupyter::Token::"t1", action, '
-        'resource == Jupyter::File::"/team/a.ipynb");'
+        'resource == Jupyter::File::"/team/a.ipynb");\n'
         'permit(principal == Jupyter::Token::"t1", action, resource);'
     )
     grant(store, "user:ada", "manager", "contents:/team")

@@ -113,7 +113,7 @@ def test_a_denial_while_deciding_broke_stays_one(
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("jupyter_authorized_server.decision_point.decide", broken)
+    monkeypatch.setattr("jupyter_authorized_server.in_force.decide", broken)
     assert not house.allows("user:bob", "save")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.errors import AuthorizationError
+from jupyter_authorized_server.errors import AuthorizationError, InvalidName
 from jupyter_authorized_server.policy.document import Document
 from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot
 from jupyter_authorized_server.store import Store, transaction
@@ -185,11 +185,19 @@ def test_notes_are_kept_for_a_while_only(house: Store, monkeypatch: pytest.Monke
 
 
 def test_a_store_whose_triggers_are_lost_is_not_as_the_schema_says(house: Store) -> None:
-    with house._write() as connection:
-        on = "" if connection.dialect.name == "sqlite" else " ON grants"
-        connection.exec_driver_sql(f"DROP TRIGGER grants_noted_on_delete{on}")
-    with house._read() as connection:
-        assert ["the trigger `grants_noted_on_delete` is missing"] == drift(connection)
+    found: list[str] = []
+
+    def lose() -> None:
+        with house._write() as connection:
+            on = "" if connection.dialect.name == "sqlite" else " ON grants"
+            connection.exec_driver_sql(f"DROP TRIGGER grants_noted_on_delete{on}")
+            found.extend(drift(connection))
+            # Undone, since other tests have the same database.
+            raise InvalidName
+
+    with pytest.raises(InvalidName):
+        lose()
+    assert ["the trigger `grants_noted_on_delete` is missing"] == found
 
 
 def test_what_is_imported_is_seen_by_whoever_knew_the_empty_store(

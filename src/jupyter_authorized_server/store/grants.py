@@ -261,18 +261,8 @@ def read_grants(
 
 def rows_of(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, Grant]]:
     """Serial number and grant of each row of a `query` for the columns `READ`."""
-    for (
-        serial,
-        id_,
-        person,
-        group,
-        level,
-        resource,
-        starts,
-        ends,
-        granted_by,
-        note,
-    ) in connection.execute(query):
+    for row in connection.execute(query).fetchall():
+        serial, id_, person, group, level, resource, starts, ends, granted_by, note = row
         yield (
             serial,
             Grant(
