@@ -33,7 +33,7 @@ ROUNDS = 30
 
 def fill(store: Store, number: int, places: list[str], rng: random.Random) -> None:
     """People in three groups each, and grants, a third of them to people."""
-    with store._write() as connection:
+    with store._write() as connection:  # noqa: SLF001  # why: a store has no way to be filled at once
         connection.execute(
             insert(schema.people),
             [
@@ -117,7 +117,7 @@ def main() -> None:
         starts = []
         for _ in range(5):
             with Store.open(url) as store:
-                starts.append(timed(lambda: _point(store)))  # noqa: B023  # why: called here
+                starts.append(timed(lambda: _point(store)))  # why: called here
         told("load at start", starts)
         with Store.open(url) as store:
             point = _point(store)
@@ -138,7 +138,7 @@ def _point(store: Store) -> DecisionPoint:
 
 def _many(point: DecisionPoint, rng: random.Random, places: list[str]) -> None:
     """The questions about many, each about somebody and something not asked about yet."""
-    deep = [path for path in places if path.count("/") == 4]  # noqa: PLR2004  # why: the deepest
+    deep = [path for path in places if path.count("/") == 4]  # why: the deepest
     who, what, counts = [], [], []
     for _ in range(ROUNDS):
         on = Resource(type="contents", id=f"{rng.choice(deep)}/a.ipynb")
