@@ -27,6 +27,8 @@ from jupyter_authorized_server.sandbox.view import (
     WRITING,
     View,
     compile_view,
+    covers,
+    narrowed,
 )
 from jupyter_authorized_server.store import Store
 
@@ -317,3 +319,56 @@ def test_a_token_s_view_is_within_its_scope(
     found = compile_view(point, agent, Disk(world.root, ()), may_write=True)
     point.store.close()
     assert (read_only, writable) == (found.read_only, found.writable)
+
+
+FOLDERS = st.lists(st.sampled_from(PATHS), max_size=3).map(tuple)
+VIEWS = st.builds(
+    lambda reads, writes, network: View(
+        principal="user:ada",
+        revision=1,
+        read_only=reads,
+        writable=writes,
+        network=Resource(type="kernelspecs", id="python3") if network else None,
+    ),
+    FOLDERS,
+    FOLDERS,
+    st.booleans(),
+)
+
+
+@given(now=VIEWS, had=VIEWS)
+def test_a_narrowed_view_is_what_both_views_have(now: View, had: View) -> None:
+    found = narrowed(now, had)
+    for folder in PATHS:
+        for path in (folder, f"{folder.rstrip('/')}/new"):
+            assert (now.reads(path) and had.reads(path)) == found.reads(path)
+            assert (now.writes(path) and had.writes(path)) == found.writes(path)
+    assert (now.network is not None and had.network is not None) == (found.network is not None)
+
+
+@pytest.mark.parametrize(
+    ("grant", "rule", "joins"),
+    [
+        (("manager", "/team"), "", True),
+        (("admin", "/"), "", True),
+        (("contributor", "/team"), "", False),
+        (("manager", "/team/drafts"), "", False),
+        (("manager", "/team"), f'forbid {HEADER}"/team/final");', False),
+        (("manager", "/team"), f'forbid {HEADER}"/team") when {{ context.hour > 25 }};', False),
+        (("viewer", "/team"), f'permit {HEADER}"/team") when {{ context.hour >= 0 }};', False),
+        (("viewer", "/team"), f'permit {HEADER}"/team");', True),
+    ],
+)
+def test_who_joins_in_a_process_may_touch_all_of_it_at_any_time(
+    world: World, grant: tuple[str, str], rule: str, *, joins: bool
+) -> None:
+    world.grants, world.rules = [grant], rule
+    point = world.point()
+    view = View(principal="user:bob", revision=1, writable=("/team",))
+    assert joins is covers(point, point.principal("user:ada"), view)[0]
+    network = View(
+        principal="user:bob", revision=1, network=Resource(type="kernelspecs", id="python3")
+    )
+    assert covers(point, point.principal("user:ada"), View(principal="user:bob", revision=1))[0]
+    assert not covers(point, point.principal("user:ada"), network)[0]
+    point.store.close()

@@ -63,6 +63,7 @@ class Confinement:
             wired.point,
             self.launcher,
             self._room_of,
+            runs=lambda kernel_id: kernel_id in self._kernels,
             private=config.sandbox_homes == "private",
         )
         found = probe()

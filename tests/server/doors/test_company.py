@@ -7,10 +7,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import Serving, serving
+from serving import Serving, add_people, serving, store_url
 from talking import Client, notebook, start
 
+from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.credentials import new_secret
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.policy.model import Answer, Decision, Resource
+from jupyter_authorized_server.sandbox.launch import Launcher
+from jupyter_authorized_server.server.doors.company import Company
+from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -340,6 +346,35 @@ def test_a_home_can_be_its_owners_alone(tmp_path: Path) -> None:
         told = [said(server, kernel, who) for who in ("max", "adam", "mona")]
         assert [BEYOND, "42", "42"] == told
         assert "42" == said(server, forgotten, "max")
+
+
+@pytest.mark.parametrize(
+    ("who", "answer"), [("mona", "allow"), ("max", "deny"), ("kara", "deny"), ("adam", "allow")]
+)
+def test_a_kernel_that_is_starting_is_its_owners(tmp_path: Path, who: str, answer: str) -> None:
+    # As with `use_pending_kernels`: it has its id, and nobody knows what it will be shown.
+    add_people(tmp_path, PEOPLE)
+    store = Store.open(store_url(tmp_path))
+    point = DecisionPoint(store, policy_dir=None, audit=Audit(tmp_path / "audit.jsonl"))
+    launcher = Launcher(point=point, disk=None, folder=tmp_path)
+    company = Company(
+        point, launcher, lambda _: None, runs=lambda found: found == "k", private=False
+    )
+    person = point.principal(f"user:{who}")
+    for kernel, expected in (("k", answer), ("unknown", "allow")):
+        resource = Resource(type="kernels", id=kernel, owner="user:mona")
+        allowed = Decision(
+            answer=Answer.ALLOW,
+            principal=person.name,
+            action="run",
+            resource=resource.name,
+            revision=point.revision,
+        )
+        found = company.judge(
+            allowed, person, resource, door="http", address=None, request=None, record=False
+        )
+        assert expected == found.answer.value
+    store.close()
 
 
 def test_nothing_went_wrong_in_the_log(server: Serving) -> None:

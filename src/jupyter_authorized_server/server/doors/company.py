@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...policy.model import Answer, Determinant, Effect, Resource
 from ...sandbox.unconfined import may_be_unconfined
-from ...sandbox.view import covers
+from ...sandbox.view import View, covers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ...policy.model import Decision, Principal
     from ...sandbox.launch import Launcher
     from ...sandbox.room import Room
-    from ...sandbox.view import View
 
 #: What has a process do something that whoever asks has chosen, or shows what it sees. To
 #: stop or interrupt one is neither.
@@ -41,6 +40,8 @@ REACHING = frozenset(
 _MOST_KEPT = 4096
 #: What such a denial is determined by.
 BY_VIEW = (Determinant(id="view", kind="rule", effect=Effect.FORBID, source="sandbox"),)
+#: What a process may be shown of which nobody knows yet.
+_ANYTHING = View(principal="", revision=0, writable=("/",))
 _WORDS = {"kernels": "kernel", "terminals": "terminal"}
 
 
@@ -58,6 +59,7 @@ class Company:
     Args:
         launcher: of all processes.
         room_of: the room of a kernel or terminal, None where it has none.
+        runs: whether a kernel of that id runs or starts.
         private: whether a kept home is its owner's alone.
     """
 
@@ -67,11 +69,13 @@ class Company:
         launcher: Launcher,
         room_of: Callable[[Resource], Room | None],
         *,
+        runs: Callable[[str], bool],
         private: bool,
     ) -> None:
         self._point = point
         self._launcher = launcher
         self._room_of = room_of
+        self._runs = runs
         self._private = private
         self._kept: dict[tuple[Principal, str, str], _Kept] = {}
 
@@ -87,12 +91,14 @@ class Company:
         record: bool,
     ) -> Decision:
         """`decision`, or a denial where the process touches what `principal` may not."""
+        if not decision.allowed:
+            return decision
         room = self._others(principal, resource)
-        if room is None or not decision.allowed:
+        if room is None and not self._is_unseen(principal, resource):
             return decision
         whole, until = self._covers(principal, room)
         if whole:
-            if door == "channel":
+            if door == "channel" and room is not None:
                 room.admit(principal)
             if until == math.inf:
                 return decision
@@ -126,12 +132,23 @@ class Company:
         )
         return None if own else room
 
-    def _covers(self, principal: Principal, room: Room) -> tuple[bool, float]:
+    def _is_unseen(self, principal: Principal, resource: Resource) -> bool:
+        """Whether nobody knows yet what a kernel of another one is shown, as it starts."""
+        return (
+            resource.type == "kernels"
+            and self._room_of(resource) is None
+            and self._runs(resource.id)
+            and (principal.name != resource.owner or principal.token is not None)
+        )
+
+    def _covers(self, principal: Principal, room: Room | None) -> tuple[bool, float]:
+        if room is None:
+            return covers(self._point, principal, _ANYTHING)
         if room.unconfined:
             # Not kept: the rule may hang on the hour.
             return may_be_unconfined(self._point, principal), 0.0
-        view, revision = room.view, self._point.revision
-        if view is None or (self._private and room.keeps and not self._administers(principal)):
+        view, revision = room.view or _ANYTHING, self._point.revision
+        if self._private and room.keeps and not self._administers(principal):
             return False, 0.0
         key = (principal, room.type, room.id)
         kept = self._kept.get(key)
