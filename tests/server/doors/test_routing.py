@@ -108,7 +108,7 @@ def test_however_many_paths_are_asked_for_few_are_remembered() -> None:
     for number in range(MOST_PATHS + 5):
         assert handler(application, f"/{number}") is First
     assert handler(application, "/" + "x" * LONGEST_PATH) is First
-    kept = routing._memory(application.wildcard_router).first
+    kept = routing._MEMORIES[application.wildcard_router].first
     assert len(kept) == 5
     assert max(map(len, kept)) <= LONGEST_PATH
 

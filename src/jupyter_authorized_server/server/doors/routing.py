@@ -17,7 +17,7 @@ from tornado.routing import PathMatches
 from tornado.web import RequestHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
     from tornado.routing import Rule
@@ -43,50 +43,56 @@ class Target:
     path_kwargs: dict[str, bytes | None]
 
 
-@dataclass(slots=True, kw_only=True)
 class _Memory:
     """Of one router: its rules as they were, and the first whose pattern fits a path."""
 
-    rules: list[Rule]
-    first: dict[str, int]
+    __slots__ = ("_others", "first", "rules")
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self.first: dict[str, int] = {}
+        # They may look at more than the path.
+        self._others = [n for n, rule in enumerate(rules) if not _is_pattern(rule)]
+
+    def tried(self, path: str) -> Iterator[Rule]:
+        """The rules in order, but for patterns known not to fit `path`."""
+        first = self.first.get(path)
+        if first is None:
+            for number, rule in enumerate(self.rules):
+                if number not in self._others and rule.matcher.regex.match(path):  # type: ignore[attr-defined]  # why: a pattern, as `_is_pattern` says
+                    first = number
+                    break
+            else:
+                first = len(self.rules)
+            if len(self.first) >= MOST_PATHS:
+                self.first.clear()
+            self.first[path] = first
+        for number in self._others:
+            if number < first:
+                yield self.rules[number]
+        yield from self.rules[first:]
+
+
+def _is_pattern(rule: Rule) -> bool:
+    return type(rule.matcher) is PathMatches
 
 
 _MEMORIES: WeakKeyDictionary[Any, _Memory] = WeakKeyDictionary()
 
 
-def _memory(router: Any) -> _Memory:
-    """What is remembered for the rules of `router` as they are now."""
-    rules = list(router.rules)
+def _rules(router: Any, path: str) -> Iterable[Rule]:
+    """The rules of `router` that are to be tried on `path`, in order."""
+    rules: Iterable[Rule] = router.rules
+    if type(rules) is not list or len(path) > LONGEST_PATH:
+        return rules
     try:
         found = _MEMORIES.get(router)
         if found is None or found.rules != rules:
-            found = _MEMORIES[router] = _Memory(rules=rules, first={})
+            found = _MEMORIES[router] = _Memory(list(rules))
     except TypeError:
         # Somebody's router that cannot be a key.
-        return _Memory(rules=rules, first={})
-    return found
-
-
-def _rules(router: Any, path: str) -> Iterator[Rule]:
-    """The rules of `router` in order, but for patterns known not to fit `path`."""
-    if len(path) > LONGEST_PATH:
-        yield from router.rules
-        return
-    memory = _memory(router)
-    first = memory.first.get(path)
-    for number, rule in enumerate(memory.rules):
-        if type(rule.matcher) is not PathMatches:
-            # It may look at more than the path.
-            yield rule
-        elif first is None:
-            if rule.matcher.regex.match(path):
-                first = number
-                if len(memory.first) >= MOST_PATHS:
-                    memory.first.clear()
-                memory.first[path] = first
-                yield rule
-        elif number >= first:
-            yield rule
+        return rules
+    return found.tried(path)
 
 
 def match(router: Any, request: HTTPServerRequest) -> tuple[HTTPMessageDelegate, Target] | None:
