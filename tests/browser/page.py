@@ -124,12 +124,30 @@ class Classic:
             code,
         )
 
-    def run(self) -> None:
-        """Run the selected cell."""
+    def ready(self) -> None:
+        """Wait until the notebook's kernel is there."""
         self.page.wait_for_function(
             "Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
         )
+
+    def run(self) -> None:
+        """Run the selected cell."""
+        self.ready()
         self.page.click("#run_int button")
+
+    def run_all(self) -> None:
+        """Run every cell."""
+        self.ready()
+        self.page.evaluate("Jupyter.notebook.execute_all_cells()")
+
+    def run_as(self, code: str) -> None:
+        """Have the last cell say `code`, whether or not one may type there, and run it."""
+        self.ready()
+        self.page.evaluate(
+            "code => { const n = Jupyter.notebook; const last = n.ncells() - 1; "
+            "n.get_cell(last).set_text(code); n.execute_cells([last]); }",
+            code,
+        )
 
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""
@@ -191,6 +209,21 @@ class Lab:
         """Run the selected cell, once there is a kernel."""
         self.ready()
         self.page.keyboard.press("Control+Enter")
+
+    def run_all(self) -> None:
+        """Run every cell."""
+        self.ready()
+        self.page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def run_as(self, code: str) -> None:
+        """Have the last cell say `code`, whether or not one may type there, and run it."""
+        self.page.evaluate(
+            "code => { const shown = window.jupyterapp.shell.currentWidget.content; "
+            "shown.activeCellIndex = shown.widgets.length - 1; "
+            "shown.activeCell.model.sharedModel.setSource(code); }",
+            code,
+        )
+        self.page.evaluate("void window.jupyterapp.commands.execute('notebook:run-cell')")
 
     def ready(self) -> None:
         """Wait until the notebook's kernel is there and idle.
