@@ -28,7 +28,7 @@ from jupyter_authorized_server.store import Store, schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 30
+ROUNDS = 15
 
 
 def fill(store: Store, number: int, places: list[str], rng: random.Random) -> None:

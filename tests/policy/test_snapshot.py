@@ -8,9 +8,9 @@ import worlds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_authorized_server.errors import InvalidName
-from jupyter_authorized_server.policy.document import Document
-from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot, decide
+from jupyter_authorized_server.errors import InvalidName, PolicyError
+from jupyter_authorized_server.policy.document import Document, PolicyFile
+from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot, decide, load_policy
 from jupyter_authorized_server.policy.ledger import Ledger
 from jupyter_authorized_server.policy.model import AccessRequest, Grant, Principal
 
@@ -116,3 +116,21 @@ def test_a_grant_with_an_unknown_level_is_refused_also_later() -> None:
         Snapshot(NO_RULES, [grant])
     with pytest.raises(InvalidName, match="`king`"):
         Snapshot(NO_RULES).after(NO_RULES, (), 1, Ledger([(1, grant)]))
+
+
+def test_a_statement_that_did_not_change_is_not_checked_again() -> None:
+    def policy(*texts: str) -> CheckedPolicy:
+        return load_policy(
+            [PolicyFile(source=f"{n}.cedar", text=text) for n, text in enumerate(texts)]
+        )
+
+    first, kept = "permit(principal, action, resource);", "forbid(principal, action, resource);"
+    before, after = policy(first, kept), policy(f"\n{first}", kept)
+    assert before.rules[-1] is after.rules[-1]
+    assert before.rules[-2] is not after.rules[-2]
+    assert "0.cedar:2" == after.rules[-2].source
+    for _ in range(2):
+        with pytest.raises(PolicyError, match=r"is also in 0\.cedar:1"):
+            policy(first + first)
+        with pytest.raises(PolicyError):
+            policy("permit(principal, action, oops);")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Principals whose grants are kept merged, and resources whose chains are kept.
 _CACHED_PRINCIPALS = 1024
 _CACHED_RESOURCES = 4096
+#: Statements of policy files that are kept checked; 500 policies are many.
+_CACHED_STATEMENTS = 2048
 #: Places whose grants a view merges into one map; more would be copied for each principal.
 _MERGED = 4096
 #: Number of the first grant that is in no ledger, behind all that are.
@@ -69,18 +71,25 @@ def load_policy(files: Sequence[PolicyFile]) -> CheckedPolicy:
     return CheckedPolicy(rules=tuple(rules), document=document)
 
 
+# A statement means the same wherever it is read again: when one file of many changes, the
+# others cost nothing. What is refused is not kept.
+_check = lru_cache(maxsize=_CACHED_STATEMENTS)(check)
+
+
 def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
     rules: dict[str, Rule] = {}
     mistakes = []
     for statement in document.statements:
         message = ""
         try:
-            rule = check(statement)
+            rule = _check(statement)
         except errors.InvalidName as error:
             message = str(error)
         else:
-            first = rules.setdefault(rule.id, rule)
-            if first is not rule:
+            first = rules.get(rule.id)
+            if first is None:
+                rules[rule.id] = rule
+            else:
                 message = (
                     f"the rule name `{rule.id}` is also in {first.source}; rename one of them"
                 )
