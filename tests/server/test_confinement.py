@@ -33,7 +33,7 @@ PEOPLE = {
     "adam": "admin",
 }
 TOOLS = """
-import ctypes, glob, os, signal, socket, subprocess, sys, time
+import ctypes, fcntl, glob, os, signal, socket, subprocess, sys, time
 from pathlib import Path
 libc = ctypes.CDLL(None, use_errno=True)
 def works(act):
@@ -79,6 +79,11 @@ ATTACKS = {
     "sees the server's process": "works(lambda: os.kill(SERVER, 0) is None)",
     "sees the server's command line": "reads('/proc/%d/cmdline' % SERVER)",
     "reads the server's memory map": "reads('/proc/%d/maps' % SERVER)",
+    "opens the server's memory": "works(lambda: open('/proc/%d/mem' % SERVER, 'rb'))",
+    "takes the server's open files": "works(lambda: os.listdir('/proc/%d/fd' % SERVER))",
+    "puts words into a terminal": (
+        "works(lambda: fcntl.ioctl(os.openpty()[1], 0x5412, b'x') is not None)"
+    ),
     "sees more processes than its own": (
         "len([p for p in os.listdir('/proc') if p.isdigit()]) > 12"
     ),
@@ -120,6 +125,7 @@ DEPENDS = {
     "watches the performance of others",
     "makes a user namespace",
     "sees more processes than its own",
+    "puts words into a terminal",
 }
 #: What an attack leaves behind when it has not only written into the sandbox's own memory.
 PLANTED = {

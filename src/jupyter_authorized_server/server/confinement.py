@@ -81,6 +81,12 @@ class Confinement:
                 msg = f"kernels cannot be confined: {found.why}"
                 raise ConfigurationError(msg)
             app.log.error("%s", self.launcher.missing)
+        if self.launcher.disk is not None and Path.cwd().is_relative_to(self.launcher.disk.root):
+            app.log.warning(
+                "this server was started in a folder of its contents: whoever may write there "
+                "can put a `jupyter_server_config.py` there, which its next start runs; "
+                "start it elsewhere and name the contents by `ServerApp.root_dir`"
+            )
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
         wired.point.on_change(lambda _: self.look_again())

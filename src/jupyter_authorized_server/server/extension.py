@@ -20,7 +20,7 @@ from ..errors import AuthorizationError, ConfigurationError, StoreError
 from ..opening import open_decision_point
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, lists, rooms
+from .doors import contents, exports, lists, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
@@ -103,6 +103,7 @@ def load(app: ServerApp) -> None:
         contents.install(app.contents_manager, wired)
         own_trust(app.contents_manager)
         keep_below(app.contents_manager)
+        exports.install()
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         wired.kernels.restore()
         lists.install(application.settings, wired)

@@ -1,0 +1,60 @@
+"""Exports run nobody's templates, programs and modules in the server's process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from serving import Serving, serving
+from talking import notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PEOPLE = {"mona": "manager"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("exports")
+    # The server is started in its account's home, as in its contents root often.
+    for name in ("lab", "script", "python"):
+        planted = folder / "home" / name
+        planted.mkdir(parents=True)
+        (planted / "conf.json").write_text(json.dumps({"base_template": "base"}))
+        for file in ("index.html.j2", "script.j2", "index.py.j2"):
+            (planted / file).write_text("planted {{ 6 * 7 }}")
+    notebook(folder / "root" / "a.ipynb", "print('mine')")
+    with serving(folder, people=PEOPLE) as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", ["html", "script", "python"])
+def test_no_template_is_taken_from_the_folder_that_the_server_was_started_in(
+    server: Serving, kind: str
+) -> None:
+    answer = server.request("GET", f"/nbconvert/{kind}/a.ipynb", "mona")
+    assert (200, True) == (answer.status, "planted" not in answer.text)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "latex", "webpdf", "qtpdf", "qtpng", "custom", "nothing"])
+def test_a_format_that_is_made_by_programs_is_refused(server: Serving, kind: str) -> None:
+    answer = server.request("GET", f"/nbconvert/{kind}/a.ipynb", "mona")
+    assert (403, True) == (answer.status, "of your own" in answer.text)
+    model = {"type": "notebook", "content": nbformat.v4.new_notebook()}
+    assert 403 == server.request("POST", f"/nbconvert/{kind}", "mona", json_body=model).status
+
+
+@pytest.mark.parametrize("named", ["pdf", "planted.Exporter", "antigravity.fly", ["pdf"], {}, 1])
+def test_a_notebook_does_not_choose_its_exporter(server: Serving, named: object) -> None:
+    cell = nbformat.v4.new_code_cell("print('mine')")
+    made = nbformat.v4.new_notebook(cells=[cell])
+    made.metadata["language_info"] = {"name": "x", "nbconvert_exporter": named}
+    model = {"type": "notebook", "content": made, "name": "n.ipynb"}
+    answer = server.request("POST", "/nbconvert/script", "mona", json_body=model)
+    assert (200, True) == (answer.status, "print('mine')" in answer.text), answer.text
+    (server.root / "named.ipynb").write_text(json.dumps(made))
+    answer = server.request("GET", "/nbconvert/script/named.ipynb", "mona")
+    assert (200, True) == (answer.status, "print('mine')" in answer.text), answer.text
