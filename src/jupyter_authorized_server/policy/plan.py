@@ -39,18 +39,23 @@ class View:
 
     Args:
         principal: whose.
-        rows: by resource, those of all keys that few places are given to.
+        rows: by resource, those that are in one map.
         wide: by resource, those of each other key.
+        merged: whether all that is worth it is in the one map.
     """
 
-    __slots__ = ("groups", "keys", "kind", "name", "plans", "rows", "wide")
+    __slots__ = ("asked", "groups", "is_merged", "keys", "kind", "name", "plans", "rows", "wide")
 
     def __init__(
         self,
         principal: Principal,
         rows: Mapping[str, list[Row]],
         wide: tuple[Mapping[str, list[Row]], ...] = (),
+        *,
+        merged: bool = False,
     ) -> None:
+        self.asked = 0
+        self.is_merged = merged
         self.name = principal.name
         self.groups = principal.groups
         self.keys = keys = principal.keys

@@ -26,7 +26,7 @@ from .plan import Plan, View
 from .rule import Rule, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .homes import Homes
 
@@ -37,6 +37,8 @@ _CACHED_RESOURCES = 4096
 _CACHED_STATEMENTS = 2048
 #: Places whose grants a view merges into one map; more would be copied for each principal.
 _MERGED = 4096
+#: Questions after which it is worth it: most that are asked about many come once.
+_WORTH_MERGING = 16
 #: Number of the first grant that is in no ledger, behind all that are.
 _FIRST_FIXED = 2**63
 #: Longest id whose chain is kept: a chain grows with the square of its length.
@@ -187,11 +189,18 @@ class Snapshot:
         """
         found = self.views.get((name, groups))
         if found is None:
-            found = self._make_view(name, groups)
-            if len(self.views) >= _CACHED_PRINCIPALS:
-                self.views.clear()
-            self.views[name, groups] = found
+            found = self._keep(self._make_view(name, groups))
+        elif found.wide and not found.is_merged:
+            found.asked += 1
+            if found.asked == _WORTH_MERGING:
+                found = self._keep(_merged(found))
         return found
+
+    def _keep(self, view: View) -> View:
+        if len(self.views) >= _CACHED_PRINCIPALS:
+            self.views.clear()
+        self.views[view.name, view.groups] = view
+        return view
 
     def shows(self, view: View) -> bool:
         """Whether `view` is how this snapshot meets somebody."""
@@ -205,20 +214,8 @@ class Snapshot:
         for group in groups:
             parse_name(group, "group name")
         index = self.index.by_principal
-        merged: dict[str, list[Row]] = {}
-        wide: list[Mapping[str, list[Row]]] = []
-        room = _MERGED
-        for key in principal.keys:
-            by_resource = index.get(key)
-            if by_resource is None:
-                continue
-            if len(by_resource) > room:
-                wide.append(by_resource)
-                continue
-            room -= len(by_resource)
-            for resource, rows in by_resource.items():
-                before = merged.get(resource)
-                merged[resource] = rows if before is None else before + rows
+        wide = tuple(index[key] for key in principal.keys if key in index)
+        rows: dict[str, list[Row]] = {}
         home = None if self.homes is None else self.homes.of(name)
         if home is not None:
             own = Grant(
@@ -228,8 +225,8 @@ class Snapshot:
                 resource=f"contents:{home}",
                 source="`JupyterAuthorization.home`",
             )
-            merged[own.resource] = [*merged.get(own.resource, ()), Row(own)]
-        return View(principal, merged, tuple(wide))
+            rows[own.resource] = [Row(own)]
+        return View(principal, rows, wide)
 
     def plan(self, view: View, type_: str, action: str) -> Plan:
         """The rules that may matter to `view` for `action` on resources of `type_`.
@@ -341,6 +338,23 @@ class Snapshot:
             if kind != "contents" or path in around or folder in paths.ancestors(path):
                 return False
         return True
+
+
+def _merged(view: View) -> View:
+    """The same view, quicker to ask: what stands on few places is in one map."""
+    rows = dict(view.rows)
+    wide = []
+    room = _MERGED
+    for by_resource in view.wide:
+        if len(by_resource) > room:
+            wide.append(by_resource)
+            continue
+        room -= len(by_resource)
+        for resource, more in by_resource.items():
+            before = rows.get(resource)
+            rows[resource] = more if before is None else before + more
+    principal = Principal(name=view.name, groups=view.groups)
+    return View(principal, rows, tuple(wide), merged=True)
 
 
 def chain_of(resource: Resource) -> tuple[str, ...]:
