@@ -66,24 +66,15 @@ def test_a_runner_runs_what_is_saved_and_reads_in_the_cell_why_not_what_was_edit
     notebook.prints("edited or is not saved")
 
 
-@EVERY
-def test_a_viewer_watches_and_an_editor_who_is_lowered_reads_so_at_her_next_run(
-    served: Start, visit: Visit, front_end: str
+def test_who_is_lowered_while_she_works_reads_so_at_her_next_run(
+    served: Start, visit: Visit
 ) -> None:
     server = served("demo")
-    give(server, "edda", "editor")
-    name = saved(server, f"live-{front_end}.ipynb", 'print("a" + "b")', "5 * 5")
-    notebook = visit(server, "edda", f"{WHERE[front_end]}{name}").notebook(front_end)
+    name = saved(server, "live.ipynb", 'print("a" + "b")', "5 * 5")
+    notebook = visit(server, "edda", f"{WHERE[CLASSIC]}{name}").classic()
     notebook.shows('print("a" + "b")')
     notebook.run_all()
     notebook.prints("ab")
-    # The classic notebook asks for a session of one's own, which a viewer may not have.
-    if front_end != CLASSIC:
-        watched = visit(server, "vera", f"{WHERE[front_end]}{name}").notebook(front_end)
-        watched.shows('print("a" + "b")')
-        watched.ready()
-        watched.run_as("6 * 6")
-        watched.prints("You can watch this kernel but not run code in it.")
     give(server, "edda", "viewer")
     visitor = server.visitor("edda")
     end = time.monotonic() + 60
