@@ -1,8 +1,9 @@
 """What the extension costs JupyterLab's start, and how fast sharing opens on a full server.
 
 Run with `python benchmarks/bench_face.py`; needs Chromium and the built extension. Two
-real servers, whose starts take turns; of one the browser fetches nothing of the extension. A share is opened on the access page with 100,000 grants of 5,000 people in the
-store. All of it is measured in the browser.
+real servers, whose starts take turns; of one the browser fetches nothing of the
+extension. A share is opened on the access page with 100,000 grants of 5,000 people in
+the store. All of it is measured in the browser.
 """
 
 from __future__ import annotations
