@@ -12,13 +12,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from store import changing
 
 from jupyter_authorized_server.store import Store
-from jupyter_authorized_server.store.grants import read_grants
+from jupyter_authorized_server.store.grants import rows_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -191,12 +191,12 @@ def test_a_state_is_of_one_moment_though_another_writes_meanwhile(
     )
     with Store.open(url) as other:
 
-        def read_late(connection: Connection) -> object:
+        def read_late(connection: Connection, query: Any) -> object:
             monkeypatch.undo()
             other.remove_person("ada")
-            return read_grants(connection)
+            return rows_of(connection, query)
 
-        monkeypatch.setattr("jupyter_authorized_server.store.store.read_grants", read_late)
+        monkeypatch.setattr("jupyter_authorized_server.store.ledger.rows_of", read_late)
         state = store.state()
     assert [person.name for person in state.people] == ["ada"]
     assert [grant.principal for grant in state.grants] == ["user:ada"]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..errors import CannotConfine
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..policy.model import Principal
 
 _SERVER = Resource(type="server")
+#: Looks for what is left of a session before it is given up.
+_LOOKS = 50
 
 
 def may_be_unconfined(point: DecisionPoint, principal: Principal) -> bool:
@@ -28,12 +31,36 @@ def may_be_unconfined(point: DecisionPoint, principal: Principal) -> bool:
 
 
 class Unconfined(Confined):
-    """A process in a group of its own; what leaves the group outlives it."""
+    """A process in a session of its own; what leaves the session outlives it."""
 
     def kill(self) -> None:
-        """End it, with its group."""
+        """End it, with all of its session: each job of a shell is a group of its own."""
+        # One that is forked at this moment is met at the next look.
+        for _ in range(_LOOKS):
+            members = _session(self.first)
+            for pid in members:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            if not members:
+                break
         with contextlib.suppress(OSError):
             os.killpg(self.first, signal.SIGKILL)
+
+
+def _session(leader: int) -> list[int]:
+    """The processes of the session of `leader`, as far as the system lists processes."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):  # noqa: PTH208  # why: names only, at once
+            with contextlib.suppress(OSError, ValueError):
+                if os.getsid(int(name)) == leader and not _is_over(name):
+                    found.append(int(name))
+    return found
+
+
+def _is_over(pid: str) -> bool:
+    """Whether a process has ended, and only waits for its parent to ask how."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] in "ZX"
 
 
 def start_unconfined(

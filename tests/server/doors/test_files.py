@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from serving import Answer
 
+CAFE = "caf\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb"
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 RULE = """
 @id("secret") forbid(principal == Jupyter::User::"vera", action,
@@ -58,7 +59,7 @@ SPELLINGS = {
     "/team/b.ipynb%20": None,
     "/team/b.ipynb::$DATA": None,
     # An `é` in one letter and in two: two files, of which one is there.
-    "/team/caf%C3%A9.ipynb": "/team/caf\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb",
+    "/team/caf%C3%A9.ipynb": f"/team/{CAFE}",
     "/team/cafe%CC%81.ipynb": None,
     "/team/" + "x" * 4096: None,
     "/team" + "/d" * 300 + "/b.ipynb": None,
@@ -106,7 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "root/deep/one/two/there.ipynb",
         "root/deep/not.ipynb",
         "outside/x.ipynb",
-        "root/team/caf\N{LATIN SMALL LETTER E WITH ACUTE}.ipynb",
+        f"root/team/{CAFE}",
     ):
         (folder / path).write_text(json.dumps(NOTEBOOK))
     (root / "team" / "again.ipynb").symlink_to("b.ipynb")
@@ -284,8 +285,8 @@ def listed(server: Serving, path: str, who: str) -> dict[str, bool] | int:
 
 def test_a_listing_shows_what_may_be_read_and_whether_it_may_be_written(server: Serving) -> None:
     for who, writable, names in (
-        ("vera", False, {"b.ipynb", "again.ipynb", "sub"}),
-        ("cora", True, {"b.ipynb", "again.ipynb", "sub", "secret.ipynb"}),
+        ("vera", False, {"b.ipynb", "again.ipynb", "sub", CAFE}),
+        ("cora", True, {"b.ipynb", "again.ipynb", "sub", CAFE, "secret.ipynb"}),
     ):
         assert listed(server, "/team", who) == dict.fromkeys(names, writable)
         assert listed(server, "", who) == {"team": writable}
