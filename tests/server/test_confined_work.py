@@ -167,7 +167,7 @@ def test_a_confined_kernel_can_do(client: Client, what: str) -> None:
 
 
 def test_a_plot_is_shown(client: Client) -> None:
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib")  # why: only where it is installed
     code = "import matplotlib.pyplot as plt; _ = plt.plot([1, 2])"
     shown = replied(client.answer(client.run(code)), "display_data")
     assert b"\x89PNG" == base64.b64decode(shown["data"]["image/png"])[:4]
@@ -344,7 +344,7 @@ def test_what_a_kernel_prints_is_cut(server: Serving, kernel: str, client: Clien
 
 
 def test_a_kernel_of_another_language_works(server: Serving) -> None:
-    pytest.importorskip("bash_kernel", reason="bash_kernel is not installed")
+    pytest.importorskip("bash_kernel", reason="bash_kernel is not installed")  # why: as above
     answer = begun(server, "bash", "python", "-m", "bash_kernel", "-f", "{connection_file}")
     client = Client(server, answer.json["kernel"]["id"], "mona")
     client.socket.settimeout(SECONDS)

@@ -230,7 +230,7 @@ assert 0 == libc.mount(b"none", run, b"tmpfs", 0, b"nr_inodes=32")
 
 def test_where_no_proc_can_be_mounted_no_attack_succeeds_either(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root lays something over a part of `/proc`")
+        pytest.skip("only root lays something over a part of `/proc`")  # why: no mounts
     furnish(tmp_path)
     with tempfile.TemporaryDirectory(prefix="jk-run-") as run:
         env = {"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": run}

@@ -109,7 +109,7 @@ class ViewsHandler(AdminHandler):
         )
         try:
             self.record("view_began", {"viewed": viewed, "ends": view.ends, "note": view.note})
-        except BaseException:
+        except BaseException:  # why: raised again below
             # Nobody looks around unrecorded.
             self.wired.views.end(view.id, view.viewer, now=now)
             raise
