@@ -16,6 +16,7 @@ from jupyter_authorized_server.policy.model import (
     Determinant,
     Effect,
     Principal,
+    Reasons,
 )
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ DENIAL = Decision(
     determining=(
         Determinant(id="no-saving", kind="rule", effect=Effect.FORBID, source="/etc/x.cedar:3"),
     ),
-    reason_user="you cannot change this",
-    reason_admin="forbidden by no-saving",
+    reasons=Reasons(user="you cannot change this", admin="forbidden by no-saving"),
 )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .errors import StoreError
-from .in_force import InForce, Kept, remember
+from .in_force import InForce
 from .policy import explanation
 from .policy.engine import cover, exceptions
 from .policy.model import (
@@ -269,19 +269,16 @@ class DecisionPoint:
         """
         now = self._clock()
         in_force = self._in_force
-        key = (principal, action, resource)
+        key = (principal, action, resource.type, resource.id, resource.within, resource.owner)
         kept = in_force.decisions.get(key)
         if kept is not None and now < kept.good_until and now < self._good_until:
-            decision = kept.decision
+            decision = kept
         else:
             began = time.perf_counter()
             decision = self._ask(in_force, principal, action, resource, now, door, address)
             self.tally.asked += 1
             self.tally.seconds += time.perf_counter() - began
-            if decision.good_until > now and not any(
-                d.kind == "error" for d in decision.determining
-            ):
-                remember(in_force.decisions, key, Kept(decision, decision.good_until))
+            in_force.keep(key, decision, now)
         if decision.answer is Answer.ALLOW:
             self.tally.allowed += 1
             return decision
@@ -352,23 +349,21 @@ class DecisionPoint:
         door: str,
         address: str | None,
     ) -> Decision:
-        revision = in_force.state.revision
+        user, admin = _AWAY, "the store has been away for longer than `stale_seconds`"
+        if now < self._good_until:
+            try:
+                hour, weekday = self._site(now)
+                context = Context(time=now, hour=hour, weekday=weekday, door=door, address=address)
+                return in_force.answer(principal, action, resource, context)
+            except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
+                _log.exception("deciding failed, so the answer is deny")
+                user = "this could not be decided, so it is refused"
+                admin = f"deciding failed: {type(error).__name__}"
         context = Context(time=now, hour=0, weekday=1, door=door, address=address)
         request = AccessRequest(
             principal=principal, action=action, resource=resource, context=context
         )
-        if now >= self._good_until:
-            admin = "the store has been away for longer than `stale_seconds`"
-            return explanation.unasked(request, revision, "error", _AWAY, admin)
-        try:
-            hour, weekday = self._site(now)
-            here = replace(context, hour=hour, weekday=weekday)
-            return in_force.answer(principal, action, resource, here)
-        except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
-            _log.exception("deciding failed, so the answer is deny")
-            user = "this could not be decided, so it is refused"
-            admin = f"deciding failed: {type(error).__name__}"
-            return explanation.unasked(request, revision, "error", user, admin)
+        return explanation.unasked(request, in_force.state.revision, "error", user, admin)
 
     def _record(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .policy import explanation
 from .policy.directory import Directory
 from .policy.engine import Snapshot, decide
-from .policy.model import ANONYMOUS, AccessRequest
+from .policy.model import ANONYMOUS, AccessRequest, Answer
 from .policy.paths import signposted
 from .policy.scope import itself, narrowed, restrained
 from .policy.viewing import viewed
@@ -32,14 +32,6 @@ V = TypeVar("V")
 CACHE_SIZE = 16_384
 #: For a folder, the names in it that lead to what is said apart, and to which places.
 Marks = dict[str, dict[str, list[str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A decision, and the moment up to which it holds."""
-
-    decision: Decision
-    good_until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +56,7 @@ class InForce:
     snapshot: Snapshot
     # Invariant: nothing decided at an older revision is ever answered again, so each
     # has its own.
-    decisions: dict[tuple[object, ...], Kept] = field(default_factory=dict)
+    decisions: dict[tuple[object, ...], Decision] = field(default_factory=dict)
     principals: dict[tuple[object, ...], Principal] = field(default_factory=dict)
     marks: dict[object, tuple[View, Marks]] = field(default_factory=dict)
 
@@ -129,6 +121,15 @@ class InForce:
             ask = partial(self.answer, viewer, action, resource, context)
             decision = viewed(decision, principal, resource, ask)
         return decision
+
+    def keep(self, key: tuple[object, ...], decision: Decision, now: float) -> None:
+        """Have `decision` answer the same question again, for as long as it holds."""
+        # Invariant: what could not be judged is judged anew.
+        if decision.good_until > now and (
+            decision.answer is Answer.ALLOW
+            or not any(each.kind == "error" for each in decision.determining)
+        ):
+            remember(self.decisions, key, decision)
 
     def marks_of(self, principal: Principal) -> Marks:
         """What leads to each place on which something is said apart for `principal`."""

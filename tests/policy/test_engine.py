@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,7 @@ import cedarpy
 import pytest
 
 from jupyter_authorized_server.errors import InvalidName
-from jupyter_authorized_server.policy import cedar, vocabulary
+from jupyter_authorized_server.policy import cedar, explanation, vocabulary
 from jupyter_authorized_server.policy.document import PolicyFile
 from jupyter_authorized_server.policy.engine import Snapshot, decide, load_policy
 from jupyter_authorized_server.policy.model import (
@@ -388,3 +390,32 @@ def test_threads_get_the_same_answers() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(map(tuple, pool.map(answers, range(64)))) == {(True, True, True, False)}
+
+
+def test_the_words_of_a_denial_are_those_of_its_revision_and_do_not_keep_it() -> None:
+    at = snapshot("", grant("viewer", "contents:/team"))
+    found, same = (ask(at, "save", "contents:/team/a.ipynb") for _ in range(2))
+    later = at.after(at.policy, (), 8, at.ledger)
+    kept, at = weakref.ref(at.index), later
+    said = "You can view team/a.ipynb but not change it"
+    assert ("revision 7" in found.reason_admin, said) == (True, found.reason_user)
+    assert found == same
+    assert hash(found) == hash(same)
+    gc.collect()
+    assert kept() is None
+    assert found != ask(at, "save", "contents:/team/a.ipynb")
+
+
+def test_a_denial_whose_words_cannot_be_found_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    found = ask(snapshot(), "save", "contents:/a.ipynb")
+    monkeypatch.setattr(explanation, "refused", break_off)
+    assert (found.allowed, found.reason_user) == (False, "You cannot do this")
+    assert found.reason_admin == "denied, and the reasons could not be found: RuntimeError()"
+
+
+def test_an_allow_without_a_reason_says_so_and_does_not_fail() -> None:
+    found = ask(snapshot("", grant("viewer", "server:")), "open", "contents:/a.ipynb")
+    assert replace(found, determining=()).reason_admin == "permitted"

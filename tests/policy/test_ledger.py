@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import gc
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_authorized_server.policy.ledger import Ledger
+from jupyter_authorized_server.policy.ledger import Ledger, reading_many
 from jupyter_authorized_server.policy.model import Grant
 
 serials = st.integers(1, 600)
@@ -50,3 +54,17 @@ def test_what_did_not_change_is_shared_and_not_looked_at() -> None:
     assert f"<Ledger of {len(after)} grants>" == repr(after)
     assert hash(before) != hash(after)
     assert before != object()
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_while_many_are_read_the_collector_waits_and_goes_on_as_before(was_on: bool) -> None:
+    if not was_on:
+        gc.disable()
+    try:
+        with reading_many():
+            assert not gc.isenabled()
+        with contextlib.suppress(KeyError), reading_many():
+            raise KeyError
+        assert was_on == gc.isenabled()
+    finally:
+        gc.enable()

@@ -9,7 +9,7 @@ import click
 
 from ..errors import InvalidName
 from ..policy import explanation
-from ..policy.model import ANONYMOUS, Answer, Decision, parse_principal
+from ..policy.model import ANONYMOUS, Answer, Decision, Reasons, parse_principal
 from ..policy.vocabulary import ABILITY, parse_action, parse_resource
 from .output import say, write_json, write_table
 from .view import explain_views
@@ -195,9 +195,11 @@ def _disabled(name: str, action: str, resource: str, revision: int) -> Decision:
         action=action,
         resource=resource,
         revision=revision,
-        would_allow=(enable,),
-        reason_user=f"`{name}` is disabled",
-        reason_admin=f"`{name}` is disabled; {enable} lets them in again",
+        reasons=Reasons(
+            would_allow=(enable,),
+            user=f"`{name}` is disabled",
+            admin=f"`{name}` is disabled; {enable} lets them in again",
+        ),
     )
 
 

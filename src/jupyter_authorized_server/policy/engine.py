@@ -14,15 +14,26 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import cedar, explanation, paths, vocabulary
-from .model import AccessRequest, Answer, Cover, Decision, Determinant, Effect, Grant, Resource
+from .model import (
+    AccessRequest,
+    Answer,
+    Cover,
+    Decision,
+    Determinant,
+    Effect,
+    Grant,
+    Reasons,
+    Resource,
+)
 from .snapshot import CheckedPolicy, Snapshot, chain_of, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from .index import Row
     from .model import Principal
     from .plan import Plan, View
     from .rule import Rule
@@ -34,7 +45,7 @@ __all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "exceptions", "load_p
 _QUARTER = 900
 #: For each type the action that shows the thing, which tells whether one may know of it.
 READER = {type_.word: type_.stands_for[vocabulary.Word.READ] for type_ in vocabulary.TYPES}
-_PERMIT, _ALLOW = Effect.PERMIT, Answer.ALLOW
+_PERMIT, _ALLOW, _DENY = Effect.PERMIT, Answer.ALLOW, Answer.DENY
 _ADMIN = int(vocabulary.Level.ADMIN)
 
 
@@ -64,20 +75,37 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
     view = snapshot.view(principal.name, principal.groups)
     chain = chain_of(resource)
     plan = view.plans.get((resource.type, action)) or snapshot.plan(view, resource.type, action)
-    permits, good_until = _granted(view, chain, plan.level, request.context.time, snapshot.wall)
-    if plan.has_rules or not permits:
-        weighed = _weigh(snapshot, view, chain, request, action)
-        if not _allows(weighed):
-            return _refused(snapshot, view, chain, request, weighed)
+    permits, good_until = _granted(
+        view.tables, chain, plan.level, request.context.time, snapshot.wall
+    )
+    weighed = None
+    if plan.has_rules and (rules := plan.rules_on(chain)):
+        weighed = _Weighed(permits, good_until)
+        weighed = _with_rules(weighed, rules, view, chain, request=request, action=action)
         permits, good_until = weighed.permits, weighed.good_until
+        is_allowed = _allows(weighed)
+    else:
+        is_allowed = bool(permits)
+    if is_allowed:
+        return Decision(
+            answer=_ALLOW,
+            principal=principal.name,
+            action=action,
+            resource=chain[0],
+            revision=snapshot.revision,
+            determining=tuple(permits),
+            reasons=explanation.permitted,
+            good_until=good_until,
+        )
+    weighed = weighed or _Weighed(permits, good_until)
     return Decision(
-        answer=_ALLOW,
+        answer=_DENY,
         principal=principal.name,
         action=action,
         resource=chain[0],
         revision=snapshot.revision,
-        determining=tuple(permits),
-        reason_admin=explanation.permitted(permits),
+        determining=(*weighed.failed, *weighed.forbids),
+        reasons=_Refusal(snapshot, view, chain, request, weighed),
         good_until=good_until,
     )
 
@@ -87,17 +115,57 @@ def _allows(weighed: _Weighed) -> bool:
     return bool(weighed.permits) and not weighed.forbids and not weighed.failed
 
 
-def _refused(
+class _Refusal:
+    """The words of a denial, found when somebody reads them.
+
+    They say that the thing exists only to whom may read it. What they are made of never
+    changes, so that they say what they would have said at once.
+    """
+
+    __slots__ = ("_made_of", "_said")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        view: View,
+        chain: tuple[str, ...],
+        request: AccessRequest,
+        weighed: _Weighed,
+    ) -> None:
+        self._made_of: Any = (snapshot, view, chain, request, weighed)
+        self._said: Reasons | None = None
+
+    def __call__(self, _: Decision) -> Reasons:
+        return self._find()
+
+    def _find(self) -> Reasons:
+        made_of, said = self._made_of, self._said
+        if said is None:
+            try:
+                said = _reasons(*made_of)
+            except Exception as error:  # noqa: BLE001  # why: it stays a denial, whatever is said
+                said = explanation.unexplained(error)
+            # A decision may be kept for longer than the revision that it was made at.
+            self._said, self._made_of = said, None
+        return said
+
+    def __eq__(self, other: object) -> bool:
+        return self._find() == other._find() if isinstance(other, _Refusal) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._find())
+
+
+def _reasons(
     snapshot: Snapshot,
     view: View,
     chain: tuple[str, ...],
     request: AccessRequest,
     weighed: _Weighed,
-) -> Decision:
-    """The denial, which says that the thing exists only to whom may read it."""
+) -> Reasons:
     reader = READER[request.resource.type]
     known = request.action != reader and _allows(_weigh(snapshot, view, chain, request, reader))
-    return explanation.refusal(
+    return explanation.refused(
         request,
         name=chain[0],
         revision=snapshot.revision,
@@ -113,45 +181,42 @@ def _weigh(
     """What applies to `request` if it asked for `action`."""
     type_ = request.resource.type
     plan = view.plans.get((type_, action)) or snapshot.plan(view, type_, action)
-    weighed = _Weighed(*_granted(view, chain, plan.level, request.context.time, snapshot.wall))
+    now = request.context.time
+    weighed = _Weighed(*_granted(view.tables, chain, plan.level, now, snapshot.wall))
     rules = plan.rules_on(chain)
     if not rules:
         return weighed
-    return _with_rules(weighed, rules, view=view, chain=chain, request=request, action=action)
+    return _with_rules(weighed, rules, view, chain, request=request, action=action)
 
 
 def _granted(
-    view: View, chain: tuple[str, ...], level: int, now: float, wall: str
+    tables: tuple[Mapping[str, Sequence[Row]], ...],
+    chain: tuple[str, ...],
+    level: int,
+    now: float,
+    wall: str,
 ) -> tuple[list[Determinant], float]:
-    """The principal's grants of `level` or more on the way up, nearest first, and how
-    long no other grant begins or ends.
+    """The grants of `level` or more on the way up, nearest first, and how long no other
+    grant begins or ends.
 
     Args:
+        tables: grants by resource.
         wall: on the way up from inside it, only `admin` counts from there on.
     """
-    rows, wide = view.rows, view.wide
     permits: list[Determinant] = []
     good_until = math.inf
     for name in chain:
         if name == wall and _is_within(chain, wall):
             level = _ADMIN
-        found = view.at(name) if wide else rows.get(name)
-        if not found:
-            continue
-        for row in found:
-            if row.level < level:
-                continue
-            if row.starts <= now < row.ends:
-                if name is chain[0]:
-                    permits.append(row.here or row.determinant(above=False))
-                else:
-                    permits.append(row.above or row.determinant(above=True))
-                change = row.ends
-            elif now < row.starts:
-                change = row.starts
-            else:
-                continue
-            good_until = min(good_until, change)
+        for table in tables:
+            for row in table.get(name, ()):
+                if row.level < level:
+                    continue
+                if row.starts <= now < row.ends:
+                    permits.append(row.above() if name is not chain[0] else row.here())
+                    good_until = min(good_until, row.ends)
+                elif now < row.starts:
+                    good_until = min(good_until, row.starts)
     return permits, good_until
 
 
@@ -218,24 +283,24 @@ def exceptions(
 
 def _lasting(view: View, chain: tuple[str, ...], level: int, now: float, wall: str) -> float:
     """Until when some grant of `level` on the way up lasts; -inf where there is none."""
-    permits, _ = _granted(view, chain, level, now, wall)
+    permits, _ = _granted(view.tables, chain, level, now, wall)
     ends = (math.inf if each.ends is None else each.ends for each in permits)
     return max(ends, default=-math.inf)
 
 
 def _with_rules(
     weighed: _Weighed,
-    rules: Sequence[Rule],
-    *,
+    rules: tuple[Rule, ...],
     view: View,
     chain: tuple[str, ...],
+    *,
     request: AccessRequest,
     action: str,
 ) -> _Weighed:
     """The grants that permit, with the rules whose scope holds added."""
     permits, good_until = weighed.permits, weighed.good_until
-    applying = [rule for rule in rules if not rule.conditional]
-    conditional = tuple(rule for rule in rules if rule.conditional)
+    plain, conditional, reads = _parted(rules)
+    applying = plain
     failed: list[Determinant] = []
     complaints: tuple[str, ...] = ()
     if conditional:
@@ -247,8 +312,8 @@ def _with_rules(
             owner=request.resource.owner,
             context=request.context,
         )
-        applying += [conditional[number] for number in answer.determining]
-        good_until = min(good_until, _kept_until(conditional, request.context.time))
+        applying += tuple(conditional[number] for number in answer.determining)
+        good_until = min(good_until, _kept_until(reads, request.context.time))
         if answer.errors:
             broken = [conditional[number] for number in answer.failed]
             failed = [_determinant(rule, chain, kind="error") for rule in broken] or [
@@ -262,9 +327,18 @@ def _with_rules(
     return _Weighed(permits, good_until, forbids, failed, complaints, idle)
 
 
-def _kept_until(rules: Iterable[Rule], now: float) -> float:
-    """How long the answers of conditional rules hold; 0 where that cannot be told."""
-    reads = frozenset().union(*(rule.reads for rule in rules))
+@lru_cache(maxsize=1024)
+def _parted(
+    rules: tuple[Rule, ...],
+) -> tuple[tuple[Rule, ...], tuple[Rule, ...], frozenset[str]]:
+    """Those without a condition, those with one, and what these read of the context."""
+    conditional = tuple(rule for rule in rules if rule.conditional)
+    reads: frozenset[str] = frozenset().union(*(rule.reads for rule in conditional))
+    return tuple(rule for rule in rules if not rule.conditional), conditional, reads
+
+
+def _kept_until(reads: frozenset[str], now: float) -> float:
+    """How long answers made of `reads` hold; 0 where that cannot be told."""
     if reads & {"time", "door", "address"}:
         return 0.0
     if reads:
@@ -304,5 +378,6 @@ def _near(view: View, chain: tuple[str, ...], now: float, wall: str) -> list[tup
             else "less",
         )
         for number, name in enumerate(chain)
-        for row in view.at(name)
+        for table in view.tables
+        for row in table.get(name, ())
     ]

@@ -10,7 +10,16 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from . import vocabulary
-from .model import ANONYMOUS, AccessRequest, Answer, Decision, Determinant, Effect, Grant
+from .model import (
+    ANONYMOUS,
+    AccessRequest,
+    Answer,
+    Decision,
+    Determinant,
+    Effect,
+    Grant,
+    Reasons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +42,21 @@ _THINGS = {
 }
 
 
-def permitted(permits: Sequence[Determinant]) -> str:
+def permitted(decision: Decision) -> Reasons:
     """What allowed, for the administrator."""
-    first = permits[0]
-    more = f", and {len(permits) - 1} more" if len(permits) > 1 else ""
-    return f"permitted by {first.kind} `{first.id}` ({first.source}){more}"
+    if not decision.determining:
+        return Reasons(admin="permitted")
+    first, *others = decision.determining
+    more = f", and {len(others)} more" if others else ""
+    return Reasons(admin=f"permitted by {first.kind} `{first.id}` ({first.source}){more}")
+
+
+def unexplained(error: Exception) -> Reasons:
+    """Stands in for the words of a denial that could not be found."""
+    return Reasons(
+        user="You cannot do this",
+        admin=_safe(f"denied, and the reasons could not be found: {error!r}", 600),
+    )
 
 
 def unnamed_failure() -> Determinant:
@@ -57,9 +76,11 @@ def failure(request: AccessRequest, error: Exception, *, revision: int) -> Decis
         resource=_safe(name),
         revision=revision,
         determining=(unnamed_failure(),),
-        would_allow=("a request that can be judged",),
-        reason_user="You cannot do this: the server could not judge the request",
-        reason_admin=_safe(f"could not decide: {error}" if str(error) else repr(error), 600),
+        reasons=Reasons(
+            would_allow=("a request that can be judged",),
+            user="You cannot do this: the server could not judge the request",
+            admin=_safe(f"could not decide: {error}" if str(error) else repr(error), 600),
+        ),
         good_until=0.0,
     )
 
@@ -75,8 +96,7 @@ def unasked(request: AccessRequest, revision: int, id_: str, user: str, admin: s
         determining=(
             Determinant(id=id_, kind="error", effect=Effect.FORBID, source="decision point"),
         ),
-        reason_user=user,
-        reason_admin=admin,
+        reasons=Reasons(user=user, admin=admin),
         good_until=0,
     )
 
@@ -104,12 +124,8 @@ class Weighed(Protocol):
     def idle(self) -> Sequence[Rule]:
         """Rules that name this request and whose condition does not hold."""
 
-    @property
-    def good_until(self) -> float:
-        """How long the answer holds."""
 
-
-def refusal(
+def refused(
     request: AccessRequest,
     *,
     name: str,
@@ -117,8 +133,8 @@ def refusal(
     weighed: Weighed,
     near: Sequence[tuple[Grant, str]],
     reader: str | None,
-) -> Decision:
-    """The denial of a request that was judged.
+) -> Reasons:
+    """Why a request that was judged is denied.
 
     Args:
         request: what was asked.
@@ -145,17 +161,10 @@ def refusal(
         reason = f"no rule or grant permits {asked} at revision {revision}"
         if near or weighed.idle:
             reason += _why_not(weighed.idle, near)
-    return Decision(
-        answer=Answer.DENY,
-        principal=request.principal.name,
-        action=ability.action,
-        resource=name,
-        revision=revision,
-        determining=blocking,
+    return Reasons(
         would_allow=(" and ".join(remedies),),
-        reason_user=_for_user(request, ability, name, reader),
-        reason_admin=reason,
-        good_until=weighed.good_until,
+        user=_for_user(request, ability, name, reader),
+        admin=reason,
     )
 
 

@@ -1,4 +1,8 @@
-"""Grants by whom they name and by what they stand on; the next revision shares most of it."""
+"""Grants by whom they name and by what they stand on; the next revision shares most of it.
+
+Of a hundred thousand most are never looked at between one start and the next, so each
+principal's are put in order when that principal first asks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from . import vocabulary
 from .model import Determinant, Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .model import Grant
 
@@ -28,51 +32,110 @@ _RANK = {word: int(level) for word, level in vocabulary.LEVEL.items()}
 
 
 class Row:
-    """One grant as the index holds it, with the determinants it makes.
+    """One grant as it is looked at, with the determinants it makes.
 
     Args:
-        grant: the grant.
+        grant: the grant, of a known level.
         order: its place among all grants.
-
-    Raises:
-        InvalidName: it has an unknown level.
     """
 
-    __slots__ = ("above", "ends", "grant", "here", "level", "order", "starts")
+    __slots__ = ("_above", "_here", "ends", "grant", "level", "order", "starts")
 
     def __init__(self, grant: Grant, order: int = 0) -> None:
         self.grant = grant
         self.order = order
-        try:
-            self.level = _RANK[grant.level]
-        except KeyError:
-            raise _no_level(grant) from None
+        self.level = _RANK[grant.level]
         self.starts = -math.inf if grant.starts is None else grant.starts
         self.ends = math.inf if grant.ends is None else grant.ends
-        self.here: Determinant | None = None
-        self.above: Determinant | None = None
+        self._here: Determinant | None = None
+        self._above: Determinant | None = None
 
-    def determinant(self, *, above: bool) -> Determinant:
-        """This grant as a reason; made once for each of the two places."""
-        grant = self.grant
-        made = Determinant(
-            id=grant.id,
-            kind="grant",
-            effect=Effect.PERMIT,
-            source=grant.source,
-            scope=grant.principal,
-            inherited_from=grant.resource if above else "",
-            ends=grant.ends,
-        )
-        if above:
-            self.above = made
+    def here(self) -> Determinant:
+        """This grant as a reason on the resource that it stands on."""
+        if self._here is None:
+            self._here = _determinant(self.grant)
+        return self._here
+
+    def above(self) -> Determinant:
+        """This grant as a reason on what is below the resource that it stands on."""
+        if self._above is None:
+            self._above = _determinant(self.grant, self.grant.resource)
+        return self._above
+
+
+def _determinant(grant: Grant, inherited_from: str = "") -> Determinant:
+    return Determinant(
+        id=grant.id,
+        kind="grant",
+        effect=Effect.PERMIT,
+        source=grant.source,
+        scope=grant.principal,
+        inherited_from=inherited_from,
+        ends=grant.ends,
+    )
+
+
+#: A grant with its place among all grants.
+_Numbered = tuple[int, "Grant"]
+#: A place among all grants, with the grant before and the one now.
+_Change = tuple[int, "Grant | None", "Grant | None"]
+_NOTHING: Mapping[str, list[Row]] = {}
+
+
+class _Held:
+    """What one principal was given: as it was read, until somebody looks at it by resource."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: list[_Numbered] | dict[str, list[Row]]) -> None:
+        # One attribute, so that whoever looks meets the one or the other.
+        self._held = held
+
+    def table(self) -> dict[str, list[Row]]:
+        """By resource, each in rising order."""
+        held = self._held
+        if isinstance(held, list):
+            self._held = held = _by_resource(held)
+        return held
+
+    def after(self, changes: Sequence[_Change]) -> _Held | None:
+        """What is held after `changes`; None where it is nothing."""
+        held = self._held
+        if isinstance(held, list):
+            listed = _changed(held, changes)
+            return _Held(listed) if listed else None
+        table = dict(held)
+        copied: set[str] = set()
+        for number, was, is_ in changes:
+            for grant in (was, is_):
+                if grant is not None and grant.resource not in copied:
+                    copied.add(grant.resource)
+                    table[grant.resource] = list(table.get(grant.resource, ()))
+            if was is not None:
+                rows = table[was.resource]
+                del rows[next(at for at, row in enumerate(rows) if row.order == number)]
+            if is_ is not None:
+                insort(table[is_.resource], Row(is_, number), key=_order)
+        for resource in copied:
+            if not table[resource]:
+                del table[resource]
+        return _Held(table) if table else None
+
+
+def _by_resource(held: list[_Numbered]) -> dict[str, list[Row]]:
+    table: dict[str, list[Row]] = {}
+    for number, grant in held:
+        row = Row(grant, number)
+        rows = table.get(grant.resource)
+        if rows is None:
+            table[grant.resource] = [row]
         else:
-            self.here = made
-        return made
+            rows.append(row)
+    return table
 
 
 class Index:
-    """Rows by principal and resource, and by resource; never changes.
+    """Grants by principal and resource, and by resource; never changes.
 
     Args:
         rows: number and grant, in rising order.
@@ -81,88 +144,105 @@ class Index:
         InvalidName: a grant has an unknown level.
     """
 
-    __slots__ = ("by_principal", "on")
+    __slots__ = ("__weakref__", "_by_principal", "_on")
 
-    def __init__(self, rows: Iterable[tuple[int, Grant]] = ()) -> None:
-        by_principal: dict[str, dict[str, list[Row]]] = {}
-        on: dict[str, list[Row]] = {}
-        for number, grant in rows:
-            row = Row(grant, number)
-            resource = grant.resource
-            by_resource = by_principal.get(grant.principal)
-            if by_resource is None:
-                by_resource = by_principal[grant.principal] = {}
-            held = by_resource.get(resource)
-            if held is None:
-                by_resource[resource] = [row]
-            else:
-                held.append(row)
-            there = on.get(resource)
-            if there is None:
-                on[resource] = [row]
-            else:
-                there.append(row)
-        self.by_principal: Mapping[str, Mapping[str, list[Row]]] = by_principal
-        self.on: Mapping[str, list[Row]] = on
+    def __init__(self, rows: Iterable[_Numbered] = ()) -> None:
+        by_principal: dict[str, list[_Numbered]] = {}
+        on: dict[str, list[_Numbered]] = {}
+        for row in rows:
+            grant = row[1]
+            if grant.level not in _RANK:
+                raise _no_level(grant)
+            for key, place in ((grant.principal, by_principal), (grant.resource, on)):
+                there = place.get(key)
+                if there is None:
+                    place[key] = [row]
+                else:
+                    there.append(row)
+        self._by_principal = {name: _Held(held) for name, held in by_principal.items()}
+        self._on = on
 
-    def after(self, changes: Iterable[tuple[int, Grant | None, Grant | None]]) -> Index:
+    def principals(self) -> frozenset[str]:
+        """Everybody whom a grant names."""
+        return frozenset(self._by_principal)
+
+    def resources(self) -> frozenset[str]:
+        """Everything that a grant stands on."""
+        return frozenset(self._on)
+
+    def given_to(self, principal: str) -> Mapping[str, list[Row]]:
+        """The grants that name `principal`, by resource, in the order of giving."""
+        held = self._by_principal.get(principal)
+        return _NOTHING if held is None else held.table()
+
+    def on(self, resource: str) -> Iterator[Grant]:
+        """The grants that stand on `resource`, in the order of giving."""
+        return (grant for _, grant in self._on.get(resource, ()))
+
+    def after(self, changes: Iterable[_Change]) -> Index:
         """The index in which each grant that is no longer is gone and each new one is there.
 
         Raises:
             InvalidName: a grant has an unknown level.
         """
-        writing = _Writing(self)
-        for number, was, is_ in changes:
-            if was is not None:
-                for rows in writing.lists(was):
-                    del rows[_at(rows, number)]
-            if is_ is not None:
-                row = Row(is_, number)
-                for rows in writing.lists(is_):
-                    insort(rows, row, key=_order)
-        return writing.index()
+        changes = list(changes)
+        for _, _, is_ in changes:
+            if is_ is not None and is_.level not in _RANK:
+                raise _no_level(is_)
+        following = Index()
+        following._by_principal = dict(self._by_principal)
+        for name, some in _sorted_by(changes, _principal).items():
+            held = self._by_principal.get(name, _Held([])).after(some)
+            if held is None:
+                following._by_principal.pop(name, None)
+            else:
+                following._by_principal[name] = held
+        following._on = dict(self._on)
+        for resource, some in _sorted_by(changes, _resource).items():
+            listed = _changed(self._on.get(resource, []), some)
+            if listed:
+                following._on[resource] = listed
+            else:
+                following._on.pop(resource, None)
+        return following
 
 
-class _Writing:
-    """A copy of an index, in which only what is written is really copied."""
+def _sorted_by(
+    changes: Iterable[_Change], key: Callable[[Grant], str]
+) -> dict[str, list[_Change]]:
+    """What changes for each key; a grant that gets another one goes here and comes there."""
+    found: dict[str, list[_Change]] = {}
+    for number, was, is_ in changes:
+        if was is not None and is_ is not None and key(was) == key(is_):
+            found.setdefault(key(was), []).append((number, was, is_))
+            continue
+        if was is not None:
+            found.setdefault(key(was), []).append((number, was, None))
+        if is_ is not None:
+            found.setdefault(key(is_), []).append((number, None, is_))
+    return found
 
-    def __init__(self, index: Index) -> None:
-        self._by_principal = dict(index.by_principal)
-        self._on = dict(index.on)
-        #: What is copied already: maps by principal; lists by principal, or "", and resource.
-        self._maps: dict[str, dict[str, list[Row]]] = {}
-        self._lists: set[tuple[str, str]] = set()
 
-    def lists(self, grant: Grant) -> tuple[list[Row], list[Row]]:
-        """The two lists that `grant` is in or belongs in; they may be written."""
-        principal, resource = grant.principal, grant.resource
-        table = self._maps.get(principal)
-        if table is None:
-            table = self._maps[principal] = dict(self._by_principal.get(principal, {}))
-            self._by_principal[principal] = table
-        for key, place in ((principal, table), ("", self._on)):
-            if (key, resource) not in self._lists:
-                self._lists.add((key, resource))
-                place[resource] = list(place.get(resource, ()))
-        return table[resource], self._on[resource]
+def _changed(held: list[_Numbered], changes: Sequence[_Change]) -> list[_Numbered]:
+    gone = {number for number, was, _ in changes if was is not None}
+    listed = [each for each in held if each[0] not in gone]
+    for number, _, is_ in changes:
+        if is_ is not None:
+            insort(listed, (number, is_), key=_number)
+    return listed
 
-    def index(self) -> Index:
-        """What was written, without what is empty."""
-        for key, resource in self._lists:
-            table = self._maps[key] if key else self._on
-            if not table[resource]:
-                del table[resource]
-        for principal, table in self._maps.items():
-            if not table:
-                del self._by_principal[principal]
-        made = Index()
-        made.by_principal, made.on = self._by_principal, self._on
-        return made
+
+def _principal(grant: Grant) -> str:
+    return grant.principal
+
+
+def _resource(grant: Grant) -> str:
+    return grant.resource
 
 
 def _order(row: Row) -> int:
     return row.order
 
 
-def _at(rows: list[Row], number: int) -> int:
-    return next(at for at, row in enumerate(rows) if row.order == number)
+def _number(numbered: _Numbered) -> int:
+    return numbered[0]

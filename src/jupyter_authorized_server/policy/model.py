@@ -10,9 +10,13 @@ import math
 import unicodedata
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidName
 from . import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Everyone who is signed in; never `anonymous`.
 EVERYONE = "everyone"
@@ -127,6 +131,15 @@ class Principal:
     session: str | None = None
     scope: tuple[tuple[str, str], ...] | None = None
     viewer: Principal | None = None
+    # Each decision is looked up by who asks, so it is reckoned once.
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        own = (self.name, self.groups, self.token, self.session, self.scope, self.viewer)
+        object.__setattr__(self, "_hash", hash(own))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def actor(self) -> str:
@@ -272,6 +285,24 @@ class Determinant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """A decision in words.
+
+    Args:
+        would_allow: on deny, what would make it an allow, most modest first.
+        user: one sentence for the person; names no rule, group or member.
+        admin: one sentence for the administrator; names rules and sources.
+    """
+
+    would_allow: tuple[str, ...] = ()
+    user: str = ""
+    admin: str = ""
+
+
+_NO_WORDS = Reasons()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """An answer with its reasons: what the page, the CLI, the audit and a 403 show.
 
@@ -283,9 +314,9 @@ class Decision:
         revision: of the policy that answered.
         determining: what decided. Forbids only, when one applies; else the permits;
             empty when nothing permits.
-        would_allow: on deny, what would make it an allow, most modest first.
-        reason_user: one sentence for the person; names no rule, group or member.
-        reason_admin: one sentence for the administrator; names rules and sources.
+        reasons: in words, or what finds the words when somebody reads them: most
+            decisions are acted upon and never read. It must not raise, and always say
+            the same.
         good_until: seconds since the epoch up to which the answer holds at this
             revision; 0 where it must not be kept.
         id: unique once recorded; empty before.
@@ -297,16 +328,34 @@ class Decision:
     resource: str
     revision: int
     determining: tuple[Determinant, ...] = ()
-    would_allow: tuple[str, ...] = ()
-    reason_user: str = ""
-    reason_admin: str = ""
-    good_until: float = field(default=math.inf)
+    reasons: Reasons | Callable[[Decision], Reasons] = _NO_WORDS
+    good_until: float = math.inf
     id: str = ""
 
     @property
     def allowed(self) -> bool:
         """Whether the answer is allow; the only way to read it as a bool."""
         return self.answer is Answer.ALLOW
+
+    @property
+    def words(self) -> Reasons:
+        """The reasons, in words."""
+        return self.reasons if isinstance(self.reasons, Reasons) else self.reasons(self)
+
+    @property
+    def would_allow(self) -> tuple[str, ...]:
+        """On deny, what would make it an allow, most modest first."""
+        return self.words.would_allow
+
+    @property
+    def reason_user(self) -> str:
+        """One sentence for the person; names no rule, group or member."""
+        return self.words.user
+
+    @property
+    def reason_admin(self) -> str:
+        """One sentence for the administrator; names rules and sources."""
+        return self.words.admin
 
     def __bool__(self) -> bool:
         msg = "a Decision has no truth value; ask `.allowed`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .index import Row
     from .model import Principal
@@ -39,38 +39,32 @@ class View:
 
     Args:
         principal: whose.
-        rows: by resource, those that are in one map.
-        wide: by resource, those of each other key.
-        merged: whether all that is worth it is in the one map.
+        tables: grants by resource, of each key that has any.
+        merged: whether all that is worth it is in one table.
     """
 
-    __slots__ = ("asked", "groups", "is_merged", "keys", "kind", "name", "plans", "rows", "wide")
+    __slots__ = ("asked", "groups", "is_merged", "keys", "kind", "name", "plans", "tables")
 
     def __init__(
         self,
         principal: Principal,
-        rows: Mapping[str, list[Row]],
-        wide: tuple[Mapping[str, list[Row]], ...] = (),
+        tables: tuple[Mapping[str, list[Row]], ...],
         *,
         merged: bool = False,
     ) -> None:
         self.asked = 0
-        self.is_merged = merged
+        self.is_merged = merged or len(tables) <= 1
         self.name = principal.name
         self.groups = principal.groups
         self.keys = keys = principal.keys
         self.kind = keys[0].partition(":")[0]
-        self.rows = rows
-        self.wide = wide
+        self.tables = tables
         self.plans: dict[tuple[str, str], Plan] = {}
 
-    def at(self, name: str) -> Sequence[Row]:
+    def at(self, name: str) -> list[Row]:
         """The grants that stand on the resource `name`."""
-        found = self.rows.get(name, ())
-        if not self.wide:
-            return found
-        return [*found, *(row for each in self.wide for row in each.get(name, ()))]
+        return [row for table in self.tables for row in table.get(name, ())]
 
     def names(self) -> set[str]:
         """Every resource that a grant stands on."""
-        return set(self.rows).union(*self.wide)
+        return set().union(*self.tables)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .model import Answer, Determinant, Effect, Principal
+from .model import Answer, Determinant, Effect, Principal, Reasons
 from .vocabulary import ABILITY, LEVEL
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ def narrowed(
                 scope=principal.name,
             ),
         ),
-        would_allow=("a token with a wider scope",),
-        reason_user="This token does not reach that",
-        reason_admin=f"{said}, which its owner `{principal.name}` may",
+        reasons=Reasons(
+            would_allow=("a token with a wider scope",),
+            user="This token does not reach that",
+            admin=f"{said}, which its owner `{principal.name}` may",
+        ),
     )
 
 
@@ -92,8 +94,9 @@ def restrained(owners: Decision, own: Decision) -> Decision:
         owners,
         answer=Answer.DENY,
         determining=against,
-        would_allow=(),
-        reason_user="This token may not do that",
-        reason_admin=f"its owner `{owners.principal}` may, but {own.reason_admin}",
+        reasons=Reasons(
+            user="This token may not do that",
+            admin=f"its owner `{owners.principal}` may, but {own.reason_admin}",
+        ),
         good_until=until,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -12,7 +13,7 @@ from .. import errors
 from . import cedar, paths, vocabulary
 from .document import Document, PolicyFile, read_document
 from .index import Index, Row
-from .ledger import Ledger
+from .ledger import Ledger, reading_many
 from .model import (
     ANONYMOUS,
     Effect,
@@ -38,7 +39,7 @@ _CACHED_STATEMENTS = 2048
 #: Places whose grants a view merges into one map; more would be copied for each principal.
 _MERGED = 4096
 #: Questions after which it is worth it: most that are asked about many come once.
-_WORTH_MERGING = 16
+_WORTH_MERGING = 4
 #: Number of the first grant that is in no ledger, behind all that are.
 _FIRST_FIXED = 2**63
 #: Longest id whose chain is kept: a chain grows with the square of its length.
@@ -141,9 +142,9 @@ class Snapshot:
         self.wall = "" if homes is None else homes.wall
         self.ledger = Ledger() if ledger is None else ledger
         self.fixed = tuple(grants)
-        self.index = Index(
-            (*self.ledger.rows(), *((_FIRST_FIXED + n, each) for n, each in self._listed()))
-        )
+        listed = ((_FIRST_FIXED + n, each) for n, each in self._listed())
+        with reading_many():
+            self.index = Index(itertools.chain(self.ledger.rows(), listed))
         self.views: dict[tuple[str, tuple[str, ...]], View] = {}
 
     def _listed(self) -> Iterator[tuple[int, Grant]]:
@@ -190,7 +191,7 @@ class Snapshot:
         found = self.views.get((name, groups))
         if found is None:
             found = self._keep(self._make_view(name, groups))
-        elif found.wide and not found.is_merged:
+        elif not found.is_merged:
             found.asked += 1
             if found.asked == _WORTH_MERGING:
                 found = self._keep(_merged(found))
@@ -213,9 +214,8 @@ class Snapshot:
             raise errors.InvalidName(msg)
         for group in groups:
             parse_name(group, "group name")
-        index = self.index.by_principal
-        wide = tuple(index[key] for key in principal.keys if key in index)
-        rows: dict[str, list[Row]] = {}
+        given = (self.index.given_to(key) for key in principal.keys)
+        tables = tuple(table for table in given if table)
         home = None if self.homes is None else self.homes.of(name)
         if home is not None:
             own = Grant(
@@ -225,8 +225,8 @@ class Snapshot:
                 resource=f"contents:{home}",
                 source="`JupyterAuthorization.home`",
             )
-            rows[own.resource] = [Row(own)]
-        return View(principal, rows, wide)
+            tables = ({own.resource: [Row(own)]}, *tables)
+        return View(principal, tables)
 
     def plan(self, view: View, type_: str, action: str) -> Plan:
         """The rules that may matter to `view` for `action` on resources of `type_`.
@@ -270,9 +270,11 @@ class Snapshot:
 
     def given_on(self, chain: tuple[str, ...], level: int) -> frozenset[str]:
         """Whom the grants of `level` or more on a resource and above name; owners of homes."""
-        on = self.index.on
         holders = {
-            row.grant.principal for name in chain for row in on.get(name, ()) if row.level >= level
+            grant.principal
+            for name in chain
+            for grant in self.index.on(name)
+            if vocabulary.LEVEL[grant.level] >= level
         }
         if self.homes is not None:
             inside = [name.removeprefix(f"{self.wall}/") for name in chain if name != self.wall]
@@ -341,11 +343,11 @@ class Snapshot:
 
 
 def _merged(view: View) -> View:
-    """The same view, quicker to ask: what stands on few places is in one map."""
-    rows = dict(view.rows)
+    """The same view, quicker to ask: what stands on few places is in one table."""
+    rows: dict[str, list[Row]] = {}
     wide = []
     room = _MERGED
-    for by_resource in view.wide:
+    for by_resource in view.tables:
         if len(by_resource) > room:
             wide.append(by_resource)
             continue
@@ -354,7 +356,7 @@ def _merged(view: View) -> View:
             before = rows.get(resource)
             rows[resource] = more if before is None else before + more
     principal = Principal(name=view.name, groups=view.groups)
-    return View(principal, rows, tuple(wide), merged=True)
+    return View(principal, (rows, *wide) if rows else tuple(wide), merged=True)
 
 
 def chain_of(resource: Resource) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .model import Answer, Determinant, Effect
+from .model import Answer, Determinant, Effect, Reasons
 from .vocabulary import ABILITY, Word
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def _denied(decision: Decision, principal: Principal, viewer: Principal, said: s
                 scope=principal.name,
             ),
         ),
-        reason_user=said,
-        reason_admin=f"`{viewer.name}` looks around as `{principal.name}`",
+        reasons=Reasons(
+            would_allow=decision.would_allow,
+            user=said,
+            admin=f"`{viewer.name}` looks around as `{principal.name}`",
+        ),
         good_until=0.0,
     )

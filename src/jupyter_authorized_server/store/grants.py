@@ -261,13 +261,17 @@ def read_grants(
 
 def rows_of(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, Grant]]:
     """Serial number and grant of each row of a `query` for the columns `READ`."""
+    written: dict[tuple[str | None, str | None], str] = {}
     for row in connection.execute(query).fetchall():
         serial, id_, person, group, level, resource, starts, ends, granted_by, note = row
+        principal = written.get((person, group))
+        if principal is None:
+            principal = written[person, group] = _written(person, group)
         yield (
             serial,
             Grant(
                 id=id_,
-                principal=_written(person, group),
+                principal=principal,
                 level=level,
                 resource=resource,
                 starts=starts,

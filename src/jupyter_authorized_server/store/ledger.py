@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ..policy.ledger import Ledger
+from ..policy.ledger import Ledger, reading_many
 from .grants import READ, rows_of
 from .schema import grant_changes, grants
 
@@ -42,7 +42,8 @@ def read_ledger(connection: Connection, known: State | None) -> Ledger:
         serials = list(connection.execute(query).scalars())
         if len(serials) <= _MOST:
             return known.ledger.after(dict(_as_now(connection, serials)))
-    return Ledger(rows_of(connection, select(*READ).order_by(grants.c.serial)))
+    with reading_many():
+        return Ledger(rows_of(connection, select(*READ).order_by(grants.c.serial)))
 
 
 def _as_now(connection: Connection, serials: list[int]) -> Iterator[tuple[int, Grant | None]]:

@@ -10,7 +10,7 @@ from jupyter_server.auth import Authorizer
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 
 from ...errors import AuthorizationError
-from ...policy.model import Answer, Decision, Determinant, Effect, Resource
+from ...policy.model import Answer, Decision, Determinant, Effect, Reasons, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
 from ..wiring import wiring
 from .admission import Admission, admission
@@ -233,8 +233,12 @@ class HandlerMethodAuthorizer(PolicyAuthorizer):
                     source="HandlerMethodAuthorizer",
                 ),
             ),
-            reason_user="" if named else "this address is not known to the server's rules",
-            reason_admin="" if named else f"no surface table names `{resource.id}`",
+            reasons=Reasons()
+            if named
+            else Reasons(
+                user="this address is not known to the server's rules",
+                admin=f"no surface table names `{resource.id}`",
+            ),
         )
         if not named and record:
             self._point.audit.decision(

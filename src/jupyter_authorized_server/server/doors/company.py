@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...policy.model import Answer, Determinant, Effect, Resource
+from ...policy.model import Answer, Determinant, Effect, Reasons, Resource
 from ...sandbox.unconfined import may_be_unconfined
 from ...sandbox.view import View, covers
 
@@ -179,10 +179,12 @@ class Company:
             decision,
             answer=Answer.DENY,
             determining=BY_VIEW,
-            reason_user=f"this {word} can reach files that you may not; start your own",
-            reason_admin=(
-                f"`{resource.name}` shows what `{resource.owner}` may touch, which is more than "
-                f"`{principal.name}` may; `jupyter authz explain --view` lists both"
+            reasons=Reasons(
+                user=f"this {word} can reach files that you may not; start your own",
+                admin=(
+                    f"`{resource.name}` shows what `{resource.owner}` may touch, which is more "
+                    f"than `{principal.name}` may; `jupyter authz explain --view` lists both"
+                ),
             ),
         )
         shadow = self._point.shadow

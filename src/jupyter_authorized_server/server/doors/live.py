@@ -21,7 +21,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.websocket import WebSocketHandler
 
 from ...errors import AuthorizationError, StoreError
-from ...policy.model import Answer, Determinant, Effect
+from ...policy.model import Answer, Determinant, Effect, Reasons
 from ...policy.vocabulary import ABILITY
 from .admission import admission
 from .company import REACHING
@@ -50,6 +50,10 @@ _BY_HOOK = (
     Determinant(
         id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
     ),
+)
+_HOOK_SAYS = Reasons(
+    user="this server's configuration does not allow it",
+    admin="`user_is_authorized` in the configuration does not allow it",
 )
 
 
@@ -251,8 +255,7 @@ class LiveDoors:
             answer=Answer.DENY,
             determining=_BY_HOOK,
             good_until=until,
-            reason_user="this server's configuration does not allow it",
-            reason_admin="`user_is_authorized` in the configuration does not allow it",
+            reasons=_HOOK_SAYS,
         )
 
     def _hook_shares(self, door: LiveDoor, action: str, resource: Resource) -> bool:
