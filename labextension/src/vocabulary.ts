@@ -163,7 +163,7 @@ export const ABILITIES: readonly {
     "type": "contents",
     "action": "create",
     "level": "contributor",
-    "verb": "create"
+    "verb": "create or add to"
   },
   {
     "type": "contents",

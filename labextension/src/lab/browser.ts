@@ -90,18 +90,62 @@ function draw(node: HTMLElement, standing: Standing): void {
   (node.querySelector('.jp-DirListing-itemName') ?? node).append(made);
 }
 
+const UPLOADER = '.jp-FileBrowser [data-jp-item-name="uploader"]';
+const uploaders = new WeakSet<Element>();
+let noUploads: string | null = null;
+
 /** Grey the file browser's upload button, which is no command, where `reason` says why. */
 export function greyUploads(reason: string | null): void {
-  const found = '.jp-FileBrowser [data-jp-item-name="uploader"] jp-button';
-  for (const button of document.querySelectorAll<HTMLElement>(found)) {
-    button.toggleAttribute('disabled', reason !== null);
-    const before = button.dataset.authzTitle;
-    if (reason !== null) {
-      button.dataset.authzTitle ??= button.title;
-      button.title = reason;
-    } else if (before !== undefined) {
+  noUploads = reason;
+  if (document.querySelector(UPLOADER)) {
+    draped();
+    return;
+  }
+  // Notebook 7 makes its toolbar after the first answer.
+  const waiting = new MutationObserver(() => {
+    if (document.querySelector(UPLOADER)) {
+      waiting.disconnect();
+      draped();
+    }
+  });
+  waiting.observe(document.body, { childList: true, subtree: true });
+}
+
+/** Lay the reason over each button there is, and again whenever its maker draws it anew. */
+function draped(): void {
+  for (const place of document.querySelectorAll<HTMLElement>(UPLOADER)) {
+    for (const button of place.querySelectorAll<HTMLElement>('jp-button')) {
+      drape(button, noUploads);
+    }
+    if (!uploaders.has(place)) {
+      uploaders.add(place);
+      const attributeFilter = ['disabled', 'title'];
+      new MutationObserver(draped).observe(place, {
+        attributes: true,
+        attributeFilter,
+        childList: true,
+        subtree: true
+      });
+    }
+  }
+}
+
+function drape(button: HTMLElement, reason: string | null): void {
+  const before = button.dataset.authzTitle;
+  if (reason === null) {
+    if (before !== undefined) {
       button.title = before;
+      button.removeAttribute('disabled');
       delete button.dataset.authzTitle;
     }
+    return;
+  }
+  // Only what differs is set, since each change is told to who watches for changes.
+  button.dataset.authzTitle ??= button.title;
+  if (!button.hasAttribute('disabled')) {
+    button.setAttribute('disabled', '');
+  }
+  if (button.title !== reason) {
+    button.title = reason;
   }
 }

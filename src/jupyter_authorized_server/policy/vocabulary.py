@@ -172,7 +172,7 @@ ABILITIES: tuple[Ability, ...] = tuple(
         ("contents", "checkpoint", _W, _E, "keep a checkpoint of"),
         ("contents", "restore", _W, _E, "restore"),
         ("contents", "trust", _W, _E, "trust"),
-        ("contents", "create", _W, _C, "create"),
+        ("contents", "create", _W, _C, "create or add to"),
         ("contents", "upload", _W, _C, "upload to"),
         ("contents", "rename", _W, _C, "rename or move"),
         ("contents", "delete", _W, _M, "delete"),
