@@ -2,23 +2,25 @@
 
 Run with `python benchmarks/bench_live.py`. The first part calls upstream's own method and
 ours by turns, in one process, over a stream that sends nothing; only the ratios mean
-anything. The second is a real server, with sockets of one person to one kernel; each is
-timed from the moment the change is in the store to the close at the client.
+anything. The second is a real server: sockets of one person to one kernel, and of as many
+people to one terminal, with a client in a process of its own; each is timed from before
+the change in the store, which another process makes, to the close at the client.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -26,13 +28,11 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.session import Session
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from serving import serving
-from talking import notebook, start
+from talking import Shell, notebook, start
 
 from jupyter_authorized_server.policy.model import Answer, Decision, Resource
 from jupyter_authorized_server.server.doors.frames import V1
@@ -41,9 +41,16 @@ from jupyter_authorized_server.server.doors.kernel_judge import KernelJudge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Seen = dict[str, list[float]]
+
 RESULTS = Path(__file__).parent / "results" / "live.json"
 ROUNDS, MESSAGES = 31, 2000
 SOCKETS = 500
+CLIENT = Path(__file__).with_name("_sockets.py")
+#: Seconds after the last handshake, so that what it leaves to do is done.
+SETTLE = 5
+#: Changes that are timed, of each sort.
+TIMES = 3
 
 
 class _Stream:
@@ -148,62 +155,85 @@ def messages() -> dict[str, Any]:
     return found
 
 
-async def _closes(
-    port: int, kernel: str, token: str, change: Callable[[], None]
-) -> tuple[list[float], list[float]]:
-    """Seconds until each client had the closing frame, and until each connection was gone.
+def _wait(sockets: list[tuple[str, str]], port: int, change: Callable[[], object]) -> _Seen:
+    """Open `sockets`, of paths and tokens, then `change` something; what the client saw.
 
-    From the frame on the server takes and sends nothing more.
+    The clock runs from before the change is written to the store.
     """
-    url = f"ws://127.0.0.1:{port}/api/kernels/{kernel}/channels?session_id="
-    sockets = []
-    for _ in range(SOCKETS):
-        request = HTTPRequest(url + uuid.uuid4().hex, headers={"Authorization": f"token {token}"})
-        sockets.append(await websocket_connect(request, subprotocols=[V1]))
-
-    told: list[float] = []
-
-    def listen(socket: Any) -> None:
-        # Tornado answers a closing frame through this method, and tells nobody else.
-        answer = socket.protocol.close
-
-        def close(*args: Any, **kwargs: Any) -> None:
-            told.append(time.perf_counter())
-            answer(*args, **kwargs)
-
-        socket.protocol.close = close
-
-    for each in sockets:
-        listen(each)
-
-    async def closed(socket: Any) -> float:
-        while await socket.read_message() is not None:
-            pass
-        return time.perf_counter()
-
-    waiting = [asyncio.ensure_future(closed(socket)) for socket in sockets]
-    await asyncio.sleep(2)
-    await asyncio.to_thread(change)
-    began = time.perf_counter()
-    gone = await asyncio.gather(*waiting)
-    return sorted(at - began for at in told), sorted(at - began for at in gone)
+    with subprocess.Popen(
+        [sys.executable, str(CLIENT), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdin is not None  # noqa: S101  # why: asked for above
+        assert client.stdout is not None  # noqa: S101  # why: as above
+        client.stdin.write(json.dumps(sockets) + "\n")
+        client.stdin.flush()
+        if client.stdout.readline() != "open\n":
+            sys.exit("the sockets were not opened")
+        time.sleep(SETTLE)
+        began = time.monotonic()
+        change()
+        seen = json.loads(client.stdout.readline())
+    return {key: [at - began for at in times] for key, times in seen.items()}
 
 
 def revocation() -> dict[str, Any]:
-    """Seconds from a change in the store to the close of each of the sockets."""
+    """Seconds from a change in the store to the close of each of the sockets.
+
+    Told is the closing frame at the client: from there on the server takes and sends
+    nothing more. Gone is the end of the connection, once the server has tidied up.
+    """
+    people = [f"p{number}" for number in range(SOCKETS)]
+    levels = {"edda": "editor", "moe": "viewer", "adam": "admin"}
+    seen: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         notebook(folder / "root" / "a.ipynb", "1")
-        with serving(folder, people={"edda": "editor", "moe": "viewer"}) as server:
-            kernel = start(server, "edda", "a.ipynb")
+        with serving(
+            folder,
+            people={**levels, **dict.fromkeys(people)},
+            extensions=("jupyter_server_terminals",),
+        ) as server:
+            kernel, shell = start(server, "edda", "a.ipynb"), Shell(server, "adam").name
             store = server.store()
-
-            def change() -> None:
-                store.set_disabled("moe", disabled=True)
-
-            told, gone = asyncio.run(_closes(server.port, kernel, server.tokens["moe"], change))
+            now = time.time()
+            store.add_group("all", now=now)
+            for each in people:
+                store.add_member("all", f"user:{each}")
+            url = f"/api/kernels/{kernel}/channels?session_id="
+            for _ in range(TIMES):
+                one = [(url + uuid.uuid4().hex, server.tokens["moe"]) for _ in range(SOCKETS)]
+                found = _wait(one, server.port, lambda: store.set_disabled("moe", disabled=True))
+                _add(seen.setdefault("one login, kernel", {}), found)
+                store.set_disabled("moe", disabled=False)
+                given = store.add_grant(
+                    principal="group:all",
+                    level="admin",
+                    resource=f"terminals:{shell}",
+                    granted_by="user:adam",
+                    now=now,
+                )
+                time.sleep(1)
+                path = f"/terminals/websocket/{shell}"
+                many = [(path, server.tokens[each]) for each in people]
+                found = _wait(many, server.port, partial(store.remove_grant, given.id))
+                _add(seen.setdefault("a login each, terminal", {}), found)
             store.close()
-    return {"sockets": SOCKETS, "told": _spread(told), "gone": _spread(gone)}
+    return {
+        "sockets": SOCKETS,
+        "times": TIMES,
+        **{
+            who: {key: _spread(sorted(times)) for key, times in found.items()}
+            for who, found in seen.items()
+        },
+    }
+
+
+def _add(to: dict[str, list[float]], found: _Seen) -> None:
+    for key, times in found.items():
+        to.setdefault(key, []).extend(times)
 
 
 def _spread(taken: list[float]) -> dict[str, float]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .policy.engine import CheckedPolicy, Snapshot
     from .policy.homes import Homes
     from .policy.model import Principal
-    from .store import State, Store
+    from .store import State, Store, Token
 
 _log = logging.getLogger(__name__)
 
@@ -208,6 +208,7 @@ class DecisionPoint:
         session: str | None = None,
         viewer: Principal | None = None,
         must_exist: bool = True,
+        known: Token | None = None,
     ) -> Principal:
         """The principal written `name`, with its groups as they are now.
 
@@ -217,6 +218,7 @@ class DecisionPoint:
             viewer: who looks around as them.
             must_exist: False where somebody else (a hub) keeps the people; one who
                 is disabled here is still refused.
+            known: the token, where it has just been read from the store.
 
         Raises:
             UnknownName: no such person, or one who is disabled; no such token.
@@ -229,6 +231,7 @@ class DecisionPoint:
             session=session,
             viewer=viewer,
             must_exist=must_exist,
+            known=known,
         )
 
     def as_now(self, principal: Principal, *, must_exist: bool = True) -> Principal:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .in_force import InForce
     from .store import Store
+    from .store.model import Token
 
 
 class Recognition:
@@ -37,6 +38,7 @@ class Recognition:
         session: str | None,
         viewer: Principal | None,
         must_exist: bool,
+        known: Token | None = None,
     ) -> Principal:
         """As `DecisionPoint.principal`, by what is in force.
 
@@ -56,7 +58,7 @@ class Recognition:
                 groups=groups,
                 token=token,
                 session=session,
-                scope=None if token is None else self._scope(token),
+                scope=None if token is None else self._scope(token, known),
                 viewer=viewer,
             )
             remember(in_force.principals, key, found)
@@ -78,9 +80,11 @@ class Recognition:
             must_exist=True,
         )
 
-    def _scope(self, token: str) -> tuple[tuple[str, str], ...] | None:
+    def _scope(self, token: str, known: Token | None) -> tuple[tuple[str, str], ...] | None:
         # Invariant: whoever asks with a token is a principal with that token's scope,
         # so it is looked up here and nowhere else.
+        if known is not None and known.id == token:
+            return known.scope
         found = self._store.token(token)
         if found is None:
             msg = "the token is revoked"

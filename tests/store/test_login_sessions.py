@@ -118,3 +118,9 @@ def test_a_session_that_cannot_be_is_refused_unseen(
     assert "my secret" not in str(refused.value)
     assert house.state() == before
     assert len(house.login_sessions()) == 1
+
+
+def test_many_sessions_are_found_at_once_each_as_by_itself(house: Store) -> None:
+    made = {id_: session(house, id=id_) for id_ in ("s1", "s2", "s3")}
+    del made["s3"]
+    assert made == house.login_sessions_called(["s2", "s1", "s9", "a b", "s1"])

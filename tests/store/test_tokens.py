@@ -117,3 +117,14 @@ def test_a_token_that_cannot_be_is_refused_unseen(
     assert "my secret" not in str(refused.value)
     assert house.state() == before
     assert house.tokens() == ()
+
+
+def test_many_tokens_are_found_at_once_each_as_by_itself(house: Store) -> None:
+    for id_, scope in (("t1", None), ("t2", [("viewer", "contents:/a")]), ("t3", None)):
+        token(house, id=id_, name=id_, scope=scope)
+    # More than one query takes, one of them twice, and what can be none.
+    asked = ["t1", "t2", "t1", "a b", *(f"no{number}" for number in range(1200))]
+    each = {id_: found[0] for id_ in ("t1", "t2") if (found := house.token(id_))}
+    assert each == house.tokens_called(asked)
+    assert (("viewer", "contents:/a"),) == each["t2"].scope
+    assert {} == house.tokens_called([])

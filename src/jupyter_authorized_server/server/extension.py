@@ -22,7 +22,7 @@ from .admin import routes
 from .confinement import Confinement
 from .doors import contents, exports, lists, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
-from .doors.channels import JudgedConnection, RefusedConnection, judged
+from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.hook import allow_all
@@ -105,6 +105,8 @@ def load(app: ServerApp) -> None:
         keep_below(app.contents_manager)
         exports.install()
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
+        if issubclass(application.settings[_CONNECTION], RefusedConnection):
+            wired.kernels.refuse(app.kernel_manager, UNJUDGED)
         wired.kernels.restore()
         lists.install(application.settings, wired)
         if not isinstance(app.identity_provider, LocalIdentityProvider):

@@ -71,6 +71,8 @@ class Kernels:
 
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
+        #: Why nobody can have a kernel here; empty where people can.
+        self.refusal = ""
         self._owned: dict[str, Owned] = {}
         self._ended: OrderedDict[str, Owned] = OrderedDict()
         self._known: set[str] = set()
@@ -195,6 +197,16 @@ class Kernels:
         kernel_manager.start_kernel = start_kernel
         kernel_manager.shutdown_kernel = shutdown_kernel
         kernel_manager.remove_kernel = remove_kernel
+
+    def refuse(self, kernel_manager: Any, why: str) -> None:
+        """Have nobody start a kernel, or attach to one by its id, through `kernel_manager`."""
+        self.refusal = why
+
+        async def start_kernel(*_: Any, **__: Any) -> str:
+            raise HTTPError(403, "%s", why, reason=why)
+
+        # The guard says so first; this is for extensions that start kernels themselves.
+        kernel_manager.start_kernel = start_kernel
 
     def _forget_people(self) -> None:
         """What a removed person has running is nobody's, also for the next of that name."""

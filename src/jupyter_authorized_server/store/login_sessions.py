@@ -20,9 +20,11 @@ from .model import (
     recorded,
 )
 from .schema import login_sessions, people
-from .transaction import Transactions, require_person
+from .transaction import Transactions, in_batches, require_person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
@@ -98,6 +100,15 @@ class LoginSessions(Transactions):
             found = _read(connection, login_sessions.c.id == id)
             query = select(login_sessions.c.secret_hash).where(login_sessions.c.id == id)
             return (found[0], str(connection.execute(query).scalar_one())) if found else None
+
+    def login_sessions_called(self, ids: Iterable[str]) -> dict[str, LoginSession]:
+        """Those login sessions among `ids` that there are, by id."""
+        found: dict[str, LoginSession] = {}
+        with self._read() as connection:
+            for some in in_batches(ids):
+                rows = _read(connection, login_sessions.c.id.in_(some))
+                found |= {each.id: each for each in rows}
+        return found
 
     def login_sessions(self, person: str | None = None) -> tuple[LoginSession, ...]:
         """A person's login sessions, or everyone's, the latest first.

@@ -11,7 +11,7 @@ from ..policy.model import parse_name
 from ..policy.vocabulary import parse_level, parse_resource
 from .model import Token, is_id, parse_end, parse_hash, parse_id, parse_time
 from .schema import token_scopes, tokens
-from .transaction import Transactions, require_person
+from .transaction import Transactions, in_batches, require_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,6 +104,14 @@ class Tokens(Transactions):
             found = _read(connection, tokens.c.id == id)
             query = select(tokens.c.secret_hash).where(tokens.c.id == id)
             return (found[0], str(connection.execute(query).scalar_one())) if found else None
+
+    def tokens_called(self, ids: Iterable[str]) -> dict[str, Token]:
+        """Those tokens among `ids` that there are, by id; at once, since each query costs."""
+        found: dict[str, Token] = {}
+        with self._read() as connection:
+            for some in in_batches(ids):
+                found |= {each.id: each for each in _read(connection, tokens.c.id.in_(some))}
+        return found
 
     def tokens(self, person: str | None = None) -> tuple[Token, ...]:
         """A person's tokens, or everyone's, by person and name.

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import delete, select, update
 
 from ..errors import StoreUnavailable, UnknownName
 from . import schema
+from .model import is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
 
 #: Revisions whose changed grants are noted at least; whoever is further behind reads all.
 KEPT = 1000
+#: Values of one query at most; databases limit how many it may have.
+_BATCH = 500
 _NUMBER = "SELECT number FROM revision"
 
 
@@ -198,3 +202,10 @@ def require_group(connection: Connection, name: str) -> None:
     if connection.execute(query).first() is None:
         msg = f"there is no group `{name}`; `jupyter authz groups add NAME` adds one"
         raise UnknownName(msg)
+
+
+def in_batches(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Those of `ids` that can be ids, each once, as many as one query takes."""
+    found = iter(dict.fromkeys(filter(is_id, ids)))
+    while some := tuple(islice(found, _BATCH)):
+        yield some

@@ -45,6 +45,8 @@ _LOOK = 0.25
 _FAILED = 500
 #: Messages that ZeroMQ holds for a kernel that does not read.
 _MOST_QUEUED = 64
+#: Why there are no kernels where nobody could judge what is sent to them.
+UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
 _GONE = "This kernel is no more."
 _DEAD = "This kernel has died; restart it, or start another one."
 
@@ -225,7 +227,7 @@ class RefusedConnection:
 
     async def prepare(self) -> None:
         """Refuse, always."""
-        raise web.HTTPError(403, "this server cannot judge messages to this sort of kernel")
+        raise web.HTTPError(403, "%s", UNJUDGED)
 
 
 def judged(kind: type[Any], contents_manager: Any) -> type[Any]:
@@ -234,8 +236,9 @@ def judged(kind: type[Any], contents_manager: Any) -> type[Any]:
         return kind
     if not issubclass(kind, ZMQChannelsWebsocketConnection):
         _log.critical(
-            "`%s` is no connection whose messages can be judged, so nobody can connect to a "
-            "kernel; unset `ServerApp.kernel_websocket_connection_class` or the gateway",
+            "`%s` is no connection whose messages can be judged, so nobody can start a kernel "
+            "or connect to one; unset `ServerApp.kernel_websocket_connection_class`, or "
+            "`GatewayClient.url` where kernels are behind a gateway",
             kind.__qualname__,
         )
         return type(f"Refused{kind.__name__}", (RefusedConnection, kind), {})

@@ -244,7 +244,10 @@ class Judge:
         wired = self._wiring
         sight = Sight(wired.authorizer, wired.point, self._request, found.principal)
         refusals = (self._denied(each, sight, found) for each in asked)
-        return next((why for why in refusals if why is not None), None)
+        why = next((why for why in refusals if why is not None), None)
+        if why is None and wired.kernels.refusal and any(map(_is_about_a_kernel, found.questions)):
+            return self._no(wired.kernels.refusal, found, status=403)
+        return why
 
     def _denied(self, each: _Asked, sight: Sight, found: Admission) -> Why | None:
         """Why one question is answered no: as if nothing were there, where nobody may know."""
@@ -341,6 +344,11 @@ class Judge:
             gate=None if found is None else found.gate,
             user=None if found is None else found.user,
         )
+
+
+def _is_about_a_kernel(question: tuple[str, Resource]) -> bool:
+    action, resource = question
+    return resource.type == "kernels" or action == "launch"
 
 
 async def _configured(found: Admission, questions: list[tuple[str, Resource]]) -> bool:

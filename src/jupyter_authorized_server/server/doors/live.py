@@ -20,11 +20,12 @@ from tornado.concurrent import Future
 from tornado.ioloop import PeriodicCallback
 from tornado.websocket import WebSocketHandler
 
-from ...errors import AuthorizationError, StoreError
+from ...errors import StoreError
 from ...policy.model import Answer, Determinant, Effect, Reasons
 from ...policy.vocabulary import ABILITY
 from .admission import admission
 from .company import REACHING
+from .logins import Login, holders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ...policy.model import Decision, Principal, Resource
     from ..wiring import Wiring
     from .hook import Hook
+    from .logins import Holder
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +97,11 @@ class LiveDoor:
     hook: Hook | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
+    @property
+    def login(self) -> Login:
+        """What it was opened with."""
+        return Login(self.name, self.token, self.session, self.local)
+
 
 @runtime_checkable
 class Lowered(Protocol):
@@ -117,7 +124,6 @@ class LiveDoors:
         self.clock = clock
         self._doors: WeakKeyDictionary[WebSocketHandler, LiveDoor] = WeakKeyDictionary()
         self._ticks: PeriodicCallback | None = None
-        self._held: dict[tuple[object, ...], tuple[Principal | None, float]] | None = None
         #: Grows whenever an answer may have changed; what was found at one number holds
         #: up to the next.
         self.generation = 0
@@ -194,21 +200,33 @@ class LiveDoors:
 
     def _sweep(self) -> None:
         now = self.clock()
+        due = [
+            (handler, door)
+            for handler, door in list(self._doors.items())
+            if handler.ws_connection is not None
+            and (door.generation != self.generation or now >= door.until)
+        ]
+        if not due:
+            return
         # A page holds several sockets, and all of one login have one answer.
-        self._held = {}
-        for handler, door in list(self._doors.items()):
-            if handler.ws_connection is None:
-                continue
-            if door.generation == self.generation and now < door.until:
-                continue
-            try:
-                self.review(door)
-                if not door.allowed:
-                    end(handler, door)
-            except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
-                _log.exception("a socket could not be asked about, so it is closed")
-                close(handler, POLICY, _NOTICE)
-        self._held = None
+        try:
+            held = holders(self._wired.point, [door.login for _, door in due], now)
+        except Exception:  # noqa: BLE001  # why: as below, for each
+            _log.exception("it could not be asked whose sockets are open")
+            held = {}
+        for handler, door in due:
+            self._settle(handler, door, held, now)
+
+    def _settle(
+        self, handler: WebSocketHandler, door: LiveDoor, held: dict[Login, Holder], now: float
+    ) -> None:
+        try:
+            self._review(door, held[door.login], now)
+            if not door.allowed:
+                end(handler, door)
+        except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
+            _log.exception("a socket could not be asked about, so it is closed")
+            close(handler, POLICY, _NOTICE)
 
     def current(self, door: LiveDoor) -> LiveDoor:
         """`door` as it is at this moment."""
@@ -219,8 +237,11 @@ class LiveDoors:
     def review(self, door: LiveDoor) -> None:
         """Find out again who `door` belongs to and whether they would be let in."""
         now = self.clock()
+        self._review(door, holders(self._wired.point, [door.login], now)[door.login], now)
+
+    def _review(self, door: LiveDoor, held: Holder, now: float) -> None:
         door.generation = self.generation
-        door.principal, until = self._holder(door, now)
+        door.principal, until = held
         door.allowed = door.principal is not None and bool(door.questions)
         if door.principal is not None:
             for action, resource in door.questions:
@@ -265,42 +286,6 @@ class LiveDoors:
             return True
         words = confinement.company.words(door.principal, resource)
         return all(hook.allows_now(word, "contents") for word in words)
-
-    def _holder(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
-        """Who holds the login of `door`, and until when; asked once a sweep."""
-        key = (door.name, door.token, door.session, door.local)
-        if self._held is None:
-            return self._look_up(door, now)
-        if key not in self._held:
-            self._held[key] = self._look_up(door, now)
-        return self._held[key]
-
-    def _look_up(self, door: LiveDoor, now: float) -> tuple[Principal | None, float]:
-        point = self._wired.point
-        until = math.inf
-        try:
-            if door.token is not None:
-                token = point.store.token(door.token)
-                if token is None:
-                    return None, until
-                until = math.inf if token[0].expires is None else token[0].expires
-            if door.session is not None:
-                session = point.store.login_session(door.session)
-                if session is None:
-                    return None, until
-                until = min(until, session[0].expires)
-            if until <= now:
-                return None, math.inf
-            principal = point.principal(
-                door.name, token=door.token, session=door.session, must_exist=door.local
-            )
-        except StoreError:
-            # Nobody is recognised while the store cannot be asked; soon asked again.
-            _log.warning("the store could not be asked about an open socket, so it is refused")
-            return None, now
-        except AuthorizationError:
-            return None, math.inf
-        return principal, until
 
 
 def end(handler: Any, door: LiveDoor) -> None:

@@ -1,0 +1,96 @@
+"""Door: who holds the login that a socket was opened with, and until when."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import AuthorizationError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...decision_point import DecisionPoint
+    from ...policy.model import Principal
+    from ...store import LoginSession, Token
+
+_log = logging.getLogger(__name__)
+
+
+class Login(NamedTuple):
+    """What somebody has signed in with.
+
+    `name` is the written form of the person, `token` and `session` are ids; `local` says
+    whether the person must be known to this server's own store.
+    """
+
+    name: str
+    token: str | None
+    session: str | None
+    local: bool
+
+
+class Holder(NamedTuple):
+    """Who holds a login; nobody where it is over. `until` is in seconds since the epoch."""
+
+    principal: Principal | None
+    until: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    tokens: dict[str, Token]
+    sessions: dict[str, LoginSession]
+
+
+def holders(point: DecisionPoint, logins: Iterable[Login], now: float) -> dict[Login, Holder]:
+    """Who holds each of `logins` at `now`.
+
+    The store is asked once about all of them: hundreds of people may be connected when
+    something changes, and until each is asked about, the server does nothing else.
+    """
+    wanted = set(logins)
+    try:
+        kept = _Kept(
+            tokens=point.store.tokens_called(each.token for each in wanted if each.token),
+            sessions=point.store.login_sessions_called(
+                each.session for each in wanted if each.session
+            ),
+        )
+    except StoreError:
+        # Nobody is recognised while the store cannot be asked; soon asked again.
+        _log.warning("the store could not be asked about open sockets, so they are refused")
+        return dict.fromkeys(wanted, Holder(None, now))
+    return {each: _holder(point, each, kept, now) for each in wanted}
+
+
+def _holder(point: DecisionPoint, login: Login, kept: _Kept, now: float) -> Holder:
+    until, token = math.inf, None
+    if login.token is not None:
+        token = kept.tokens.get(login.token)
+        if token is None:
+            return Holder(None, until)
+        until = math.inf if token.expires is None else token.expires
+    if login.session is not None:
+        session = kept.sessions.get(login.session)
+        if session is None:
+            return Holder(None, math.inf)
+        until = min(until, session.expires)
+    if until <= now:
+        return Holder(None, math.inf)
+    try:
+        principal = point.principal(
+            login.name,
+            token=login.token,
+            session=login.session,
+            must_exist=login.local,
+            known=token,
+        )
+    except StoreError:
+        _log.warning("the store could not be asked about an open socket, so it is refused")
+        return Holder(None, now)
+    except AuthorizationError:
+        return Holder(None, math.inf)
+    return Holder(principal, until)
