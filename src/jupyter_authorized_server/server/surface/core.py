@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import places as at
+from . import resolved
 from .table import Asks, Public, Question, Route
 
 _S = "jupyter_server.services."
@@ -141,8 +142,18 @@ ROUTES: tuple[Route, ...] = (
         handler=_S + "api.handlers.IdentityHandler",
         methods=dict.fromkeys(("GET", "PATCH"), asks("api", ask("identify", "server", at.server))),
     ),
-    # Answers whether any path of the machine exists; closed until it is judged by path.
-    Route(handler=_S + "api.handlers.PathResolverHandler", methods={"GET": ADMIN}),
+    Route(
+        handler=_S + "api.handlers.PathResolverHandler",
+        methods={
+            "GET": asks(
+                "contents",
+                ask("open", "contents", resolved.by_contents),
+                ask("watch", "kernels", resolved.kernel),
+                ask("open", "contents", resolved.by_kernel),
+                ask("administer", "server", resolved.elsewhere),
+            )
+        },
+    ),
     Route(
         handler=_S + "config.handlers.ConfigHandler",
         methods={
