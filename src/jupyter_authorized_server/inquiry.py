@@ -6,6 +6,7 @@ about, so that nothing is answered by a second rule.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,30 @@ def needed(resource: Resource, level: str) -> Iterator[tuple[str, Resource]]:
         for (type_, action), ability in ABILITY.items():
             if type_ == on.type and ability.level <= LEVEL[level]:
                 yield action, on
+
+
+def lasts(point: DecisionPoint, giver: Principal, resource: Resource, level: str) -> float:
+    """Until when `giver` has, by grants or rules of now, what a grant would hand over.
+
+    What a rule permits has no end here, also where its condition reads the clock.
+
+    Args:
+        point: whose grants and rules count.
+        giver: who gives, and has it now.
+        resource: what the grant stands on.
+        level: a level's word.
+
+    Returns:
+        Seconds since the epoch; infinite where it has no end, -inf for what they lack.
+    """
+    until = math.inf
+    for action, on in (("share", resource), *needed(resource, level)):
+        if (on.type, action) not in ABILITY:
+            continue
+        decision = point.decide(giver, action, on, door="http", record=False, lift=False)
+        ends = (math.inf if each.ends is None else each.ends for each in decision.determining)
+        until = min(until, max(ends, default=-math.inf) if decision.allowed else -math.inf)
+    return until
 
 
 def shareable(point: DecisionPoint, principal: Principal) -> Iterator[Resource]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -115,11 +116,24 @@ class Links(Transactions):
             connection.execute(delete(links).where(links.c.id == id))
         return found[0]
 
-    def redeem_link(self, id: str, person: str, *, now: float) -> tuple[Grant, bool]:  # noqa: A002  # why: the field's word
+    def redeem_link(
+        self,
+        id: str,  # noqa: A002  # why: the field's word
+        person: str,
+        *,
+        until: float = math.inf,
+        now: float,
+    ) -> tuple[Grant, bool]:
         """Gives a person what a link hands out; returns the grant, and whether it is new.
 
         Who has it already does not use the link up. Of two who redeem the last use at
         once, one is refused.
+
+        Args:
+            id: of the link.
+            person: without `user:`.
+            until: when the grant ends at the latest, seconds since the epoch.
+            now: seconds since the epoch.
 
         Raises:
             UnknownName: there is no such link or person, it is over or used up.
@@ -130,12 +144,13 @@ class Links(Transactions):
             if not found or found[0].expires <= now:
                 raise UnknownName(OVER)
             link = found[0]
+            ends = min(math.inf if link.grant_ends is None else link.grant_ends, until)
             grant = Grant(
                 id=f"g-{secrets.token_hex(6)}",
                 principal=f"user:{name}",
                 level=link.level,
                 resource=link.resource,
-                ends=link.grant_ends,
+                ends=None if ends == math.inf else ends,
                 granted_by=f"user:{link.person}",
                 note=f"link {link.id}" + (f": {link.note}" if link.note else ""),
             )
@@ -144,7 +159,7 @@ class Links(Transactions):
                 return before, False
             if link.uses is not None and link.used >= link.uses:
                 raise UnknownName(OVER)
-            if link.grant_ends is not None and link.grant_ends <= now:
+            if ends <= now:
                 raise UnknownName(OVER)
             insert_grant(connection, grant, now=now)
             used = update(links).where(links.c.id == link.id).values(used=link.used + 1)

@@ -100,6 +100,102 @@ def test_evaluations_share_defaults_and_stop_where_asked(server: Serving) -> Non
     assert ask(server, wrong, many=True).status == 400
 
 
+def search(server: Serving, what: str, body: object, who: str = "adam") -> Answer:
+    headers = {"Content-Type": "application/json"}
+    path = f"/access/v1/search/{what}"
+    return server.request("POST", path, who, json_body=body, headers=headers)
+
+
+def without(part: str, key: str = "id") -> dict[str, Any]:
+    return {**ADA, part: {name: value for name, value in ADA[part].items() if name != key}}
+
+
+def test_a_search_finds_what_the_evaluations_allow(server: Serving) -> None:
+    people = search(server, "subject", without("subject")).json
+    assert people["results"] == [{"type": "user", "id": each} for each in ("ada", "adam")]
+    for each in people["results"]:
+        assert ask(server, {**ADA, "subject": each}).json["decision"] is True
+    places = search(server, "resource", without("resource")).json["results"]
+    assert {"type": "contents", "id": "/team"} in places
+    assert {"type": "contents", "id": "/"} not in places
+    for each in places:
+        assert ask(server, {**ADA, "resource": each}).json["decision"] is True
+    found = search(server, "action", {**ADA, "action": "any"}).json
+    assert found["page"] == {"next_token": ""}
+    names = {each["name"] for each in found["results"]}
+    assert {"open", "save"} <= names
+    assert not names & {"delete", "share"}
+    for name in ("open", "save", "share"):
+        answer = ask(server, {**ADA, "action": {"name": name}})
+        assert answer.json["decision"] is (name in names)
+
+
+def test_a_search_for_tokens_finds_those_that_reach_there(server: Serving) -> None:
+    body = {"name": "bot", "scope": [{"level": "viewer", "resource": "contents:/team"}]}
+    bot = server.request("POST", "/api/authz/tokens", "ada", json_body=body).json["id"]
+    asked = {**ADA, "subject": {"type": "token"}}
+
+    def found(action: str) -> set[str]:
+        answer = search(server, "subject", {**asked, "action": {"name": action}}).json
+        return {each["id"] for each in answer["results"]}
+
+    assert bot in found("open")
+    assert bot not in found("save")
+    # The person's own token reaches all that she may.
+    assert server.tokens["ada"].partition(".")[0] in found("save")
+
+
+def test_the_pages_of_a_search_join_to_the_whole(server: Serving) -> None:
+    whole = search(server, "action", ADA).json["results"]
+    joined: list[Any] = []
+    token = ""
+    while True:
+        body = {**ADA, "page": {"limit": 3, "token": token}}
+        page = search(server, "action", body).json
+        assert len(page["results"]) <= 3
+        joined += page["results"]
+        token = page["page"]["next_token"]
+        if not token:
+            break
+    assert joined == whole
+    assert search(server, "action", {**ADA, "page": {"token": "%"}}).status == 400
+    assert search(server, "action", {**ADA, "page": {"limit": 0}}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("what", "part"),
+    [
+        ("subject", {"subject": {"type": "robot"}}),
+        ("subject", {"subject": {"type": "group"}}),
+        ("subject", {"subject": {"type": "anonymous"}}),
+        ("subject", {"action": {"name": "fly"}}),
+        ("subject", {"resource": {"type": "contents", "id": "/../etc"}}),
+        ("resource", {"resource": {"type": "moon"}}),
+        ("resource", {"subject": {"type": "user", "id": "nobody"}}),
+        ("resource", {"subject": {"type": "anonymous", "id": ""}}),
+        ("action", {"subject": {"type": "user", "id": "nobody"}}),
+        ("action", {"resource": {"type": "moon", "id": "1"}}),
+    ],
+)
+def test_a_search_among_what_does_not_exist_finds_nothing(
+    server: Serving, what: str, part: dict[str, Any]
+) -> None:
+    answer = search(server, what, {**ADA, **part})
+    assert (answer.status, answer.json["results"]) == (200, [])
+
+
+@pytest.mark.parametrize("what", ["subject", "resource", "action"])
+def test_a_search_is_for_whoever_may_evaluate_and_says_what_it_lacks(
+    server: Serving, what: str
+) -> None:
+    assert search(server, what, ADA, who="ada").status == 403
+    assert search(server, what, {"subject": {"type": "user"}}).status == 400
+    assert search(server, what, []).status == 400
+    path = f"/access/v1/search/{what}"
+    assert server.request("POST", path, "adam", json_body=ADA).status == 400
+    assert server.request("POST", path, json_body=ADA).status in {302, 401, 403}
+
+
 def test_only_who_may_have_decisions_explained_may_ask(server: Serving) -> None:
     assert ask(server, ADA, who="ada").status == 403
     assert ask(server, {"evaluations": [ADA]}, many=True, who="ada").status == 403
@@ -112,6 +208,9 @@ def test_the_metadata_names_what_there_is(server: Serving) -> None:
         "policy_decision_point": base,
         "access_evaluation_endpoint": f"{base}/access/v1/evaluation",
         "access_evaluations_endpoint": f"{base}/access/v1/evaluations",
+        "search_subject_endpoint": f"{base}/access/v1/search/subject",
+        "search_resource_endpoint": f"{base}/access/v1/search/resource",
+        "search_action_endpoint": f"{base}/access/v1/search/action",
     }
 
 

@@ -97,6 +97,35 @@ def test_nobody_gives_more_than_they_have(server: Serving) -> None:
     take(server, "mia", given.json["id"])
 
 
+def test_nobody_gives_for_longer_than_they_have(server: Serving) -> None:
+    friday, later = "2999-01-04T00:00:00+00:00", "2999-01-06T00:00:00+00:00"
+    lone: dict[str, Any] = {"resource": "contents:/lone"}
+    until = give(server, "adam", principal="user:pia", level="manager", ends=friday, **lone)
+    refused = give(server, "pia", **lone)
+    assert 403 == refused.status
+    assert friday in refused.json["reason"]
+    assert 403 == give(server, "pia", ends=later, **lone).status
+    # Neither to herself.
+    assert 403 == give(server, "pia", principal="user:pia", level="manager", **lone).status
+    given = give(server, "pia", ends=friday, **lone)
+    assert 201 == given.status, given.text
+    path = f"/api/authz/grants/{given.json['id']}"
+    for ends in (later, None):
+        assert 403 == server.request("PATCH", path, "pia", json_body={"ends": ends}).status
+    # What has no end she may shorten, and write a note to.
+    forever = give(server, "adam", level="editor", **lone)
+    its = f"/api/authz/grants/{forever.json['id']}"
+    assert 200 == server.request("PATCH", its, "pia", json_body={"note": "x"}).status
+    assert 403 == server.request("PATCH", its, "pia", json_body={"level": "contributor"}).status
+    assert 200 == server.request("PATCH", its, "pia", json_body={"ends": friday}).status
+    assert 403 == server.request("PATCH", its, "pia", json_body={"ends": None}).status
+    # A second grant that lasts longer lets her give for longer.
+    second = give(server, "adam", principal="user:pia", level="manager", ends=later, **lone)
+    assert 200 == server.request("PATCH", path, "pia", json_body={"ends": later}).status
+    for each in (until, given, forever, second):
+        assert 200 == take(server, "adam", each.json["id"]).status
+
+
 def test_the_rules_are_a_ceiling_for_administrators_too(server: Serving) -> None:
     given = give(server, "adam", level="editor", resource="contents:/team/exam")
     assert 403 == given.status, given.text

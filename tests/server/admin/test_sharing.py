@@ -449,6 +449,49 @@ def test_of_two_who_answer_one_request_or_remove_one_link_the_second_is_told(
     assert 200 == call(server, "mia", "DELETE", path, **tag).status
 
 
+def test_of_two_who_revoke_a_token_the_second_is_told(server: Serving) -> None:
+    made = call(server, "mia", "POST", "tokens", {"name": "tagged"})
+    server.tokens["tagged"] = made.json["secret"]
+    path = f"tokens/{made.json['id']}"
+    shown = call(server, "mia", "GET", path)
+    assert made.headers["ETag"] == shown.headers["ETag"]
+    assert "secret" not in shown.json
+    # That it was used is no change.
+    assert 200 == reads(server, "tagged", "team/a.txt")
+    assert shown.headers["ETag"] == call(server, "adam", "GET", path).headers["ETag"]
+    for who in ("ed", "pia"):
+        assert 404 == call(server, who, "GET", path).status
+        assert 404 == call(server, who, "DELETE", path).status
+    assert 412 == call(server, "mia", "DELETE", path, **{"If-Match": '"0"'}).status
+    assert 200 == reads(server, "tagged", "team/a.txt")
+    known = {"If-Match": shown.headers["ETag"]}
+    assert 200 == call(server, "mia", "DELETE", path, **known).status
+    assert 404 == call(server, "mia", "GET", path).status
+
+
+def test_a_link_gives_for_no_longer_than_its_maker_has_it(server: Serving) -> None:
+    ends = "2999-01-01T00:00:00+00:00"
+    given = call(
+        server,
+        "adam",
+        "POST",
+        "grants",
+        {"principal": "user:olga", "level": "manager", "resource": "contents:/mine"},
+    )
+    made = link(server, "olga", resource="contents:/mine")
+    assert 201 == made.status, made.text
+    path = f"grants/{given.json['id']}"
+    assert 200 == call(server, "adam", "PATCH", path, {"ends": ends}).status
+    # Another is refused, and what the first one gives ends with what its maker has.
+    assert 403 == link(server, "olga", resource="contents:/mine").status
+    kept = link(server, "olga", resource="contents:/mine", grant_ends=ends)
+    assert 201 == kept.status, kept.text
+    taken = call(server, "ed", "POST", "links/redeem", {"secret": made.json["secret"]})
+    assert ends == taken.json["ends"]
+    call(server, "adam", "DELETE", path)
+    call(server, "adam", "DELETE", f"grants/{taken.json['id']}")
+
+
 def test_members_that_were_added_before_a_mistake_are_recorded(server: Serving) -> None:
     call(server, "adam", "POST", "groups", {"name": "half"})
     change = {"add": ["user:olga", "user:nobody"]}

@@ -19,13 +19,17 @@ from .operation import operation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ...policy.model import Principal, Resource
+
 EVALUATION = "/access/v1/evaluation"
 EVALUATIONS = "/access/v1/evaluations"
+#: Searches, by what is looked for.
+SEARCH = {name: f"/access/v1/search/{name}" for name in ("subject", "resource", "action")}
 CONFIGURATION = "/.well-known/authzen-configuration"
 #: Most evaluations of one request.
 MOST = 1000
 
-_NAMED = {
+NAMED = {
     "type": "object",
     "required": ["type", "id"],
     "properties": {
@@ -34,15 +38,15 @@ _NAMED = {
         "properties": {"type": "object"},
     },
 }
-_ACTION = {
+ACTION = {
     "type": "object",
     "required": ["name"],
     "properties": {"name": {"type": "string"}, "properties": {"type": "object"}},
 }
 _PARTS = {
-    "subject": _NAMED,
-    "action": _ACTION,
-    "resource": _NAMED,
+    "subject": NAMED,
+    "action": ACTION,
+    "resource": NAMED,
     "context": {"type": "object"},
 }
 _WHOLE = {"type": "object", "required": ["subject", "action", "resource"], "properties": _PARTS}
@@ -58,8 +62,8 @@ _DECISION = {
 }
 
 
-class _Evaluating(AdminHandler):
-    """What both endpoints do with one question."""
+class Evaluating(AdminHandler):
+    """What every endpoint does with one question."""
 
     def set_default_headers(self) -> None:
         """As everywhere here, and: the client's name for its request goes back to it."""
@@ -86,11 +90,8 @@ class _Evaluating(AdminHandler):
             return {"decision": False, "context": {"reason_admin": {"en": str(error)}}}
 
     def _evaluated(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        subject, resource = asked["subject"], asked["resource"]
-        kind, name = subject["type"], subject["id"]
-        written = ANONYMOUS if kind == ANONYMOUS else f"{kind}:{name}"
-        who = self.point.principal(parse_principal(written))
-        resources = self.meant(f"{resource['type']}:{resource['id']}")
+        who = self.subject(asked["subject"])
+        resources = self.named(asked["resource"])
         action = parse_action(asked["action"]["name"], type=resources[0].type)
         decisions = [self.decide(action, each, who) for each in resources]
         found = next((each for each in decisions if not each.allowed), decisions[0])
@@ -99,8 +100,26 @@ class _Evaluating(AdminHandler):
             told["reason_user"] = {"en": found.reason_user}
         return {"decision": found.allowed, "context": told}
 
+    def subject(self, said: Mapping[str, Any]) -> Principal:
+        """The principal that a subject names.
 
-class EvaluationHandler(_Evaluating):
+        Raises:
+            AuthorizationError: none, or nobody here.
+        """
+        kind = said["type"]
+        written = ANONYMOUS if kind == ANONYMOUS else f"{kind}:{said['id']}"
+        return self.point.principal(parse_principal(written))
+
+    def named(self, said: Mapping[str, Any]) -> tuple[Resource, ...]:
+        """What a resource of the standard names here.
+
+        Raises:
+            InvalidName: nothing.
+        """
+        return self.meant(f"{said['type']}:{said['id']}")
+
+
+class EvaluationHandler(Evaluating):
     """May this subject do this action on this resource?"""
 
     @operation(safe=True, body=_WHOLE, answer=_DECISION)
@@ -110,7 +129,7 @@ class EvaluationHandler(_Evaluating):
         return self.evaluate(self.body)
 
 
-class EvaluationsHandler(_Evaluating):
+class EvaluationsHandler(Evaluating):
     """The same for many, with defaults for what they share."""
 
     @operation(
@@ -175,6 +194,10 @@ class ConfigurationHandler(AdminHandler):
             "policy_decision_point": base,
             "access_evaluation_endpoint": url_path_join(base, EVALUATION),
             "access_evaluations_endpoint": url_path_join(base, EVALUATIONS),
+            **{
+                f"search_{name}_endpoint": url_path_join(base, path)
+                for name, path in SEARCH.items()
+            },
         }
 
 

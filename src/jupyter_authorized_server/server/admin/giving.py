@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ... import inquiry
@@ -9,6 +10,7 @@ from ...errors import Unconfirmed
 from ...policy.model import EVERYONE
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
 from ..surface.places import SERVER
+from . import moment
 from .asker import Asker, Refused
 
 if TYPE_CHECKING:
@@ -16,22 +18,29 @@ if TYPE_CHECKING:
 
 
 def check_giving(
-    handler: Asker, to: str, level: str, resource: Resource, *, confirmed: bool
+    handler: Asker,
+    to: str,
+    level: str,
+    resource: Resource,
+    *,
+    ends: float | None,
+    confirmed: bool,
 ) -> None:
-    """Raise unless whoever asks may hand `level` on `resource` to `to`.
+    """Raise unless whoever asks may hand `level` on `resource` to `to`, until `ends`.
 
     Args:
         handler: of the request.
         to: written form of a person, a group or everyone.
         level: a level's word.
         resource: what the guard has allowed to be shared.
+        ends: seconds since the epoch; None is without end.
         confirmed: whether the giver has said that everyone is meant.
 
     Raises:
-        Refused: it is more than the giver has, or than the rules leave.
+        Refused: it is more than the giver has, for longer, or more than the rules leave.
         Unconfirmed: it reaches everyone and nobody has said so.
     """
-    reason = _refusal(handler, to, level, resource)
+    reason = _refusal(handler, to, level, resource) or outlasting(handler, level, resource, ends)
     if reason:
         raise Refused(reason)
     if to == EVERYONE and not confirmed:
@@ -69,6 +78,22 @@ def held(handler: Asker, level: str, resource: Resource) -> str:
         if not decision.allowed:
             return f"nobody can give more than they have: {lower(decision.reason_user)}"
     return ""
+
+
+def outlasting(handler: Asker, level: str, resource: Resource, ends: float | None) -> str:
+    """Why whoever asks would give `level` for longer than they have it; empty if not."""
+    until = inquiry.lasts(handler.point, handler.principal, resource, level)
+    if not outlives(ends, None if until == math.inf else until):
+        return ""
+    return (
+        f"nobody can give for longer than they have: yours ends at {moment.shown(until)}; "
+        "name an end no later than that"
+    )
+
+
+def outlives(ends: float | None, other: float | None) -> bool:
+    """Whether what holds until `ends` holds longer than what holds until `other`."""
+    return other is not None and (ends is None or ends > other)
 
 
 def under_ceiling(handler: Asker, to: str, level: str, resource: Resource) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidName, UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
-from ...policy.vocabulary import ABILITY, parse_level, parse_resource
+from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
 from ..surface.places import SERVER, there
 from . import moment
 from .asker import Refused
-from .giving import check_giving, held, levels
+from .giving import check_giving, held, levels, outlives
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -178,11 +178,12 @@ class GrantsHandler(SharedHandler):
         body = self.body
         to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
         resource = self.admitted_one()
-        check_giving(self, to, level, resource, confirmed=body.get("confirm", False))
+        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
+        sure = body.get("confirm", False)
+        check_giving(self, to, level, resource, ends=ends, confirmed=sure)
         if not await exists(self, resource):
             msg = f"there is no `{resource.name}`; make it first, then share it"
             raise UnknownName(msg)
-        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
         before = {each.id for each in self.point.snapshot.grants}
         given: Grant = await self.change(
             lambda store: store.add_grant(
@@ -277,7 +278,16 @@ class GrantHandler(SharedHandler):
         level = parse_level(body.get("level", known.level)).word
         ends = moment.read(body["ends"]) if "ends" in body else known.ends
         resource = self.known(parse_resource(known.resource))
-        check_giving(self, known.principal, level, resource, confirmed=body.get("confirm", False))
+        # Whoever shortens or lowers what another gave need not have it for as long.
+        more = LEVEL[level] > LEVEL[known.level] or outlives(ends, known.ends)
+        check_giving(
+            self,
+            known.principal,
+            level,
+            resource,
+            ends=ends if more else time.time(),
+            confirmed=body.get("confirm", False),
+        )
         # Who holds less than a grant gives may not lower it either.
         if reason := held(self, known.level, resource):
             raise Refused(reason)

@@ -199,7 +199,7 @@ class AdminHandler(Asker, APIHandler):
     ) -> dict[str, Any]:
         """One page of those `items` that are visible, in the order of their keys."""
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
-        after = _key(self.query("after"))
+        after = key_of(self.query("after"), "after")
         waiting = [(key(each), number, each) for number, each in enumerate(items)]
         heapq.heapify(waiting)
         found: list[Any] = []
@@ -218,7 +218,7 @@ class AdminHandler(Asker, APIHandler):
         found = found[:limit]
         return {
             "items": [show(each) for each in found],
-            "next": _cursor(key(found[-1])) if more else None,
+            "next": cursor_of(key(found[-1])) if more else None,
         }
 
     def tag(self, value: object) -> None:
@@ -279,11 +279,17 @@ def tag_of(value: object) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def _cursor(key: tuple[str, ...]) -> str:
+def cursor_of(key: tuple[str, ...]) -> str:
+    """What a client hands back to go on after the item with this `key`."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode("ascii")
 
 
-def _key(cursor: str | None) -> tuple[str, ...] | None:
+def key_of(cursor: str | None, said: str) -> tuple[str, ...] | None:
+    """The key in a `cursor` that a client hands back as `said`; None where there is none.
+
+    Raises:
+        InvalidName: it is none that was given out.
+    """
     if cursor is None:
         return None
     try:
@@ -291,6 +297,6 @@ def _key(cursor: str | None) -> tuple[str, ...] | None:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
-        msg = "`after` is no cursor of this list; take the `next` of a page"
+        msg = f"`{said}` is no cursor of this list; take the one of the page before"
         raise InvalidName(msg)
     return tuple(found)

@@ -108,7 +108,8 @@ class LinksHandler(SharedHandler):
         body, secret, now = self.body, new_secret(), time.time()
         level = parse_level(body["level"]).word
         resource = self.admitted_one()
-        check_giving(self, EVERYONE, level, resource, confirmed=True)
+        grant_ends = moment.read(body.get("grant_ends"))
+        check_giving(self, EVERYONE, level, resource, ends=grant_ends, confirmed=True)
         if not await exists(self, resource):
             msg = f"there is no `{resource.name}`; make it first, then share it"
             raise UnknownName(msg)
@@ -116,7 +117,6 @@ class LinksHandler(SharedHandler):
         if ends > now + MOST:
             msg = "a link holds for a year at most; name an earlier end"
             raise InvalidName(msg)
-        grant_ends = moment.read(body.get("grant_ends"))
         person = self.principal.name.removeprefix("user:")
         made: Link = await self.change(
             lambda store: store.add_link(
@@ -212,8 +212,12 @@ async def redeem(handler: Asker, secret: str) -> Grant:
     if rule and (highest is None or LEVEL[link.level] > highest):
         raise UnknownName(OVER)
     person = to.removeprefix("user:")
+    # What its maker has may have got an end since the link was made.
+    maker = handler.point.principal(f"user:{link.person}")
+    on = handler.known(parse_resource(link.resource))
+    until = inquiry.lasts(handler.point, maker, on, link.level)
     grant, new = await handler.change(
-        lambda store: store.redeem_link(link.id, person, now=time.time())
+        lambda store: store.redeem_link(link.id, person, until=until, now=time.time())
     )
     if new:
         handler.record("grant", {**fields_of(grant), "link": link.id})

@@ -24,6 +24,7 @@ from . import (
     question,
     record,
     replay,
+    search,
     survey,
     token,
     view,
@@ -90,6 +91,9 @@ ALL: tuple[tuple[str, type[AdminHandler]], ...] = (
     *ROUTES,
     (authzen.EVALUATION, authzen.EvaluationHandler),
     (authzen.EVALUATIONS, authzen.EvaluationsHandler),
+    (authzen.SEARCH["subject"], search.SubjectSearchHandler),
+    (authzen.SEARCH["resource"], search.ResourceSearchHandler),
+    (authzen.SEARCH["action"], search.ActionSearchHandler),
     (authzen.CONFIGURATION.replace(".", r"\."), authzen.ConfigurationHandler),
     (r"/api/authz/openapi\.json", DocumentHandler),
 )

@@ -58,6 +58,11 @@ def shown(token: Token) -> dict[str, Any]:
     }
 
 
+def known(token: Token) -> dict[str, Any]:
+    """What an administrator's or owner's change rests on; that it was used is no change."""
+    return {**shown(token), "last_used": None}
+
+
 class TokensHandler(AdminHandler):
     """The tokens of whoever asks."""
 
@@ -95,23 +100,41 @@ class TokensHandler(AdminHandler):
         )
         scoped = [f"{level} {resource}" for level, resource in made.scope or ()]
         self.record("token_added", {"made": made.id, "name": made.name, "scope": scoped})
+        self.tag(known(made))
         return {**shown(made), "secret": secret.text}
 
 
 class TokenHandler(AdminHandler):
     """One token."""
 
-    @operation(
-        answer={"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
-    )
-    async def delete(self, id_: str) -> dict[str, Any]:
-        """Revoke a token of one's own, or as an administrator any."""
+    def _found(self, id_: str) -> Token:
+        """The token, if whoever asks may know of it.
+
+        Raises:
+            UnknownName: there is none, or none for them.
+        """
         found = self.point.store.token(id_)
         own = found is not None and f"user:{found[0].person}" == self.principal.name
         if found is None or not (own or self.allows("administer", SERVER)):
             msg = "there is no such token"
             raise UnknownName(msg)
+        return found[0]
+
+    @operation(answer=TOKEN)
+    async def get(self, id_: str) -> dict[str, Any]:
+        """One token of one's own, or for an administrator any, with its tag."""
+        found = self._found(id_)
+        self.tag(known(found))
+        return shown(found)
+
+    @operation(
+        answer={"type": "object", "required": ["removed"], "properties": {"removed": _TEXT}}
+    )
+    async def delete(self, id_: str) -> dict[str, Any]:
+        """Revoke a token of one's own, or as an administrator any."""
+        found = self._found(id_)
+        self.check_tag(known(found))
         await self.change(lambda store: store.remove_token(id_))
-        fields = {"person": f"user:{found[0].person}", "removed": id_, "name": found[0].name}
+        fields = {"person": f"user:{found.person}", "removed": id_, "name": found.name}
         self.record("token_revoked", fields)
         return {"removed": id_}

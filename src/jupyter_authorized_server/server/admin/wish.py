@@ -179,7 +179,8 @@ class WishHandler(SharedHandler):
         else:
             self.require("share", resource)
         if state is WishState.APPROVED:
-            check_giving(self, f"user:{wish.person}", level, resource, confirmed=True)
+            to = f"user:{wish.person}"
+            check_giving(self, to, level, resource, ends=ends, confirmed=True)
         by = self.principal.name
         done: Wish = await self.change(
             lambda store: store.answer_wish(

@@ -142,6 +142,9 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "authzen.EvaluationsHandler",
         methods={"POST": _EXPLAIN},
     ),
+    Route(handler=_ADMIN + "search.SubjectSearchHandler", methods={"POST": _EXPLAIN}),
+    Route(handler=_ADMIN + "search.ResourceSearchHandler", methods={"POST": _EXPLAIN}),
+    Route(handler=_ADMIN + "search.ActionSearchHandler", methods={"POST": _EXPLAIN}),
     Route(handler=_ADMIN + "authzen.ConfigurationHandler", methods={"GET": _SELF}),
     # One's own records; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
@@ -160,7 +163,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_ADMIN + "wish.WishesHandler", methods={"GET": _SELF, "POST": _SELF}),
     Route(handler=_ADMIN + "wish.WishHandler", methods={"GET": _SELF, "PATCH": _SELF}),
     Route(handler=_ADMIN + "token.TokensHandler", methods={"GET": _SELF, "POST": _SELF}),
-    Route(handler=_ADMIN + "token.TokenHandler", methods={"DELETE": _SELF}),
+    Route(handler=_ADMIN + "token.TokenHandler", methods={"GET": _SELF, "DELETE": _SELF}),
     # Whose view it is, the handler asks.
     Route(
         handler=_ADMIN + "view.ViewsHandler",
