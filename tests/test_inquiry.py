@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from jupyter_authorized_server import inquiry
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.errors import StoreUnavailable
 from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
 from jupyter_authorized_server.policy.vocabulary import Level, parse_resource
@@ -19,6 +21,8 @@ from jupyter_authorized_server.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from jupyter_authorized_server.policy.model import Principal
 
 RULES = """
 @id("readers") permit(principal in Jupyter::Group::"readers", action == Jupyter::Action::"open",
@@ -215,3 +219,58 @@ def test_what_is_kept_from_the_giver_is_not_handed_on(
             point, point.principal("user:ada"), to, parse_resource(f"contents:{on}"), level
         )
     assert found == (f"contents:{place}" if place else "")
+
+
+def test_where_more_than_the_policy_answers_each_place_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        store.add_person("ada", now=1)
+        for level, place in (("editor", "/a"), ("editor", "/b"), ("viewer", "/c")):
+            store.add_grant(
+                principal="user:ada",
+                level=level,
+                resource=f"contents:{place}",
+                now=1,
+                granted_by="os:test",
+            )
+        point, shadowed = (
+            DecisionPoint(
+                store,
+                policy_dir=None,
+                audit=Audit(None),
+                clock=lambda: now[0],
+                shadow=is_shadowed,
+                stale=10,
+            )
+            for is_shadowed in (False, True)
+        )
+        ada = point.principal("user:ada")
+
+        def found(at: DecisionPoint, who: Principal) -> list[str]:
+            return [each.id for each in inquiry.what_can(at, who, "save", door="test")]
+
+        def holders(at: DecisionPoint, place: str) -> list[str]:
+            on = Resource(type="contents", id=place)
+            return [each.name for each in inquiry.who_can(at, "save", on, door="test")]
+
+        assert ["/a", "/b"] == found(point, ada)
+        # Shadow mode refuses nothing.
+        assert ["/", "/a", "/b", "/c"] == found(shadowed, ada)
+        narrow = replace(ada, token="t", scope=(("editor", "contents:/b"),))
+        assert ["/b"] == found(point, narrow)
+        assert [] == found(point, point.principal("anonymous"))
+        assert [] == found(point, replace(ada, viewer=ada))
+        assert (["user:ada"], []) == (holders(point, "/a/x"), holders(point, "/c"))
+
+        def is_away() -> int:
+            msg = "away"
+            raise StoreUnavailable(msg)
+
+        monkeypatch.setattr(store, "revision", is_away)
+        with pytest.raises(StoreUnavailable):
+            point.refresh()
+        assert (["/a", "/b"], ["user:ada"]) == (found(point, ada), holders(point, "/a"))
+        now[0] += 11
+        assert ([], []) == (found(point, ada), holders(point, "/a"))

@@ -298,6 +298,14 @@ class DecisionPoint:
         self.tally.denied += 1
         return self._record(decision, principal, door, address, request) if record else decision
 
+    def at_once(self) -> float | None:
+        """The moment to ask about many at once, past `decide`, where that says the same.
+
+        None where each question is answered by itself: something else than the policy
+        has a part in the answer.
+        """
+        return None if self.shadow is not None or self.store_is_away else self._clock()
+
     def ways(self, principal: Principal, folder: str, *, door: str) -> frozenset[str]:
         """The names in `folder` that `principal` has to pass to reach what they may see.
 

@@ -1,7 +1,7 @@
 """Questions about many: who may do something, and where somebody may.
 
-Each answer is made of point questions: what is here only finds whom and what to ask
-about, so that nothing is answered by a second rule.
+Each answer is that of point questions. What grants alone answer is found for all at once,
+in `policy.survey`; a test holds that to what each question alone is answered.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from .policy.model import EVERYONE, Effect, Resource
+from .policy import survey
+from .policy.model import ANONYMOUS, EVERYONE, Effect, Resource
 from .policy.vocabulary import ABILITY, LEVEL, TYPE, Level, parse_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .decision_point import DecisionPoint
     from .policy.model import Principal
@@ -35,23 +36,43 @@ def candidates(point: DecisionPoint, action: str, resource: Resource) -> tuple[s
         holders.add(resource.owner)
     for rule in point.snapshot.permitting(resource.type, action):
         holders.add(rule.principal.name or EVERYONE)
-    if EVERYONE in holders:
-        holders.update(f"user:{name}" for name in point.directory.people)
-    for holder in tuple(holders):
+    return tuple(sorted(_people(point, holders)))
+
+
+def _people(point: DecisionPoint, holders: Iterable[str]) -> set[str]:
+    """Written forms of the people whom `holders` mean, without those who are shut out."""
+    meant = set(holders)
+    people = {f"user:{name}" for name in point.directory.people - point.disabled}
+    if EVERYONE in meant:
+        return people
+    for holder in tuple(meant):
         kind, _, name = holder.partition(":")
         if kind == "group":
-            holders.update(point.directory.members_of(name))
-    people = {f"user:{name}" for name in point.directory.people - point.disabled}
-    return tuple(sorted(holders & people))
+            meant.update(point.directory.members_of(name))
+    return meant & people
 
 
 def who_can(
     point: DecisionPoint, action: str, resource: Resource, *, door: str
 ) -> Iterator[Principal]:
     """Everybody who may do `action` on `resource` now, by name."""
-    for name in candidates(point, action, resource):
+    now = point.at_once()
+    surely: set[str] = set()
+    asked: set[str] = set()
+    if now is None:
+        asked.update(candidates(point, action, resource))
+    else:
+        found = survey.who(point.snapshot, action, resource, now)
+        unsure = _people(point, found.unsure)
+        surely = _people(point, found.allowed) - unsure
+        if unsure:
+            asked = unsure.intersection(candidates(point, action, resource))
+    for name in sorted(surely | asked):
         principal = point.principal(name)
-        if point.decide(principal, action, resource, door=door, record=False).allowed:
+        if (
+            name in surely
+            or point.decide(principal, action, resource, door=door, record=False).allowed
+        ):
             yield principal
 
 
@@ -66,16 +87,28 @@ def what_can(
     for type_ in TYPE:
         if (type_, action) not in ABILITY:
             continue
-        for name in sorted(_places(point, principal, type_, action)):
+        surely, asked = _places(point, principal, type_, action)
+        for name in sorted(surely | asked):
+            if name in surely:
+                yield Resource(type=type_, id=name.partition(":")[2])
+                continue
             resource = parse_resource(name)
             if point.decide(principal, action, resource, door=door, record=False).allowed:
                 yield resource
 
 
-def _places(point: DecisionPoint, principal: Principal, type_: str, action: str) -> set[str]:
+def _places(
+    point: DecisionPoint, principal: Principal, type_: str, action: str
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Where `principal` surely may, and where that has to be asked."""
+    now = point.at_once()
+    by_itself = principal.token is None and principal.viewer is None
+    if now is not None and by_itself and principal.name != ANONYMOUS:
+        return survey.where(point.snapshot, principal, type_, action, now)
     root = Resource(type=type_, id="/" if type_ == "contents" else "").name
     named = point.snapshot.named(principal, type_, action)
-    return {root, *(name for name in named if name.partition(":")[0] == type_)}
+    asked = {root, *(name for name in named if name.partition(":")[0] == type_)}
+    return frozenset(), frozenset(asked)
 
 
 def ceiling(point: DecisionPoint, to: str, resource: Resource) -> tuple[Level | None, str]:

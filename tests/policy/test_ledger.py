@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_authorized_server.policy.ledger import Ledger, reading_many
+from jupyter_authorized_server.policy.ledger import Ledger, reading_many, set_aside
 from jupyter_authorized_server.policy.model import Grant
 
 serials = st.integers(1, 600)
@@ -68,3 +68,11 @@ def test_while_many_are_read_the_collector_waits_and_goes_on_as_before(was_on: b
         assert was_on == gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_only_many_grants_are_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[None] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(None))
+    for number, expected in ((9_999, 0), (10_000, 1)):
+        set_aside(number)
+        assert expected == len(frozen)

@@ -107,7 +107,7 @@ def test_places_of_which_there_are_many_are_not_copied_for_each_principal(
     snapshot = Snapshot(NO_RULES, grants)
     asked = [snapshot.view("user:ada", ()) for _ in range(20)]
     first, view = asked[0], asked[-1]
-    assert [2, 2] == [len(each.tables) for each in (first, view)]
+    assert [2, 2] == [len(each.look()) for each in (first, view)]
     assert [False, True] == [each.is_merged for each in (first, view)]
     assert first.names() == view.names()
     for place in ("contents:/1", "contents:/2", "contents:/3"):

@@ -76,7 +76,7 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
     chain = chain_of(resource)
     plan = view.plans.get((resource.type, action)) or snapshot.plan(view, resource.type, action)
     permits, good_until = _granted(
-        view.tables, chain, plan.level, request.context.time, snapshot.wall
+        view.tables or view.look(), chain, plan.level, request.context.time, snapshot.wall
     )
     weighed = None
     if plan.has_rules and (rules := plan.rules_on(chain)):
@@ -182,7 +182,9 @@ def _weigh(
     type_ = request.resource.type
     plan = view.plans.get((type_, action)) or snapshot.plan(view, type_, action)
     now = request.context.time
-    weighed = _Weighed(*_granted(view.tables, chain, plan.level, now, snapshot.wall))
+    weighed = _Weighed(
+        *_granted(view.tables or view.look(), chain, plan.level, now, snapshot.wall)
+    )
     rules = plan.rules_on(chain)
     if not rules:
         return weighed
@@ -206,7 +208,7 @@ def _granted(
     permits: list[Determinant] = []
     good_until = math.inf
     for name in chain:
-        if name == wall and _is_within(chain, wall):
+        if name == wall and is_within(chain, wall):
             level = _ADMIN
         for table in tables:
             for row in table.get(name, ()):
@@ -220,7 +222,7 @@ def _granted(
     return permits, good_until
 
 
-def _is_within(chain: tuple[str, ...], wall: str) -> bool:
+def is_within(chain: tuple[str, ...], wall: str) -> bool:
     """Whether the way up, which passes `wall`, comes from below it."""
     below = chain.index(wall) - 1
     return below >= 0 and chain[below].startswith(f"{wall}/")
@@ -283,7 +285,7 @@ def exceptions(
 
 def _lasting(view: View, chain: tuple[str, ...], level: int, now: float, wall: str) -> float:
     """Until when some grant of `level` on the way up lasts; -inf where there is none."""
-    permits, _ = _granted(view.tables, chain, level, now, wall)
+    permits, _ = _granted(view.tables or view.look(), chain, level, now, wall)
     ends = (math.inf if each.ends is None else each.ends for each in permits)
     return max(ends, default=-math.inf)
 
@@ -365,7 +367,7 @@ def _determinant(rule: Rule, chain: tuple[str, ...], *, kind: str = "rule") -> D
 
 def _near(view: View, chain: tuple[str, ...], now: float, wall: str) -> list[tuple[Grant, str]]:
     """The principal's grants on the way up, and why each is not enough: for a refusal."""
-    outside = chain.index(wall) if wall in chain and _is_within(chain, wall) else len(chain)
+    outside = chain.index(wall) if wall in chain and is_within(chain, wall) else len(chain)
     return [
         (
             row.grant,
@@ -378,6 +380,6 @@ def _near(view: View, chain: tuple[str, ...], now: float, wall: str) -> list[tup
             else "less",
         )
         for number, name in enumerate(chain)
-        for table in view.tables
+        for table in view.tables or view.look()
         for row in table.get(name, ())
     ]

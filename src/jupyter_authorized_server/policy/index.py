@@ -82,7 +82,7 @@ _Change = tuple[int, "Grant | None", "Grant | None"]
 _NOTHING: Mapping[str, list[Row]] = {}
 
 
-class _Held:
+class Held:
     """What one principal was given: as it was read, until somebody looks at it by resource."""
 
     __slots__ = ("_held",)
@@ -98,12 +98,31 @@ class _Held:
             self._held = held = _by_resource(held)
         return held
 
-    def after(self, changes: Sequence[_Change]) -> _Held | None:
+    def resources(self) -> Iterable[str]:
+        """What the grants stand on; one may come twice."""
+        held = self._held
+        return held if isinstance(held, dict) else (grant.resource for _, grant in held)
+
+    def given(self, level: int, now: float) -> Iterator[str]:
+        """What those of `level` or more stand on that count now; one may come twice."""
+        held = self._held
+        if isinstance(held, dict):
+            for resource, rows in held.items():
+                for row in rows:
+                    if row.level >= level and row.starts <= now < row.ends:
+                        yield resource
+            return
+        enough = {word for word, rank in _RANK.items() if rank >= level}
+        for _, grant in held:
+            if grant.level in enough and counts(grant, now):
+                yield grant.resource
+
+    def after(self, changes: Sequence[_Change]) -> Held | None:
         """What is held after `changes`; None where it is nothing."""
         held = self._held
         if isinstance(held, list):
             listed = _changed(held, changes)
-            return _Held(listed) if listed else None
+            return Held(listed) if listed else None
         table = dict(held)
         copied: set[str] = set()
         for number, was, is_ in changes:
@@ -119,7 +138,14 @@ class _Held:
         for resource in copied:
             if not table[resource]:
                 del table[resource]
-        return _Held(table) if table else None
+        return Held(table) if table else None
+
+
+def counts(grant: Grant, now: float) -> bool:
+    """Whether it has begun and has not ended."""
+    return (grant.starts is None or grant.starts <= now) and (
+        grant.ends is None or now < grant.ends
+    )
 
 
 def _by_resource(held: list[_Numbered]) -> dict[str, list[Row]]:
@@ -159,7 +185,7 @@ class Index:
                     place[key] = [row]
                 else:
                     there.append(row)
-        self._by_principal = {name: _Held(held) for name, held in by_principal.items()}
+        self._by_principal = {name: Held(held) for name, held in by_principal.items()}
         self._on = on
 
     def principals(self) -> frozenset[str]:
@@ -170,9 +196,13 @@ class Index:
         """Everything that a grant stands on."""
         return frozenset(self._on)
 
+    def held_by(self, principal: str) -> Held | None:
+        """What was given to `principal`; None where nothing was."""
+        return self._by_principal.get(principal)
+
     def given_to(self, principal: str) -> Mapping[str, list[Row]]:
         """The grants that name `principal`, by resource, in the order of giving."""
-        held = self._by_principal.get(principal)
+        held = self.held_by(principal)
         return _NOTHING if held is None else held.table()
 
     def on(self, resource: str) -> Iterator[Grant]:
@@ -192,7 +222,7 @@ class Index:
         following = Index()
         following._by_principal = dict(self._by_principal)
         for name, some in _sorted_by(changes, _principal).items():
-            held = self._by_principal.get(name, _Held([])).after(some)
+            held = self._by_principal.get(name, Held([])).after(some)
             if held is None:
                 following._by_principal.pop(name, None)
             else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .index import Row
+    from .index import Held, Row
     from .model import Principal
     from .rule import Rule
 
@@ -39,32 +39,50 @@ class View:
 
     Args:
         principal: whose.
-        tables: grants by resource, of each key that has any.
+        held: what each key of theirs was given; of those that have anything.
         merged: whether all that is worth it is in one table.
     """
 
-    __slots__ = ("asked", "groups", "is_merged", "keys", "kind", "name", "plans", "tables")
+    __slots__ = (
+        "_held",
+        "asked",
+        "groups",
+        "is_merged",
+        "keys",
+        "kind",
+        "name",
+        "plans",
+        "tables",
+    )
 
     def __init__(
-        self,
-        principal: Principal,
-        tables: tuple[Mapping[str, list[Row]], ...],
-        *,
-        merged: bool = False,
+        self, principal: Principal, held: tuple[Held, ...], *, merged: bool = False
     ) -> None:
+        self._held = held
         self.asked = 0
-        self.is_merged = merged or len(tables) <= 1
+        self.is_merged = merged or len(held) <= 1
         self.name = principal.name
         self.groups = principal.groups
         self.keys = keys = principal.keys
         self.kind = keys[0].partition(":")[0]
-        self.tables = tables
+        #: Grants by resource, as `look` finds them; empty before.
+        self.tables: tuple[dict[str, list[Row]], ...] = ()
         self.plans: dict[tuple[str, str], Plan] = {}
+
+    def look(self) -> tuple[dict[str, list[Row]], ...]:
+        """The grants by resource; also kept in `tables`, since each decision asks."""
+        if not self.tables and self._held:
+            self.tables = tuple(each.table() for each in self._held)
+        return self.tables
 
     def at(self, name: str) -> list[Row]:
         """The grants that stand on the resource `name`."""
-        return [row for table in self.tables for row in table.get(name, ())]
+        return [row for table in self.look() for row in table.get(name, ())]
 
     def names(self) -> set[str]:
         """Every resource that a grant stands on."""
-        return set().union(*self.tables)
+        return set().union(*(each.resources() for each in self._held))
+
+    def given(self, level: int, now: float) -> set[str]:
+        """Every resource that a grant of `level` or more stands on, which counts now."""
+        return set().union(*(each.given(level, now) for each in self._held))

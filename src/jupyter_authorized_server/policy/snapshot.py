@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from .. import errors
 from . import cedar, paths, vocabulary
 from .document import Document, PolicyFile, read_document
-from .index import Index, Row
-from .ledger import Ledger, reading_many
+from .index import Held, Index
+from .ledger import Ledger, reading_many, set_aside
 from .model import (
     ANONYMOUS,
     Effect,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .homes import Homes
+    from .index import Row
 
 #: Principals whose grants are kept merged, and resources whose chains are kept.
 _CACHED_PRINCIPALS = 1024
@@ -145,6 +146,7 @@ class Snapshot:
         listed = ((_FIRST_FIXED + n, each) for n, each in self._listed())
         with reading_many():
             self.index = Index(itertools.chain(self.ledger.rows(), listed))
+        set_aside(len(self.ledger))
         self.views: dict[tuple[str, tuple[str, ...]], View] = {}
 
     def _listed(self) -> Iterator[tuple[int, Grant]]:
@@ -214,8 +216,8 @@ class Snapshot:
             raise errors.InvalidName(msg)
         for group in groups:
             parse_name(group, "group name")
-        given = (self.index.given_to(key) for key in principal.keys)
-        tables = tuple(table for table in given if table)
+        given = (self.index.held_by(key) for key in principal.keys)
+        held = tuple(each for each in given if each is not None)
         home = None if self.homes is None else self.homes.of(name)
         if home is not None:
             own = Grant(
@@ -225,8 +227,8 @@ class Snapshot:
                 resource=f"contents:{home}",
                 source="`JupyterAuthorization.home`",
             )
-            tables = ({own.resource: [Row(own)]}, *tables)
-        return View(principal, tables)
+            held = (Held([(0, own)]), *held)
+        return View(principal, held)
 
     def plan(self, view: View, type_: str, action: str) -> Plan:
         """The rules that may matter to `view` for `action` on resources of `type_`.
@@ -347,16 +349,16 @@ def _merged(view: View) -> View:
     rows: dict[str, list[Row]] = {}
     wide = []
     room = _MERGED
-    for by_resource in view.tables:
+    for by_resource in view.look():
         if len(by_resource) > room:
-            wide.append(by_resource)
+            wide.append(Held(by_resource))
             continue
         room -= len(by_resource)
         for resource, more in by_resource.items():
             before = rows.get(resource)
             rows[resource] = more if before is None else before + more
     principal = Principal(name=view.name, groups=view.groups)
-    return View(principal, (rows, *wide) if rows else tuple(wide), merged=True)
+    return View(principal, (Held(rows), *wide) if rows else tuple(wide), merged=True)
 
 
 def chain_of(resource: Resource) -> tuple[str, ...]:
