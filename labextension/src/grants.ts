@@ -1,6 +1,7 @@
 /** Grants as the server tells them, and changes that lose nobody's. */
 import type { Client } from './client.js';
 import { Refused } from './client.js';
+import { shown } from './moments.js';
 import { WORDS } from './words.js';
 
 export interface Grant {
@@ -14,6 +15,8 @@ export interface Grant {
   note?: string;
   source: string;
   inherited_from?: string | null;
+  /** How often it still counts; null is always. */
+  uses_left?: number | null;
 }
 
 export interface LevelOffer {
@@ -21,6 +24,15 @@ export interface LevelOffer {
   sentence: string;
   allowed: boolean;
   reason: string;
+}
+
+/** Until when a grant holds, and how often it still counts where that is limited. */
+export function holds(grant: Grant): string {
+  const left = grant.uses_left ?? null;
+  return [
+    ...(grant.ends === null && left !== null ? [] : [shown(grant.ends)]),
+    ...(left === null ? [] : [WORDS.usesLeft(left)])
+  ].join(', ');
 }
 
 /** The tag of `grant` on the server, if it still is what the person saw. */
@@ -50,7 +62,13 @@ export async function take(client: Client, grant: Grant): Promise<void> {
 /** Give; what reaches everyone is given only if `sure` says yes to the server's sentence. */
 export async function give(
   client: Client,
-  grant: { principal: string; level: string; resource: string; ends: string | null },
+  grant: {
+    principal: string;
+    level: string;
+    resource: string;
+    ends: string | null;
+    uses?: number;
+  },
   sure: (sentence: string) => Promise<boolean>
 ): Promise<Grant | null> {
   try {

@@ -13,7 +13,7 @@ import { Client } from './client.js';
 import { showAbout } from './lab/about.js';
 import { greyUploads, markListings } from './lab/browser.js';
 import { gate } from './lab/commands.js';
-import { saveCopy } from './lab/copy.js';
+import { CopyBanner } from './lab/copy.js';
 import { showShare } from './lab/share.js';
 import { Badge, DocumentFace } from './lab/document.js';
 import { Front } from './lab/front.js';
@@ -24,7 +24,7 @@ import { StatusItem } from './lab/status.js';
 import { showWhy } from './lab/why.js';
 import { refusedBecause, Standings } from './me.js';
 import { viewBar, viewedSentence } from './view.js';
-import { watch } from './watch.js';
+import { found, watch } from './watch.js';
 import { WORDS } from './words.js';
 
 const ABOUT = 'authz:about';
@@ -58,6 +58,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     toolbars: IToolbarWidgetRegistry | null
   ): void => {
+    const faces = new WeakMap<object, DocumentFace>();
+    const faceInFront = (): DocumentFace | undefined => {
+      const current = app.shell.currentWidget;
+      return current ? faces.get(current) : undefined;
+    };
     const client = new Client(PageConfig.getBaseUrl());
     const standings = new Standings(client);
     const front = new Front(app, standings, documents, browsers);
@@ -66,8 +71,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       () => front.situation,
       (id, reason) => {
         refuse(reason, [
-          ...(id === 'docmanager:save'
-            ? [{ label: WORDS.saveCopy, callback: () => void copy(front.context) }]
+          ...(id === 'docmanager:save' && faceInFront() !== undefined
+            ? [{ label: WORDS.saveCopy, callback: () => faceInFront()?.saveCopy() }]
             : []),
           { label: WORDS.why, callback: about }
         ]);
@@ -91,8 +96,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(PAGE, { label: WORDS.accessPage, execute: () => page.open() });
     app.commands.addCommand(COPY, {
       label: WORDS.saveCopy,
-      isEnabled: () => front.context !== null,
-      execute: () => copy(front.context)
+      isEnabled: () => faceInFront() !== undefined,
+      execute: () => faceInFront()?.saveCopy()
     });
     app.commands.addCommand(SHARE, {
       label: WORDS.share,
@@ -117,33 +122,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: PAGE, category: WORDS.category });
     palette?.addItem({ command: COPY, category: WORDS.category });
 
-    const copy = async (context: DocumentRegistry.Context | null): Promise<void> => {
-      const name = standings.me?.principal.name.replace(/^[a-z]+:/, '') ?? '';
-      if (context) {
-        await saveCopy(app, context, name);
-      }
-    };
-    const actions = {
-      explain: about,
-      saveCopy: (context: DocumentRegistry.Context): void => void copy(context)
-    };
     const badges = new WeakMap<object, Badge>();
     const badgeOf = (panel: object): Badge => {
-      const made = badges.get(panel) ?? new Badge();
+      const made = badges.get(panel) ?? new Badge(about);
       badges.set(panel, made);
       return made;
     };
     const face = {
       createNew: (panel: DocumentWidget, context: DocumentRegistry.Context) => {
         const notebook = panel instanceof NotebookPanel ? panel : null;
-        const made = new DocumentFace(
-          panel,
-          context,
-          standings,
-          actions,
-          notebook,
-          badgeOf(panel)
-        );
+        const banner = new CopyBanner(app, panel, context, () => standings.ownName);
+        const made = new DocumentFace(panel, context, standings, notebook, badgeOf(panel), banner);
+        faces.set(panel, made);
         return new DisposableDelegate(() => {
           made.dispose();
         });
@@ -178,7 +168,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     });
     notebooks?.currentChanged.connect(() => void front.update());
-    void standings.whoAmI().then(me => {
+    void found(standings).then(me => {
       if (me) {
         const bar = viewBar(client, me);
         if (bar) {

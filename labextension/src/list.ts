@@ -9,6 +9,8 @@ export interface Column<T> {
   title: string;
   /** What a row shows there. */
   cell: (item: T) => Child;
+  /** It holds names without a space, which may be broken anywhere. */
+  long?: boolean;
 }
 
 export interface Filter {
@@ -162,7 +164,13 @@ export class List<T> {
     return h(
       'tr',
       {},
-      ...this.options.columns.map(each => h('td', { 'data-label': each.title }, each.cell(item)))
+      ...this.options.columns.map(each =>
+        h(
+          'td',
+          { 'data-label': each.title, class: each.long ? 'authz-long' : undefined },
+          each.cell(item)
+        )
+      )
     );
   }
 }

@@ -55,7 +55,7 @@ export class Standings {
   private readonly listeners = new Set<() => void>();
   private turn: Promise<void> | null = null;
   /** A server without this package, or an older one; it is asked no more. */
-  private absent = false;
+  absent = false;
   private first: Promise<void> | null = null;
 
   constructor(private readonly client: Client) {}
@@ -64,6 +64,11 @@ export class Standings {
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** The name that I sign in with; empty while that is not known. */
+  get ownName(): string {
+    return this.me?.principal.name.replace(/^[a-z]+:/, '') ?? '';
   }
 
   /** What is known of `resource` now. */

@@ -5,7 +5,7 @@ import { fill, h, labelled } from './dom.js';
 import { askPart } from './ask.js';
 import { linksPart } from './links.js';
 import type { Grant, LevelOffer } from './grants.js';
-import { change, give, take } from './grants.js';
+import { change, give, holds, take } from './grants.js';
 import type { Standings } from './me.js';
 import { refusedBecause } from './me.js';
 import { meant, shown, typed } from './moments.js';
@@ -32,16 +32,13 @@ export class Share {
 
   /** Ask the server and draw; what fails is said in the dialog. */
   async open(): Promise<this> {
+    // At once: each is a way to the server and back.
+    const grants = this.askGrants();
     const standing = await this.standings.of(this.resource);
     const why = refusedBecause(standing, 'share');
-    if (why === null) {
-      await this.say.trying(async () => {
-        const found = await this.client.get<{ items: LevelOffer[] }>('levels', {
-          resource: this.resource
-        });
-        this.offers = found.items;
-      });
-    }
+    const offers = why === null ? this.askOffers() : null;
+    const page = await grants;
+    await offers;
     fill(
       this.node,
       h('p', { class: 'authz-quiet' }, this.resource),
@@ -58,23 +55,44 @@ export class Share {
         : askPart(this.client, this.resource, standing?.level ?? null),
       copyLink(this.client, this.resource, this.say)
     );
-    await this.refresh();
+    this.show(page);
     return this;
   }
 
-  private async refresh(): Promise<void> {
+  private async askOffers(): Promise<void> {
     await this.say.trying(async () => {
-      const page = await this.client.get<Page<Grant>>('grants', {
+      const found = await this.client.get<{ items: LevelOffer[] }>('levels', {
+        resource: this.resource
+      });
+      this.offers = found.items;
+    });
+  }
+
+  /** The grants that reach here; null where the server did not say, which is shown. */
+  private async askGrants(): Promise<Page<Grant> | null> {
+    let found: Page<Grant> | null = null;
+    await this.say.trying(async () => {
+      found = await this.client.get<Page<Grant>>('grants', {
         resource: this.resource,
         inherited: '1',
         limit: SHOWN
       });
+    });
+    return found;
+  }
+
+  private show(page: Page<Grant> | null): void {
+    if (page) {
       fill(
         this.rows,
         page.items.length === 0 ? h('p', {}, WORDS.nobodyElse) : this.table(page.items),
         page.next === null ? null : h('p', {}, WORDS.moreOnPage)
       );
-    });
+    }
+  }
+
+  private async refresh(): Promise<void> {
+    this.show(await this.askGrants());
   }
 
   private form(): HTMLElement {
@@ -102,6 +120,7 @@ export class Share {
     };
     say();
     const ends = h('input', { type: 'datetime-local' });
+    const uses = h('input', { type: 'number', min: 1, max: 100000 });
     const add = h('button', { type: 'submit', class: 'authz-main' }, WORDS.add);
     return h(
       'form',
@@ -123,13 +142,15 @@ export class Share {
                   principal: who.principal,
                   level: level.value,
                   resource: this.resource,
-                  ends: meant(ends.value)
+                  ends: meant(ends.value),
+                  ...(uses.value === '' ? {} : { uses: Number(uses.value) })
                 },
                 this.sure
               );
               if (given) {
                 this.say.done(WORDS.given(given.principal, given.level));
                 who.input.value = '';
+                uses.value = '';
                 await this.refresh();
               }
             })
@@ -143,6 +164,7 @@ export class Share {
       who.choices,
       labelled(WORDS.level, level, hint),
       labelled(WORDS.until, ends),
+      labelled(WORDS.uses, uses),
       h('div', { class: 'authz-field' }, add)
     );
   }
@@ -211,7 +233,8 @@ export class Share {
             });
           }
         })
-      : shown(grant.ends);
+      : holds(grant);
+    const left = grant.uses_left ?? null;
     const away = (word: string): HTMLElement =>
       h(
         'button',
@@ -238,7 +261,12 @@ export class Share {
       { 'data-principal': grant.principal },
       h('th', { scope: 'row' }, grant.principal, origin === null ? null : h('small', {}, origin)),
       h('td', { 'data-label': WORDS.level }, level),
-      h('td', { 'data-label': WORDS.until }, ends),
+      h(
+        'td',
+        { 'data-label': WORDS.until },
+        ends,
+        may && left !== null ? h('small', {}, WORDS.usesLeft(left)) : null
+      ),
       h('td', { 'data-label': WORDS.givenBy }, grant.granted_by ?? ''),
       h(
         'td',

@@ -1,14 +1,31 @@
 /** Hears from the server that something has changed, and has the standings asked again. */
 import type { Client } from './client.js';
 import { Refused } from './client.js';
-import type { Standings } from './me.js';
+import type { Me, Standings } from './me.js';
 
 /** Between two looks where the server tells nothing by itself. */
 const LOOK = 5_000;
 /** After a failure. */
 const PAUSE = 3_000;
+/** At the start, while nothing answers. */
+const AWAY = 10_000;
 /** While nobody is signed in any more: each question is a refusal in the records. */
 const SIGNED_OUT = 60_000;
+
+/** Who I am, as soon as the server says so; null where it has no such question. */
+export async function found(standings: Standings): Promise<Me | null> {
+  for (let tries = 0; ; tries += 1) {
+    const me = await standings.whoAmI();
+    if (me && tries > 0) {
+      // What was asked meanwhile got no answer.
+      standings.forget();
+    }
+    if (me || standings.absent) {
+      return me;
+    }
+    await pause(AWAY, new AbortController().signal);
+  }
+}
 
 /** Watch until `signal`: by the server's own notice where there is one, else by looking. */
 export async function watch(

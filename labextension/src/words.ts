@@ -83,6 +83,8 @@ export const WORDS = {
   shareWith: 'Person, group:NAME or everyone',
   level: 'Level',
   until: 'Until',
+  uses: 'How often it counts (empty: always)',
+  usesLeft: (left: number): string => (left === 1 ? 'counts once more' : `counts ${left} more times`),
   who: 'Who',
   givenBy: 'Given by',
   act: 'Change',

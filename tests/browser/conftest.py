@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from browser.page import Window
 from examples.serving import EXAMPLES, ROOT, Served, serving
 from playwright.sync_api import Browser, sync_playwright
+
+from jupyter_authorized_server.store import Store, WishState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,6 +86,43 @@ def served(
             return running[key]
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server for sharing: an administrator, a viewer, somebody without a grant."""
+    home = tmp_path_factory.mktemp("access")
+    shutil.copytree(EXAMPLES / "notebooks", home / "notebooks")
+    people = {"adam": "admin", "vera": "viewer", "nina": ""}
+    with serving(home, people=people) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def given(server: Served) -> frozenset[str]:
+    """The grants that the server began with."""
+    with contextlib.closing(store_of(server)) as store:
+        return frozenset(each.id for each in store.state().grants)
+
+
+@pytest.fixture
+def afresh(server: Served, given: frozenset[str]) -> None:
+    """Takes away what another test has left in the store, or an earlier try of this one."""
+    with contextlib.closing(store_of(server)) as store:
+        for grant in store.state().grants:
+            if grant.id not in given:
+                store.remove_grant(grant.id)
+        for link in store.links():
+            store.remove_link(link.id)
+        for token in store.tokens():
+            store.remove_token(token.id)
+        for wish in store.wishes():
+            if wish.state is WishState.OPEN:
+                store.answer_wish(wish.id, WishState.WITHDRAWN, by="os:test", now=time.time())
+
+
+def store_of(server: Served) -> Store:
+    return Store.open(f"sqlite:///{server.home / 'data' / 'authorization' / 'store.sqlite'}")
 
 
 @pytest.fixture

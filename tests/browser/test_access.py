@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import shutil
 import sqlite3
 import time
@@ -15,9 +16,11 @@ from urllib.request import Request, urlopen
 import pytest
 from browser.accessible import violations
 from browser.page import LAB, WHERE
-from examples.serving import EXAMPLES, Served, serving
+from examples.serving import EXAMPLES, PASSWORD, Served, serving
 from playwright.sync_api import expect
 from websocket import ABNF, create_connection
+
+from jupyter_authorized_server.store import Store, WishState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,19 +31,10 @@ if TYPE_CHECKING:
     Visit = Callable[[Served, str, str], Window]
     Shoot = Callable[[Window, str], None]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("afresh")]
 
 OWN_TABS = ["My access", "Grants", "Live doors", "Requests", "Audit", "Explain", "Map"]
 TABS = [*OWN_TABS[:2], "People and groups", *OWN_TABS[2:5], "Policy", *OWN_TABS[5:]]
-
-
-@pytest.fixture(scope="module")
-def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    home = tmp_path_factory.mktemp("access")
-    shutil.copytree(EXAMPLES / "notebooks", home / "notebooks")
-    people = {"adam": "admin", "vera": "viewer", "nina": ""}
-    with serving(home, people=people) as running:
-        yield running
 
 
 def open_tab(window: Window, name: str) -> None:
@@ -110,13 +104,14 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     dialog = asking.page.get_by_role("dialog")
     dialog.get_by_text("Ask for access…").click()
     dialog.get_by_label("Level").select_option("editor")
-    dialog.get_by_label("Why you need it").fill("<b>the minutes</b>")
+    note = f"<b>the minutes {secrets.token_hex(4)}</b>"
+    dialog.get_by_label("Why you need it").fill(note)
     dialog.get_by_role("button", name="Ask for access").click()
     expect(dialog.locator(".authz-say")).to_contain_text("You have asked")
     shoot(asking, "asked-lab")
     dialog.get_by_role("button", name="Close", exact=True).last.click()
     answering = visit(server, "adam", "/authz#requests")
-    row = answering.page.locator("tbody tr").filter(has_text="<b>the minutes</b>")
+    row = answering.page.locator("tbody tr").filter(has_text=note)
     row.get_by_label("Until").fill("2099-01-01T00:00")
     row.get_by_role("button", name="Approve").click()
     expect(row).to_contain_text("approved")
@@ -207,6 +202,10 @@ def test_names_of_every_kind_are_shown_as_they_are_and_shared(
 def test_an_administrator_looks_around_as_another_who_sees_that(
     server: Served, visit: Visit, shoot: Shoot
 ) -> None:
+    adam = server.visitor("adam")
+    for view in adam.ask("GET", "/api/authz/views")[1]["items"]:
+        # An earlier try of this test may have ended while she looked.
+        adam.status("DELETE", f"/api/authz/views/{view['id']}")
     seen = visit(server, "vera", "/authz").page
     expect(seen.get_by_role("tabpanel")).to_contain_text("user:vera")
     window = visit(server, "adam", "/authz#people")
@@ -229,29 +228,6 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
     expect(bar).to_have_count(0)
     expect(page.get_by_role("tab", name="People and groups")).to_be_visible()
     expect(seen.locator("header")).not_to_contain_text(["", "looks around as you"])
-
-
-def test_a_store_that_another_process_holds_costs_time_and_no_typing(
-    server: Served, visit: Visit
-) -> None:
-    page = visit(server, "adam", "/authz#grants").page
-    page.evaluate("location.hash = 'grants/contents:/team'")
-    who = page.get_by_label("Person, group:NAME or everyone")
-    share = page.get_by_role("button", name="Share", exact=True)
-    file = server.home / "data" / "authorization" / "store.sqlite"
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        who.fill("nina")
-        share.click()
-        said = page.locator(".authz-share > .authz-say")
-        expect(said).to_have_attribute("data-kind", "failed")
-        expect(said).to_contain_text("locked")
-        expect(who).to_have_value("nina")
-        other.execute("ROLLBACK")
-    share.click()
-    row = page.locator('.authz-share [data-principal="user:nina"]')
-    row.get_by_role("button").click()
-    expect(row).to_have_count(0)
 
 
 def test_a_token_is_shown_once_and_revoked(server: Served, visit: Visit) -> None:
@@ -325,26 +301,6 @@ def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_th
     expect(row).to_have_count(0)
 
 
-def test_two_who_change_one_grant_do_not_overwrite_each_other(
-    server: Served, visit: Visit
-) -> None:
-    adam = server.visitor("adam")
-    body = {"principal": "user:nina", "level": "viewer", "resource": "contents:/team"}
-    status, grant = adam.ask("POST", "/api/authz/grants", body)
-    assert status in {200, 201}
-    window = visit(server, "adam", "/authz#grants")
-    page = window.page
-    page.get_by_label("Share what").fill("contents:/team")
-    page.get_by_role("button", name="Share…").click()
-    level = page.get_by_label("Level of user:nina")
-    expect(level).to_have_value("viewer")
-    assert 200 == adam.status("PATCH", f"/api/authz/grants/{grant['id']}", {"level": "editor"})
-    level.select_option("runner")
-    expect(page.locator(".authz-share > .authz-say")).to_contain_text("changed this meanwhile")
-    expect(level).to_have_value("editor")
-    assert 200 == adam.status("DELETE", f"/api/authz/grants/{grant['id']}")
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 320)])
 def test_every_tab_of_the_access_page_is_accessible(
     server: Served, visit: Visit, shoot: Shoot, scheme: str, width: int
@@ -388,17 +344,3 @@ def test_a_plain_user_sees_her_own_part_only(server: Served, visit: Visit) -> No
     page.get_by_label("Who", exact=True).fill("user:adam")
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".authz-say")).to_have_attribute("data-kind", "failed")
-
-
-def test_arrow_keys_lead_from_tab_to_tab_and_a_lost_login_is_told_in_words(
-    server: Served, visit: Visit
-) -> None:
-    window = visit(server, "vera", "/authz")
-    page = window.page
-    page.get_by_role("tab", name="My access").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="Grants")).to_be_focused()
-    settled(page)
-    page.context.clear_cookies()
-    page.locator(".authz-list").get_by_label("Search").fill("x")
-    expect(page.locator(".authz-list .authz-say")).to_contain_text("Sign in")

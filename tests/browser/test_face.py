@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from browser.page import Window
     from examples.serving import Served
+    from playwright.sync_api import Locator
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
@@ -48,6 +51,19 @@ def regrant(served: Served, person: str, level: str, **more: str) -> None:
                     granted_by="policy",
                     now=now,
                 )
+
+
+def own_copy(served: Served) -> str:
+    """A notebook that no other test, and no other try of this one, has touched; its name."""
+    name = f"{secrets.token_hex(4)}.ipynb"
+    shutil.copy(served.home / "notebooks" / "statistics.ipynb", served.root / name)
+    return name
+
+
+def put_away(dialog: Locator) -> None:
+    """Answer a dialog of JupyterLab's own so that no other follows."""
+    none = dialog.get_by_role("button", name="No Kernel", exact=True)
+    (none if none.count() else dialog.get_by_role("button").last).click()
 
 
 @pytest.mark.parametrize("front_end", [LAB, NOTEBOOK])
@@ -83,10 +99,11 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     server = served("demo")
-    (server.root / "own").mkdir(exist_ok=True)
-    (server.root / "own" / "copy.ipynb").unlink(missing_ok=True)
+    name, copy = own_copy(server), server.root / "own" / "copy.ipynb"
+    copy.parent.mkdir(exist_ok=True)
+    copy.unlink(missing_ok=True)
     regrant(server, "edda", "editor")
-    window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
+    window = visit(server, "edda", f"{WHERE[LAB]}{name}")
     notebook = window.lab()
     notebook.shows("Rain in a week")
     page = window.page
@@ -94,14 +111,39 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     expect(badge).to_have_text("Editing")
     notebook.insert("# half a sentence")
     regrant(server, "edda", "viewer", own="contributor")
+    # Her kernel may end with what it may see; then JupyterLab asks which one she wants,
+    # and what is offered to her must not wait for the answer.
+    theirs = page.locator(".jp-Dialog").filter(has_not=page.locator(".authz-Dialog"))
+    page.add_locator_handler(theirs, put_away, no_wait_after=True)
     expect(badge).to_have_text("Viewing")
     toast = page.locator(".Toastify__toast").filter(has_text="is read-only for you now")
     expect(toast).to_be_visible()
+    banner = page.get_by_role("region", name="Save a copy of your own")
+    expect(banner).to_contain_text("What you typed is still here")
     shoot(window, "face-lowered")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("# half a sentence")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
-    assert "# half a sentence" not in (server.root / "statistics.ipynb").read_text("utf-8")
+    banner.get_by_role("button", name="Save my copy…").click()
+    assert [] == violations(page, ".authz-Banner")
+    # A name that is taken is not written over, and where she may not is said.
+    for path, said in (
+        ("statistics.ipynb", "exists already"),
+        ("copy.ipynb", "but not"),
+        ("own/copy.ipynb", "Your copy is own/copy.ipynb"),
+    ):
+        banner.get_by_label("Where to save").fill(path)
+        banner.get_by_role("button", name="Save", exact=True).click()
+        expect(banner.locator(".authz-say")).to_contain_text(said)
+    assert "# half a sentence" in copy.read_text("utf-8")
+    assert "# half a sentence" not in (server.root / name).read_text("utf-8")
     regrant(server, "edda", "editor")
+    expect(badge).to_have_text("Editing")
+    expect(banner).to_be_hidden()
+    expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_have_count(0)
+    expect(page.locator(".jp-Cell .cm-content[aria-readonly]")).to_have_count(0)
+    notebook.save()
+    notebook.saved()
+    assert "# half a sentence" in (server.root / name).read_text("utf-8")
 
 
 def test_whose_access_is_taken_while_her_code_runs_is_told_and_keeps_what_is_on_the_page(
@@ -109,7 +151,7 @@ def test_whose_access_is_taken_while_her_code_runs_is_told_and_keeps_what_is_on_
 ) -> None:
     server = served("demo")
     regrant(server, "edda", "editor")
-    window = visit(server, "edda", f"{WHERE[LAB]}statistics.ipynb")
+    window = visit(server, "edda", f"{WHERE[LAB]}{own_copy(server)}")
     notebook = window.lab()
     notebook.shows("Rain in a week")
     notebook.insert("import time; print('be' + 'gun'); time.sleep(3600)")

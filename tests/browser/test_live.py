@@ -70,6 +70,7 @@ def test_who_is_lowered_while_she_works_reads_so_at_her_next_run(
     served: Start, visit: Visit
 ) -> None:
     server = served("demo")
+    give(server, "edda", "editor")
     name = saved(server, "live.ipynb", 'print("a" + "b")', "5 * 5")
     notebook = visit(server, "edda", f"{WHERE[CLASSIC]}{name}").classic()
     notebook.shows('print("a" + "b")')

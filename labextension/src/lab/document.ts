@@ -8,14 +8,13 @@ import { Widget } from '@lumino/widgets';
 import { fill, h } from '../dom.js';
 import type { Standings } from '../me.js';
 import { badgeWord, canSentence, WORDS } from '../words.js';
+import type { CopyBanner } from './copy.js';
 import type { Rights } from './rights.js';
 import { rightsOf } from './rights.js';
 
 /** Says in the tool bar whether one is editing, running or viewing. */
 export class Badge extends Widget {
-  onClick: () => void = () => undefined;
-
-  constructor() {
+  constructor(private readonly onClick: () => void) {
     super();
     this.addClass('authz-Badge');
     this.hide();
@@ -47,11 +46,6 @@ export class Badge extends Widget {
   }
 }
 
-export interface Actions {
-  explain: (context: DocumentRegistry.Context) => void;
-  saveCopy: (context: DocumentRegistry.Context) => void;
-}
-
 /** Follows the rights on one document for as long as it is open. */
 export class DocumentFace {
   private rights: Rights | null = null;
@@ -63,13 +57,10 @@ export class DocumentFace {
     private readonly panel: DocumentWidget,
     private readonly context: DocumentRegistry.Context,
     private readonly standings: Standings,
-    private readonly actions: Actions,
     private readonly notebook: NotebookPanel | null,
-    private readonly badge: Badge
+    private readonly badge: Badge,
+    private readonly banner: CopyBanner
   ) {
-    badge.onClick = (): void => {
-      actions.explain(context);
-    };
     const again = (): void => {
       void this.update();
     };
@@ -91,6 +82,12 @@ export class DocumentFace {
 
   dispose(): void {
     this.stop();
+    this.banner.dispose();
+  }
+
+  /** Offer to save what stands here as a file of one's own. */
+  saveCopy(): void {
+    this.banner.ask();
   }
 
   private async update(): Promise<void> {
@@ -132,17 +129,14 @@ export class DocumentFace {
 
   private notice(before: Rights, now: Rights): void {
     const name = PathExt.basename(now.path);
-    const copy = {
-      label: WORDS.saveCopy,
-      callback: (): void => {
-        this.actions.saveCopy(this.context);
-      }
-    };
     if (before.can.view && !now.can.view) {
       Notification.warning(WORDS.gone(name), { autoClose: false });
+      this.banner.offer(WORDS.gone(name));
     } else if (before.can.edit && !now.can.edit) {
-      Notification.warning(WORDS.lowered(name), { autoClose: false, actions: [copy] });
+      Notification.warning(WORDS.lowered(name), { autoClose: false });
+      this.banner.offer(WORDS.lowered(name));
     } else if (!before.can.edit && now.can.edit) {
+      this.banner.withdraw();
       Notification.success(WORDS.raised(name), { autoClose: 8000 });
     } else if (before.kernel && now.kernel && before.can.run && !now.can.run) {
       Notification.warning(WORDS.stopped(name), { autoClose: false });

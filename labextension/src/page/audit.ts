@@ -44,7 +44,7 @@ export const AUDIT: Tab = {
         { title: WORDS.who, cell: each => each.principal },
         { title: WORDS.kind, cell: each => each.kind },
         { title: WORDS.action, cell: each => each.action ?? '' },
-        { title: WORDS.where, cell: each => each.resource ?? '' },
+        { title: WORDS.where, cell: each => each.resource ?? '', long: true },
         { title: WORDS.outcome, cell: each => each.decision ?? '' },
         { title: WORDS.door, cell: each => each.door ?? '' }
       ]

@@ -1,9 +1,8 @@
 /** Grants: who has which level on what, for those who may know. */
 import { fill, h, labelled } from '../dom.js';
 import type { Grant } from '../grants.js';
-import { take } from '../grants.js';
+import { holds, take } from '../grants.js';
 import { List } from '../list.js';
-import { shown } from '../moments.js';
 import { Share } from '../share.js';
 import { LEVELS } from '../vocabulary.js';
 import { WORDS } from '../words.js';
@@ -26,8 +25,8 @@ export const GIVEN: Tab = {
       columns: [
         { title: WORDS.who, cell: each => each.principal },
         { title: WORDS.level, cell: each => each.level },
-        { title: WORDS.where, cell: each => where(desk, each.resource) },
-        { title: WORDS.until, cell: each => shown(each.ends) },
+        { title: WORDS.where, cell: each => where(desk, each.resource), long: true },
+        { title: WORDS.until, cell: each => holds(each) },
         { title: WORDS.givenBy, cell: each => each.granted_by ?? '' },
         {
           title: WORDS.act,

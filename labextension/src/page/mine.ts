@@ -2,9 +2,8 @@
 import { standingPart, whoPart } from '../about.js';
 import { fill, h } from '../dom.js';
 import type { Grant } from '../grants.js';
-import { take } from '../grants.js';
+import { holds, take } from '../grants.js';
 import { List } from '../list.js';
-import { shown } from '../moments.js';
 import { addressOf } from '../share.js';
 import { WORDS } from '../words.js';
 import { sessionsPart } from './sessions.js';
@@ -28,9 +27,9 @@ export const MINE: Tab = {
       query: { principal: desk.me.principal.name },
       empty: WORDS.noGrants,
       columns: [
-        { title: WORDS.where, cell: each => where(desk, each.resource) },
+        { title: WORDS.where, cell: each => where(desk, each.resource), long: true },
         { title: WORDS.level, cell: each => each.level },
-        { title: WORDS.until, cell: each => shown(each.ends) },
+        { title: WORDS.until, cell: each => holds(each) },
         { title: WORDS.givenBy, cell: each => each.granted_by ?? '' },
         {
           title: WORDS.act,

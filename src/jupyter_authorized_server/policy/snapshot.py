@@ -283,6 +283,11 @@ class Snapshot:
             holders.update(f"user:{name}" for name in inside if name and "/" not in name)
         return frozenset(holders)
 
+    def grants_on(self, names: Iterable[str]) -> list[Grant]:
+        """The grants on any of the resources `names`, whatever there is besides."""
+        on = self.index.on
+        return [row.grant for name in dict.fromkeys(names) for row in on.get(name, ())]
+
     def permitting(self, type_: str, action: str) -> tuple[Rule, ...]:
         """The rules that may permit `action` on some resource of `type_`."""
         return tuple(

@@ -92,6 +92,11 @@ class SharedHandler(AdminHandler):
     def _left(self) -> dict[str, int]:
         return self.point.store.counted()
 
+    @cached_property
+    def _reviewed(self) -> dict[str, bool]:
+        """By resource, whether whoever asks may see who has access there."""
+        return {}
+
     def told(self, grant: Grant) -> dict[str, Any]:
         """A grant as it is answered, with how often it still counts; None is always."""
         return {**shown(grant), "uses_left": self._left.get(grant.id)}
@@ -100,8 +105,14 @@ class SharedHandler(AdminHandler):
         """Whether whoever asks may know of a grant: their own, or where they may review."""
         if grant.principal in self.principal.keys:
             return True
+        seen = self._reviewed.get(grant.resource)
+        if seen is None:
+            seen = self._reviewed[grant.resource] = self._reviews(grant.resource)
+        return seen
+
+    def _reviews(self, name: str) -> bool:
         try:
-            resource = self.known(parse_resource(grant.resource))
+            resource = self.known(parse_resource(name))
         except InvalidName:
             return False
         action = "review" if (resource.type, "review") in ABILITY else "administer"
@@ -149,7 +160,13 @@ class GrantsHandler(SharedHandler):
         """The grants one may see: one's own, and those on what one may review."""
         wanted = self._wanted()
         on = self.query("resource")
-        resource = None if on is None else self.meant(on)[0].name
+        if on is None:
+            resource, found_on = None, self.point.snapshot.grants
+        else:
+            known = self.known(self.meant(on)[0])
+            resource = known.name
+            names = known.chain if self.flag("inherited") else (resource,)
+            found_on = self.point.snapshot.grants_on(names)
 
         def show(grant: Grant) -> dict[str, Any]:
             found = self.told(grant)
@@ -161,7 +178,7 @@ class GrantsHandler(SharedHandler):
         found = await self.page(
             (
                 each
-                for each in self.point.snapshot.grants
+                for each in found_on
                 if (each.ends is None or each.ends > now) and all(test(each) for test in wanted)
             ),
             key=lambda each: (each.resource, each.principal, each.id),
@@ -213,15 +230,11 @@ class GrantsHandler(SharedHandler):
             InvalidName: it asks for what there cannot be.
         """
         wanted: list[Callable[[Grant], bool]] = []
-        principal, on, level = self.query("principal"), self.query("resource"), self.query("level")
+        principal, level = self.query("principal"), self.query("level")
         before, part = moment.read(self.query("ends_before")), self.query("q")
         if principal is not None:
             who = parse_principal(principal)
             wanted.append(lambda each: each.principal == who)
-        if on is not None:
-            resource = self.known(self.meant(on)[0])
-            places = set(resource.chain) if self.flag("inherited") else {resource.name}
-            wanted.append(lambda each: each.resource in places)
         if level is not None:
             word = parse_level(level).word
             wanted.append(lambda each: each.level == word)

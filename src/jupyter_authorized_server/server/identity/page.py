@@ -110,15 +110,13 @@ class LoginHandler(Page, LoginFormHandler):
         self._form(error=(message or {}).get("error", ""))
 
     def _form(self, *, status: int = 200, error: str = "", name: str = "") -> None:
-        next_url = self.get_argument("next", default=self.base_url)
         info = ""
         if not self.point.state.people:
             info = (
                 "Nobody can sign in yet: open the set-up link that the server wrote to its "
                 "terminal or log when it started."
             )
-        action = f"{url_path_join(self.base_url, 'login')}?next={url_escape(next_url)}"
-        self.show("login", status=status, error=error, info=info, name=name, action=action)
+        self.show("login", status=status, error=error, info=info, name=name)
 
     @allow_unauthenticated
     async def post(self) -> None:
