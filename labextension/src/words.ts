@@ -84,7 +84,8 @@ export const WORDS = {
   level: 'Level',
   until: 'Until',
   uses: 'How often it counts (empty: always)',
-  usesLeft: (left: number): string => (left === 1 ? 'counts once more' : `counts ${left} more times`),
+  usesLeft: (left: number): string =>
+    left === 1 ? 'counts once more' : `counts ${left} more times`,
   who: 'Who',
   givenBy: 'Given by',
   act: 'Change',

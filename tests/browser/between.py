@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-
 def _answer(status: str, type_: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status}\r\nContent-Type: {type_}\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\nConnection: close\r\n\r\n" + body

@@ -94,7 +94,7 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     home = tmp_path_factory.mktemp("access")
     shutil.copytree(EXAMPLES / "notebooks", home / "notebooks")
     people = {"adam": "admin", "vera": "viewer", "nina": ""}
-    with serving(home, people=people) as running:
+    with serving(home, *EXPOSED, people=people) as running:
         yield running
 
 

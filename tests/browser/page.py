@@ -54,6 +54,11 @@ class Window:
         self.page.click("button[type=submit]")
         self.page.wait_for_url(lambda url: url.startswith(self.url + path))
 
+    def settled(self) -> None:
+        """Wait until what a tab of the access page has asked for is there."""
+        expect(self.page.locator('[aria-busy="true"]')).to_have_count(0)
+        expect(self.page.get_by_text("Loading…")).to_have_count(0)
+
     def classic(self) -> Classic:
         """The notebook of this page, in nbclassic."""
         return Classic(self.page)

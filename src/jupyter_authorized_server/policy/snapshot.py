@@ -285,8 +285,7 @@ class Snapshot:
 
     def grants_on(self, names: Iterable[str]) -> list[Grant]:
         """The grants on any of the resources `names`, whatever there is besides."""
-        on = self.index.on
-        return [row.grant for name in dict.fromkeys(names) for row in on.get(name, ())]
+        return [each for name in dict.fromkeys(names) for each in self.index.on(name)]
 
     def permitting(self, type_: str, action: str) -> tuple[Rule, ...]:
         """The rules that may permit `action` on some resource of `type_`."""

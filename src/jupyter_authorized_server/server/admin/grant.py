@@ -17,7 +17,7 @@ from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ...policy.model import Resource
 
@@ -160,6 +160,8 @@ class GrantsHandler(SharedHandler):
         """The grants one may see: one's own, and those on what one may review."""
         wanted = self._wanted()
         on = self.query("resource")
+        resource: str | None
+        found_on: Iterable[Grant]
         if on is None:
             resource, found_on = None, self.point.snapshot.grants
         else:

@@ -12,7 +12,6 @@ from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import template, web
-from tornado.escape import url_escape
 
 from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
