@@ -99,17 +99,25 @@ def _opened(port: int, path: str, token: str) -> _Reader:
 def main(port: int) -> None:
     """Open the sockets that the first line of the input names, and read until all are gone."""
     chosen = selectors.DefaultSelector()
-    wanted = json.loads(sys.stdin.readline())
-    readers = [_opened(port, path, token) for path, token in wanted]
-    for reader in readers:
-        chosen.register(reader.socket, selectors.EVENT_READ, reader)
-    print("open", flush=True)
-    left = len(readers)
-    while left:
-        for key, _ in chosen.select():
+    readers: list[_Reader] = []
+    gone: list[_Reader] = []
+
+    def look(timeout: float | None) -> None:
+        for key, _ in chosen.select(timeout):
             if not key.data.read():
                 chosen.unregister(key.fileobj)
-                left -= 1
+                gone.append(key.data)
+
+    for path, token in json.loads(sys.stdin.readline()):
+        readers.append(_opened(port, path, token))
+        chosen.register(readers[-1].socket, selectors.EVENT_READ, readers[-1])
+        # Pings want an answer meanwhile.
+        look(0)
+    if gone:
+        sys.exit("sockets were closed before anything changed")
+    print("open", flush=True)
+    while len(gone) < len(readers):
+        look(None)
     answer = {
         "told": [each.told for each in readers],
         "gone": [each.gone for each in readers],

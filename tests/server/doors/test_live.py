@@ -6,6 +6,7 @@ import json
 import re
 import time
 import urllib.parse
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "edda": "editor",
         "emil": "editor",
         "otto": "editor",
+        "mary": "editor",
+        "nora": "editor",
+        "ruby": None,
         "vera": "viewer",
         "tess": "viewer",
         "adam": "admin",
@@ -125,6 +129,44 @@ def test_without_the_right_to_watch_output_stops_and_runs_are_refused_in_place(
 
     eventually(True, hears)
     otto.close()
+    edda.close()
+
+
+@pytest.mark.parametrize("v1", [True, False])
+def test_whose_right_to_watch_is_taken_back_is_told_so_in_what_runs_and_the_kernel_goes_on(
+    server: Serving, kernel: str, v1: bool
+) -> None:
+    who = "mary" if v1 else "nora"
+    hers, edda = Client(server, kernel, who, v1=v1), Client(server, kernel, "edda")
+    running = hers.run("import time; print('begun'); time.sleep(600); print('secret')")
+    queued = hers.run("print('secret too')")
+    while hers.hear().content.get("text") != "begun\n":
+        pass
+    revoke(server, who)
+    for sent in (running, queued):
+        said = [each for each in hers.answer(sent) if each.msg_type != "status"]
+        assert ["error", "execute_reply"] == [each.msg_type for each in said]
+        assert "what you ran goes on there without you" in said[0].content["evalue"]
+        assert "error" == said[1].content["status"]
+    # Once, although each later change asks again.
+    grant(server, "ruby", "viewer")
+    assert [] == [each for each in hers.drained(2) if each.msg_type != "status"]
+    assert 204 == server.request("POST", f"/api/kernels/{kernel}/interrupt", "edda").status
+    # What waits while a run is interrupted is aborted.
+    eventually("1\n", lambda: edda.text("print(1)"))
+    assert [] == [each for each in hers.drained(0.5) if each.msg_type != "status"]
+    # How it ended in truth is known all the same.
+    [began] = [
+        each["id"]
+        for each in server.audit
+        if each["kind"] == "execution" and each["principal"] == f"user:{who}"
+        if each["sha256"] == sha256(b"print('secret too')").hexdigest()
+    ]
+    eventually(
+        ["aborted"],
+        lambda: [each["status"] for each in server.audit if each.get("execution") == began],
+    )
+    hers.close()
     edda.close()
 
 

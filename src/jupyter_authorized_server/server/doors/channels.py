@@ -217,9 +217,9 @@ class JudgedConnection:
         super()._send_status_message(status)  # type: ignore[misc]  # why: a mixin
 
     def lower(self) -> None:
-        """Watching is over: nothing goes out any more, and all that comes is refused."""
+        """Watching is over: nothing of the kernel goes out, and all that comes is refused."""
         if self._judge is not None:
-            self._judge.forget_prompts()
+            self._judge.lower()
 
 
 class RefusedConnection:

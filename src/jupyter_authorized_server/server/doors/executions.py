@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .frames import LONGEST_CONTENT, Malformed
 
@@ -28,6 +28,8 @@ _MOST_PENDING = 10_000
 #: Longest id that is recorded as a client has it.
 _LONGEST_ID = 128
 RUN = "execute_request"
+#: What a header has, as the protocol of messages says.
+_USUAL = ("msg_id", "msg_type", "session", "username", "version", "date", "subshell_id")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,13 +40,17 @@ class Running:
         record: id of its first record.
         actor: who runs it.
         session: as the kernel knows the client; its next socket gets the reply.
+        header: what an answer to it names as its parent.
         failed: whether the kernel has told everybody of an error in it.
+        told: whether its page has been told that it hears no more of it.
     """
 
     record: str
     actor: str
     session: str
+    header: dict[str, str]
     failed: bool = False
+    told: bool = False
 
 
 class Executions:
@@ -95,6 +101,13 @@ class Executions:
         while len(self._left) > _MOST_PENDING:
             self._left.popitem(last=False)
 
+    def untold(self) -> list[dict[str, str]]:
+        """The headers of this socket's runs that go on; of each run only once."""
+        found = [run for run in self._pending.values() if not run.told]
+        for run in found:
+            run.told = True
+        return [run.header for run in found]
+
     def began(self, frame: Frame, message: Message) -> None:
         """A run is about to be passed on.
 
@@ -122,7 +135,10 @@ class Executions:
         sent = message.header.get("msg_id")
         if isinstance(sent, str) and len(sent) <= _LONGEST_ID:
             self._pending[sent] = Running(
-                record=record, actor=self._door.name, session=self._session
+                record=record,
+                actor=self._door.name,
+                session=self._session,
+                header=_kept(message.header),
             )
             if len(self._pending) > _MOST_PENDING:
                 self._pending.popitem(last=False)
@@ -181,3 +197,11 @@ class Executions:
                 "door": "channel",
             },
         )
+
+
+def _kept(header: dict[str, Any]) -> dict[str, str]:
+    """What is kept of a header for an answer that may come: what it usually has."""
+    words = ((name, header.get(name)) for name in _USUAL)
+    return {
+        name: word for name, word in words if isinstance(word, str) and len(word) <= _LONGEST_ID
+    }

@@ -12,17 +12,24 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.jsonutil import json_default
-from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
-from tornado.websocket import WebSocketClosedError
 
 from ..surface.messages import ACTIONS, EVERYTHING, PASSING, WIDGETS
 from ..uses import USED_UP
 from . import replies
+from .answers import Answers
 from .company import BY_VIEW
 from .executions import RUN
-from .frames import V1, FrameV1, LegacyFrame, Malformed, may_be, plain_parts, plain_type
+from .frames import (
+    V1,
+    FrameV1,
+    LegacyFrame,
+    Malformed,
+    Message,
+    may_be,
+    plain_parts,
+    plain_type,
+)
 from .inflow import Inflow
 from .refusals import words
 
@@ -31,10 +38,9 @@ if TYPE_CHECKING:
 
     from ...policy.model import Decision, Resource
     from .executions import Executions
-    from .frames import Frame, Message
+    from .frames import Frame
     from .live import LiveDoor, LiveDoors
     from .refusals import Refusals
-    from .replies import Reply
     from .saved import SavedCells
 
 _log = logging.getLogger(__name__)
@@ -46,6 +52,7 @@ _AGAIN = 0.5
 _OTHERS = "You can move the widgets of kernels that you started, and not of this one"
 _NO_WIDGET = "You can move the widgets of this kernel, and not open other connections to it"
 _UNRECORDED = "This run could not be recorded, so it does not take place."
+_TAKEN = "Your access to this kernel was taken back; what you ran goes on there without you."
 _SILENT = "This kernel has not said yet what it is"
 _UPSTREAMS = ZMQChannelsWebsocketConnection.handle_incoming_message
 
@@ -83,6 +90,7 @@ class KernelJudge:
         self._saved = saved
         self._refusals = refusals
         self._executions = executions
+        self._answers = Answers(connection, refusals)
         self._forward = forward
         self._format: type[FrameV1 | LegacyFrame] | None = None
         self._everything = False
@@ -122,9 +130,15 @@ class KernelJudge:
         if later is not None:
             self._work = asyncio.ensure_future(self._catch_up(later))
 
-    def forget_prompts(self) -> None:
-        """Take no answer to a prompt that was asked before now."""
+    def lower(self) -> None:
+        """Watching is over: take no answer to a prompt, and end what the page waits for.
+
+        The kernel goes on, and nothing of it comes here any more; a cell whose end
+        nobody tells would seem to run for ever.
+        """
         self._prompts.clear()
+        for header in self._executions.untold():
+            self._answers.refuse(Message("shell", RUN, header), _TAKEN)
 
     async def _catch_up(self, later: Coroutine[Any, Any, None]) -> None:
         waiting: Coroutine[Any, Any, None] | None = later
@@ -257,13 +271,13 @@ class KernelJudge:
         if message.msg_type == RUN:
             if not self._spends():
                 sentence = self._refusals.of_rule(words(message), USED_UP)
-                self._send(message, replies.refused(message, sentence, {}, busy=self._busy))
+                self._answers.refuse(message, sentence)
                 return
             try:
                 self._executions.began(frame, message)
             except OSError:
                 _log.exception("a run could not be recorded, so it is refused")
-                self._send(message, replies.refused(message, _UNRECORDED, {}, busy=self._busy))
+                self._answers.refuse(message, _UNRECORDED)
                 return
         if isinstance(frame, FrameV1):
             self._forward_parts(data, frame.parts())
@@ -303,7 +317,7 @@ class KernelJudge:
             self._pass(frame, message, data)
             return
         sentence = self._refusals.of_rule(words(message), why)
-        self._send(message, replies.refused(message, sentence, {}, busy=self._busy))
+        self._answers.refuse(message, sentence)
 
     def _refuse(
         self, frame: Frame, message: Message, decision: Decision | None, why: str = ""
@@ -315,36 +329,17 @@ class KernelJudge:
         )
         is_read = message.msg_type in {"debug_request", "shutdown_request"}
         asked = frame.content() if is_read else {}
-        self._send(message, replies.refused(message, sentence, asked, busy=self._busy))
+        self._answers.refuse(message, sentence, asked)
 
     def _tell_kernel_info(self, message: Message) -> None:
         """Answer in the kernel's place, also while it is busy."""
         future = getattr(self._connection.kernel_manager, "_kernel_info_future", None)
         info = future.result() if future is not None and future.done() else None
         if not info:
-            self._send(message, replies.refused(message, _SILENT, {}, busy=self._busy))
+            self._answers.refuse(message, _SILENT)
             return
         told = replies.kernel_info(info, may_debug=self._may("debug"))
-        self._send(message, replies.answered(message, told, busy=self._busy))
-
-    @property
-    def _busy(self) -> bool:
-        return getattr(self._connection.kernel_manager, "execution_state", None) == "busy"
-
-    def _send(self, message: Message, answer: list[Reply]) -> None:
-        if not self._refusals.may_answer():
-            return
-        connection = self._connection
-        with contextlib.suppress(WebSocketClosedError):
-            for reply in answer:
-                made = connection.session.msg(reply.msg_type, dict(reply.content))
-                made["parent_header"] = message.header
-                if self._format is FrameV1:
-                    packed = serialize_msg_to_ws_v1(made, reply.channel, _pack)  # type: ignore[no-untyped-call]  # why: upstream's
-                    connection.websocket_handler.write_message(packed, binary=True)
-                else:
-                    made |= {"channel": reply.channel, "buffers": []}
-                    connection.websocket_handler.write_message(_pack(made).decode())
+        self._answers.tell(message, told)
 
     @property
     def watches(self) -> bool:
@@ -391,7 +386,3 @@ class KernelJudge:
             self._prompts.add(asked_by)
         elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
             self._prompts.discard(asked_by)
-
-
-def _pack(value: Any) -> bytes:
-    return json.dumps(value, default=json_default).encode("ascii")

@@ -1,0 +1,71 @@
+"""Door: what the server says to a client in a kernel's place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from tornado.websocket import WebSocketClosedError
+
+from . import replies
+from .frames import V1
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .frames import Message
+    from .refusals import Refusals
+    from .replies import Reply
+
+
+class Answers:
+    """Says it on one socket, no more often than its limit lets it.
+
+    Args:
+        connection: Jupyter's, for its session, kernel and socket.
+        refusals: has the limit.
+    """
+
+    def __init__(self, connection: Any, refusals: Refusals) -> None:
+        self._connection = connection
+        self._refusals = refusals
+
+    def refuse(
+        self, message: Message, sentence: str, asked: Mapping[str, Any] | None = None
+    ) -> None:
+        """Answer `message` with `sentence`.
+
+        Args:
+            asked: its content, where it was read.
+        """
+        self._send(message, replies.refused(message, sentence, asked or {}, busy=self._busy))
+
+    def tell(self, message: Message, content: Mapping[str, Any]) -> None:
+        """Answer `message` with `content`, as a kernel would."""
+        self._send(message, replies.answered(message, content, busy=self._busy))
+
+    @property
+    def _busy(self) -> bool:
+        return getattr(self._connection.kernel_manager, "execution_state", None) == "busy"
+
+    def _send(self, message: Message, answer: list[Reply]) -> None:
+        if not self._refusals.may_answer():
+            return
+        connection = self._connection
+        with contextlib.suppress(WebSocketClosedError):
+            for reply in answer:
+                made = connection.session.msg(reply.msg_type, dict(reply.content))
+                made["parent_header"] = message.header
+                if connection.subprotocol == V1:
+                    packed = serialize_msg_to_ws_v1(made, reply.channel, _pack)  # type: ignore[no-untyped-call]  # why: upstream's
+                    connection.websocket_handler.write_message(packed, binary=True)
+                else:
+                    made |= {"channel": reply.channel, "buffers": []}
+                    connection.websocket_handler.write_message(_pack(made).decode())
+
+
+def _pack(value: Any) -> bytes:
+    return json.dumps(value, default=json_default).encode("ascii")
