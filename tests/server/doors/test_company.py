@@ -26,6 +26,8 @@ STARTS = ("runner", "kernelspecs:")
 PEOPLE = {
     "mona": [("manager", "contents:/team"), STARTS],
     "max": [("manager", "contents:/team"), STARTS],
+    # Has no process, whose end would have all be looked at again.
+    "paul": [("manager", "contents:/team"), STARTS],
     "edda": [("editor", "contents:/team"), STARTS],
     "rune": [("runner", "contents:/team"), STARTS],
     "olga": [("manager", "contents:/team"), ("manager", "contents:/other"), STARTS],
@@ -212,10 +214,15 @@ def test_a_token_of_less_than_its_owner_is_somebody_else(server: Serving) -> Non
     assert "True" == said(server, mine, "olga", look)
 
 
-def grant(server: Serving, who: str, level: str, resource: str) -> str:
+def grant(server: Serving, who: str, level: str, resource: str, ends: float | None = None) -> str:
     store = server.store()
     given = store.add_grant(
-        principal=f"user:{who}", level=level, resource=resource, now=time.time(), granted_by="os:t"
+        principal=f"user:{who}",
+        level=level,
+        resource=resource,
+        now=time.time(),
+        granted_by="os:t",
+        ends=ends,
     )
     store.close()
     return given.id
@@ -237,6 +244,21 @@ def test_a_change_of_rights_counts_at_the_next_message(
     take(server, given)
     eventually(BEYOND, lambda: mona.text(SAVED).strip())
     mona.close()
+
+
+def test_a_right_to_the_files_that_ends_lets_nobody_in_after_its_end(
+    server: Serving, kernels: dict[str, str]
+) -> None:
+    paul = Client(server, kernels["olga"], "paul")
+    ends = time.time() + 8
+    given = grant(server, "paul", "manager", "contents:/other", ends)
+    eventually("42", lambda: paul.text(SAVED).strip())
+    assert time.time() < ends
+    # Nothing changes in the store when it ends.
+    time.sleep(max(0, ends - time.time()) + 0.5)
+    assert BEYOND == paul.text(SAVED).strip()
+    take(server, given)
+    paul.close()
 
 
 def test_a_shared_kernel_gets_no_more_at_a_restart_than_all_may(server: Serving) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ REACHING = frozenset(
 )
 #: Answers kept; one is for a person and a process.
 _MOST_KEPT = 4096
+#: How long a no is kept, in seconds: a grant that begins changes no revision.
+_NO_FOR = 1.0
 #: What such a denial is determined by.
 BY_VIEW = (Determinant(id="view", kind="rule", effect=Effect.FORBID, source="sandbox"),)
 #: What a process may be shown of which nobody knows yet.
@@ -61,6 +64,7 @@ class Company:
         room_of: the room of a kernel or terminal, None where it has none.
         runs: whether a kernel of that id runs or starts.
         private: whether a kept home is its owner's alone.
+        clock: seconds since the epoch.
     """
 
     def __init__(
@@ -71,8 +75,10 @@ class Company:
         *,
         runs: Callable[[str], bool],
         private: bool,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._point = point
+        self._clock = clock
         self._launcher = launcher
         self._room_of = room_of
         self._runs = runs
@@ -151,11 +157,19 @@ class Company:
         if self._private and room.keeps and not self._administers(principal):
             return False, 0.0
         key = (principal, room.type, room.id)
-        kept = self._kept.get(key)
-        if kept is None or kept.revision != revision or kept.view is not view:
+        kept, now = self._kept.get(key), self._clock()
+        if (
+            kept is None
+            or kept.revision != revision
+            or kept.view is not view
+            # Nothing grows when a grant ends or begins.
+            or kept.until <= now
+        ):
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            kept = self._kept[key] = _Kept(revision, view, *covers(self._point, principal, view))
+            whole, until = covers(self._point, principal, view)
+            until = until if whole else now + _NO_FOR
+            kept = self._kept[key] = _Kept(revision, view, whole, until)
         return kept.whole, kept.until
 
     def _administers(self, principal: Principal) -> bool:
