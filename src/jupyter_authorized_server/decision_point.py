@@ -139,27 +139,32 @@ class DecisionPoint:
         """Have `listener` called with the new revision after each change."""
         self._listeners.append(listener)
 
-    def refresh(self) -> bool:
+    def refresh(self, found: int | None = None) -> bool:
         """Take over what has changed in the store, if anything; True if so.
 
-        Cheap when nothing has: one `SELECT`. Called by the poll and by whoever has
-        just changed the store.
+        Called by the poll, and by whoever has just changed the store.
+
+        Args:
+            found: the store's revision, where it has just been asked.
 
         Raises:
-            StoreError: the store cannot be read; the last revision stays in force, but
-                not for ever.
+            StoreError: it cannot be read; the last revision stays in force, not for ever.
         """
         try:
-            if self.store.revision() == self.state.revision:
+            if (self.store.revision() if found is None else found) == self.state.revision:
                 self._good_until = math.inf
                 return False
             state = self.store.state(self.state)
         except StoreError:
-            self._good_until = min(self._good_until, self._clock() + self._stale)
+            self.missed(self._clock())
             raise
         self._good_until = math.inf
         self._put_in_force(self.policy, state)
         return True
+
+    def missed(self, since: float) -> None:
+        """Count the store as away since then: it was asked, and has not answered."""
+        self._good_until = min(self._good_until, since + self._stale)
 
     @property
     def store_is_away(self) -> bool:

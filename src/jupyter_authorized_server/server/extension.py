@@ -16,7 +16,7 @@ from tornado.ioloop import PeriodicCallback
 
 from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
-from ..errors import AuthorizationError, ConfigurationError, StoreError
+from ..errors import AuthorizationError, ConfigurationError
 from ..opening import open_decision_point
 from .admin import routes
 from .confinement import Confinement
@@ -32,6 +32,7 @@ from .identity import LocalIdentityProvider, setup_url
 from .metrics import measure
 from .policy_watch import watch
 from .record_keeping import RecordKeeping
+from .store_watch import StoreWatch
 from .surface.git import keep_below
 from .wiring import KEY, Wiring, wiring
 
@@ -137,8 +138,7 @@ async def start(app: ServerApp) -> None:
             wired.confinement.confine_terminals(application.settings.get("terminal_manager"))
         wired.live.start()
         measure(wired)
-        poll = PeriodicCallback(lambda: _refresh(app, wired), wired.config.poll_seconds * 1000)
-        poll.start()
+        poll = StoreWatch(wired).callback
         await wired.follower.recover()
         await wired.follower.look()
         follow = PeriodicCallback(wired.follower.look_if_due, SECONDS * 1000)
@@ -179,15 +179,6 @@ def check_connection(kind: type) -> None:
     if not issubclass(kind, (JudgedConnection, RefusedConnection)):
         msg = "kernel connections are not judged; another extension replaced their class"
         raise ConfigurationError(msg)
-
-
-def _refresh(app: ServerApp, wired: Wiring) -> None:
-    if wired.confinement is not None:
-        wired.confinement.look_at_the_clock()
-    try:
-        wired.point.refresh()
-    except StoreError as error:
-        app.log.error("the store cannot be read; the last revision stays in force: %s", error)  # noqa: TRY400  # why: once a poll, without the traceback
 
 
 class _or_end(contextlib.AbstractContextManager[None]):  # noqa: N801  # why: reads as a word

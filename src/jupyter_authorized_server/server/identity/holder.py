@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...credentials import secret_matches, split_secret
-from ...errors import StoreError, UnknownName
+from ...errors import UnknownName
 from ...store import LoginSession, Token
+from .note import Notes
 from .user import LocalUser
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from ...decision_point import DecisionPoint
     from ...store import Person
-
-_log = logging.getLogger(__name__)
 
 #: Sessions and tokens kept of each sort; one costs some 500 bytes.
 MOST = 4096
@@ -87,6 +85,7 @@ class Holders:
 
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
+        self.notes = Notes()
         self._sessions: _Shelf[LoginSession] = _Shelf()
         self._tokens: _Shelf[Token] = _Shelf()
         self._people: tuple[int, dict[str, Person]] = (-1, {})
@@ -109,7 +108,7 @@ class Holders:
         if now - max(entry.noted, entry.kept.last_seen) >= NOTE_EVERY:
             entry.noted = now
             entry.kept = replace(entry.kept, last_seen=now)
-            _note(store.touch_login_session, entry.kept.id, now)
+            self.notes.add(store.touch_login_session, entry.kept.id, now)
         return entry.kept
 
     def token(self, text: str, *, now: float) -> Token | None:
@@ -125,7 +124,7 @@ class Holders:
         if now - max(entry.noted, entry.kept.last_used or float("-inf")) >= NOTE_EVERY:
             entry.noted = now
             entry.kept = replace(entry.kept, last_used=now)
-            _note(store.touch_token, entry.kept.id, now)
+            self.notes.add(store.touch_token, entry.kept.id, now)
         return entry.kept
 
     def user(
@@ -150,11 +149,3 @@ class Holders:
             token_id=token,
             session_id=session,
         )
-
-
-def _note(touch: Callable[[str, float], object], id_: str, now: float) -> None:
-    """Write down that `id_` is in use; that it could not be written refuses nobody."""
-    try:
-        touch(id_, now)
-    except StoreError as error:
-        _log.warning("the last use of `%s` could not be written down: %s", id_, error)

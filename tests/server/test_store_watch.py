@@ -1,0 +1,201 @@
+"""What another process changes in the store: felt by the next request and on open sockets.
+
+On both databases, with a real server in a process of its own; whoever changes is this
+process and the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import websocket
+from postgresql import postgresql
+from serving import Serving, environment, serving, store_url
+
+from jupyter_authorized_server.credentials import new_secret
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from postgresql import Database
+
+#: Seconds that a loaded machine may take; what is waited for takes a fraction of one.
+LIMIT = 60
+
+
+class House:
+    """A server, its store as another process sees it, and people with tokens."""
+
+    def __init__(self, server: Serving, store: Store, database: Database | None) -> None:
+        self.server = server
+        self.store = store
+        self.database = database
+
+    def come(self, name: str) -> str:
+        """A new person, known to requests by name; returns the id of the token."""
+        now, secret = time.time(), new_secret()
+        self.store.add_person(name, password_hash=None, now=now)
+        self.store.add_token(secret.id, secret.hash, "test", name, None, now)
+        self.server.tokens[name] = secret.text
+        return secret.id
+
+    def give(self, name: str, level: str, resource: str) -> str:
+        given = self.store.add_grant(
+            principal=f"user:{name}",
+            level=level,
+            resource=resource,
+            now=time.time(),
+            granted_by="os:test",
+        )
+        return given.id
+
+    def status(self, who: str, path: str = "/api/contents/a.txt?content=0") -> int:
+        return self.server.request("GET", path, who).status
+
+    def command(self, *arguments: str) -> None:
+        subprocess.run(
+            [str(Path(sys.executable).parent / "jupyter"), "authz", *arguments],
+            env=environment(self.server.folder),
+            cwd=self.server.folder,
+            check=True,
+            capture_output=True,
+        )
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("watch")
+    with contextlib.ExitStack() as stack:
+        database = None
+        url = store_url(folder)
+        if request.param == "postgresql":
+            database = stack.enter_context(postgresql(tmp_path_factory.mktemp("pg")))
+            url = database.url
+            Store.upgrade(url)
+        (folder / "data" / "authorization").mkdir(parents=True)
+        store = stack.enter_context(Store.open(url))
+        config = f"c.JupyterAuthorization.store_url = {url!r}"
+        server = stack.enter_context(serving(folder, config=config))
+        (server.root / "a.txt").write_text("a")
+        yield House(server, store, database)
+
+
+def is_over(socket: websocket.WebSocket) -> int | None:
+    """The code with which the server has closed `socket`; None while it is open."""
+    socket.settimeout(LIMIT)
+    try:
+        while True:
+            opcode, data = socket.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return int.from_bytes(data[:2], "big")
+    except websocket.WebSocketConnectionClosedException:
+        return 0
+    except websocket.WebSocketTimeoutException:
+        return None
+
+
+def test_a_grant_and_its_revocation_by_another_process_count_for_the_next_request(
+    house: House,
+) -> None:
+    house.come("ada")
+    assert until(lambda: house.status("ada") == 404)
+    given = house.give("ada", "viewer", "contents:/")
+    assert until(lambda: house.status("ada") == 200)
+    house.command("revoke", given)
+    assert until(lambda: house.status("ada") == 404)
+
+
+def test_a_level_by_a_group_counts_as_soon_as_another_process_puts_somebody_in(
+    house: House,
+) -> None:
+    house.come("gus")
+    house.store.add_group("crew", now=1)
+    house.store.add_grant(
+        principal="group:crew", level="viewer", resource="contents:/", now=1, granted_by="os:test"
+    )
+    assert until(lambda: house.status("gus") == 404)
+    house.store.add_member("crew", "user:gus")
+    assert until(lambda: house.status("gus") == 200)
+    house.store.remove_member("crew", "user:gus")
+    assert until(lambda: house.status("gus") == 404)
+
+
+@pytest.mark.parametrize("end", ["disabled", "removed"])
+def test_an_open_socket_ends_when_another_process_ends_the_login(house: House, end: str) -> None:
+    name = f"was-{end}"
+    token = house.come(name)
+    assert until(lambda: house.status(name, "/api/me") == 200)
+    socket = house.server.connect("/api/events/subscribe", name)
+    try:
+        if end == "disabled":
+            house.command("users", "disable", name)
+        else:
+            house.store.remove_token(token)
+        assert 1000 == is_over(socket)
+    finally:
+        # `close` would leave the descriptor open after a closing frame of the server.
+        socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        house.server.connect("/api/events/subscribe", name)
+
+
+@contextlib.contextmanager
+def locked(house: House) -> Iterator[None]:
+    """Inside, another process has the store locked."""
+    if house.database is None:
+        name = house.server.folder / "data" / "authorization" / "store.sqlite"
+        with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as file:
+            file.execute("BEGIN EXCLUSIVE")
+            yield
+            file.execute("ROLLBACK")
+        return
+    import psycopg  # noqa: PLC0415  # why: only where there is PostgreSQL
+
+    host, user = str(house.database.sockets), house.database.owner
+    with psycopg.connect(host=host, user=user, dbname="house") as connection:
+        connection.execute("LOCK TABLE revision IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+def test_while_another_process_has_the_store_locked_requests_are_answered(house: House) -> None:
+    house.come("pat")
+    house.give("pat", "viewer", "contents:/")
+    # That a token was used is to be written down when it is used first.
+    secrets = [new_secret() for _ in range(15)]
+    for number, secret in enumerate(secrets):
+        house.store.add_token(secret.id, secret.hash, f"t{number}", "pat", None, time.time())
+        house.server.tokens[f"pat-{number}"] = secret.text
+    assert until(lambda: house.status("pat") == 200)
+    with locked(house):
+        if house.database is not None:
+            said = "the store cannot be read; the last revision stays in force"
+            assert until(lambda: said in house.server.log)
+        began = time.monotonic()
+        found = [house.status(f"pat-{number}") for number in range(len(secrets))]
+        assert [200] * len(secrets) == found
+        # Whoever waited for the store would have waited five seconds each time.
+        assert time.monotonic() - began < 5 * len(secrets)
+    if house.database is not None:
+        assert until(lambda: "the store can be read again" in house.server.log)
+    house.command("users", "disable", "pat")
+    assert until(lambda: house.status("pat") in {401, 403})
