@@ -76,3 +76,44 @@ def test_only_many_grants_are_set_aside(monkeypatch: pytest.MonkeyPatch) -> None
     for number, expected in ((9_999, 0), (10_000, 1)):
         set_aside(number)
         assert expected == len(frozen)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.none() | st.integers(1, 6), st.booleans()),
+        max_size=12,
+    )
+)
+def test_a_grant_is_found_by_its_id_whatever_was_changed_since(
+    steps: list[tuple[str, int | None, bool]],
+) -> None:
+    def called(name: str) -> Grant:
+        return Grant(id=name, principal="user:ada", level="viewer", resource="server:")
+
+    found, held = Ledger(), dict[int, str]()
+    for name, serial, is_asked in steps:
+        # It is put in, put at another number, in the place of another one, or taken out.
+        changed: dict[int, Grant | None] = dict.fromkeys(n for n in held if held[n] == name)
+        if serial is not None:
+            changed[serial] = called(name)
+        held = {n: each for n, each in held.items() if n not in changed}
+        if serial is not None:
+            held[serial] = name
+        found = found.after(changed)
+        if is_asked:
+            assert ["a"] * ("a" in held.values()) == [g.id for g in [found.grant("a")] if g]
+    for name in "abcd":
+        got = found.grant(name)
+        assert (name in held.values()) == (got is not None)
+        assert got is None or got.id == name
+
+
+def test_ids_are_numbered_anew_after_many_changes() -> None:
+    found = ledger({1: grant(1)})
+    assert found.grant("g-1") is not None
+    for serial in range(2, 1200):
+        found = found.after({serial: grant(serial), serial - 1: None})
+    assert len(found._newer) <= 512
+    assert found.grant("g-1198") is None
+    assert found.grant("g-1199") == grant(1199)

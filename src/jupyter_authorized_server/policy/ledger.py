@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Serial numbers in one block: some hundreds of blocks at 100,000 grants.
 _BLOCK = 256
+#: Grants put in since the numbers were made, after which they are made anew.
+_MOST_NEWER = 512
 #: Grants from which on they are set aside.
 _MANY = 10_000
 _NOTHING: Mapping[int, Grant] = {}
@@ -57,7 +59,7 @@ class Ledger:
         rows: serial number and grant, in rising order.
     """
 
-    __slots__ = ("_blocks", "_grants")
+    __slots__ = ("_blocks", "_grants", "_newer", "_numbers")
 
     def __init__(self, rows: Iterable[tuple[int, Grant]] = ()) -> None:
         blocks: dict[int, dict[int, Grant]] = {}
@@ -69,6 +71,10 @@ class Ledger:
             block[serial] = grant
         self._blocks: Mapping[int, Mapping[int, Grant]] = blocks
         self._grants: tuple[Grant, ...] | None = None
+        #: The numbers of an earlier ledger by id, made when a grant is first looked for,
+        #: and of what was put in since.
+        self._numbers: Mapping[str, int] | None = None
+        self._newer: Mapping[str, int] = {}
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -81,6 +87,17 @@ class Ledger:
         """Serial number and grant, in rising order."""
         for block in self._blocks.values():
             yield from block.items()
+
+    def grant(self, id: str) -> Grant | None:  # noqa: A002  # why: the field's word
+        """The one whose id this is, if there is one."""
+        if self._numbers is None:
+            self._numbers = {grant.id: serial for serial, grant in self.rows()}
+        serial = self._newer.get(id, self._numbers.get(id))
+        if serial is None:
+            return None
+        found = self._blocks.get(serial // _BLOCK, _NOTHING).get(serial)
+        # An earlier ledger's number may be nobody's by now, or another's.
+        return found if found is not None and found.id == id else None
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks.values()))
@@ -113,6 +130,9 @@ class Ledger:
                 del blocks[number]
         following = Ledger()
         following._blocks = dict(sorted(blocks.items()))
+        if self._numbers is not None and len(self._newer) < _MOST_NEWER:
+            put_in = {grant.id: serial for serial, grant in changed.items() if grant is not None}
+            following._numbers, following._newer = self._numbers, {**self._newer, **put_in}
         return following
 
     def changes(self, before: Ledger) -> Iterator[tuple[int, Grant | None, Grant | None]]:

@@ -184,6 +184,13 @@ class Snapshot:
         """All there are, those of the policy files too."""
         return (*self.ledger.grants, *self.fixed) if self.fixed else self.ledger.grants
 
+    def grant(self, id: str) -> Grant | None:  # noqa: A002  # why: the field's word
+        """The grant whose id this is, also one of a policy file."""
+        found = self.ledger.grant(id)
+        if found is not None:
+            return found
+        return next((each for each in self.fixed if each.id == id), None)
+
     def view(self, name: str, groups: tuple[str, ...]) -> View:
         """The policy as the principal `name` in these groups meets it.
 

@@ -203,7 +203,7 @@ class GrantsHandler(SharedHandler):
         if not await exists(self, resource):
             msg = f"there is no `{resource.name}`; make it first, then share it"
             raise UnknownName(msg)
-        before = {each.id for each in self.point.snapshot.grants}
+        before = self.point.snapshot
         given: Grant = await self.change(
             lambda store: store.add_grant(
                 principal=to,
@@ -218,7 +218,7 @@ class GrantsHandler(SharedHandler):
                 once=True,
             )
         )
-        if given.id in before:
+        if before.grant(given.id) is not None:
             self.set_status(200)
         else:
             self.record("grant", fields_of(given))
@@ -259,11 +259,11 @@ class GrantHandler(SharedHandler):
         Raises:
             UnknownName: there is none, or none for them.
         """
-        for each in self.point.snapshot.grants:
-            if each.id == id_ and self.sees(each):
-                return each
-        msg = "there is no such grant"
-        raise UnknownName(msg)
+        found = self.point.snapshot.grant(id_)
+        if found is None or not self.sees(found):
+            msg = "there is no such grant"
+            raise UnknownName(msg)
+        return found
 
     def _changeable(self, id_: str) -> Grant:
         """The grant, if it is as the request says and can be changed here.
@@ -353,10 +353,8 @@ class GrantHandler(SharedHandler):
         now = time.time()
         return [
             each
-            for each in self.point.snapshot.grants
-            if each.principal in keys
-            and each.resource in chain
-            and (each.ends is None or each.ends > now)
+            for each in self.point.snapshot.grants_on(chain)
+            if each.principal in keys and (each.ends is None or each.ends > now)
         ]
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 
 from ...errors import StoreError, UnsafePath
+from ...policy.ledger import Ledger
 from ...store import Move
 from ..acting import ACTING, SERVER, as_server
 from ..surface.disk import disk_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from ...policy.model import Grant
+    from ...policy.snapshot import Snapshot
     from ..wiring import Wiring
 
 _log = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class Follower:
         self._known: dict[str, str] = {}
         self._under_way = 0
         self._turn = 0
-        self._paths: tuple[object, frozenset[str]] = (None, frozenset())
+        self._paths: tuple[Ledger, frozenset[str]] = (Ledger(), frozenset())
         self._others: tuple[int, frozenset[str]] = (-1, frozenset())
         self._due = 0.0
 
@@ -82,11 +84,9 @@ class Follower:
         The root is none of them, since it goes nowhere.
         """
         point = self._wired.point
-        grants = point.state.grants
-        if self._paths[0] is not grants:
-            names = {each.resource for each in grants if each.resource.startswith("contents:/")}
-            paths = frozenset(name.removeprefix("contents:") for name in names)
-            self._paths = (grants, paths - {"/"})
+        snapshot = point.snapshot
+        if self._paths[0] is not snapshot.ledger:
+            self._paths = (snapshot.ledger, _taken_over(*self._paths, snapshot))
         # Invariant: the revision grows with each of the others.
         if self._others[0] != point.revision:
             self._others = (point.revision, point.store.standing() - {"/"})
@@ -338,3 +338,20 @@ class Follower:
 def _is_in(path: str, folder: str) -> bool:
     """Whether a canonical path is another one or below it."""
     return path == folder or path.startswith(f"{folder}/")
+
+
+def _taken_over(before: Ledger, paths: frozenset[str], snapshot: Snapshot) -> frozenset[str]:
+    """The paths that grants of the store stand on, which were `paths` for those `before`."""
+    changes = snapshot.ledger.changes(before)
+    touched = {each.resource for _, *pair in changes for each in pair if each is not None}
+    now = set(paths)
+    for resource in touched:
+        path = resource.removeprefix("contents:")
+        if not resource.startswith("contents:/") or path == "/":
+            continue
+        # Grants of policy files say where they stand themselves.
+        if any(each.source == "store" for each in snapshot.index.on(resource)):
+            now.add(path)
+        else:
+            now.discard(path)
+    return frozenset(now)

@@ -48,10 +48,10 @@ def _grant(call: Call) -> Grant:
     Raises:
         Unanswerable: there is none.
     """
-    for each in wiring(call.settings).point.snapshot.grants:
-        if each.id == call.group(0):
-            return each
-    raise Unanswerable(404, "there is nothing here")
+    found = wiring(call.settings).point.snapshot.grant(call.group(0))
+    if found is None:
+        raise Unanswerable(404, "there is nothing here")
+    return found
 
 
 def _granted(call: Call) -> list[str]:
