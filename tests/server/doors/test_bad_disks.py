@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,3 +133,53 @@ def test_a_folder_that_is_exchanged_for_a_link_between_check_and_use_shows_nothi
         assert here.as_("vera", "get", "team/sub/pay.txt") == 404
     finally:
         here.store.close()
+
+
+def exchanging(here: Any, kind: type[Any]) -> type[Any]:
+    """A manager before which a folder becomes a link when a file is opened, and is one again."""
+    sub, apart = here.root / "team" / "sub", here.root / "apart"
+
+    class ThereAndBack(kind):  # type: ignore[misc]  # why: whichever manager
+        def _there(self) -> None:
+            sub.rename(apart)
+            sub.symlink_to(here.root / "hr")
+
+        def _back(self) -> None:
+            sub.unlink()
+            apart.rename(sub)
+
+        @contextlib.contextmanager
+        def open(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            self._there()
+            with super().open(*args, **kwargs) as file:
+                self._back()
+                yield file
+
+        @contextlib.contextmanager
+        def atomic_writing(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            self._there()
+            try:
+                with super().atomic_writing(*args, **kwargs) as file:
+                    yield file
+            finally:
+                self._back()
+
+    return ThereAndBack
+
+
+def test_a_folder_that_is_exchanged_there_and_back_shows_and_changes_nothing(
+    tmp_path: Path, kind: type[Any]
+) -> None:
+    root = tmp_path / "root"
+    here = World(tmp_path, exchanging(SimpleNamespace(root=root), kind))
+    (root / "team" / "sub" / "pay.txt").write_text("nothing")
+    before = (root / "hr" / "pay.txt").read_text()
+    try:
+        assert here.as_("vera", "get", "team/sub/pay.txt") == 404
+        assert here.as_("edda", "save", text("mine"), "team/sub/pay.txt") == 404
+        assert here.as_("cora", "copy", "team/sub/pay.txt", "team/stolen.txt") == 404
+    finally:
+        here.store.close()
+    assert before == (root / "hr" / "pay.txt").read_text()
+    assert "nothing" == (root / "team" / "sub" / "pay.txt").read_text()
+    assert not (root / "team" / "stolen.txt").exists()

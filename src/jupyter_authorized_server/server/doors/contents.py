@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from functools import wraps
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,14 @@ from tornado.web import HTTPError
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
+from . import opened
 from .follow import Follower
 from .reader import Reader
 from .sight import Sight
+from .stepping import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from ..acting import Acting
     from ..wiring import Wiring
@@ -66,6 +68,8 @@ _EXISTS = frozenset({"exists", "file_exists", "dir_exists"})
 _UNASKED = frozenset({"is_hidden"})
 _OTHERS = frozenset({"get", "is_hidden", "resolve_path", "list_checkpoints"})
 METHODS = CHANGES | _EXISTS | _OTHERS
+#: Methods by which the managers of files open one.
+OPENING = ("open", "atomic_writing")
 #: Methods of a manager's checkpoints, which an extension may call past the manager: what
 #: each asks, and about which of its arguments.
 CHECKPOINTS = {
@@ -102,6 +106,11 @@ def install(manager: Any, wired: Wiring) -> None:
         return
     wired.follower = Follower(wired, manager)
     asking = {name: _asking(name, getattr(kind, name)) for name in METHODS if hasattr(kind, name)}
+    for name in OPENING:
+        if hasattr(kind, name):
+            asking[name] = opened.asking(
+                getattr(kind, name), _sight, writes=name == "atomic_writing"
+            )
     try:
         manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {_ATTRIBUTE: wired, **asking})
     except TypeError as error:
@@ -221,7 +230,7 @@ def _asking(name: str, original: Method) -> Method:
     @wraps(original)
     def asking_now(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not _is_part(name):
-            return _now(ask_and_do(self, *args, **kwargs))
+            return now(ask_and_do(self, *args, **kwargs))
         try:
             return original(self, *args, **kwargs)
         except HTTPError as error:
@@ -274,45 +283,17 @@ class _Doing:
         return self._args[position] if position < len(self._args) else default
 
 
-class _Rest:
-    """A coroutine that has run up to its first wait, to be waited for."""
-
-    def __init__(self, step: Callable[..., Any], running: Any, waits_for: Any) -> None:
-        self._step = step
-        self._running = running
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self._waits_for
-        while True:
-            try:
-                sent = yield waits_for
-            except BaseException as error:  # noqa: BLE001  # why: handed on to the coroutine
-                step, value = self._running.throw, error
-            else:
-                step, value = self._running.send, sent
-            try:
-                waits_for = self._step(step, value)
-            except StopIteration as end:
-                return end.value
-
-
-def _now(running: Any) -> Any:
-    """The answer of a coroutine that need not wait, else an awaitable of it.
-
-    So one description of what is asked serves managers that wait and those that do not.
-    It runs in a context of its own: where it has to wait, what it sets there must not
-    hold for whatever its caller does meanwhile.
-    """
-    step = copy_context().run
-    try:
-        waits_for = step(running.send, None)
-    except StopIteration as end:
-        return end.value
-    return _Rest(step, running, waits_for)
+def _sight(manager: Any) -> Sight | None:
+    """Of who acts before `manager`; None for the server itself."""
+    acting = ACTING.get()
+    return None if acting is None else _sight_of(manager, acting)
 
 
 def _reader(manager: Any, acting: Acting) -> Reader:
+    return Reader(manager, _sight_of(manager, acting))
+
+
+def _sight_of(manager: Any, acting: Acting) -> Sight:
     wired: Wiring = getattr(manager, _ATTRIBUTE)
     asked = acting.principal
     try:
@@ -320,8 +301,7 @@ def _reader(manager: Any, acting: Acting) -> Reader:
         principal = wired.point.as_now(asked, must_exist=False)
     except UnknownName as error:
         raise HTTPError(403, str(error)) from None
-    sight = Sight(wired.authorizer, wired.point, acting.request, principal, door="contents")
-    return Reader(manager, sight)
+    return Sight(wired.authorizer, wired.point, acting.request, principal, door="contents")
 
 
 async def _as_the_server(manager: Any, name: str, do: _Doing) -> Any:

@@ -65,6 +65,18 @@ class Disk:
         """Where the canonical path `place` is in the file system."""
         return self._joined((*self._root, *paths.components(place)))
 
+    def inside(self, path: str) -> str:
+        """The canonical path of the file that the system calls `path`, its links followed.
+
+        Raises:
+            Nowhere: it lies outside the root.
+        """
+        root = self.path("/").rstrip(os.sep) + os.sep
+        if f"{path}{os.sep}" != root and not path.startswith(root):
+            msg = "the path lies outside the contents root"
+            raise Nowhere(msg)
+        return paths.canonical(path[len(root) :].replace(os.sep, "/"))
+
     def _joined(self, parts: Iterable[str]) -> str:
         return self._drive + os.sep + os.sep.join(parts)  # noqa: PTH118  # why: speed
 

@@ -54,8 +54,7 @@ def by_kernel(call: Call) -> tuple[Resource, ...] | None:
         msg = "the contents are on no disk, so a kernel's path is none of them"
         raise Nowhere(msg)
     path = Path(provisioner.cwd or "/", _expanded(call.query("path")))
-    root = os.path.realpath(disk.path("/"))
-    return at.contents(call, _below(os.path.realpath(path), root))
+    return at.contents(call, disk.inside(os.path.realpath(path)))
 
 
 def elsewhere(call: Call) -> Resource | None:
