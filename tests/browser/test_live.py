@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
+from examples.serving import PASSWORD
 
+from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
@@ -26,10 +29,14 @@ pytestmark = pytest.mark.browser
 EVERY = pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
 
 
+def store_of(served: Served) -> Store:
+    """The store of `served`, to be closed."""
+    return Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
+
+
 def give(served: Served, person: str, level: str) -> None:
     """Have `person` hold `level` on the server and nothing else."""
-    store = Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
-    with contextlib.closing(store):
+    with contextlib.closing(store_of(served)) as store:
         for grant in store.state().grants:
             if grant.principal == f"user:{person}":
                 store.remove_grant(grant.id)
@@ -66,25 +73,58 @@ def test_a_runner_runs_what_is_saved_and_reads_in_the_cell_why_not_what_was_edit
     notebook.prints("edited or is not saved")
 
 
-def test_who_is_lowered_while_she_works_reads_so_at_her_next_run(
-    served: Start, visit: Visit
+def hired(served: Served, name: str) -> str:
+    """Have an editor of that name, and no more than that, and nobody before; the name."""
+    with contextlib.closing(store_of(served)) as store:
+        store.add_person(name, password_hash=hash_password(PASSWORD), now=time.time())
+    give(served, name, "editor")
+    return name
+
+
+def until(expected: bool, served: Served, person: str, path: str) -> None:
+    """Wait until `person` may change the notebook at `path`, or may not."""
+    visitor, end = served.visitor(person), time.monotonic() + 60
+    while (visitor.status("POST", f"/api/contents/{path}/checkpoints", {}) < 400) != expected:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@EVERY
+def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_so_in_the_cell(
+    served: Start, visit: Visit, front_end: str
 ) -> None:
     server = served("demo")
-    give(server, "edda", "editor")
-    name = saved(server, "live.ipynb", 'print("a" + "b")', "5 * 5")
-    notebook = visit(server, "edda", f"{WHERE[CLASSIC]}{name}").classic()
+    name = saved(server, f"live-{uuid.uuid4().hex[:6]}.ipynb", 'print("a" + "b")', "5 * 5")
+    # In a kernel of another's, since her own would end with her right to what it shows.
+    owner, person = (hired(server, f"{word}-{uuid.uuid4().hex[:6]}") for word in ("olga", "emmy"))
+    body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+    status, session = server.visitor(owner).ask("POST", "/api/sessions", body)
+    assert 201 == status
+    notebook = visit(server, person, f"{WHERE[front_end]}{name}").notebook(front_end)
     notebook.shows('print("a" + "b")')
     notebook.run_all()
     notebook.prints("ab")
-    give(server, "edda", "viewer")
-    visitor = server.visitor("edda")
-    end = time.monotonic() + 60
-    # What takes the level that she had.
-    while visitor.status("POST", f"/api/contents/{name}/checkpoints", {}) != 403:
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    # The classic notebook asks for a session of one's own, which a viewer may not have.
+    if front_end != CLASSIC:
+        watched = visit(server, "vera", f"{WHERE[front_end]}{name}").notebook(front_end)
+        watched.shows('print("a" + "b")')
+        watched.ready()
+        watched.run_as("6 * 6")
+        watched.prints("You can watch this kernel but not run code in it.")
+    give(server, person, "viewer")
+    until(False, server, person, name)
     notebook.run_as("7 * 7")
     notebook.prints("You can watch this kernel but not run code in it.")
+    give(server, person, "editor")
+    until(True, server, person, name)
+    notebook.run_as("import time; print('be' + 'gun'); time.sleep(3600)")
+    notebook.prints("begun")
+    with contextlib.closing(store_of(server)) as store:
+        for grant in store.state().grants:
+            if grant.principal == f"user:{person}":
+                store.remove_grant(grant.id)
+    notebook.prints("Your access to this kernel was taken back")
+    assert 204 == server.visitor(owner).status("DELETE", f"/api/sessions/{session['id']}")
 
 
 def test_a_notebook_that_runs_in_an_administrators_kernel_gets_another_one(
