@@ -114,14 +114,14 @@ class JupyterAuthorization(LoggingConfigurable):
     ).tag(config=True)
 
     sandbox = Enum(
-        ["auto", "bubblewrap", "require", "off"],
+        ["auto", "bubblewrap", "landlock", "require", "off"],
         default_value="auto",
         help="""How the processes of kernels are confined to what their owner may touch.
 
         `auto`: by the best way that works on this machine, which is tried at the start;
-        where none works, nobody can run code. `bubblewrap`, `require`: that way, or any;
-        where it does not work the server does not start. `off`: not at all; whoever may
-        run code then can read and change whatever the server's own account can.""",
+        where none works, nobody can run code. `bubblewrap`, `landlock`, `require`: that
+        way, or any; where it does not work the server does not start. `off`: not at all;
+        whoever may run code then can read and change whatever the server's own account can.""",
     ).tag(config=True)
 
     sandbox_dir = Unicode(

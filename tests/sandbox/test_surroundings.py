@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_authorized_server.errors import CannotConfine
-from jupyter_authorized_server.sandbox import bubblewrap, surroundings
+from jupyter_authorized_server.sandbox import box as boxes
+from jupyter_authorized_server.sandbox import surroundings
+from jupyter_authorized_server.sandbox.probe import probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 def said(code: str, *system: str) -> object:
     """What `code` prints, as JSON, where `system` is shown besides this environment."""
     command = [sys.executable, "-I", "-S", "-c", code]
-    box = bubblewrap.Box(system=surroundings.system_paths(*system))
+    box = boxes.Box(system=surroundings.system_paths(*system))
     with tempfile.TemporaryFile() as output:
-        _, process = bubblewrap.start(
-            bubblewrap.find()[0], box, command, environment={}, output=output
-        )
+        backend = probe("bubblewrap").backend
+        assert backend is not None
+        _, process = boxes.start(backend, box, command, environment={}, output=output)
         process.wait(120)
         output.seek(0)
         return json.loads(output.read())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..decision_point import DecisionPoint
+    from ..sandbox.box import Backend
     from .desk import Desk
 
 NOTHING, SOMETHING = 0, 1
@@ -73,8 +74,8 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
         else:
             say(_OFF)
         return SOMETHING
-    tried = probe()
-    if not tried.bwrap:
+    tried = probe(config.sandbox)
+    if tried.backend is None:
         msg = f"nothing confines on this machine, so that nobody runs code: {tried.why}"
         raise ConfigurationError(msg)
     own = kept_by(config)
@@ -85,16 +86,21 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             point=point,
             disk=disk,
             folder=Path(folder),
-            bwrap=tried.bwrap,
-            proc=tried.proc,
+            backend=tried.backend,
             system=tuple(config.sandbox_read_only),
         )
-        for origin in _origins(point, user, kernel):
-            name = origin.principal.name
-            found[name] = walk(launcher, origin, kernel=kernel or "", own=own)
-            if not as_json:
-                note(f"{name}: {found[name].things} files and folders looked at")
-    return _tell(found, as_json=as_json)
+        try:
+            for origin in _origins(point, user, kernel):
+                name = origin.principal.name
+                found[name] = walk(launcher, origin, kernel=kernel or "", own=own)
+                if not as_json:
+                    note(f"{name}: {found[name].things} files and folders looked at")
+        finally:
+            launcher.close()
+    for each in tried.backend.leaves_open:
+        if not as_json:
+            note(f"{tried.backend.name} does not keep a process from this: it {each}")
+    return _tell(found, tried.backend, as_json=as_json)
 
 
 def _origins(point: DecisionPoint, user: str | None, kernel: str | None) -> Iterator[Origin]:
@@ -116,12 +122,13 @@ def _origins(point: DecisionPoint, user: str | None, kernel: str | None) -> Iter
             yield Origin(principal=point.principal(f"user:{name}"), path=None)
 
 
-def _tell(found: dict[str, Walked], *, as_json: bool) -> int:
+def _tell(found: dict[str, Walked], backend: Backend, *, as_json: bool) -> int:
     rows = [(name, each) for name, walked in found.items() for each in walked.reached]
     if as_json:
         write_json(
             {
-                "sandbox": "bubblewrap",
+                "sandbox": backend.word,
+                "leaves_open": list(backend.leaves_open),
                 "looked_at": {name: walked.things for name, walked in found.items()},
                 "reached": [
                     {"principal": name, "path": each.path, "how": each.how, "why": each.why}

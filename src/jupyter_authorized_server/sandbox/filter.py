@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 
 _EPERM, _ENOSYS = 1, 38
 _LOAD, _JUMP_EQUAL, _JUMP_LEAST, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_AND = 0x54
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 #: Offsets in `struct seccomp_data`; the low half of an argument, on a little-endian machine.
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
@@ -25,6 +26,9 @@ _TERMINAL = (0x5412, 0x541C)
 #: AF_ALG, AF_VSOCK: no network namespace keeps them in.
 _FAMILIES = (38, 40)
 _X32 = 0x40000000
+#: AF_UNIX of a stream, whose end is fixed when it is made, and AF_NETLINK of NETLINK_ROUTE,
+#: without which the library of a kernel's sockets ends the kernel.
+_LOCAL, _KINDS, _KIND, _ROUTES = 1, (1, 5), 0xF, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,15 @@ class Table:
     clone: int
     ioctl: int
     socket: int
+    #: What a process does to the names of the machine where it has none of its own: wait
+    #: for changes, share memory and queues, connect.
+    shared: tuple[int, ...]
+    pair: int
+    #: Calls that say whom they are about: when to run, with what limits, how urgently.
+    schedule: tuple[int, ...]
+    limits: int
+    priority: int
+    io_priority: int
 
 
 #: Numbers that are the same everywhere: the mount calls, quotactl_fd and the like.
@@ -56,6 +69,14 @@ TABLES = {
         clone=56,
         ioctl=16,
         socket=41,
+        shared=(
+            29, 30, 31, 42, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241, 253, 254, 294,
+        ),
+        pair=53,
+        schedule=(142, 144, 203, 314),
+        limits=302,
+        priority=141,
+        io_priority=251,
     ),
     "aarch64": Table(
         architecture=0xC00000B7,
@@ -67,13 +88,24 @@ TABLES = {
         clone=220,
         ioctl=29,
         socket=198,
+        shared=(
+            26, 27, 180, 181, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 203,
+        ),
+        pair=199,
+        schedule=(118, 119, 122, 274),
+        limits=261,
+        priority=140,
+        io_priority=30,
     ),
 }
 # fmt: on
 
 
-def program(machine: str | None = None) -> bytes:
-    """The filter for `machine`, as `bwrap --seccomp` reads it.
+def program(machine: str | None = None, *, alone: bool = False) -> bytes:
+    """The filter for `machine`, as the machine's kernel reads it.
+
+    Args:
+        alone: whether it has to keep also what namespaces keep.
 
     Raises:
         ConfigurationError: there is no table for it.
@@ -95,12 +127,53 @@ def program(machine: str | None = None) -> bytes:
     lines += _argument(table.clone, 0, _JUMP_SET, (_NAMESPACES,))
     lines += _argument(table.ioctl, 1, _JUMP_EQUAL, _TERMINAL)
     lines += _argument(table.socket, 0, _JUMP_EQUAL, _FAMILIES)
+    if alone:
+        lines += _without_namespaces(table)
     lines.append(_line(_RETURN, _ALLOW))
     return b"".join(lines)
 
 
+def _without_namespaces(table: Table) -> list[bytes]:
+    lines = []
+    for number in table.shared:
+        lines += [_line(_JUMP_EQUAL, number, 0, 1), _DENY]
+    for number in table.schedule:
+        # The library of a kernel's sockets asks for each of its threads by its number, to be
+        # run as all are, and ends the kernel where that fails; so nothing is done about it.
+        lines += _when(number, _only(0, 0, _LEAVE))
+    lines += _when(table.limits, _only(0, 0))
+    lines += _when(table.priority, [*_only(0, 0), *_only(1, 0)])
+    lines += _when(table.io_priority, [*_only(0, 1), *_only(1, 0)])
+    stream = [_line(_LOAD, _ARGUMENTS + 8), _line(_AND, _KIND)]
+    for kind in _KINDS:
+        stream += [_line(_JUMP_EQUAL, kind, 0, 1), _line(_RETURN, _ALLOW)]
+    stream.append(_DENY)
+    lines += _when(table.pair, [*_only(0, _LOCAL), *stream])
+    routes = [_line(_LOAD, _ARGUMENTS), _line(_JUMP_EQUAL, _ROUTES, 0, 4), *_only(2, 0)]
+    routes.append(_line(_RETURN, _ALLOW))
+    return lines + _when(table.socket, [*routes, *_only(0, _LOCAL), *stream])
+
+
+def _only(index: int, value: int, answer: bytes | None = None) -> list[bytes]:
+    """Refuse the call unless its argument `index` is `value`."""
+    test = _line(_JUMP_EQUAL, value, 1, 0)
+    return [_line(_LOAD, _ARGUMENTS + 8 * index), test, answer or _DENY]
+
+
+def _when(number: int, inner: list[bytes]) -> list[bytes]:
+    """`inner` for the call `number`, which is in the accumulator before and after."""
+    inner = [*inner, _line(_LOAD, _NUMBER)]
+    return [_line(_JUMP_EQUAL, number, 0, len(inner)), *inner]
+
+
 def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("<HBBI", code, if_true, if_false, value)
+
+
+#: Done, as is said, and not done.
+_LEAVE = _line(_RETURN, _ERRNO)
+#: Not allowed.
+_DENY = _line(_RETURN, _ERRNO | _EPERM)
 
 
 def _unless(offset: int, test: int, value: int, answer: int) -> list[bytes]:
@@ -114,6 +187,5 @@ def _argument(number: int, index: int, test: int, values: tuple[int, ...]) -> li
     """
     inner = [_line(_LOAD, _ARGUMENTS + 8 * index)]
     for value in values:
-        inner += [_line(test, value, 0, 1), _line(_RETURN, _ERRNO | _EPERM)]
-    inner.append(_line(_LOAD, _NUMBER))
-    return [_line(_JUMP_EQUAL, number, 0, len(inner)), *inner]
+        inner += [_line(test, value, 0, 1), _DENY]
+    return _when(number, inner)

@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.paths import canonical
-from .bubblewrap import Box, Mount, start
+from .box import TEMPORARY, Box, Mount, start
 from .printed import opened
-from .room import Room
+from .room import Room, home_in, new_scratch
 from .surroundings import (
     SOCKET_PATH,
     account,
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     from ..audit import Value
     from ..decision_point import DecisionPoint
-    from ..policy.model import Principal
+    from ..policy.model import Principal, Resource
+    from .box import Backend
     from .disk import Disk
     from .room import Origin
 
@@ -62,8 +63,7 @@ class Launcher:
     """Starts the processes of kernels and terminals, each in the view of its owner.
 
     Args:
-        bwrap: path of bubblewrap; empty where nothing here confines.
-        proc: whether processes get a `/proc`.
+        backend: what confines; None where nothing here does.
         missing: why nothing confines, with the remedy.
         folder: for the homes and logs.
         system: absolute paths that each process may read besides the system's.
@@ -73,8 +73,7 @@ class Launcher:
     point: DecisionPoint
     disk: Disk | None
     folder: Path
-    bwrap: str = ""
-    proc: bool = True
+    backend: Backend | None = None
     missing: str = ""
     system: tuple[str, ...] = ()
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
@@ -131,10 +130,7 @@ class Launcher:
         if room.running is not None:
             room.running.close()
             room.running = None
-        if room.folder is not None:
-            shutil.rmtree(room.folder, ignore_errors=True)
-        if room.log is not None:
-            room.log.unlink(missing_ok=True)
+        room.clear()
 
     def close(self) -> None:
         """Remove the folder of all sockets."""
@@ -155,13 +151,22 @@ class Launcher:
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
         program = room.program
-        network = program if by_rule(self.point, principal, "network", program) else None
+        network = program if self._may_have_network(principal, program) else None
         if self.disk is None or not origin.may_read:
             return View(principal=principal.name, revision=self.point.revision, network=network)
         may_write = origin.may_write and self._runs_own(room, principal)
         rights = Open() if origin.by_method else self.point
         view = compile_view(rights, principal, self.disk, may_write=may_write)
         return replace(view, network=network)
+
+    def _may_have_network(self, principal: Principal, program: Resource) -> bool:
+        """Whether a process gets the machine's network; without a root of its own never.
+
+        It would come with each socket that lies in a folder of the machine.
+        """
+        if not by_rule(self.point, principal, "network", program):
+            return False
+        return self.backend is None or self.backend.has_root
 
     def _with_company(self, room: Room, view: View) -> View:
         """Of `view`, what whoever has shared the process may touch too, or has had in it.
@@ -220,14 +225,23 @@ class Launcher:
         Raises:
             AuthorizationError: it may not run, or not be confined.
         """
-        if not self.bwrap:
+        if self.backend is None:
             raise CannotConfine(self.missing)
         view = self._with_company(room, self.view(room))
         principal = room.origin.principal
         keeps = self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
-            home = self._home(self._home_of(room, view), mounts if keeps else None)
+            home = home_in(self.folder, self._home_of(room, view), is_kept=keeps)
+            if keeps:
+                mounts.append(Mount(source=os.open(home, _OPEN), at=home, writable=True))
+            temporary = TEMPORARY
+            if not self.backend.has_root:
+                # What a root of its own would hold of itself has to have a place.
+                scratch = new_scratch(room, self._runtime_folder())
+                mounts.append(Mount(source=os.open(scratch, _OPEN), at=scratch, writable=True))
+                home = home if keeps else f"{scratch}/home"
+                temporary = f"{scratch}/temporary"
             mounts += self._contents(view)
             if room.folder is not None:
                 sockets = room.folder / SOCKETS
@@ -243,7 +257,7 @@ class Launcher:
                 cwd=self._cwd(view, cwd),
                 terminal=terminal,
                 network=view.network is not None,
-                proc=self.proc,
+                temporary=temporary,
             )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"
@@ -278,7 +292,7 @@ class Launcher:
         assert room.log is not None  # noqa: S101  # why: a kernel's room has one
         program = found_program(command[0], variables)
         line = [program, *command[1:]]
-        if not self.bwrap:
+        if self.backend is None:
             home, user = self.unconfine(room)
             with opened(room.log) as log:
                 room.running, process = start_unconfined(
@@ -289,9 +303,9 @@ class Launcher:
                 )
             return process
         with self.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
-            surroundings = environment(box.home, box.user, variables)
+            surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = start(
-                self.bwrap, box, line, environment=surroundings, output=log
+                self.backend, box, line, environment=surroundings, output=log
             )
         return process
 
@@ -324,10 +338,7 @@ class Launcher:
             home = room.folder / "home"
             home.mkdir(exist_ok=True, mode=0o700)
             return str(home), account(principal.name)
-        kept: list[Mount] = []
-        path = self._home(file_name(principal.name), kept)
-        os.close(kept[0].source)
-        return path, account(principal.name)
+        return home_in(self.folder, file_name(principal.name)), account(principal.name)
 
     def why_confined(self, room: Room, principal: Principal) -> str:
         """Why the process in `room` may not run unconfined; empty where it may."""
@@ -372,16 +383,6 @@ class Launcher:
             if (full.read_only, full.writable) == (view.read_only, view.writable):
                 return file_name(principal.name)
         return file_name(f"token:{principal.token}")
-
-    def _home(self, home_name: str, mounts: list[Mount] | None) -> str:
-        """Path of the home `home_name`; in `mounts` too, where it is kept."""
-        homes = self.folder / "homes"
-        homes.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = homes / home_name
-        if mounts is not None:
-            home.mkdir(exist_ok=True, mode=0o700)
-            mounts.append(Mount(source=os.open(home, _OPEN), at=str(home), writable=True))
-        return str(home)
 
     def _cwd(self, view: View, cwd: str) -> str:
         if not cwd or self.disk is None:

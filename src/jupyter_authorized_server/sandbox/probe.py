@@ -18,18 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AuthorizationError, CannotConfine
-from .bubblewrap import Box, Mount, find, start
+from . import bubblewrap, landlock
+from .box import Box, Mount, start
+from .bubblewrap import Bubblewrap
 from .surroundings import environment, system_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from .box import Backend
 
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _SECONDS = 60
 #: Runs in the sandbox. Prints for each attempt whether it succeeded.
 _ATTEMPTS = """
-import ctypes, json, os, socket, sys
-secret, read_only, home, port, process = json.loads(sys.argv[1])
+import ctypes, json, os, resource, signal, socket, sys
+globals().update(json.loads(sys.argv[1]))
+libc = ctypes.CDLL(None, use_errno=True)
 def attempt(act):
     try:
         return act() is not False
@@ -41,8 +46,17 @@ def write(path):
 def connect():
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         pass
+def meet():
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(local)
+def write_to():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+        one.sendto(b"x", letters)
+def limit():
+    kind = resource.RLIMIT_CORE
+    resource.prlimit(process, kind, resource.prlimit(process, kind))
 def namespace():
-    return ctypes.CDLL(None, use_errno=True).unshare(0x10000000) == 0
+    return libc.unshare(0x10000000) == 0
 def sockets():
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(os.path.join(home, "s"))
@@ -58,7 +72,10 @@ print(json.dumps({
     "sees another's file": attempt(lambda: os.stat(secret)),
     "writes a file to be read": attempt(lambda: write(os.path.join(read_only, "planted"))),
     "reaches a port of the machine": attempt(connect),
+    "reaches a socket of another": attempt(meet),
+    "sends to a socket of the machine": attempt(write_to),
     "sees another process": attempt(lambda: os.kill(process, 0)),
+    "limits another process": attempt(limit),
     "writes in the Python environment": attempt(
         lambda: write(os.path.join(sys.prefix, "jupyter-authorization-probe"))),
     "makes a namespace": attempt(namespace),
@@ -75,52 +92,63 @@ class Probed:
     """What was found out about this machine.
 
     Args:
-        bwrap: path of bubblewrap; empty where it does not hold here.
-        version: its version.
-        proc: whether processes get a `/proc`.
-        why: why not, or not with a `/proc`, with the remedy.
+        backend: what confines here; None where nothing does.
+        why: why not, or not in a better way, with the remedy.
     """
 
-    bwrap: str = ""
-    version: str = ""
-    proc: bool = True
+    backend: Backend | None = None
     why: str = ""
 
-    @property
-    def name(self) -> str:
-        """What confines, as people are told."""
-        return f"bubblewrap {self.version}" + ("" if self.proc else " without `/proc`")
 
+def probe(wanted: str = "auto") -> Probed:
+    """Try the ways to confine, the best first; never raises.
 
-def probe() -> Probed:
-    """Try the sandbox, with a `/proc` and, where that does not work, without; never raises.
+    Bubblewrap with a `/proc`; without, since in many containers none can be mounted, as
+    parts of theirs are covered; Landlock.
 
-    In many containers none can be mounted, since parts of theirs are covered.
+    Args:
+        wanted: `bubblewrap` or `landlock` for that alone; else any.
     """
-    try:
-        bwrap, version = find()
-    except AuthorizationError as error:
-        return Probed(why=f"{error}{_remedy()}")
-    why = _why_not(bwrap, proc=True)
-    if not why:
-        return Probed(bwrap=bwrap, version=version)
-    if not _why_not(bwrap, proc=False):
-        return Probed(bwrap=bwrap, version=version, proc=False, why=why)
-    return Probed(why=why)
+    whys: list[str] = []
+    for kind, find in _WAYS.items():
+        if wanted not in {kind, "auto", "require"}:
+            continue
+        try:
+            ways = find()
+        except AuthorizationError as error:
+            whys.append(f"{error}{_remedy() if kind == 'bubblewrap' else ''}")
+            continue
+        for way in ways:
+            why = why_not(way)
+            if not why:
+                return Probed(backend=way, why="; ".join(whys))
+            whys.append(why)
+    return Probed(why="; ".join(dict.fromkeys(whys)))
 
 
-def _why_not(bwrap: str, *, proc: bool) -> str:
+def _bubblewraps() -> list[Backend]:
+    path, version = bubblewrap.find()
+    return [Bubblewrap(path=path, version=version, proc=proc) for proc in (True, False)]
+
+
+_WAYS: dict[str, Callable[[], list[Backend]]] = {
+    "bubblewrap": _bubblewraps,
+    "landlock": lambda: [landlock.find()],
+}
+
+
+def why_not(backend: Backend) -> str:
     """Why the sandbox does not hold; empty where it does."""
     try:
-        open_ = _tried(bwrap, proc=proc)
+        open_ = _tried(backend)
     except (AuthorizationError, OSError, ValueError, subprocess.SubprocessError) as error:
-        return f"{error}{_remedy()}"
+        return f"{error}{_remedy() if backend.has_root else ''}"
     if open_:
-        return "a process in the sandbox of this machine " + ", ".join(open_)
+        return f"a process that {backend.name} confines on this machine " + ", ".join(open_)
     return ""
 
 
-def _tried(bwrap: str, *, proc: bool) -> list[str]:
+def _tried(backend: Backend) -> list[str]:
     """What a process in the sandbox can do and must not, or cannot and must."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jk-probe-")))
@@ -129,29 +157,37 @@ def _tried(bwrap: str, *, proc: bool) -> list[str]:
         (folder / "another" / "secret").write_text("x")
         (folder / "shared" / "data").write_text("x")
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        command = [
-            sys.executable, "-I", "-S", "-c", _ATTEMPTS,
-            json.dumps([
-                str(folder / "another" / "secret"), str(folder / "shared"),
-                str(folder / "home"), listening.getsockname()[1], os.getpid(),
-            ]),
-        ]  # fmt: skip
+        local = stack.enter_context(socket.socket(socket.AF_UNIX))
+        local.bind(str(folder / "another" / "s"))
+        local.listen()
+        letters = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        letters.bind(f"\0{folder}")
+        told = {
+            "secret": str(folder / "another" / "secret"),
+            "read_only": str(folder / "shared"),
+            "home": str(folder / "home"),
+            "port": listening.getsockname()[1],
+            "local": str(folder / "another" / "s"),
+            "letters": f"\0{folder}",
+            "process": os.getpid(),
+        }
+        command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, json.dumps(told)]
         mounts = tuple(
             Mount(source=stack.enter_context(_opened(folder / name)), at=str(folder / name),
                   writable=name == "home")
             for name in ("shared", "home")
         )  # fmt: skip
         home = str(folder / "home")
-        box = Box(system=system_paths(), mounts=mounts, home=home, proc=proc)
+        box = Box(system=system_paths(), mounts=mounts, home=home)
         output = stack.enter_context(tempfile.TemporaryFile())
         confined, process = start(
-            bwrap, box, command, environment=environment(box.home, "probe", {}), output=output
+            backend, box, command, environment=environment(box.home, "probe", {}), output=output
         )
         stack.callback(confined.close)
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            confined.kill()
             process.wait()
         output.seek(0)
         said = output.read()
@@ -163,7 +199,7 @@ def _tried(bwrap: str, *, proc: bool) -> list[str]:
     return [
         what if succeeded else what.replace("needs:", "cannot do what a kernel needs:")
         for what, succeeded in found.items()
-        if succeeded is not what.startswith("needs:")
+        if succeeded is not what.startswith("needs:") and what not in backend.leaves_open
     ]
 
 

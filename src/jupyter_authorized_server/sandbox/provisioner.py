@@ -144,9 +144,13 @@ class ConfinedProvisioner(LocalProvisioner):
         return why + _REMEDY if time.monotonic() - self._started < _AT_ONCE else why
 
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
-        """End it now."""
+        """End it now, with all that was started in it."""
         self._is_expected = True
-        await super().kill(restart=restart)
+        running = None if self.room is None else self.room.running
+        if running is None:
+            await super().kill(restart=restart)
+        else:
+            running.kill()
 
     async def terminate(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """Ask it to end."""
@@ -172,7 +176,7 @@ class ConfinedProvisioner(LocalProvisioner):
 
 
 def _named(status: int) -> str:
-    """What an exit status of bubblewrap means."""
+    """What an exit status of what confines means."""
     number = -status if status < 0 else status - 128
     with contextlib.suppress(ValueError):
         return f"signal {signal.Signals(number).name}"

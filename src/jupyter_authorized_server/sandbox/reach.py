@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CannotConfine
 from ..policy.model import Resource
-from .bubblewrap import start
+from ..policy.paths import ancestors
+from .box import start
 from .room import Room
 from .surroundings import environment
 from .view import may_execute
@@ -26,17 +27,21 @@ if TYPE_CHECKING:
 
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
+    from .disk import Disk
     from .launch import Launcher
     from .room import Origin
+    from .view import View
 
 #: Seconds that a walk may take.
 _SECONDS = 600
+#: Letters of what the walk is told beforehand; one argument has room for few more.
+_MOST_TOLD = 100_000
 #: Runs in the sandbox. One JSON line for each thing: path, whether a folder, whether it
 #: can be read and changed, how many names it has, whether the server's, device and number
-#: on it. Opens nothing but plain files.
+#: on it. Opens nothing but plain files and folders, and leaves nothing in them.
 _WALK = """
-import json, os, stat, sys
-root, kept = json.loads(sys.argv[1])
+import errno, json, os, stat, sys
+root, kept, waiting = json.loads(sys.argv[1])
 def opens(path, folder):
     try:
         if folder:
@@ -46,6 +51,15 @@ def opens(path, folder):
     except (OSError, ValueError):
         return False
     return True
+def changes(path, folder):
+    if not os.access(path, os.W_OK):
+        return False
+    how = os.O_TMPFILE if folder else os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        os.close(os.open(path, os.O_WRONLY | how, 0o600))
+    except OSError as error:
+        return error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.ETXTBSY)
+    return True
 def say(name, path, of_the_server):
     try:
         info = os.lstat(path)
@@ -54,13 +68,16 @@ def say(name, path, of_the_server):
     folder = stat.S_ISDIR(info.st_mode)
     if folder or stat.S_ISREG(info.st_mode):
         names = 1 if folder else info.st_nlink
-        print(json.dumps([name, folder, opens(path, folder), os.access(path, os.W_OK), names,
+        print(json.dumps([name, folder, opens(path, folder), changes(path, folder), names,
                           of_the_server, info.st_dev, info.st_ino]))
     return folder
-waiting = [""]
+seen = set()
 while waiting:
     inner = waiting.pop()
     here = root + inner
+    if inner in seen:
+        continue
+    seen.add(inner)
     if not say(inner or "/", here, False):
         continue
     try:
@@ -162,21 +179,24 @@ def _where_code_runs(point: DecisionPoint, principal: Principal, origin: Origin)
 
 
 def _walk(launcher: Launcher, room: Room, own: tuple[str, ...]) -> Iterator[_Thing]:
-    disk = launcher.disk
+    disk, backend = launcher.disk, launcher.backend
     if disk is None:
         return
-    asked = json.dumps([str(disk.root).rstrip("/"), own])
+    if backend is None:
+        raise CannotConfine(launcher.missing)
+    begins = _beginnings(launcher.view(room), disk)
+    asked = json.dumps([str(disk.root).rstrip("/"), own, begins])
     command = [sys.executable, "-I", "-S", "-c", _WALK, asked]
     with tempfile.TemporaryFile() as output:
         with launcher.box(room, command[0]) as box:
             confined, process = start(
-                launcher.bwrap, box, command,
-                environment=environment(box.home, box.user, {}), output=output,
+                backend, box, command,
+                environment=environment(box.home, box.user, {}, box.temporary), output=output,
             )  # fmt: skip
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired as error:
-            process.kill()
+            confined.kill()
             process.wait()
             msg = f"the walk through the contents took longer than {_SECONDS} seconds"
             raise CannotConfine(msg) from error
@@ -191,6 +211,25 @@ def _walk(launcher: Launcher, room: Room, own: tuple[str, ...]) -> Iterator[_Thi
         thing = _Thing(*each)
         if _is_real(thing, thing.path if thing.of_the_server else disk.place(thing.path)):
             yield thing
+
+
+def _beginnings(view: View, disk: Disk) -> list[str]:
+    """Where the walk begins: the top, what is shown, and what stands beside the way to it.
+
+    Where a folder on the way cannot be listed, it is known what is in it all the same.
+    """
+    shown = [*view.read_only, *view.writable]
+    above = dict.fromkeys(each for path in shown for each in ancestors(path)[1:])
+    found = [
+        f"{folder.rstrip('/')}/{name}"
+        for folder in ("/", *above)
+        for name, kind in disk.entries(folder)
+        if kind in {"folder", "file"}
+    ]
+    begins = list(dict.fromkeys(["", *(path.rstrip("/") for path in shown), *found]))
+    while len(json.dumps(begins)) > _MOST_TOLD:
+        begins = begins[: len(begins) // 2]
+    return begins
 
 
 def _is_real(thing: _Thing, place: str) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..policy.model import ANONYMOUS, Principal, Resource
 from ..policy.paths import ancestors
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from .bubblewrap import Confined
+    from .box import Confined
     from .view import View
 
 #: People whose rights are asked about again when a process that they share restarts; where
@@ -48,6 +49,7 @@ class Room:
         id: of the kernel; a name of our own for a terminal.
         folder: private folder of a kernel's connection file and sockets.
         spec: name of a kernel's kernelspec.
+        scratch: folder of what its process forgets, where that has no root of its own.
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
@@ -60,12 +62,21 @@ class Room:
     id: str
     folder: Path | None = None
     spec: str = ""
+    scratch: Path | None = None
     log: Path | None = None
     view: View | None = None
     running: Confined | None = None
     company: set[Principal] = field(default_factory=set)
     keeps: bool = False
     unconfined: bool = False
+
+    def clear(self) -> None:
+        """Remove what it has on the disk."""
+        for folder in (self.folder, self.scratch):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        if self.log is not None:
+            self.log.unlink(missing_ok=True)
 
     def admit(self, principal: Principal) -> None:
         """Somebody else may run code in it from now on."""
@@ -101,3 +112,23 @@ class Room:
         except ProcessLookupError:
             return True
         return False
+
+
+def new_scratch(room: Room, folder: Path) -> str:
+    """Path of what the next process in `room` forgets, with nothing of the one before."""
+    if room.scratch is not None:
+        shutil.rmtree(room.scratch, ignore_errors=True)
+    room.scratch = Path(tempfile.mkdtemp(prefix="t-", dir=folder))
+    for name in ("home", "temporary"):
+        (room.scratch / name).mkdir(mode=0o700)
+    return str(room.scratch)
+
+
+def home_in(folder: Path, name: str, *, is_kept: bool = True) -> str:
+    """Path of the home called `name`; it is there, where it is kept."""
+    homes = folder / "homes"
+    homes.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home = homes / name
+    if is_kept:
+        home.mkdir(exist_ok=True, mode=0o700)
+    return str(home)

@@ -13,7 +13,6 @@ from ptyprocess.ptyprocess import PtyProcessUnicode
 from terminado.management import PtyWithClients, preexec_fn
 
 from ..errors import CannotConfine
-from .bubblewrap import Building
 from .surroundings import environment
 from .unconfined import Unconfined
 
@@ -44,19 +43,19 @@ class ConfinedPty(PtyWithClients):
         self.read_buffer: deque[str] = deque(maxlen=1000)
         self._launcher = launcher
         self.room = room
-        if not launcher.bwrap:
+        if launcher.backend is None:
             self._run_unconfined(command, cwd, screen)
             return
         with (
             launcher.box(room, command[0], cwd=cwd, terminal=True) as box,
-            Building(launcher.bwrap, box, command) as building,
+            launcher.backend.build(box, command) as building,
         ):
             for descriptor in building.inherited:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003  # why: its only argument
             self.ptyproc = PtyProcessUnicode.spawn(  # type: ignore[no-untyped-call]  # why: upstream's
                 building.line,
                 cwd="/",
-                env=environment(box.home, box.user, {"TERM": screen}),
+                env=environment(box.home, box.user, {"TERM": screen}, box.temporary),
                 preexec_fn=preexec_fn,
                 pass_fds=tuple(building.inherited),
             )

@@ -39,11 +39,17 @@ def account(name: str) -> str:
     return bare if bare[:1].isalpha() else f"u-{bare}".rstrip("-")
 
 
-def environment(home: str, user: str, extra: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    home: str,
+    user: str,
+    extra: Mapping[str, str],
+    temporary: str = "/tmp",  # noqa: S108  # why: the sandbox's own
+) -> dict[str, str]:
     """All the variables that a confined process has.
 
     Args:
         extra: those of the kernelspec.
+        temporary: the folder for what is forgotten.
     """
     inherited = {
         name: value
@@ -64,7 +70,7 @@ def environment(home: str, user: str, extra: Mapping[str, str]) -> dict[str, str
         "HOME": home,
         "USER": user,
         "LOGNAME": user,
-        "TMPDIR": "/tmp",  # noqa: S108  # why: the sandbox's own
+        "TMPDIR": temporary,
     }
 
 

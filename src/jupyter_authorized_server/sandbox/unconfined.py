@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..errors import CannotConfine
 from ..policy.model import Resource
-from .bubblewrap import Confined
+from .box import Confined
 from .view import by_rule
 
 if TYPE_CHECKING:

@@ -66,12 +66,12 @@ class Confinement:
             runs=lambda kernel_id: kernel_id in self._kernels,
             private=config.sandbox_homes == "private",
         )
-        found = probe()
-        if found.bwrap:
-            self.launcher.bwrap, self.launcher.proc = found.bwrap, found.proc
-            app.log.info("kernels and terminals are confined by %s", found.name)
-            if not found.proc:
-                app.log.warning("they have no `/proc`: %s", found.why)
+        found = probe(config.sandbox)
+        if found.backend is not None:
+            self.launcher.backend = found.backend
+            app.log.info("kernels and terminals are confined by %s", found.backend.name)
+            if found.why:
+                app.log.warning("nothing better confines them here: %s", found.why)
         else:
             self.launcher.missing = (
                 f"code cannot be run on this server: {found.why}; "
@@ -107,12 +107,13 @@ class Confinement:
 
     @property
     def _backend(self) -> str:
-        return "bubblewrap" if self.launcher.bwrap else "none"
+        backend = self.launcher.backend
+        return "none" if backend is None else backend.word
 
     def standing(self, principal: Principal) -> dict[str, Any]:
         """How what `principal` starts is confined, for pages."""
         launcher = self.launcher
-        confined = bool(launcher.bwrap)
+        confined = launcher.backend is not None
         runs = confined or may_be_unconfined(self._wired.point, principal)
         why = None if runs else launcher.missing
         return {"backend": self._backend, "confined": confined, "runs": runs, "why": why}

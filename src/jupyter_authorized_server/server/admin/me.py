@@ -56,7 +56,7 @@ _ANSWER = {
             "type": "object",
             "required": ["backend", "confined", "runs", "why"],
             "properties": {
-                "backend": {"enum": ["bubblewrap", "none", "off"]},
+                "backend": {"enum": ["bubblewrap", "landlock", "none", "off"]},
                 "confined": {"type": "boolean"},
                 "runs": {"type": "boolean"},
                 "why": {"type": ["string", "null"]},

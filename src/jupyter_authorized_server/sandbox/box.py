@@ -1,0 +1,270 @@
+"""What one confined process gets, and how one is started, whatever confines it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from ..errors import CannotConfine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Per process: processes, bytes of data, open files, bytes a file, core dumps.
+LIMITS = {
+    "RLIMIT_NPROC": 1024,
+    "RLIMIT_DATA": 16 << 30,
+    "RLIMIT_NOFILE": 4096,
+    "RLIMIT_FSIZE": 64 << 30,
+    "RLIMIT_CORE": 0,
+}
+#: Where what is forgotten goes in a root of the sandbox's own.
+TEMPORARY = "/tmp"  # noqa: S108  # why: the sandbox's own
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One folder of the machine inside the sandbox, by descriptor.
+
+    Args:
+        source: an open descriptor of it; whoever opened it closes it.
+        at: absolute path that it has inside.
+    """
+
+    source: int
+    at: str
+    writable: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Box:
+    """All that one confined process gets.
+
+    Args:
+        system: absolute paths to read, besides the system's own programs.
+        mounts: of the contents, the home and the sockets, the outermost first.
+        home: path of the home inside; made empty and forgotten where no mount has it.
+        cwd: where the process starts.
+    """
+
+    system: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    home: str = "/home/me"
+    user: str = "me"
+    cwd: str = ""
+    #: Where it may put what is forgotten.
+    temporary: str = TEMPORARY
+    limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
+    #: Whether it may be controlled by the terminal that starts it.
+    terminal: bool = False
+    #: Whether it has the machine's network, and not one of its own with nobody in it.
+    network: bool = False
+
+
+class Files:
+    """The descriptors that one process inherits: given ones, and texts to be read once."""
+
+    def __init__(self) -> None:
+        self.inherited: list[int] = []
+        self._held: list[int] = []
+
+    def inherit(self, descriptor: int) -> int:
+        """Have `descriptor` inherited."""
+        self.inherited.append(descriptor)
+        return descriptor
+
+    def keep(self, descriptor: int) -> int:
+        """Have `descriptor` inherited, and closed with what is held here."""
+        self._held.append(descriptor)
+        return self.inherit(descriptor)
+
+    def hold(self, data: bytes) -> int:
+        """A descriptor from which `data` can be read."""
+        descriptor = os.memfd_create("jupyter-authorization")
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return self.keep(descriptor)
+
+    def close(self) -> None:
+        """Close what is held here."""
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held.clear()
+
+
+@dataclass(slots=True, kw_only=True)
+class Confined:
+    """A process in its sandbox.
+
+    Args:
+        first: the sandbox's first process, as the machine counts; when it ends, all do.
+            Its group is what was started in the sandbox and did not leave the group.
+        status: descriptor that is held until the process has ended.
+    """
+
+    first: int
+    status: int
+
+    def kill(self) -> None:
+        """End all that runs in it, now."""
+        with contextlib.suppress(OSError):
+            os.kill(self.first, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of what is held for the process."""
+        if self.status >= 0:
+            os.close(self.status)
+            self.status = -1
+
+
+class Building(contextlib.AbstractContextManager["Building"]):
+    """A sandbox that is being built: start `line`, then `release` what runs in it.
+
+    Each way to confine makes its own `line`, which says on one descriptor which process is
+    the first, and lets it run when it can read from another.
+    """
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._files = Files()
+        self._told, self._tells = os.pipe()
+        self._waits, self._release = os.pipe()
+        self._is_ours = False
+        #: What to start, with these descriptors and no others.
+        self.line: list[str] = []
+
+    @property
+    def inherited(self) -> list[int]:
+        """The descriptors that `line` needs."""
+        return [*self._files.inherited, self._tells, self._waits]
+
+    def release(self) -> Confined:
+        """Limit the process and let it run.
+
+        Raises:
+            OSError: the sandbox could not be built; nothing has run.
+        """
+        self._let_go()
+        first = _first(self._told)
+        _limit(first, self._box.limits)
+        os.write(self._release, b"1")
+        return self._confined(first)
+
+    def _confined(self, first: int) -> Confined:
+        """The process `first`, which runs, with what has to be held for it."""
+        # Bubblewrap tells there how it ended; it dies of a pipe that nobody holds.
+        told, self._told = self._told, -1
+        return Confined(first=first, status=told)
+
+    def _let_go(self) -> None:
+        if not self._is_ours:
+            os.close(self._tells)
+            os.close(self._waits)
+            self._files.close()
+            self._is_ours = True
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
+        for descriptor in (self._told, self._release):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._told = self._release = -1
+
+
+class Backend(Protocol):
+    """A way to confine."""
+
+    @property
+    def word(self) -> str:
+        """What it is called in records."""
+
+    @property
+    def name(self) -> str:
+        """What people are told that confines."""
+
+    @property
+    def has_root(self) -> bool:
+        """Whether a process has files of its own making: `/tmp`, a home that is forgotten."""
+
+    @property
+    def leaves_open(self) -> frozenset[str]:
+        """What the probe of the machine attempts and this does not prevent."""
+
+    def build(self, box: Box, command: Sequence[str]) -> Building:
+        """Begin a sandbox in which `command` runs."""
+
+
+def start(
+    backend: Backend,
+    box: Box,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+) -> tuple[Confined, subprocess.Popen[bytes]]:
+    """Run `command` in `box`; the second of the two ends when the sandbox does.
+
+    Args:
+        output: file that gets what it prints.
+
+    Raises:
+        CannotConfine: it could not be confined; holds what was said. Nothing runs then.
+    """
+    before = output.tell()
+    process = None
+    try:
+        with backend.build(box, command) as building:
+            process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
+                building.line,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(environment),
+                pass_fds=building.inherited,
+                cwd="/",
+            )
+            return building.release(), process
+    except (OSError, ValueError) as error:
+        if process is not None:
+            process.kill()
+            process.wait()
+        said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
+        msg = f"the sandbox could not be built: {said or error}"
+        raise CannotConfine(msg) from error
+
+
+def _limit(first: int, limits: Mapping[str, int]) -> None:
+    import resource  # noqa: PLC0415  # why: not on every platform
+
+    for name, most in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.prlimit(first, kind)[1]
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.prlimit(first, kind, (value, value))
+
+
+def _first(told: int) -> int:
+    """The first process of the sandbox, as soon as it is said which.
+
+    Raises:
+        OSError: none is said.
+    """
+    said = b""
+    while b"\n" not in said:
+        if not select.select([told], [], [], _ANSWER_SECONDS)[0]:
+            msg = "what confines does not answer"
+            raise OSError(msg)
+        more = os.read(told, 4096)
+        if not more:
+            msg = "what confines ended without a word"
+            raise OSError(msg)
+        said += more
+    status: dict[str, Any] = json.loads(said.splitlines()[0])
+    return int(status["child-pid"])

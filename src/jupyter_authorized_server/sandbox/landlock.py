@@ -1,0 +1,151 @@
+"""Backend: a process behind walls of Landlock, where no namespaces can be had.
+
+It shares the machine's names: it sees that other files and processes are there, how large
+and how old, and can change times and modes of its account's files. It opens nothing but
+what it is given, signals and traces no process but its own, and connects to nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import CannotConfine
+from . import filter as system_calls
+from . import wall
+from .box import Building, Confined
+from .machine import ETC, SYSTEM, configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .box import Box
+
+_OLDEST = 6
+_RUN, _WRITE, _READ, _LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_TRUNCATE, _CONTROL = 1 << 14, 1 << 15
+_READING = _RUN | _READ | _LIST
+#: All but making devices, and talking to them.
+_WRITING = wall.ALL & ~(1 << 6) & ~(1 << 11) & ~_CONTROL
+_DEVICE = _WRITE | _READ | _CONTROL
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+#: The account's names too, and not what tells a login shell where programs are.
+_ETC = (*(name for name in ETC if name != "profile"), "passwd", "group", "gitconfig")
+_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+#: In a kernel of IPython `!` asks for a terminal, which nobody gets who shares them.
+_IPYTHON = "ipykernel_launcher"
+_NO_TERMINAL = "--IPKernelApp.exec_lines=get_ipython().system = get_ipython().system_raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landlock:
+    """Confines by Landlock, of which the machine has the version `abi`."""
+
+    abi: int
+    word: str = "landlock"
+    has_root: bool = False
+    leaves_open: frozenset[str] = frozenset({"sees another's file"})
+
+    @property
+    def name(self) -> str:
+        """What confines, as people are told."""
+        return f"Landlock (ABI {self.abi})"
+
+    def build(self, box: Box, command: Sequence[str]) -> Building:
+        """Begin a sandbox in which `command` runs."""
+        return _Walled(box, command)
+
+
+def find() -> Landlock:
+    """The Landlock of this machine.
+
+    Raises:
+        CannotConfine: there is none, or one that keeps too little.
+    """
+    found = wall.abi() if sys.platform.startswith("linux") else 0
+    if found < _OLDEST:
+        what = f"is of ABI {found}" if found else "is not there"
+        msg = f"Landlock {what}, and ABI {_OLDEST} is needed; Linux 6.12 has it"
+        raise CannotConfine(msg)
+    return Landlock(abi=found)
+
+
+class _Walls(Confined):
+    """A process that is watched from outside of its walls."""
+
+    def kill(self) -> None:
+        """End all that descends from it, now."""
+        super().kill()
+        self.close()
+
+
+class _Walled(Building):
+    """A sandbox that Landlock makes."""
+
+    def __init__(self, box: Box, command: Sequence[str]) -> None:
+        super().__init__(box)
+        program = list(command)
+        if _IPYTHON in program:
+            program.append(_NO_TERMINAL)
+        plan = {
+            "rules": list(self._rules(box)),
+            "filter": base64.b64encode(system_calls.program(alone=True)).decode(),
+            "machine": platform.machine(),
+            "cwd": box.cwd or box.home,
+            "terminal": box.terminal,
+            "command": program,
+            "tell": self._tells,
+            "wait": self._waits,
+        }
+        packed = self._files.hold(json.dumps(plan).encode())
+        self.line = [sys.executable, "-I", "-S", wall.__file__, str(packed)]
+
+    def _rules(self, box: Box) -> Iterator[tuple[int, int]]:
+        for mount in box.mounts:
+            right = _WRITING if mount.writable else _READING
+            yield self._files.inherit(mount.source), right
+        for path in _readable(box.system):
+            yield from self._rule(path, _READING)
+        for name in _DEVICES:
+            yield from self._rule(f"/dev/{name}", _DEVICE)
+
+    def _rule(self, path: str, right: int) -> Iterator[tuple[int, int]]:
+        try:
+            descriptor = self._files.keep(os.open(path, _FLAGS))
+        except OSError:
+            return
+        yield descriptor, right if Path(path).is_dir() else right & wall.FILE
+
+    def _confined(self, first: int) -> Confined:
+        """The process `first`, which ends when nobody holds the other end of its pipe."""
+        held, self._release = self._release, -1
+        return _Walls(first=first, status=held)
+
+
+def _readable(system: Sequence[str]) -> Iterator[str]:
+    """The paths that every process reads; a folder with something hidden in it by parts."""
+    shown = ["/usr", *(f"/{name}" for name in SYSTEM), *system]
+    hidden = [str(path) for path in configuration(("/usr", *system))]
+    for path in dict.fromkeys(os.path.realpath(each) for each in shown):
+        yield from _without(path, hidden)
+    for name in _ETC:
+        yield from _without(os.path.realpath(f"/etc/{name}"), hidden)
+
+
+def _without(path: str, hidden: Sequence[str]) -> Iterator[str]:
+    """`path`, or if one of `hidden` is in it what is in it beside that."""
+    if path in hidden:
+        return
+    if not any(each.startswith(f"{path}/") for each in hidden):
+        yield path
+        return
+    for name in sorted(os.listdir(path)):  # noqa: PTH208  # why: texts
+        inner = f"{path}/{name}"
+        if not os.path.islink(inner):  # noqa: PTH114  # why: texts
+            yield from _without(inner, hidden)

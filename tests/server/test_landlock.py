@@ -1,0 +1,250 @@
+"""Where no namespaces can be had: kernels and terminals of a real server behind Landlock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from attacking import (
+    PEOPLE,
+    STARTS,
+    attacked,
+    attacked_from_a_terminal,
+    begin,
+    furnish,
+    said,
+    stop,
+    waited_for,
+)
+from serving import Serving, environment, serving
+from talking import Client, Shell, notebook
+
+from jupyter_authorized_server.sandbox import wall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(wall.abi() < 6, reason="Landlock is not there, or too old")
+LANDLOCK = "c.JupyterAuthorization.sandbox = 'landlock'"
+#: What Landlock has no word for: that things are there, and their times.
+OPEN = {
+    "sees another team's file",
+    "changes another team's times",
+    "changes the store",
+    "finds the machine's devices",
+}
+SURE = OPEN - {"finds the machine's devices"}
+
+
+@pytest.fixture(scope="module")
+def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("walled")
+    furnish(folder)
+    people = {**PEOPLE, "nell": [("manager", "contents:/team"), STARTS]}
+    rule = (
+        'permit (principal == Jupyter::User::"nell",'
+        ' action == Jupyter::Action::"network", resource);'
+    )
+    with serving(
+        folder, people=people, config=LANDLOCK, env={"HIDDEN_KEY": "x"},
+        policy={"a.cedar": rule}, extensions=("jupyter_server_terminals",),
+    ) as server:  # fmt: skip
+        yield server
+
+
+@pytest.mark.parametrize("who", ["mona", "edda", "nell"])
+def test_from_a_kernel_no_attack_succeeds_but_those_that_are_told(
+    walled: Serving, who: str
+) -> None:
+    begin(walled, "adam", "other/b.ipynb")
+    kernel = begin(walled, who)
+    found = attacked(walled, kernel, who)
+    assert (set(), SURE) == (found - OPEN, found & SURE)
+    stop(walled)
+    told = walled.request("GET", "/api/authz/me", who).json["sandbox"]
+    assert {"backend": "landlock", "confined": True, "runs": True, "why": None} == told
+
+
+def test_from_a_terminal_neither(walled: Serving) -> None:
+    begin(walled, "adam", "other/b.ipynb")
+    assert set() == attacked_from_a_terminal(walled, "tess") - OPEN
+    stop(walled)
+
+
+def test_an_editors_kernel_reads_and_changes_nothing(walled: Serving) -> None:
+    kernel = begin(walled, "edda")
+    assert "1,2" == said(walled, kernel, "edda", "print(open('data.csv').read())")
+    for code in (
+        "open('data.csv', 'w')", "open('new', 'w')", "__import__('os').truncate('data.csv', 0)",
+        "__import__('os').rename('data.csv', 'x')", "__import__('os').unlink('data.csv')",
+        "__import__('os').link('data.csv', __import__('os').environ['HOME'] + '/x')",
+    ):  # fmt: skip
+        assert "[Errno 1" in said(walled, kernel, "edda", code)  # why: EACCES, or EXDEV for a link
+    assert "1,2\n" == (walled.root / "team" / "data.csv").read_text()
+    stop(walled)
+
+
+def test_a_runner_has_a_home_and_a_place_for_temporary_files_that_are_forgotten(
+    walled: Serving,
+) -> None:
+    show = (
+        "import os, tempfile\n"
+        "print(os.listdir(os.environ['HOME']), os.listdir(tempfile.gettempdir()))"
+    )
+    plant = (
+        "for each in (os.environ['HOME'], tempfile.gettempdir()):\n"
+        "    open(each + '/startup.py', 'w').close()"
+    )
+    notebook(walled.root / "team" / "home.ipynb", show, plant)
+    kernel = begin(walled, "rune", "team/home.ipynb")
+    assert "startup.py" not in said(walled, kernel, "rune", show)
+    assert "" == said(walled, kernel, "rune", plant)
+    assert 2 == said(walled, kernel, "rune", show).count("startup.py")
+    assert 200 == walled.request("POST", f"/api/kernels/{kernel}/restart", "adam").status
+    assert "startup.py" not in said(walled, kernel, "rune", show)
+    stop(walled)
+
+
+#: What is done, and what is printed then.
+WORKS = {
+    "!echo told": "told",
+    "import subprocess; print(subprocess.check_output(['seq', '2']))": "b'1\\n2\\n'",
+    "import sqlite3; print(sqlite3.connect('a.sqlite').execute('select 7').fetchall())": "[(7,)]",
+    "%%bash\ngit init -q repo && cd repo && touch f && git add f && echo added": "added",
+    "%pip --version": "pip",
+    "import tempfile\nwith tempfile.NamedTemporaryFile() as f: print(f.write(b'x'))": "1",
+    "import shutil; print(shutil.copy2('data.csv', 'to'))": "to",
+    "import pathlib; print(pathlib.Path.home().is_dir(), open('/dev/null').read())": "True",
+    "import socket; a, b = socket.socketpair(); print(a.send(b'x'), b.recv(1))": "1 b'x'",
+    "import socket\ntry: socket.socket()\nexcept PermissionError: print('no')": "no",
+    "import matplotlib; print(open('/etc/passwd').read()[:5])": "root:",
+}
+
+
+def test_a_kernel_works_is_interrupted_and_starts_again(walled: Serving) -> None:
+    kernel = begin(walled, "mona")
+    client = Client(walled, kernel, "mona")
+    client.socket.settimeout(60)
+    for code, wanted in WORKS.items():
+        text = client.text(code).strip()
+        assert wanted in text, (code, text)
+    for code in ("import time; print('on', flush=True); time.sleep(600)", "!echo on; sleep 600"):
+        sent = client.run(code)
+        while "on" not in client.hear(60).content.get("text", ""):
+            pass
+        path = f"/api/kernels/{kernel}/interrupt"
+        assert 204 == walled.request("POST", path, "mona").status
+        client.answer(sent)
+    assert 200 == walled.request("POST", f"/api/kernels/{kernel}/restart", "mona").status
+    assert "1,2" == said(walled, kernel, "mona", "print(open('data.csv').read())")
+    client.close()
+    stop(walled)
+
+
+def daemon(server: Serving) -> str:
+    """Code that starts what leaves its session and its parent, and prints its number."""
+    return (
+        "import subprocess; print(subprocess.run(['sh', '-c', "
+        f"'setsid sleep 604.{server.port} > /dev/null 2>&1 & echo $!'],"
+        " stdout=subprocess.PIPE).stdout.decode())"
+    )
+
+
+def number_in(text: str) -> int:
+    return int("".join(letter for letter in text if letter.isdigit()))
+
+
+def ends(process: int) -> bool:
+    """Whether a process comes to an end."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("way", ["shut down", "restart", "killed", "loses its right"])
+def test_what_leaves_a_kernels_session_ends_with_it_all_the_same(
+    walled: Serving, way: str
+) -> None:
+    kernel = begin(walled, "mona")
+    left = number_in(said(walled, kernel, "mona", daemon(walled)))
+    os.kill(left, 0)
+    if way == "shut down":
+        assert 204 == walled.request("DELETE", f"/api/kernels/{kernel}", "mona").status
+    elif way == "restart":
+        assert 200 == walled.request("POST", f"/api/kernels/{kernel}/restart", "mona").status
+    elif way == "killed":
+        client = Client(walled, kernel, "mona")
+        client.run("import os; os.kill(os.getpid(), 9)")
+        assert ends(left)
+        client.close()
+    else:
+        store = walled.store()
+        (grant,) = (
+            each for each in store.state().grants
+            if each.principal == "user:mona" and each.resource == "contents:/team"
+        )  # fmt: skip
+        store.remove_grant(grant.id)
+        assert ends(left)
+        store.add_grant(
+            principal="user:mona", level="manager", resource="contents:/team",
+            now=time.time(), granted_by="os:test",
+        )  # fmt: skip
+        store.close()
+        end = time.monotonic() + 60
+        while walled.request("GET", "/api/contents/team/a.ipynb", "mona").status != 200:
+            assert time.monotonic() < end
+    assert ends(left)
+    stop(walled)
+
+
+def test_a_terminals_jobs_end_with_it(walled: Serving) -> None:
+    shell = Shell(walled, "tess", cwd="team")
+    assert "1,2" in shell.says("cat data.csv")
+    inner, outer = f"sleep 605.{walled.port}", f"sleep 606.{walled.port}"
+    shell.type(f"setsid {outer} &\r{inner}\r")
+    assert waited_for(inner, there=True)
+    assert waited_for(outer, there=True)
+    end = time.monotonic() + 60
+    while not waited_for(inner, there=False, seconds=0.0):
+        assert time.monotonic() < end
+        shell.type("\x03")
+        waited_for(inner, there=False, seconds=5.0)
+    assert "after" in shell.says("echo aft''er")
+    shell.socket.close()
+    assert 204 == walled.request("DELETE", f"/api/terminals/{shell.name}", "adam").status
+    assert waited_for(outer, there=False)
+
+
+def test_when_the_server_is_killed_nothing_is_left_of_its_kernels(tmp_path: Path) -> None:
+    furnish(tmp_path)
+    with serving(tmp_path, people=PEOPLE, config=LANDLOCK) as server:
+        kernel = begin(server, "mona")
+        left = number_in(said(server, kernel, "mona", daemon(server)))
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+        assert ends(left)
+
+
+def test_reach_walks_behind_the_walls(walled: Serving) -> None:
+    command = [
+        sys.executable, "-m", "jupyter", "authz", "reach", "--json",
+        "--user", "user:mona", "--root", str(walled.root),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env=environment(walled.folder), capture_output=True, text=True, check=False
+    )
+    told = json.loads(done.stdout)
+    assert (0, "landlock", []) == (done.returncode, told["sandbox"], told["reached"])
+    assert ["sees another's file"] == told["leaves_open"]
