@@ -419,3 +419,40 @@ def test_a_denial_whose_words_cannot_be_found_stays_one(monkeypatch: pytest.Monk
 def test_an_allow_without_a_reason_says_so_and_does_not_fail() -> None:
     found = ask(snapshot("", grant("viewer", "server:")), "open", "contents:/a.ipynb")
     assert replace(found, determining=()).reason_admin == "permitted"
+
+
+@pytest.mark.parametrize("first", [12, 12.0, True])
+def test_an_hour_that_is_no_whole_number_is_never_taken_for_one(first: Any) -> None:
+    at = snapshot("permit(principal, action, resource) when { context.hour > 0 };")
+    for hour in (first, 12, 12.0, 1, True, 1.0):
+        asked = AccessRequest(
+            principal=Principal(name="user:ada"),
+            action="open",
+            resource=Resource(type="contents", id="/a.ipynb"),
+            context=Context(time=NOW, hour=hour, weekday=1, door="http"),
+        )
+        assert (type(hour) is int) == decide(at, asked).allowed
+
+
+@pytest.mark.parametrize(
+    "junk", ['{"decision":"Allow","metrics":{}}', '{"decision":"Al,"metrics":{}}', ',"metrics":']
+)
+def test_half_an_answer_of_cedar_is_a_deny(junk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = snapshot("permit(principal, action, resource) when { context.hour > 0 };")
+    monkeypatch.setattr(cedar, "_ask", lambda *_: junk)
+    assert not ask(at, "open", "contents:/a").allowed
+
+
+def test_a_name_cannot_end_an_answer_of_cedar_before_its_errors() -> None:
+    at = snapshot(
+        "permit(principal, action, resource);",
+        grant("viewer", "server:"),
+    )
+    broken = snapshot(
+        f'forbid(principal, action, resource) when {{ resource has path && resource.path like "*"'
+        f" && {2**63 - 1} + context.hour > 0 }};\npermit(principal, action, resource);"
+    )
+    name = 'contents:/a","errors":[]},"metrics":{"x":"'
+    assert ask(at, "open", name).allowed
+    found = ask(broken, "open", name)
+    assert (found.allowed, found.determining[0].kind) == (False, "error")
