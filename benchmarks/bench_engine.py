@@ -6,10 +6,13 @@ walk is measured on the same machine, in the same minute, over the same paths.
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import statistics
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_authorized_server.policy.document import PolicyFile
@@ -25,6 +28,8 @@ from jupyter_authorized_server.policy.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+RESULTS = Path(__file__).parent / "results" / "engine.json"
+POLICIES = 500
 PEOPLE, GROUPS, DEPTH = 1_000, 100, 5
 LEVELS = ("viewer", "runner", "editor", "contributor", "manager", "admin")
 NOW = 1_800_000_000.0
@@ -137,10 +142,41 @@ def main() -> None:
     asked = requests(rng, asked_number, places)
     print(f"{len(places)} folders, {PEOPLE} people, {GROUPS} groups, {len(asked)} questions")
     print("microseconds a decision, median over the questions of the best of three each")
-    head = ("grants", "build s", "walk", "allow", "/walk", "deny", "/walk", "4 cond.", "/walk")
-    print("".join(f"{word:>9}" for word in head))
+    head = ("grants", "build s", "walk", "allow", "allow/walk", "deny", "deny/walk")
+    head += ("4 cond.", "cond./walk")
+    print("".join(f"{word:>11}" for word in head))
+    found = []
     for number in (1_000, 10_000, 100_000):
-        print("".join(f"{figure:9.2f}" for figure in figures(rng, number, places, asked)))
+        row = figures(rng, number, places, asked)
+        print("".join(f"{figure:11.2f}" for figure in row))
+        found.append(dict(zip(head, (round(figure, 2) for figure in row), strict=True)))
+    reloads = reload()
+    print(f"milliseconds to load {POLICIES} policies: {reloads}")
+    kept = {"decisions": found, "policies": reloads, "load": round(os.getloadavg()[0], 1)}
+    RESULTS.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
+def reload() -> dict[str, float]:
+    """Milliseconds of processor time to check many policy files, and when one has changed."""
+
+    def files(changed: str) -> list[PolicyFile]:
+        return [
+            PolicyFile(
+                source=f"{number}.cedar",
+                text=f'@id("r{number}") forbid(principal == Jupyter::User::"u{number}", action, '
+                f'resource in Jupyter::Folder::"/{changed if number == 0 else ""}d{number}") '
+                "when { context.hour > 3 };",
+            )
+            for number in range(POLICIES)
+        ]
+
+    times = {}
+    load_policy([])
+    for what, changed in (("all new", ""), ("one changed", "x")):
+        start = time.process_time()
+        load_policy(files(changed))
+        times[what] = round((time.process_time() - start) * 1000, 1)
+    return times
 
 
 def figures(

@@ -424,7 +424,8 @@ def test_an_allow_without_a_reason_says_so_and_does_not_fail() -> None:
 @pytest.mark.parametrize("first", [12, 12.0, True])
 def test_an_hour_that_is_no_whole_number_is_never_taken_for_one(first: Any) -> None:
     at = snapshot("permit(principal, action, resource) when { context.hour > 0 };")
-    for hour in (first, 12, 12.0, 1, True, 1.0):
+    hours: tuple[Any, ...] = (first, 12, 12.0, 1, True, 1.0)
+    for hour in hours:
         asked = AccessRequest(
             principal=Principal(name="user:ada"),
             action="open",
