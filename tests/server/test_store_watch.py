@@ -199,3 +199,36 @@ def test_while_another_process_has_the_store_locked_requests_are_answered(house:
         assert until(lambda: "the store can be read again" in house.server.log)
     house.command("users", "disable", "pat")
     assert until(lambda: house.status("pat") in {401, 403})
+
+
+def not_as_before(seen: list[int], status: int) -> bool:
+    seen.append(status)
+    return status != 200
+
+
+def test_without_its_store_a_server_goes_on_for_a_while_then_denies_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    config = "c.JupyterAuthorization.stale_seconds = 2"
+    people = {"ada": [("viewer", "contents:/")]}
+    with serving(tmp_path, people=people, config=config) as server:
+        (server.root / "a.txt").write_text("a")
+
+        def status() -> int:
+            return server.request("GET", "/api/contents/a.txt?content=0", "ada").status
+
+        assert 200 == status()
+        place = tmp_path / "data" / "authorization" / "store.sqlite"
+        place.rename(place.with_name("away"))
+        seen: list[int] = []
+        assert until(lambda: not_as_before(seen, status()))
+        # As before, then a denial that tells nothing; never an error, never open again.
+        assert set(seen[:-1]) <= {200}
+        assert seen[-1] in {403, 404}
+        assert {403, 404} >= {status() for _ in range(5)}
+        assert "the store cannot be read; the last revision stays in force" in server.log
+        body = {"principal": "everyone", "level": "viewer", "resource": "contents:/"}
+        given = server.request("POST", "/api/authz/grants", "ada", json_body=body)
+        assert given.status in {403, 404, 503}
+        place.with_name("away").rename(place)
+        assert until(lambda: status() == 200)
