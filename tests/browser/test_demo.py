@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
+from browser.accessible import violations
+from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Window
+from examples.serving import PASSWORD, serving
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from browser.page import Window
     from examples.serving import Served
+    from playwright.sync_api import Browser
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
@@ -86,3 +91,54 @@ def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) ->
     assert answer is not None
     assert answer.status == 403
     expect(window.page.locator("h1")).to_have_text("Not allowed")
+
+
+def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with (
+        serving(tmp_path, "--ServerApp.default_url=/authz", people={}, command="server") as empty,
+        contextlib.closing(chromium.new_context()) as context,
+    ):
+        window = Window(context.new_page(), empty.url)
+        page = window.page
+
+        def look() -> None:
+            for scheme, width in (("light", 1100), ("dark", 320)):
+                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                page.set_viewport_size({"width": width, "height": 700})
+                assert [] == violations(page), f"{page.url}, {scheme}"
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+        page.goto(f"{empty.url}/authz")
+        expect(page.get_by_role("status")).to_contain_text("Nobody can sign in yet")
+        look()
+        address = re.search(r"/authz/setup\?token=\S+", empty.log)
+        assert address is not None
+        page.goto(f"{empty.url}{address.group()}")
+        look()
+        for repeated in ("another password", PASSWORD):
+            page.get_by_label("User name").fill("first<b>")
+            page.get_by_label("Password", exact=True).fill(PASSWORD)
+            page.get_by_label("The same password again").fill(repeated)
+            page.get_by_role("button", name="Set up").click()
+            if repeated != PASSWORD:
+                expect(page.get_by_role("alert")).to_be_visible()
+                look()
+        expect(page.get_by_role("tab", name="My access")).to_have_attribute(
+            "aria-selected", "true"
+        )
+        page.goto(f"{empty.url}{address.group()}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+        look()
+        page.goto(f"{empty.url}/authz/password")
+        look()
+        page.get_by_role("button", name="Sign out everywhere").click()
+        expect(page.get_by_role("status")).to_contain_text("You are signed out everywhere")
+        look()
+        page.get_by_role("link", name="Sign in again").click()
+        page.get_by_label("User name").fill("first<b>")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        look()

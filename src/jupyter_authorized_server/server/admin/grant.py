@@ -181,7 +181,8 @@ class GrantsHandler(SharedHandler):
             (
                 each
                 for each in found_on
-                if (each.ends is None or each.ends > now) and all(test(each) for test in wanted)
+                if (each.ends is None or each.ends > now)
+                and (not wanted or all(test(each) for test in wanted))
             ),
             key=lambda each: (each.resource, each.principal, each.id),
             show=show,

@@ -37,7 +37,7 @@ from .operation import Operation, check
 from .replay import KEY, Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from .replay import Replays
 
@@ -200,20 +200,16 @@ class AdminHandler(Asker, APIHandler):
         """One page of those `items` that are visible, in the order of their keys."""
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
         after = key_of(self.query("after"), "after")
-        waiting = [(key(each), number, each) for number, each in enumerate(items)]
-        heapq.heapify(waiting)
+        waiting = [each for each in items if after is None or key(each) > after]
         found: list[Any] = []
-        looked = 0
-        while waiting and len(found) <= limit:
-            its, _, each = heapq.heappop(waiting)
-            if after is not None and its <= after:
-                continue
-            looked += 1
+        for looked, each in enumerate(_in_order(waiting, key, few=limit + 1), start=1):
             if looked % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             sees = visible(each)
             if (await sees) if isawaitable(sees) else sees:
                 found.append(each)
+                if len(found) > limit:
+                    break
         more = len(found) > limit
         found = found[:limit]
         return {
@@ -300,3 +296,14 @@ def key_of(cursor: str | None, said: str) -> tuple[str, ...] | None:
         msg = f"`{said}` is no cursor of this list; take the one of the page before"
         raise InvalidName(msg)
     return tuple(found)
+
+
+def _in_order(
+    items: list[Any], key: Callable[[Any], tuple[str, ...]], *, few: int
+) -> Iterator[Any]:
+    """`items` in the order of their keys; the first few at the price of looking at each once."""
+    first = heapq.nsmallest(few, items, key=key)
+    yield from first
+    if len(items) > few:
+        last = key(first[-1])
+        yield from sorted((each for each in items if key(each) > last), key=key)
