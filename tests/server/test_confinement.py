@@ -334,6 +334,23 @@ def test_a_terminal_ends_with_the_right_to_it(confined: Serving) -> None:
     shell.socket.close()
 
 
+def test_a_terminal_that_showed_more_than_is_left_ends_and_says_why(confined: Serving) -> None:
+    store = confined.store()
+    given = store.add_grant(
+        principal="user:tess", level="editor", resource="contents:/other",
+        now=time.time(), granted_by="os:test",
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while confined.request("GET", "/api/contents/other/secret.txt", "tess").status != 200:
+        assert time.monotonic() < end
+    shell = Shell(confined, "tess")
+    assert "secret" in shell.says(f"cat {confined.root}/other/secret.txt")
+    store.remove_grant(given.id)
+    store.close()
+    shell.until("This terminal was stopped: it was shown more than its owner may have now.")
+    shell.socket.close()
+
+
 def test_the_configurations_own_method_takes_away_from_kernels_too(tmp_path: Path) -> None:
     furnish(tmp_path)
     config = (

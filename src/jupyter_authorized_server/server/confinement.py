@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
@@ -198,12 +199,16 @@ class Confinement:
 
     def look_again(self) -> None:
         """End each process that has more than its owner may have now."""
+        ended: list[tuple[Room, str]] = []
         for room in [*self.launcher.rooms.values()]:
             why = self._too_much(room)
             if why:
+                ended.append((room, why))
                 _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
                 self._record_end(room, why)
                 self._end(room)
+        for room, why in ended:
+            self._say_why(room, why)
 
     def look_at_the_clock(self) -> None:
         """As `look_again`, where a grant has ended that a process rests on; logs are cut."""
@@ -237,6 +242,14 @@ class Confinement:
             self._wired.point.audit.event(
                 "stopped", actor=room.origin.principal.name, fields=fields
             )
+
+    def _say_why(self, room: Room, why: str) -> None:
+        """Tell on a terminal's screens why nothing answers there any more."""
+        notice = f"\r\nThis terminal was stopped: {why}. A new one has what is left.\r\n"
+        for shell in [*getattr(self._terminals, "terminals", {}).values()]:
+            for client in [*shell.clients] if getattr(shell, "room", None) is room else []:
+                with contextlib.suppress(WebSocketClosedError):
+                    client.on_pty_read(notice)
 
     def _end(self, room: Room) -> None:
         if room.running is not None:
