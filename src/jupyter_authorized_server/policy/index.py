@@ -6,9 +6,10 @@ principal's are put in order when that principal first asks.
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .. import errors
 from . import vocabulary
@@ -79,6 +80,9 @@ def _determinant(grant: Grant, inherited_from: str = "") -> Determinant:
 _Numbered = tuple[int, "Grant"]
 #: A place among all grants, with the grant before and the one now.
 _Change = tuple[int, "Grant | None", "Grant | None"]
+#: Parts of a map: with 10,000 keys some 40 a part.
+_PARTS = 256
+V = TypeVar("V")
 _NOTHING: Mapping[str, list[Row]] = {}
 
 
@@ -160,6 +164,44 @@ def _by_resource(held: list[_Numbered]) -> dict[str, list[Row]]:
     return table
 
 
+class _Shared(Generic[V]):
+    """A map in parts, of which the next one shares all that did not change.
+
+    With 10,000 keys a copy of the whole was most of what a changed grant cost.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, values: Mapping[str, V]) -> None:
+        parts: list[dict[str, V]] = [{} for _ in range(_PARTS)]
+        for key, value in values.items():
+            parts[hash(key) % _PARTS][key] = value
+        self._parts = parts
+
+    def get(self, key: str) -> V | None:
+        """What is at `key`, if anything."""
+        return self._parts[hash(key) % _PARTS].get(key)
+
+    def keys(self) -> Iterator[str]:
+        """Every key, in no order."""
+        return itertools.chain.from_iterable(self._parts)
+
+    def after(self, changed: Mapping[str, V | None]) -> _Shared[V]:
+        """The map with another value at each of these keys, or none."""
+        following: _Shared[V] = _Shared({})
+        parts = list(self._parts)
+        for number in {hash(key) % _PARTS for key in changed}:
+            parts[number] = dict(parts[number])
+        for key, value in changed.items():
+            part = parts[hash(key) % _PARTS]
+            if value is None:
+                part.pop(key, None)
+            else:
+                part[key] = value
+        following._parts = parts
+        return following
+
+
 class Index:
     """Grants by principal and resource, and by resource; never changes.
 
@@ -185,16 +227,16 @@ class Index:
                     place[key] = [row]
                 else:
                     there.append(row)
-        self._by_principal = {name: Held(held) for name, held in by_principal.items()}
-        self._on = on
+        self._by_principal = _Shared({name: Held(held) for name, held in by_principal.items()})
+        self._on = _Shared(on)
 
     def principals(self) -> frozenset[str]:
         """Everybody whom a grant names."""
-        return frozenset(self._by_principal)
+        return frozenset(self._by_principal.keys())
 
     def resources(self) -> frozenset[str]:
         """Everything that a grant stands on."""
-        return frozenset(self._on)
+        return frozenset(self._on.keys())
 
     def held_by(self, principal: str) -> Held | None:
         """What was given to `principal`; None where nothing was."""
@@ -207,7 +249,7 @@ class Index:
 
     def on(self, resource: str) -> Iterator[Grant]:
         """The grants that stand on `resource`, in the order of giving."""
-        return (grant for _, grant in self._on.get(resource, ()))
+        return (grant for _, grant in self._on.get(resource) or ())
 
     def after(self, changes: Iterable[_Change]) -> Index:
         """The index in which each grant that is no longer is gone and each new one is there.
@@ -220,20 +262,18 @@ class Index:
             if is_ is not None and is_.level not in _RANK:
                 raise _no_level(is_)
         following = Index()
-        following._by_principal = dict(self._by_principal)
-        for name, some in _sorted_by(changes, _principal).items():
-            held = self._by_principal.get(name, Held([])).after(some)
-            if held is None:
-                following._by_principal.pop(name, None)
-            else:
-                following._by_principal[name] = held
-        following._on = dict(self._on)
-        for resource, some in _sorted_by(changes, _resource).items():
-            listed = _changed(self._on.get(resource, []), some)
-            if listed:
-                following._on[resource] = listed
-            else:
-                following._on.pop(resource, None)
+        following._by_principal = self._by_principal.after(
+            {
+                name: (self._by_principal.get(name) or Held([])).after(some)
+                for name, some in _sorted_by(changes, _principal).items()
+            }
+        )
+        following._on = self._on.after(
+            {
+                resource: _changed(self._on.get(resource) or [], some) or None
+                for resource, some in _sorted_by(changes, _resource).items()
+            }
+        )
         return following
 
 

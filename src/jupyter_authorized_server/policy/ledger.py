@@ -137,11 +137,11 @@ class Ledger:
 
     def changes(self, before: Ledger) -> Iterator[tuple[int, Grant | None, Grant | None]]:
         """Serial number, grant before and grant now, of each that is not the same."""
-        for number in self._blocks.keys() | before._blocks.keys():
-            old = before._blocks.get(number, _NOTHING)
-            new = self._blocks.get(number, _NOTHING)
-            if old is new:
-                continue
+        olds, news = before._blocks, self._blocks
+        differing = [number for number, new in news.items() if olds.get(number) is not new]
+        differing += olds.keys() - news.keys()
+        for number in differing:
+            old, new = olds.get(number, _NOTHING), news.get(number, _NOTHING)
             for serial in old.keys() | new.keys():
                 was, is_ = old.get(serial), new.get(serial)
                 if was is not is_ and was != is_:
