@@ -291,6 +291,44 @@ def test_a_link_s_page_asks_before_anything_is_given(server: Serving) -> None:
     assert re.search(r"login\?next=.*key", answer.headers["Location"])
 
 
+def test_a_link_gives_nothing_to_who_has_not_signed_in(server: Serving) -> None:
+    made = link(server, uses=1)
+    secret = made.json["secret"]
+    redeeming = {"secret": secret}
+    tried: list[dict[str, str]] = [{}, {"Authorization": f"token {secret}"}]
+    for headers in tried:
+        path = "/api/authz/links/redeem"
+        answer = server.request("POST", path, headers=headers, json_body=redeeming)
+        assert 403 == answer.status
+        page = server.request("GET", made.json["url"], headers=headers)
+        assert 302 == page.status
+        form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
+        body = f"key={secret}".encode()
+        posted = server.request("POST", "/authz/link", body=body, headers=form)
+        assert posted.status in {302, 403}
+        path = f"/api/contents/team/sub/b.txt?key={secret}&token={secret}"
+        assert 403 == server.request("GET", path, headers=headers).status
+    shown = call(server, "mia", "GET", "links").json["items"]
+    assert [0] == [each["used"] for each in shown if each["id"] == made.json["id"]]
+    call(server, "mia", "DELETE", f"links/{made.json['id']}")
+
+
+def test_a_request_is_approved_for_no_longer_than_the_manager_has_it(server: Serving) -> None:
+    ends = "2999-01-01T00:00:00+00:00"
+    body = {"principal": "user:olga", "level": "manager", "resource": "contents:/secret"}
+    given = call(server, "adam", "POST", "grants", {**body, "ends": ends}).json["id"]
+    body = {"principal": "user:pia", "level": "viewer", "resource": "contents:/secret"}
+    seen = call(server, "adam", "POST", "grants", body).json["id"]
+    path = f"requests/{wish(server, 'pia', 'editor', 'contents:/secret').json['id']}"
+    answer = {"state": "approved"}
+    assert 403 == call(server, "olga", "PATCH", path, answer).status
+    assert "open" == call(server, "olga", "GET", path).json["state"]
+    done = call(server, "olga", "PATCH", path, {**answer, "ends": ends})
+    assert 200 == done.status, done.text
+    for id_ in (given, seen, done.json["grant"]):
+        assert 200 == call(server, "adam", "DELETE", f"grants/{id_}").status
+
+
 def wish(server: Serving, who: str, level: str, resource: str = "contents:/team/sub") -> Answer:
     body = {"level": level, "resource": resource, "note": "please"}
     return call(server, who, "POST", "requests", body)
