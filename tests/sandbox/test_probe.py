@@ -191,3 +191,15 @@ def test_a_machine_without_a_table_of_system_calls_is_refused(
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert "there is no table of system calls for `riscv64`" in probe.probe().why
+
+
+@pytest.mark.parametrize("wanted", ["bubblewrap", pytest.param("landlock", marks=needs_landlock)])
+def test_a_sandbox_that_cannot_be_built_leaves_no_descriptor_open(
+    monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    backend = probe.probe(wanted).backend
+    assert backend is not None
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208  # why: names only
+    assert "there is no table" in probe.why_not(backend)
+    assert before == os.listdir("/proc/self/fd")  # noqa: PTH208  # why: names only

@@ -59,7 +59,8 @@ def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield server
 
 
-@pytest.mark.parametrize("who", ["mona", "edda", "nell"])
+# One reads, one changes what she is shown and would have the network by a rule.
+@pytest.mark.parametrize("who", ["edda", "nell"])
 def test_from_a_kernel_no_attack_succeeds_but_those_that_are_told(
     walled: Serving, who: str
 ) -> None:

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import subprocess
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -131,14 +132,27 @@ class Building(contextlib.AbstractContextManager["Building"]):
     the first, and lets it run when it can read from another.
     """
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, command: Sequence[str]) -> None:
         self._box = box
+        self._command = list(command)
         self._files = Files()
         self._told, self._tells = os.pipe()
         self._waits, self._release = os.pipe()
         self._is_ours = False
         #: What to start, with these descriptors and no others.
         self.line: list[str] = []
+
+    def __enter__(self) -> Building:  # noqa: PYI034  # why: `Self` came with Python 3.11
+        try:
+            self.line = self._line()
+        except BaseException:  # why: raised again below
+            self.__exit__()
+            raise
+        return self
+
+    @abstractmethod
+    def _line(self) -> list[str]:
+        """What to start."""
 
     @property
     def inherited(self) -> list[int]:

@@ -60,11 +60,14 @@ class _Wrapped(Building):
     """A sandbox that bubblewrap builds."""
 
     def __init__(self, wrap: Bubblewrap, box: Box, command: Sequence[str]) -> None:
-        super().__init__(box)
-        words = arguments(box, self._files, proc=wrap.proc)
+        super().__init__(box, command)
+        self._wrap = wrap
+
+    def _line(self) -> list[str]:
+        words = arguments(self._box, self._files, proc=self._wrap.proc)
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
-        self.line = [wrap.path, "--args", str(packed), "--", *command]
+        return [self._wrap.path, "--args", str(packed), "--", *self._command]
 
 
 def find() -> tuple[str, str]:

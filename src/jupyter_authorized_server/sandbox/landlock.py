@@ -88,9 +88,8 @@ class _Walls(Confined):
 class _Walled(Building):
     """A sandbox that Landlock makes."""
 
-    def __init__(self, box: Box, command: Sequence[str]) -> None:
-        super().__init__(box)
-        program = list(command)
+    def _line(self) -> list[str]:
+        box, program = self._box, [*self._command]
         if _IPYTHON in program:
             program.append(_NO_TERMINAL)
         plan = {
@@ -104,7 +103,7 @@ class _Walled(Building):
             "wait": self._waits,
         }
         packed = self._files.hold(json.dumps(plan).encode())
-        self.line = [sys.executable, "-I", "-S", wall.__file__, str(packed)]
+        return [sys.executable, "-I", "-S", wall.__file__, str(packed)]
 
     def _rules(self, box: Box) -> Iterator[tuple[int, int]]:
         for mount in box.mounts:
