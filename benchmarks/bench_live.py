@@ -10,6 +10,7 @@ the change in the store, which another process makes, to the close at the client
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import math
@@ -31,8 +32,9 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from bench_server import cpu_of
 from serving import serving
-from talking import Shell, notebook, start
+from talking import Client, Shell, notebook, start
 
 from jupyter_authorized_server.policy.model import Answer, Decision, Resource
 from jupyter_authorized_server.server.doors.frames import V1
@@ -49,6 +51,8 @@ SOCKETS = 500
 CLIENT = Path(__file__).with_name("_sockets.py")
 #: Seconds after the last handshake, so that what it leaves to do is done.
 SETTLE = 5
+#: Messages of one turn, and turns of each server.
+ECHOES, LINES, TURNS = 1000, 1000, 11
 #: Changes that are timed, of each sort.
 TIMES = 3
 
@@ -231,6 +235,74 @@ def revocation() -> dict[str, Any]:
     }
 
 
+def _echo(client: Client) -> None:
+    """Messages there and back, many on the way at once."""
+    for _ in range(ECHOES // 50):
+        sent = [client.send("comm_info_request", {}) for _ in range(50)]
+        client.answer(sent[-1])
+
+
+def _output(client: Client) -> None:
+    """Messages of the kernel alone."""
+    code = f"import sys\nfor n in range({LINES}): print(n); sys.stdout.flush()"
+    client.answer(client.run(code))
+
+
+def end_to_end() -> dict[str, Any]:
+    """Processor time of a whole server for what a kernel and a client say.
+
+    Ours takes turns with one that has no part of ours; kernels of both without a sandbox.
+    """
+    limits = "".join(
+        f"c.ZMQChannelsWebsocketConnection.iopub_{each}_rate_limit = 1e12\n"
+        for each in ("msg", "data")
+    )
+    shared = uuid.uuid4().hex
+    stock = "c.ServerApp.jpserver_extensions = {'jupyter_authorized_server': False}\n"
+    ours = "c.JupyterAuthorization.sandbox = 'off'\n"
+    works = {"echo": _echo, "output": _output}
+    taken: dict[str, dict[str, list[float]]] = {work: {} for work in works}
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        running = {
+            "without": serving(
+                Path(name) / "without",
+                config=limits + stock,
+                app=f"server --IdentityProvider.token={shared}",
+            ),
+            "guarded": serving(
+                Path(name) / "guarded", config=limits + ours, people={"edda": "editor"}
+            ),
+        }
+        servers = {key: stack.enter_context(each) for key, each in running.items()}
+        servers["without"].tokens["edda"] = shared
+        clients = {}
+        for key, server in servers.items():
+            notebook(server.root / "a.ipynb", "1")
+            clients[key] = Client(server, start(server, "edda", "a.ipynb"), "edda")
+            clients[key].text("1")
+        for turn in range(TURNS + 1):
+            for key in sorted(clients, reverse=turn % 2 == 1):
+                for work, do in works.items():
+                    before = cpu_of(servers[key].process.pid)
+                    do(clients[key])
+                    used = cpu_of(servers[key].process.pid) - before
+                    # The first fills what is kept.
+                    if turn:
+                        taken[work].setdefault(key, []).append(used)
+        for client in clients.values():
+            client.close()
+    return {work: _compared(found) for work, found in taken.items()}
+
+
+def _compared(taken: dict[str, list[float]]) -> dict[str, Any]:
+    ratios = sorted(a / b for a, b in zip(taken["guarded"], taken["without"], strict=True))
+    return {
+        "seconds": {key: round(statistics.median(each), 3) for key, each in taken.items()},
+        "ratio": round(statistics.median(ratios), 3),
+        "spread": [round(ratios[0], 3), round(ratios[-1], 3)],
+    }
+
+
 def _add(to: dict[str, list[float]], found: _Seen) -> None:
     for key, times in found.items():
         to.setdefault(key, []).extend(times)
@@ -256,6 +328,7 @@ def main() -> None:
         "messages": messages(),
     }
     if not asked.messages_only:
+        figures["end to end"] = end_to_end()
         figures["revocation"] = revocation()
         RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")

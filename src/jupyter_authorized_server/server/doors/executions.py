@@ -94,6 +94,10 @@ class Executions:
         """Whether the end of a run is awaited."""
         return bool(self._pending or self._left)
 
+    def listens(self, channel: str) -> bool:
+        """Whether the end of a run can be told on `channel`; all else need not be read."""
+        return bool(self._left) if channel == "iopub" else channel in {"shell", "control"}
+
     def leave(self) -> None:
         """The socket has closed: whoever is connected from now on looks out for the ends."""
         self._left.update(self._pending)

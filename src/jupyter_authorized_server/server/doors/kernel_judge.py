@@ -361,7 +361,7 @@ class KernelJudge:
 
     def _note_end(self, stream: Any, parts: list[Any]) -> None:
         channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
-        if channel in {"shell", "control", "iopub"}:
+        if isinstance(channel, str) and self._executions.listens(channel):
             with contextlib.suppress(ValueError, TypeError, OSError):
                 _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(
                     parts
