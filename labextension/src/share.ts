@@ -14,7 +14,7 @@ import { WhoField } from './who.js';
 import { WORDS } from './words.js';
 
 /** Rows that are shown at once; a folder that more have access to is searched on the page. */
-const SHOWN = 100;
+const SHOWN = 50;
 
 /** The share dialog's body, also the access page's. */
 export class Share {
