@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import textwrap
+import threading
 import time
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +17,11 @@ from talking import Client, Said, Shell, notebook, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STARTS = ("runner", "kernelspecs:")
 PEOPLE = {
     "mona": [("manager", "contents:/team"), STARTS, ("admin", "terminals:")],
+    "paul": [STARTS],
     "adam": "admin",
 }
 SECONDS = 120
@@ -305,14 +307,14 @@ def test_it_starts_again_with_its_view(
     assert "False {" == text.strip()
 
 
-def begun(server: Serving, name: str, *argv: str) -> Any:
+def begun(server: Serving, name: str, *argv: str, who: str = "mona") -> Any:
     """The answer to a start of a kernel whose kernelspec `name` has `argv`."""
     folder = server.folder / "data" / "kernels" / name
     folder.mkdir(parents=True, exist_ok=True)
     spec = {"argv": argv, "display_name": name, "language": "none"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     body = {"path": f"team/{name}.ipynb", "type": "notebook", "kernel": {"name": name}}
-    return server.request("POST", "/api/sessions", "mona", json_body=body)
+    return server.request("POST", "/api/sessions", who, json_body=body)
 
 
 @pytest.mark.parametrize("name", ["/nowhere/kernel", "no-such-program"])
@@ -328,6 +330,43 @@ def test_why_a_kernel_dies_at_once_is_said_to_who_starts_it(server: Serving) -> 
     assert (500, wanted) == (answer.status, answer.json["message"][: len(wanted)])
     rooms = server.folder / "data" / "authorization" / "sandbox" / "logs"
     assert "no licence" not in "".join(path.read_text() for path in rooms.iterdir())
+
+
+def test_a_kernel_that_is_stopped_while_it_starts_says_for_what(server: Serving) -> None:
+    answers: list[Any] = []
+    sleep, end = ("sleep", "604.5"), time.monotonic() + SECONDS
+
+    def begin() -> None:
+        answers.append(begun(server, "slow", *sleep, who="paul"))
+
+    with server.store() as store:
+        given = store.add_grant(
+            principal="user:paul",
+            level="manager",
+            resource="contents:/team",
+            now=time.time(),
+            granted_by="os:t",
+        )
+        while server.request("GET", "/api/contents/team", "paul").status != 200:
+            assert time.monotonic() < end
+        starting = threading.Thread(target=begin)
+        starting.start()
+        while not any(is_running(process, sleep) for process in Path("/proc").iterdir()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        store.remove_grant(given.id)
+    starting.join(SECONDS)
+    [answer] = answers
+    assert "the kernel was stopped: `user:paul` may not run code here any more" in answer.text
+
+
+def is_running(process: Path, command: tuple[str, ...]) -> bool:
+    """Whether a process of `/proc` runs `command` itself, inside of what confines it."""
+    try:
+        said = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return False
+    return [Path(said[0].decode()).name, *(each.decode() for each in said[1:])] == [*command]
 
 
 def test_what_a_kernel_prints_is_cut(server: Serving, kernel: str, client: Client) -> None:

@@ -121,6 +121,18 @@ class Held:
             if grant.level in enough and counts(grant, now):
                 yield grant.resource
 
+    def turn(self, now: float) -> float:
+        """When the next of them begins or ends after `now`; infinite if none does."""
+        held = self._held
+        if isinstance(held, dict):
+            moments = [
+                at for rows in held.values() for row in rows for at in (row.starts, row.ends)
+            ]
+        else:
+            both = (at for _, grant in held for at in (grant.starts, grant.ends))
+            moments = [at for at in both if at is not None]
+        return min((at for at in moments if at > now), default=math.inf)
+
     def after(self, changes: Sequence[_Change]) -> Held | None:
         """What is held after `changes`; None where it is nothing."""
         held = self._held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class View:
     def names(self) -> set[str]:
         """Every resource that a grant stands on."""
         return set().union(*(each.resources() for each in self._held))
+
+    def turn(self, now: float) -> float:
+        """When the next of the grants begins or ends after `now`; infinite if none does."""
+        return min((each.turn(now) for each in self._held), default=math.inf)
 
     def given(self, level: int, now: float) -> set[str]:
         """Every resource that a grant of `level` or more stands on, which counts now."""

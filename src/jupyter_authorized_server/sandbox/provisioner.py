@@ -138,6 +138,8 @@ class ConfinedProvisioner(LocalProvisioner):
             manager.reason = why
 
     def _why(self, room: Room, status: int) -> str:
+        if room.stopped:
+            return f"the kernel was stopped: {room.stopped}"
         words = "" if room.log is None else last_words(room.log)
         said = f"; its last words: {words}" if words else " and said nothing"
         why = f"the kernel ended with {_named(status)}{said}"

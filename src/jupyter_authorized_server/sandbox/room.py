@@ -54,6 +54,7 @@ class Room:
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
         keeps: whether it has the home of its owner that is kept.
+        stopped: why its process was ended for a change of the policy; else empty.
         unconfined: whether nothing confines its process, since a rule allows that.
     """
 
@@ -69,6 +70,7 @@ class Room:
     company: set[Principal] = field(default_factory=set)
     keeps: bool = False
     unconfined: bool = False
+    stopped: str = ""
 
     def clear(self) -> None:
         """Remove what it has on the disk."""

@@ -206,7 +206,7 @@ class Confinement:
                 ended.append((room, why))
                 _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
                 self._record_end(room, why)
-                self._end(room)
+                self._end(room, why)
         for room, why in ended:
             self._say_why(room, why)
 
@@ -251,7 +251,8 @@ class Confinement:
                 with contextlib.suppress(WebSocketClosedError):
                     client.on_pty_read(notice)
 
-    def _end(self, room: Room) -> None:
+    def _end(self, room: Room, why: str) -> None:
+        room.stopped = why
         if room.running is not None:
             room.running.kill()
         room.view = None

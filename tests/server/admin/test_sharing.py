@@ -404,6 +404,21 @@ def test_a_page_that_waits_is_told_of_a_change(server: Serving) -> None:
     assert 400 == call(server, "vera", "GET", "changes?after=x").status
 
 
+def test_a_page_that_waits_is_told_when_a_grant_ends(server: Serving) -> None:
+    ends = time.time() + 4
+    given = {"principal": "user:vera", "level": "editor", "resource": "contents:/team"}
+    body = {**given, "ends": datetime.fromtimestamp(ends, tz=timezone.utc).isoformat()}
+    grant = call(server, "mia", "POST", "grants", body).json["id"]
+    now = call(server, "vera", "GET", "changes").json["revision"]
+    while call(server, "vera", "GET", f"changes?after={now}").json["revision"] != now:
+        # Another test's change; nothing changes when the grant ends.
+        now = call(server, "vera", "GET", "changes").json["revision"]
+    assert ends <= time.time() < ends + 20
+    me = call(server, "vera", "GET", "me?resource=contents:/team").json
+    assert not me["resources"]["contents:/team"]["actions"]["save"]["allowed"]
+    call(server, "mia", "DELETE", f"grants/{grant}")
+
+
 def test_the_policy_in_force_is_shown_to_administrators(server: Serving) -> None:
     found = call(server, "adam", "GET", "policy").json
     assert ("enforce", []) == (found["mode"], found["problems"])

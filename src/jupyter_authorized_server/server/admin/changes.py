@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..wiring import wiring
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 #: Seconds after which a question is answered though nothing has changed: shorter than
 #: proxies wait.
 WAITS = 25.0
+#: Seconds after a grant's end at which it surely has ended, for whoever looks then.
+_AFTER = 0.05
 _KEY = "jupyter_authorization_changes"
 
 
@@ -69,10 +72,15 @@ class ChangesHandler(AdminHandler):
         },
     )
     async def get(self) -> dict[str, Any]:
-        """The revision, once it is another than `after`, or after 25 seconds the same."""
+        """The revision, once it is another than `after`, or after 25 seconds the same.
+
+        The same too when a grant to whoever asks has begun or ended: nothing grows then.
+        """
         after = self.query("after")
         if after is not None and int(after) == self.point.revision:
-            await self.settings[_KEY].wait(WAITS)
+            me, now = self.principal, time.time()
+            turn = self.point.snapshot.view(me.name, me.groups).turn(now)
+            await self.settings[_KEY].wait(min(WAITS, turn - now + _AFTER))
         return {"revision": self.point.revision}
 
     def update_api_activity(self) -> None:
