@@ -42,7 +42,7 @@ check: setup-check ## Run everything CI runs: format, lint, types, imports, gene
 	@echo "==> lint (ruff check)"
 	@$(BIN)/ruff check --quiet .
 	@echo "==> types (mypy)"
-	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases --no-error-summary src tests tools docs/conf.py
+	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases --no-error-summary src tests tools docs/conf.py examples/demo/run.py
 	@echo "==> imports (lint-imports)"
 	@$(BIN)/lint-imports --no-logo --no-cache > .venv/lint-imports.txt || { cat .venv/lint-imports.txt; exit 1; }
 	@echo "==> generated files (tools/generate.py)"

@@ -269,8 +269,8 @@ Ctrl-C stops the server{"" if _is_kept(home) else " and removes the folder"}."""
 
 def _confinement() -> str:
     found = probe()
-    if found.bwrap:
-        return f"see what their owner may see, confined by bubblewrap {found.version}"
+    if found.backend is not None:
+        return f"see what their owner may see, confined by {found.backend.name}"
     return f"do not start: {found.why}"
 
 
