@@ -72,10 +72,8 @@ class ChangesHandler(AdminHandler):
         },
     )
     async def get(self) -> dict[str, Any]:
-        """The revision, once it is another than `after`, or after 25 seconds the same.
-
-        The same too when a grant to whoever asks has begun or ended: nothing grows then.
-        """
+        """The revision, once it is another, a grant of one's own turns, or 25 seconds are over."""
+        # Nothing grows when a grant begins or ends by the clock.
         after = self.query("after")
         if after is not None and int(after) == self.point.revision:
             me, now = self.principal, time.time()
