@@ -135,6 +135,9 @@ def test_a_kernel_works_is_interrupted_and_starts_again(walled: Serving) -> None
     client.socket.settimeout(60)
     for code, wanted in WORKS.items():
         text = client.text(code).strip()
+        while code.startswith("!") and wanted not in text:
+            # What another program prints may come after the cell has ended.
+            text += client.hear(60).content.get("text", "")
         assert wanted in text, (code, text)
     for code in ("import time; print('on', flush=True); time.sleep(600)", "!echo on; sleep 600"):
         sent = client.run(code)
