@@ -39,9 +39,8 @@ def regrant(served: Served, person: str, level: str, **more: str) -> None:
     store = Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
     with contextlib.closing(store):
         now = time.time()
-        for grant in store.state().grants:
-            if grant.principal == f"user:{person}":
-                store.remove_grant(grant.id)
+        before = [each.id for each in store.state().grants if each.principal == f"user:{person}"]
+        # The new ones first: the server may look in between, and closes what nothing allows.
         for resource, each in wanted.items():
             if each:
                 store.add_grant(
@@ -51,6 +50,8 @@ def regrant(served: Served, person: str, level: str, **more: str) -> None:
                     granted_by="policy",
                     now=now,
                 )
+        for id_ in before:
+            store.remove_grant(id_)
 
 
 def own_copy(served: Served) -> str:

@@ -37,9 +37,8 @@ def store_of(served: Served) -> Store:
 def give(served: Served, person: str, level: str) -> None:
     """Have `person` hold `level` on the server and nothing else."""
     with contextlib.closing(store_of(served)) as store:
-        for grant in store.state().grants:
-            if grant.principal == f"user:{person}":
-                store.remove_grant(grant.id)
+        before = [each.id for each in store.state().grants if each.principal == f"user:{person}"]
+        # The new one first: the server may look in between, and closes what nothing allows.
         store.add_grant(
             principal=f"user:{person}",
             level=level,
@@ -47,6 +46,8 @@ def give(served: Served, person: str, level: str) -> None:
             granted_by="os:test",
             now=time.time(),
         )
+        for id_ in before:
+            store.remove_grant(id_)
 
 
 def saved(served: Served, name: str, *cells: str) -> str:

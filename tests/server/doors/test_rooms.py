@@ -403,9 +403,8 @@ def is_closed(page: Page) -> bool:
 def change(server: serving.Serving, name: str, level: str | None) -> None:
     """Give `name` another level in `team`, and wait until the server knows."""
     store = server.store()
-    for each in store.state().grants:
-        if each.principal == f"user:{name}":
-            store.remove_grant(each.id)
+    before = [each.id for each in store.state().grants if each.principal == f"user:{name}"]
+    # The new one first: the server may look in between, and would close what nothing allows.
     if level is not None:
         store.add_grant(
             principal=f"user:{name}",
@@ -414,6 +413,8 @@ def change(server: serving.Serving, name: str, level: str | None) -> None:
             now=time.time(),
             granted_by="os:test",
         )
+    for id_ in before:
+        store.remove_grant(id_)
     store.close()
     question = {
         "requests": [{"principal": f"user:{name}", "action": "save", "resource": "contents:/team"}]
