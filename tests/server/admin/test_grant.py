@@ -105,6 +105,11 @@ def test_nobody_gives_for_longer_than_they_have(server: Serving) -> None:
     assert 403 == refused.status
     assert friday in refused.json["reason"]
     assert 403 == give(server, "pia", ends=later, **lone).status
+    # Before she tries, she is told how long each level can last; whoever has no end, is not.
+    query = "/api/authz/levels?resource=contents:/lone"
+    told = {who: server.request("GET", query, who).json["items"] for who in ("pia", "adam")}
+    assert [friday] * 5 + [None] == [each["until"] for each in told["pia"]]
+    assert [None] * 6 == [each["until"] for each in told["adam"]]
     # Neither to herself.
     assert 403 == give(server, "pia", principal="user:pia", level="manager", **lone).status
     given = give(server, "pia", ends=friday, **lone)

@@ -16,6 +16,29 @@ from .asker import Asker, Refused
 if TYPE_CHECKING:
     from ...policy.model import Resource
 
+#: What can be given, as it is answered.
+LEVELS = {
+    "type": "object",
+    "required": ["items"],
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["level", "sentence", "allowed", "reason", "until"],
+                "properties": {
+                    "level": {"type": "string"},
+                    "sentence": {"type": "string"},
+                    "allowed": {"type": "boolean"},
+                    "reason": {"type": "string"},
+                    # When what whoever asks has themselves ends; None is without end.
+                    "until": {"type": ["string", "null"]},
+                },
+            },
+        }
+    },
+}
+
 
 def check_giving(
     handler: Asker,
@@ -106,16 +129,18 @@ def under_ceiling(handler: Asker, to: str, level: str, resource: Resource) -> st
 
 
 def levels(handler: Asker, to: str, resource: Resource) -> list[dict[str, Any]]:
-    """Each level, whether it can be given, and why not."""
+    """Each level, whether it can be given, why not, and until when at the latest."""
     found = []
     for level in Level:
         reason = _refusal(handler, to, level.word, resource)
+        until = inquiry.lasts(handler.point, handler.principal, resource, level.word)
         found.append(
             {
                 "level": level.word,
                 "sentence": LEVEL_SENTENCES[level],
                 "allowed": not reason,
                 "reason": reason,
+                "until": moment.shown(until) if math.isfinite(until) and not reason else None,
             }
         )
     return found

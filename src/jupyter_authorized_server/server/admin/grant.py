@@ -12,7 +12,7 @@ from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
 from ..surface.places import SERVER, there
 from . import moment
 from .asker import Refused
-from .giving import check_giving, held, levels, outlives
+from .giving import LEVELS, check_giving, held, levels, outlives
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -365,10 +365,10 @@ class LevelsHandler(SharedHandler):
     @operation(
         query={"resource": _TEXT, "principal": _TEXT},
         required=("resource",),
-        answer={"type": "object", "required": ["items"]},
+        answer=LEVELS,
     )
     async def get(self) -> dict[str, Any]:
-        """Each level with its sentence, and whether whoever asks can give it there."""
+        """Each level with its sentence, whether whoever asks can give it there, until when."""
         to = parse_principal(self.query("principal") or EVERYONE)
         return {"items": levels(self, to, self.admitted_one())}
 
