@@ -1,7 +1,7 @@
 /** Grants as the server tells them, and changes that lose nobody's. */
 import type { Client } from './client.js';
 import { Refused } from './client.js';
-import { shown } from './moments.js';
+import { shown, typed } from './moments.js';
 import { WORDS } from './words.js';
 
 export interface Grant {
@@ -24,6 +24,23 @@ export interface LevelOffer {
   sentence: string;
   allowed: boolean;
   reason: string;
+  /** When what I have myself ends, so that I can give it no longer; null is without end. */
+  until?: string | null;
+}
+
+/** Have the field `ends` hold to what can be given of `offer`, and `hint` say so; an end that
+ * somebody has typed stays, and the server judges it. */
+export function endBy(
+  offer: LevelOffer | undefined,
+  ends: HTMLInputElement,
+  hint: HTMLElement
+): void {
+  const latest = typed(offer?.until ?? null);
+  if (ends.value === ends.max) {
+    ends.value = latest;
+  }
+  ends.max = latest;
+  hint.textContent = offer?.until ? WORDS.yoursEnds(shown(offer.until)) : '';
 }
 
 /** Until when a grant holds, and how often it still counts where that is limited. */

@@ -132,7 +132,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
       createNew: (panel: DocumentWidget, context: DocumentRegistry.Context) => {
         const notebook = panel instanceof NotebookPanel ? panel : null;
         const banner = new CopyBanner(app, panel, context, () => standings.ownName);
-        const made = new DocumentFace(panel, context, standings, notebook, badgeOf(panel), banner);
+        const made = new DocumentFace(
+          panel,
+          context,
+          client,
+          standings,
+          notebook,
+          badgeOf(panel),
+          banner
+        );
         faces.set(panel, made);
         return new DisposableDelegate(() => {
           made.dispose();

@@ -2,6 +2,7 @@
 import type { Client, Page } from './client.js';
 import { fill, h, labelled } from './dom.js';
 import type { LevelOffer } from './grants.js';
+import { endBy } from './grants.js';
 import { meant, shown } from './moments.js';
 import { Say } from './say.js';
 import { WORDS } from './words.js';
@@ -45,15 +46,29 @@ export function linksPart(
   const say = new Say();
   const rows = h('ul', { class: 'authz-links-list' });
   const made = h('div');
+  const ends = h('input', { type: 'datetime-local' });
+  const given = h('input', { type: 'datetime-local' });
+  const latest = h('span', { class: 'authz-quiet' });
   const level = h(
     'select',
-    {},
+    {
+      onchange: () => {
+        mine();
+      }
+    },
     ...offers.map(each =>
       h('option', { value: each.level, disabled: !each.allowed, title: each.reason }, each.level)
     )
   );
   level.value = offers.find(each => each.allowed)?.level ?? '';
-  const ends = h('input', { type: 'datetime-local' });
+  const mine = (): void => {
+    endBy(
+      offers.find(each => each.level === level.value),
+      given,
+      latest
+    );
+  };
+  mine();
   const uses = h('input', { type: 'number', min: 1, max: 100000 });
   const refresh = async (): Promise<void> => {
     await say.trying(async () => {
@@ -106,6 +121,7 @@ export function linksPart(
               level: level.value,
               resource,
               ends: meant(ends.value),
+              grant_ends: meant(given.value),
               uses: uses.value === '' ? null : Number(uses.value)
             });
             fill(made, once(new URL(link.url, document.baseURI).href, WORDS.linkOnce));
@@ -116,6 +132,7 @@ export function linksPart(
       },
       labelled(WORDS.level, level),
       labelled(WORDS.linkHolds, ends),
+      labelled(WORDS.linkGives, given, latest),
       labelled(WORDS.linkUses, uses),
       h('button', { type: 'submit' }, WORDS.linkMake)
     ),

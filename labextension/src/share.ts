@@ -5,7 +5,7 @@ import { fill, h, labelled } from './dom.js';
 import { askPart } from './ask.js';
 import { linksPart } from './links.js';
 import type { Grant, LevelOffer } from './grants.js';
-import { change, give, holds, take } from './grants.js';
+import { change, endBy, give, holds, take } from './grants.js';
 import type { Standings } from './me.js';
 import { refusedBecause } from './me.js';
 import { meant, shown, typed } from './moments.js';
@@ -115,11 +115,17 @@ export class Share {
     );
     const first = this.offers.find(each => each.allowed);
     level.value = first?.level ?? '';
+    const ends = h('input', { type: 'datetime-local' });
+    const latest = h('span', { class: 'authz-quiet' });
     const say = (): void => {
       fill(hint, `${WORDS.they} ${levelSentence(level.value)}.`);
+      endBy(
+        this.offers.find(each => each.level === level.value),
+        ends,
+        latest
+      );
     };
     say();
-    const ends = h('input', { type: 'datetime-local' });
     const uses = h('input', { type: 'number', min: 1, max: 100000 });
     const add = h('button', { type: 'submit', class: 'authz-main' }, WORDS.add);
     return h(
@@ -163,7 +169,7 @@ export class Share {
       labelled(WORDS.shareWith, who.input),
       who.choices,
       labelled(WORDS.level, level, hint),
-      labelled(WORDS.until, ends),
+      labelled(WORDS.until, ends, latest),
       labelled(WORDS.uses, uses),
       h('div', { class: 'authz-field' }, add)
     );

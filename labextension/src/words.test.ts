@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { badgeWord, canSentence } from './words.js';
+import { badgeWord, brief, canSentence, WORDS } from './words.js';
 
 const all = { view: true, edit: true, run: true, runSaved: true };
 
@@ -17,5 +17,16 @@ for (const [less, sentence, word] of cases) {
   test(`who has ${JSON.stringify(less)} reads "${sentence}" and "${word}"`, () => {
     assert.equal(canSentence({ ...all, ...less }), sentence);
     assert.equal(badgeWord({ ...all, ...less }), word);
+  });
+}
+
+for (const name of ['a.ipynb', `${'é'.repeat(125)}.ipynb`, '😀'.repeat(60), '👩‍👩‍👧'.repeat(9), '']) {
+  test(`a notice about a name of ${name.length} that begins ${name.slice(0, 8)} fits`, () => {
+    for (const notice of [WORDS.gone, WORDS.lowered, WORDS.raised, WORDS.stopped, WORDS.ended]) {
+      assert.ok(notice(brief(name)).length <= 140);
+    }
+    const [first = '', last = first] = brief(name).split('…');
+    assert.ok(name.startsWith(first) && name.endsWith(last));
+    assert.doesNotMatch(brief(name), /[\ud800-\udbff](?![\udc00-\udfff])/);
   });
 }

@@ -48,6 +48,8 @@ export const WORDS = {
     `You have no access to ${name} any more. What is on this page stays until you close it.`,
   stopped: (name: string): string => `You cannot run code in ${name} any more.`,
   runAgain: (name: string): string => `You can run code in ${name} now.`,
+  ended: (name: string): string =>
+    `The kernel of ${name} was stopped: it had more than you may have now. A new one has what is left to you.`,
   saveCopy: 'Save my copy…',
   saveCopyTitle: 'Save a copy of your own',
   saveCopyLabel: 'Where to save the copy, with its name',
@@ -83,6 +85,7 @@ export const WORDS = {
   shareWith: 'Person, group:NAME or everyone',
   level: 'Level',
   until: 'Until',
+  yoursEnds: (end: string): string => `Yours ends ${end}; you can give it until then.`,
   uses: 'How often it counts (empty: always)',
   usesLeft: (left: number): string =>
     left === 1 ? 'counts once more' : `counts ${left} more times`,
@@ -215,6 +218,7 @@ export const WORDS = {
   linkHint: 'Whoever signs in and opens it gets the level, while it holds.',
   linkUses: 'How often it can be used (empty: as often as one likes)',
   linkHolds: 'Link holds until (empty: for a day)',
+  linkGives: 'What it gives holds until (empty: no end)',
   linkOnce: 'This is shown once; copy it now.',
   linkUsed: (used: number, uses: number | null): string =>
     uses === null ? `used ${used} times` : `used ${used} of ${uses} times`,
@@ -261,6 +265,26 @@ export const WORDS = {
 } as const;
 
 export type Can = { view: boolean; edit: boolean; run: boolean; runSaved: boolean };
+
+/** Of a sentence JupyterLab's notices show 140 characters; the rest of it is what matters. */
+const MOST_NAME = 40;
+
+/** A name that leaves room for the sentence around it: beginning and end of a long one. */
+export function brief(name: string): string {
+  if (name.length <= MOST_NAME) {
+    return name;
+  }
+  const signs = Array.from(new Intl.Segmenter().segment(name), each => each.segment);
+  const first = asFit(signs);
+  return `${first.join('')}…${asFit(signs.slice(first.length).reverse()).reverse().join('')}`;
+}
+
+/** The first of `signs` that together take no more than their half of a name's room. */
+function asFit(signs: readonly string[]): string[] {
+  let room = (MOST_NAME - 1) / 2;
+  const end = signs.findIndex(each => (room -= each.length) < 0);
+  return signs.slice(0, end === -1 ? signs.length : end);
+}
 
 /** "can edit, can't run": what somebody may do with a document, in three words. */
 export function canSentence(can: Can): string {

@@ -159,6 +159,7 @@ def shoot() -> Callable[[Window, str], None]:
             IMAGES.mkdir(exist_ok=True)
             window.page.mouse.move(0, 0)
             window.page.wait_for_timeout(200)
-            window.page.screenshot(path=IMAGES / f"{name}.png")
+            # What slides in is shown where it comes to rest.
+            window.page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
 
     return keep

@@ -148,6 +148,36 @@ def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
     assert 200 == server.visitor("adam").status("DELETE", f"/api/authz/grants/{given['id']}")
 
 
+def test_a_manager_whose_own_access_ends_is_told_and_offered_that_end(
+    server: Served, visit: Visit
+) -> None:
+    body = {"principal": "user:nina", "level": "manager", "resource": "contents:/team"}
+    status, mine = server.visitor("adam").ask(
+        "POST", "/api/authz/grants", {**body, "ends": "2098-07-01T12:00:00Z"}
+    )
+    assert 201 == status, mine
+    page = visit(server, "nina", f"/authz#grants/{quote('contents:/team', safe='')}").page
+    form = page.locator("form.authz-give")
+    expect(form).to_contain_text("Yours ends Jul 1, 2098")
+    until = form.get_by_label("Until")
+    expect(until).to_have_value(re.compile("^2098-07-01T"))
+    form.get_by_label("Person, group:NAME or everyone").fill("vera")
+    # What she types instead is hers to choose, up to that.
+    until.fill("2099-01-01T00:00")
+    expect(form.get_by_role("button", name="Share", exact=True)).to_be_enabled()
+    assert until.evaluate("field => !field.validity.valid")
+    until.fill("2098-06-01T00:00")
+    form.get_by_label("Level").select_option("editor")
+    expect(until).to_have_value("2098-06-01T00:00")
+    page.get_by_role("button", name="Share", exact=True).click()
+    row = page.locator('.authz-share [data-principal="user:vera"]')
+    expect(row.get_by_label("Level of user:vera")).to_have_value("editor")
+    # A link of hers gives no longer than that either, without her doing.
+    page.get_by_text("Links", exact=True).click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_label("This is shown once; copy it now.")).to_be_visible()
+
+
 def test_a_link_that_has_ended_says_so_and_gives_nothing(server: Served, visit: Visit) -> None:
     adam = server.visitor("adam")
     soon = datetime.now(timezone.utc) + timedelta(seconds=1)

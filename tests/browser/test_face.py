@@ -110,6 +110,7 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     page = window.page
     badge = page.locator(".authz-Badge button")
     expect(badge).to_have_text("Editing")
+    notebook.ready()
     notebook.insert("# half a sentence")
     regrant(server, "edda", "viewer", own="contributor")
     # Her kernel may end with what it may see; then JupyterLab asks which one she wants,
@@ -117,8 +118,10 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     theirs = page.locator(".jp-Dialog").filter(has_not=page.locator(".authz-Dialog"))
     page.add_locator_handler(theirs, put_away, no_wait_after=True)
     expect(badge).to_have_text("Viewing")
-    toast = page.locator(".Toastify__toast").filter(has_text="is read-only for you now")
-    expect(toast).to_be_visible()
+    toasts = page.locator(".Toastify__toast")
+    expect(toasts.filter(has_text="is read-only for you now")).to_be_visible()
+    # The kernel was hers and showed more than she may have now.
+    expect(toasts.filter(has_text=f"The kernel of {name} was stopped")).to_be_visible()
     banner = page.get_by_role("region", name="Save a copy of your own")
     expect(banner).to_contain_text("What you typed is still here")
     shoot(window, "face-lowered")
@@ -243,11 +246,27 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     page = window.page
     badge = page.locator("#maintoolbar-container .authz-link").first
     expect(badge).to_have_text("Editing")
-    regrant(server, "edda", "viewer")
+    # With no run going on nothing else on this page would tell.
+    notebook.ready()
+    regrant(server, "edda", "viewer", own="contributor")
     expect(badge).to_have_text("Viewing")
+    notices = page.locator("#header .authz-notice")
+    expect(notices.filter(has_text="plan.ipynb is read-only for you now")).to_be_visible()
+    stopped = notices.filter(has_text="The kernel of plan.ipynb was stopped")
+    expect(stopped).to_be_visible()
+    # A dialog about the dead kernel may come, or not yet.
+    dead = page.locator(".modal.in").filter(has_not_text="Save As")
+    page.add_locator_handler(dead, lambda found: found.locator("button").last.click())
     shoot(window, "face-classic")
+    notices.get_by_role("button", name="Save my copy…").click()
+    asked = page.locator(".modal.in").filter(has_text="Save As")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_have_count(0)
     regrant(server, "edda", "editor")
     expect(badge).to_have_text("Editing")
+    given = notices.filter(has_text="You can change plan.ipynb again")
+    given.get_by_role("button", name="Close").click()
+    expect(notices).to_have_count(0)
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Share…").click()
     shared = opened.value

@@ -1,17 +1,30 @@
 /** The classic notebook, which takes no part of JupyterLab: in its tool bar what one can do
- * with the notebook, and the way to share it; in its tree the way to the access page. */
+ * with the notebook, and the way to share it; below it what has changed while the page was
+ * open; in its tree the way to the access page. */
 import { Client } from '../client.js';
 import { h } from '../dom.js';
+import { wasEnded } from '../ended.js';
 import { canOf } from '../lab/rights.js';
 import { contents, Standings } from '../me.js';
+import type { Notice, Seen } from '../notice.js';
+import { noticeOf } from '../notice.js';
 import { viewBar } from '../view.js';
 import { watch } from '../watch.js';
-import { badgeWord, canSentence, WORDS } from '../words.js';
+import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 
 /** Of nbclassic's own page, as far as this needs it. */
 interface Classic {
-  notebook?: { notebook_path: string; kernel?: { id?: string } | null };
+  notebook?: {
+    notebook_path: string;
+    notebook_name?: string;
+    kernel?: { id?: string } | null;
+    events?: { on: (names: string, listener: () => void) => void };
+    save_notebook_as?: () => void;
+  };
 }
+
+/** What nbclassic says when a kernel is gone. */
+const OVER = 'kernel_dead.Kernel kernel_killed.Kernel kernel_killed.Session';
 
 /** Begin on this page; nbclassic calls it once the page is there. */
 export function load(classic: Classic): void {
@@ -20,7 +33,10 @@ export function load(classic: Classic): void {
   const standings = new Standings(client);
   const bar = document.querySelector('#maintoolbar-container');
   if (classic.notebook && bar) {
-    bar.append(notebookPart(client, standings, classic.notebook));
+    const part = new NotebookPart(client, standings, classic.notebook);
+    bar.append(part.node);
+    document.querySelector('#header')?.append(part.notices);
+    part.begin();
   } else {
     document
       .querySelector('#header-container, .tree-buttons .pull-right')
@@ -45,33 +61,115 @@ function link(address: string, word: string): HTMLElement {
   );
 }
 
-function notebookPart(
-  client: Client,
-  standings: Standings,
-  notebook: NonNullable<Classic['notebook']>
-): HTMLElement {
-  const badge = link(`${client.base}authz#mine`, '');
-  const share = link('', WORDS.share);
-  const show = async (): Promise<void> => {
-    const resource = contents(notebook.notebook_path);
-    const kernel = notebook.kernel?.id;
-    const [file, its] = await Promise.all([
-      standings.of(resource),
-      kernel === undefined ? null : standings.of(`kernels:${kernel}`)
+/** Follows the rights on the notebook of this page. */
+class NotebookPart {
+  readonly node: HTMLElement;
+  /** Read out as they come; they stay until somebody closes them. */
+  readonly notices = h('div', { 'aria-live': 'polite' });
+  private readonly badge: HTMLElement;
+  private readonly share = link('', WORDS.share);
+  private readonly ended = new Set<string>();
+  private before: (Seen & { resource: string }) | null = null;
+  private asked = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly standings: Standings,
+    private readonly notebook: NonNullable<Classic['notebook']>
+  ) {
+    this.badge = link(`${client.base}authz#mine`, '');
+    this.node = h(
+      'div',
+      { class: 'btn-group', role: 'group', 'aria-label': WORDS.category },
+      this.badge,
+      this.share
+    );
+  }
+
+  begin(): void {
+    const again = (): void => void this.update();
+    this.standings.onChange(again);
+    this.notebook.events?.on('kernel_ready.Kernel', again);
+    this.notebook.events?.on(OVER, () => void this.tellEnd(this.before?.kernelId ?? null));
+    again();
+  }
+
+  private async update(): Promise<void> {
+    this.asked += 1;
+    const mine = this.asked;
+    const resource = contents(this.notebook.notebook_path);
+    const kernelId = this.notebook.kernel?.id ?? null;
+    const [file, kernel] = await Promise.all([
+      this.standings.of(resource),
+      kernelId === null ? null : this.standings.of(`kernels:${kernelId}`)
     ]);
-    share.setAttribute('href', `${client.base}authz#grants/${encodeURIComponent(resource)}`);
-    if (file) {
-      const can = canOf(file, its);
-      badge.textContent = badgeWord(can);
-      badge.title = canSentence(can);
+    this.share.setAttribute(
+      'href',
+      `${this.client.base}authz#grants/${encodeURIComponent(resource)}`
+    );
+    if (!file || mine !== this.asked) {
+      return;
     }
-  };
-  standings.onChange(() => void show());
-  void show();
-  return h(
-    'div',
-    { class: 'btn-group', role: 'group', 'aria-label': WORDS.category },
-    badge,
-    share
-  );
+    const can = canOf(file, kernel);
+    this.badge.textContent = badgeWord(can);
+    this.badge.title = canSentence(can);
+    const before = this.before;
+    this.before = { can, kernelId, resource };
+    if (before?.resource === resource) {
+      const notice = noticeOf(this.name, before, this.before);
+      if (notice) {
+        this.tell(notice);
+      }
+      if (!can.runSaved) {
+        await this.tellEnd(before.kernelId);
+      }
+    }
+  }
+
+  private get name(): string {
+    return brief(this.notebook.notebook_name ?? this.notebook.notebook_path);
+  }
+
+  /** Tell it where the server has ended the kernel `id` for a change of rights, once. */
+  private async tellEnd(id: string | null): Promise<void> {
+    const person = this.standings.me?.principal.name;
+    if (id === null || person === undefined || this.ended.has(id)) {
+      return;
+    }
+    if ((await wasEnded(this.client, person, id)) && !this.ended.has(id)) {
+      this.ended.add(id);
+      this.tell({ text: WORDS.ended(this.name), lost: true, offers: false });
+    }
+  }
+
+  private tell(notice: Notice): void {
+    const button = (word: string, act: () => void): HTMLElement =>
+      h('button', { type: 'button', class: 'btn btn-default btn-xs', onclick: act }, word);
+    const saveAs = this.notebook.save_notebook_as?.bind(this.notebook);
+    const shown = h(
+      'div',
+      {
+        class: `alert authz-notice ${notice.lost ? 'alert-warning' : 'alert-success'}`,
+        style: 'margin: 0'
+      },
+      h('span', {}, `${notice.text} `),
+      notice.offers && saveAs ? button(WORDS.saveCopy, saveAs) : null,
+      ' ',
+      button(WORDS.close, () => {
+        shown.remove();
+        sized();
+      })
+    );
+    if (!notice.lost) {
+      // It has been given back: what was said about its loss is no longer so.
+      this.notices.replaceChildren();
+    }
+    this.notices.append(shown);
+    sized();
+  }
+}
+
+/** Have nbclassic lay out its page again: the notebook begins where its header ends. */
+function sized(): void {
+  window.dispatchEvent(new Event('resize'));
 }

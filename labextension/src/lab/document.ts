@@ -5,9 +5,12 @@ import { PathExt } from '@jupyterlab/coreutils';
 import type { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
+import type { Client } from '../client.js';
 import { fill, h } from '../dom.js';
+import { OVER, wasEnded } from '../ended.js';
 import type { Standings } from '../me.js';
-import { badgeWord, canSentence, WORDS } from '../words.js';
+import { noticeOf } from '../notice.js';
+import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import type { CopyBanner } from './copy.js';
 import type { Rights } from './rights.js';
 import { rightsOf } from './rights.js';
@@ -52,10 +55,13 @@ export class DocumentFace {
   private readonly locked = new WeakSet();
   private readonly stop: () => void;
   private asked = 0;
+  private readonly ended = new Set<string>();
+  private readonly warnings: string[] = [];
 
   constructor(
     private readonly panel: DocumentWidget,
     private readonly context: DocumentRegistry.Context,
+    private readonly client: Client,
     private readonly standings: Standings,
     private readonly notebook: NotebookPanel | null,
     private readonly badge: Badge,
@@ -67,6 +73,17 @@ export class DocumentFace {
     this.stop = standings.onChange(again);
     context.pathChanged.connect(again);
     context.sessionContext.kernelChanged.connect(again);
+    context.sessionContext.kernelChanged.connect((_, { oldValue, newValue }) => {
+      if (oldValue && !newValue) {
+        void this.tellEnd(oldValue.id);
+      }
+    });
+    context.sessionContext.statusChanged.connect((session, status) => {
+      const kernel = session.session?.kernel?.id;
+      if (kernel !== undefined && OVER.has(status)) {
+        void this.tellEnd(kernel);
+      }
+    });
     void context.ready.then(again);
     const lock = (): void => {
       this.lock();
@@ -105,6 +122,21 @@ export class DocumentFace {
     this.lock();
     if (before?.path === found.path) {
       this.notice(before, found);
+      if (before.kernelId !== null && !found.can.runSaved) {
+        void this.tellEnd(before.kernelId);
+      }
+    }
+  }
+
+  /** Tell it where the server has ended the kernel `id` for a change of rights, once. */
+  private async tellEnd(id: string): Promise<void> {
+    const person = this.standings.me?.principal.name;
+    if (person === undefined || this.ended.has(id)) {
+      return;
+    }
+    if ((await wasEnded(this.client, person, id)) && !this.ended.has(id)) {
+      this.ended.add(id);
+      this.warn(WORDS.ended(this.name));
     }
   }
 
@@ -127,21 +159,29 @@ export class DocumentFace {
     }
   }
 
+  private get name(): string {
+    return brief(PathExt.basename(this.context.path));
+  }
+
+  private warn(text: string): void {
+    this.warnings.push(Notification.warning(text, { autoClose: false }));
+  }
+
   private notice(before: Rights, now: Rights): void {
-    const name = PathExt.basename(now.path);
-    if (before.can.view && !now.can.view) {
-      Notification.warning(WORDS.gone(name), { autoClose: false });
-      this.banner.offer(WORDS.gone(name));
-    } else if (before.can.edit && !now.can.edit) {
-      Notification.warning(WORDS.lowered(name), { autoClose: false });
-      this.banner.offer(WORDS.lowered(name));
-    } else if (!before.can.edit && now.can.edit) {
+    const notice = noticeOf(this.name, before, now);
+    if (notice?.offers) {
+      this.banner.offer(notice.text);
+    } else if (now.can.edit && !before.can.edit) {
       this.banner.withdraw();
-      Notification.success(WORDS.raised(name), { autoClose: 8000 });
-    } else if (before.kernel && now.kernel && before.can.run && !now.can.run) {
-      Notification.warning(WORDS.stopped(name), { autoClose: false });
-    } else if (before.kernel && now.kernel && !before.can.run && now.can.run) {
-      Notification.success(WORDS.runAgain(name), { autoClose: 8000 });
+    }
+    if (notice?.lost) {
+      this.warn(notice.text);
+    } else if (notice) {
+      // It has been given back: what was said about its loss is no longer so.
+      for (const id of this.warnings.splice(0)) {
+        Notification.dismiss(id);
+      }
+      Notification.success(notice.text, { autoClose: 8000 });
     }
   }
 }

@@ -7,7 +7,7 @@ import type { Can } from '../words.js';
 export interface Rights {
   path: string;
   file: Standing | null;
-  kernel: Standing | null;
+  kernelId: string | null;
   can: Can;
 }
 
@@ -33,10 +33,10 @@ export async function rightsOf(
   context: DocumentRegistry.Context
 ): Promise<Rights | null> {
   const path = context.path;
-  const kernelId = context.sessionContext.session?.kernel?.id;
+  const kernelId = context.sessionContext.session?.kernel?.id ?? null;
   const [file, kernel] = await Promise.all([
     standings.of(contents(path)),
-    kernelId === undefined ? null : standings.of(`kernels:${kernelId}`)
+    kernelId === null ? null : standings.of(`kernels:${kernelId}`)
   ]);
-  return file === null ? null : { path, file, kernel, can: canOf(file, kernel) };
+  return file === null ? null : { path, file, kernelId, can: canOf(file, kernel) };
 }
