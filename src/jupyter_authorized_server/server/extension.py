@@ -20,7 +20,7 @@ from ..errors import AuthorizationError, ConfigurationError
 from ..opening import open_decision_point
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, exports, lists, rooms
+from .doors import contents, downloads, exports, lists, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
@@ -105,6 +105,7 @@ def load(app: ServerApp) -> None:
         own_trust(app.contents_manager)
         keep_below(app.contents_manager)
         exports.install()
+        downloads.install()
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         if issubclass(application.settings[_CONNECTION], RefusedConnection):
             wired.kernels.refuse(app.kernel_manager, UNJUDGED)

@@ -21,6 +21,26 @@ RULE = """
 @id("secret") forbid(principal == Jupyter::User::"vera", action,
   resource == Jupyter::File::"/team/secret.ipynb");
 """
+#: In the server: a folder becomes a link while a file in it is opened, and is one again.
+SWAPS = """
+import os, tornado.web
+from jupyter_authorized_server.server.surface.descent import Folder
+def swapping(do):
+    def around(*args, **kwargs):
+        if not any(str(each).rpartition("/")[2] == "swapped.txt" for each in args):
+            return do(*args, **kwargs)
+        sub, apart = ROOT + "/team/swap", ROOT + "/team/.apart"
+        os.rename(sub, apart)
+        os.symlink("../hr", sub)
+        try:
+            return do(*args, **kwargs)
+        finally:
+            os.unlink(sub)
+            os.rename(apart, sub)
+    return around
+tornado.web.open = swapping(open)
+Folder.open = swapping(Folder.open)
+"""
 #: What each spelling means: a path, or None where it means nothing.
 SPELLINGS = {
     "/team/b.ipynb": "/team/b.ipynb",
@@ -117,6 +137,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     (root / "hr" / "b.ipynb").symlink_to("../team/b.ipynb")
     (root / "team" / "out").symlink_to("../../outside")
     (root / "team" / "loop").symlink_to("loop")
+    (root / "team" / "swap").mkdir()
+    (root / "team" / "swap" / "swapped.txt").write_text("mine")
+    (root / "hr" / "swapped.txt").write_text("a secret of hr")
     os.link(root / "hr" / "pay.ipynb", root / "team" / "hard.ipynb")
     # The hard link would have pay.ipynb, too, refused to everybody but the owner.
     (root / "hr" / "pay.ipynb").unlink()
@@ -137,6 +160,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         config=(
             "c.FileContentsManager.delete_to_trash = False\n"
             "c.FileContentsManager.always_delete_dir = True\n"
+            f"ROOT = {str(root)!r}\n{SWAPS}"
         ),
     ) as running:
         yield running
@@ -285,8 +309,8 @@ def listed(server: Serving, path: str, who: str) -> dict[str, bool] | int:
 
 def test_a_listing_shows_what_may_be_read_and_whether_it_may_be_written(server: Serving) -> None:
     for who, writable, names in (
-        ("vera", False, {"b.ipynb", "again.ipynb", "sub", CAFE}),
-        ("cora", True, {"b.ipynb", "again.ipynb", "sub", CAFE, "secret.ipynb"}),
+        ("vera", False, {"b.ipynb", "again.ipynb", "sub", "swap", CAFE}),
+        ("cora", True, {"b.ipynb", "again.ipynb", "sub", "swap", CAFE, "secret.ipynb"}),
     ):
         assert listed(server, "/team", who) == dict.fromkeys(names, writable)
         assert listed(server, "", who) == {"team": writable}
@@ -345,6 +369,22 @@ def test_a_file_becomes_a_link_between_two_requests_and_is_judged_anew(server: S
     path.symlink_to("../../hr/pay.ipynb")
     assert server.request("GET", url, "vera").status == 404
     path.unlink()
+
+
+def test_a_folder_that_is_exchanged_there_and_back_is_not_downloaded(server: Serving) -> None:
+    url = "/files/team/swap/swapped.txt"
+    for method, headers, expected in (
+        ("GET", {}, b"mine"),
+        ("GET", {"Range": "bytes=1-2"}, b"in"),
+        ("GET", {"Range": "bytes=-2"}, b"ne"),
+        ("HEAD", {}, b""),
+        ("GET", {"If-Modified-Since": "Fri, 01 Jan 2038 00:00:00 GMT"}, b""),
+    ):
+        answer = server.request(method, url, "vera", headers=headers)
+        assert (method, headers, expected) == (method, headers, answer.body)
+        assert answer.headers["Content-Length"] in {None, str(len(expected or b"mine"))}
+    assert 416 == server.request("GET", url, "vera", headers={"Range": "bytes=9-"}).status
+    assert 404 == server.request("GET", "/files/hr/swapped.txt", "vera").status
 
 
 def test_the_root_of_the_file_system_is_served_by_the_same_rules(

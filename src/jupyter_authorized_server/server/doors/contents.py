@@ -22,7 +22,7 @@ from tornado.web import HTTPError
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
-from . import opened
+from . import kept, moving, opened
 from .follow import Follower
 from .reader import Reader
 from .sight import Sight
@@ -68,8 +68,6 @@ _EXISTS = frozenset({"exists", "file_exists", "dir_exists"})
 _UNASKED = frozenset({"is_hidden"})
 _OTHERS = frozenset({"get", "is_hidden", "resolve_path", "list_checkpoints"})
 METHODS = CHANGES | _EXISTS | _OTHERS
-#: Methods by which the managers of files open one.
-OPENING = ("open", "atomic_writing")
 #: Methods of a manager's checkpoints, which an extension may call past the manager: what
 #: each asks, and about which of its arguments.
 CHECKPOINTS = {
@@ -105,12 +103,9 @@ def install(manager: Any, wired: Wiring) -> None:
     if hasattr(kind, _ATTRIBUTE):
         return
     wired.follower = Follower(wired, manager)
-    asking = {name: _asking(name, getattr(kind, name)) for name in METHODS if hasattr(kind, name)}
-    for name in OPENING:
-        if hasattr(kind, name):
-            asking[name] = opened.asking(
-                getattr(kind, name), _sight, writes=name == "atomic_writing"
-            )
+    ours = opened.asking(kind, _sight) | moving.methods(kind, _sight)
+    theirs = {name: getattr(kind, name) for name in METHODS if hasattr(kind, name)}
+    asking = ours | {name: _asking(name, ours.get(name, do)) for name, do in theirs.items()}
     try:
         manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {_ATTRIBUTE: wired, **asking})
     except TypeError as error:
@@ -129,6 +124,7 @@ def _install_on_checkpoints(manager: Any) -> None:
     }
     if not asking:
         return
+    asking |= kept.methods(kind, _sight)
     try:
         checkpoints.__class__ = type(f"Guarded{kind.__name__}", (kind,), asking)
     except TypeError as error:

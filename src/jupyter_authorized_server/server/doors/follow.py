@@ -22,6 +22,7 @@ from ...errors import StoreError, UnsafePath
 from ...policy.ledger import Ledger
 from ...store import Move
 from ..acting import ACTING, SERVER, as_server
+from ..surface import descent
 from ..surface.disk import disk_of
 from ..surface.inode import identity
 from ..surface.places import place_of
@@ -122,8 +123,9 @@ class Follower:
     def _clear(self, made: str) -> None:
         """Leave no part of a new file whose saving failed, as on a full disk."""
         if self._disk is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(self._disk.path(made))  # noqa: PTH108  # why: as the disk writes it
+            with contextlib.suppress(OSError, UnsafePath):
+                found = descent.held(self._disk, made)
+                found.folder.remove(found.name)
 
     async def _moving(self, old: str, new: str | None, do: Callable[[], Awaitable[Any]]) -> Any:
         if new is not None:

@@ -1,41 +1,196 @@
-"""Door: the file that a contents manager has opened, whatever its path was a moment ago.
+"""Door: the files that a contents manager opens, whatever their path was a moment ago.
 
 A path is judged before it is used, and in between somebody may put a link in the place of
-a folder, and back again. Once a file is open no name leads elsewhere: the system says which
-one it is, and that one is asked about before anything is read from it or written to it.
+a folder, and back again. So a file is opened folder by folder, following no link: what is
+opened is what the path means at that moment, and that is asked about before anything is
+read from it, or written to it.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
+from jupyter_server.services.contents.fileio import FileManagerMixin
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
 from tornado.web import HTTPError
 
-from ...errors import UnsafePath
+from ...errors import Nowhere, UnsafePath
+from ..surface import descent
+from ..surface.descent import Held
 from ..surface.disk import Place, disk_of
 from ..surface.places import resources
+from . import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .sight import Sight
 
+    SightOf = Callable[[Any], Sight | None]
+
 #: What somebody may do with a file that the manager reads, and with one that it writes.
 READS, WRITES = ("open", "copy", "download", "export"), ("save", "create", "upload", "restore")
+#: Methods by which the managers of files open one.
+OPENING = ("open", "atomic_writing")
 #: What the system adds to the name of a file that was replaced since it was opened.
 _GONE = " (deleted)"
+EXCHANGED = "the file was exchanged for another one meanwhile"
 
 
-def asking(original: Any, sight_of: Callable[[Any], Sight | None], *, writes: bool) -> Any:
-    """`original`, which opens a file of a manager, asking about what it has opened.
+def asking(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
+    """The methods of a class of managers that open files, asking about what they open.
 
     Args:
-        original: a method that takes a path of the system and is a context manager.
-        sight_of: who acts before that manager; None for the server itself.
-        writes: whether it always writes; else its mode says.
+        kind: of a manager, or of its checkpoints.
+        sight_of: who acts before one of that class; None for the server itself.
     """
+    made = {
+        name: _asking(getattr(kind, name), sight_of, writes=name == "atomic_writing")
+        for name in OPENING
+        if hasattr(kind, name)
+    }
+    # A class that opens files in a way of its own is asked what it has opened.
+    if descent.STEPS and getattr(kind, "open", None) is FileManagerMixin.open:
+        made["open"] = _opening(sight_of)
+    if descent.STEPS and getattr(kind, "atomic_writing", None) is FileManagerMixin.atomic_writing:
+        made["atomic_writing"] = _writing(sight_of)
+    for large in (LargeFileManager, AsyncLargeFileManager):
+        own = getattr(kind, "_save_large_file", None)
+        if own is vars(large)["_save_large_file"]:
+            made["_save_large_file"] = _appending(iscoroutinefunction(own))
+    return made
+
+
+def _opening(sight_of: SightOf) -> Any:
+    @contextmanager
+    def opening(self: Any, os_path: str, mode: str = "r", **kwargs: Any) -> Iterator[Any]:
+        with self.perm_to_403(os_path), _saying_404():
+            found = spot(self, os_path)
+            if set(mode) & set("wax+"):
+                allow = _allowing(found, os_path, sight_of(self), WRITES)
+                number, _ = writing.opened(found, allow)
+                if "w" in mode:
+                    os.ftruncate(number, 0)
+                elif "a" in mode:
+                    os.lseek(number, 0, os.SEEK_END)
+            else:
+                number = reading(found, _allowing(found, os_path, sight_of(self), READS))
+            file = os.fdopen(number, mode, **kwargs)
+        with file:
+            yield file
+
+    return opening
+
+
+def _writing(sight_of: SightOf) -> Any:
+    @contextmanager
+    def atomic_writing(self: Any, os_path: str, **kwargs: Any) -> Iterator[Any]:
+        with self.perm_to_403(os_path):
+            with _saying_404():
+                found = spot(self, os_path)
+                allow = _allowing(found, os_path, sight_of(self), WRITES)
+                number, is_new = writing.opened(found, allow)
+            keeps = bool(self.use_atomic_writing)
+            with writing.over(found, number, is_new=is_new, keeps=keeps, **kwargs) as file:
+                yield file
+
+    return atomic_writing
+
+
+def _appending(is_async: bool) -> Any:
+    """What comes of a large file after its first part."""
+
+    def decoded(content: Any, kind: object) -> bytes:
+        try:
+            if kind == "text":
+                return bytes(content.encode())
+            if kind == "base64":
+                return base64.b64decode(content.encode("ascii"))
+        except (AttributeError, ValueError) as error:
+            raise HTTPError(400, "the content is not written as its format says") from error
+        raise HTTPError(400, "the format of a file is `text` or `base64`")
+
+    def append(self: Any, os_path: str, content: Any, format: object) -> None:  # noqa: A002  # why: upstream's
+        data = decoded(content, format)
+        with self.open(os_path, "ab") as file:
+            file.write(data)
+
+    async def append_in_a_thread(self: Any, os_path: str, content: Any, format: object) -> None:  # noqa: A002  # why: upstream's
+        data = decoded(content, format)
+        with self.open(os_path, "ab") as file:
+            await run_sync(file.write, data)
+
+    return append_in_a_thread if is_async else append
+
+
+def spot(manager: Any, os_path: str) -> Held:
+    """The file that `manager` calls `os_path`, by its folder, which is held open.
+
+    Raises:
+        UnsafePath: there can be none that may be judged.
+    """
+    if isinstance(os_path, Held):
+        return os_path
+    disk = disk_of(manager)
+    root = os.path.abspath(manager.root_dir).rstrip(os.sep) + os.sep  # noqa: PTH100  # why: links stay
+    if disk is None or not os_path.startswith(root):
+        msg = "the path lies outside the contents root"
+        raise Nowhere(msg)
+    return descent.held(disk, disk.place(os_path[len(root) :].replace(os.sep, "/")).target)
+
+
+def reading(found: Held, allow: Callable[[int], None]) -> int:
+    """A descriptor of the file at `found`, to be read.
+
+    Args:
+        allow: raises unless a file of so many names may be read there.
+    """
+    number = found.folder.open(found.name, os.O_RDONLY)
+    try:
+        allow(os.fstat(number).st_nlink)
+    except BaseException:  # why: raised again
+        os.close(number)
+        raise
+    return number
+
+
+def allowing(found: Held, sight: Sight | None, actions: tuple[str, ...]) -> Callable[[int], None]:
+    """Whether a file of so many names at `found` may be used: it raises where not."""
+    path = f"{found.folder.path.rstrip('/')}/{found.name}"
+
+    def allow(names: int) -> None:
+        on = resources(Place(target=path, entry=path, kind="file", names=names))
+        if sight is not None and not any(sight.allows(action, on) for action in actions):
+            raise HTTPError(404, EXCHANGED)
+
+    return allow
+
+
+def _allowing(
+    found: Held, os_path: str, sight: Sight | None, actions: tuple[str, ...]
+) -> Callable[[int], None]:
+    # What is held already belongs to something that has been asked about.
+    return allowing(found, None if isinstance(os_path, Held) else sight, actions)
+
+
+@contextmanager
+def _saying_404() -> Iterator[None]:
+    try:
+        yield
+    except UnsafePath:
+        raise HTTPError(404, EXCHANGED) from None
+
+
+def _asking(original: Any, sight_of: SightOf, *, writes: bool) -> Any:
+    """`original`, which opens a file in a way of its own, asking about what it has opened."""
 
     @contextmanager
     def opening(self: Any, os_path: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -67,7 +222,7 @@ def _require(manager: Any, sight: Sight, file: Any, actions: tuple[str, ...]) ->
     try:
         inside = disk.inside(path.removesuffix(_GONE))
     except UnsafePath:
-        raise HTTPError(404, "the file was exchanged for another one meanwhile") from None
+        raise HTTPError(404, EXCHANGED) from None
     on = resources(Place(target=inside, entry=inside, kind="file", names=names))
     if not any(sight.allows(action, on) for action in actions):
-        raise HTTPError(404, "the file was exchanged for another one meanwhile")
+        raise HTTPError(404, EXCHANGED)

@@ -1,0 +1,81 @@
+"""Door: downloads under `/files/`, which are read past the contents manager.
+
+Upstream looks at a path, and opens it again for what it sends. Here the file is opened
+once, folder by folder and following no link, and asked about; its size, its time and what
+is sent are those of that file, whatever its path leads to by then.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.base.handlers import AuthenticatedFileHandler
+from tornado.web import HTTPError
+
+from ...errors import UnsafePath
+from ..surface import descent
+from ..surface.disk import disk_of
+from ..wiring import wiring
+from . import opened
+from .sight import sight_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Bytes that are read at once, as upstream does.
+CHUNK = 64 * 1024
+_FILE = "_jupyter_authorization_file"
+
+
+def install() -> None:
+    """Put this door under the handler of downloads; once."""
+    kind: Any = AuthenticatedFileHandler
+    if not descent.STEPS or hasattr(kind.validate_absolute_path, "upstream"):
+        return
+    upstream, on_finish = kind.validate_absolute_path, kind.on_finish
+
+    def validate_absolute_path(self: Any, root: str, absolute_path: str) -> str | None:
+        path: str | None = upstream(self, root, absolute_path)
+        disk = disk_of(self.contents_manager)
+        if path is not None and disk is not None:
+            _open(self, disk, path)
+        return path
+
+    def finished(self: Any) -> None:
+        with suppress(AttributeError):
+            getattr(self, _FILE).close()
+        on_finish(self)
+
+    validate_absolute_path.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
+    kind.validate_absolute_path = validate_absolute_path
+    kind.on_finish = finished
+
+
+def _open(handler: Any, disk: Any, path: str) -> None:
+    """Have `handler` serve what the system calls `path` now, and nothing else."""
+    sight = sight_of(wiring(handler.settings))
+    try:
+        found = descent.held(disk, disk.place(disk.inside(os.path.realpath(path))).target)
+        number = opened.reading(found, opened.allowing(found, sight, ("download",)))
+    except UnsafePath:
+        raise HTTPError(404, opened.EXCHANGED) from None
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise HTTPError(404 if missing else 403, "the file cannot be read") from error
+    file = os.fdopen(number, "rb")
+    setattr(handler, _FILE, file)
+    handler._stat_result = os.fstat(number)  # noqa: SLF001  # why: Tornado's own place for it
+    handler.get_content = lambda _, start=None, end=None: _parts(file, start, end)
+
+
+def _parts(file: Any, start: int | None, end: int | None) -> Iterator[bytes]:
+    file.seek(start or 0)
+    left = None if end is None else end - (start or 0)
+    while left is None or left > 0:
+        part = file.read(CHUNK if left is None else min(CHUNK, left))
+        if not part:
+            return
+        left = None if left is None else left - len(part)
+        yield part

@@ -1,0 +1,164 @@
+"""Door: the copies of files that checkpoints keep beside them.
+
+Whoever runs code in a folder can put a link where a copy is kept, or where the folder of
+copies is, and has the server copy another file in or out. So both are gone to folder by
+folder, a link in their place is taken away, and a link to a file has no copies of its
+own: they are kept with the file, and are for whoever may have that one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from anyio.to_thread import run_sync
+from jupyter_server.services.contents.filecheckpoints import FileCheckpoints
+from tornado.web import HTTPError
+
+from ...errors import UnsafePath
+from ..surface import descent
+from ..surface.descent import Folder, Held
+from ..surface.disk import disk_of
+from ..surface.places import place_of
+from . import opened, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .opened import SightOf
+
+_log = logging.getLogger(__name__)
+
+_ANY = (*opened.READS, *opened.WRITES, "checkpoint")
+
+
+def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
+    """What a class of checkpoints that keeps files does in a way of ours.
+
+    Args:
+        sight_of: who acts before a contents manager; None for the server itself.
+    """
+    if not descent.STEPS or getattr(kind, "checkpoint_path", None) is not (
+        FileCheckpoints.checkpoint_path
+    ):
+        return {}
+    made = opened.asking(kind, lambda _: None)
+    made["checkpoint_path"] = _path(kind.checkpoint_path)
+    made["_copy"] = _copying(sight_of, is_async=iscoroutinefunction(kind._copy))  # noqa: SLF001  # why: upstream's seam
+    return made
+
+
+def _path(original: Callable[..., str]) -> Any:
+    @wraps(original)
+    def checkpoint_path(self: Any, checkpoint_id: str, path: str) -> str:
+        try:
+            target = place_of(self.parent, path).target
+            found = _held(self, checkpoint_id, target)
+        except UnsafePath:
+            raise HTTPError(404, opened.EXCHANGED) from None
+        return original(self, checkpoint_id, target) if found is None else found
+
+    return checkpoint_path
+
+
+def _held(checkpoints: Any, checkpoint_id: str, target: str) -> Held | None:
+    """Where the copy of the file at the canonical path `target` is kept, no link on the way.
+
+    None where that is not in a folder beside the file.
+    """
+    disk, kept_in = disk_of(checkpoints), str(checkpoints.checkpoint_dir)
+    if disk is None or kept_in in {"", ".", ".."} or os.sep in kept_in:
+        return None
+    above, _, name = target.rpartition("/")
+    try:
+        folder = descent.folder(disk, above or "/")
+        if not os.access(".", os.W_OK, dir_fd=folder.number):
+            return None
+        _take_away(folder, kept_in, stat.S_ISDIR)
+        if folder.look(kept_in) is None:
+            os.mkdir(kept_in, dir_fd=folder.number)
+        kept = descent.folder(disk, f"{above}/{kept_in}")
+    except (FileNotFoundError, PermissionError):
+        return None
+    stem, ending = os.path.splitext(name)  # noqa: PTH122  # why: as upstream names it
+    copy = f"{stem}-{checkpoint_id}{ending}"
+    _take_away(kept, copy, stat.S_ISREG)
+    return descent.through(kept, copy, disk.path(f"{above}/{kept_in}/{copy}"))
+
+
+def _take_away(folder: Folder, name: str, is_right: Callable[[int], bool]) -> None:
+    """Take away what stands in the place of a copy, or of their folder, and is none."""
+    info = folder.look(name)
+    if info is None or (
+        is_right(info.st_mode) and (info.st_nlink == 1 or is_right is stat.S_ISDIR)
+    ):
+        return
+    if stat.S_ISDIR(info.st_mode):
+        raise HTTPError(409, f"a folder stands where a copy is kept, `{name}`")
+    _log.warning("a link stood where checkpoints are kept and was taken away: %s", name)
+    folder.remove(name)
+
+
+def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
+    def begun(self: Any, source: str, to: str) -> tuple[int, int, bool, Held]:
+        try:
+            here, there = _side(self, source), _side(self, to)
+            try:
+                from_ = opened.reading(here, _allowing(sight_of, self, source, here, _ANY))
+            except FileNotFoundError:
+                raise HTTPError(404, "there is no such file, or no checkpoint of it") from None
+            try:
+                allow = _allowing(sight_of, self, to, there, opened.WRITES)
+                number, is_new = writing.opened(there, allow)
+            except BaseException:  # why: raised again
+                os.close(from_)
+                raise
+        except UnsafePath:
+            raise HTTPError(404, opened.EXCHANGED) from None
+        return from_, number, is_new, there
+
+    def copy(self: Any, source: str, to: str) -> None:
+        with self.perm_to_403():
+            _copy(*begun(self, source, to))
+
+    async def copy_in_a_thread(self: Any, source: str, to: str) -> None:
+        with self.perm_to_403():
+            await run_sync(_copy, *begun(self, source, to))
+
+    return copy_in_a_thread if is_async else copy
+
+
+def _side(checkpoints: Any, path: str) -> Held:
+    if isinstance(path, Held):
+        return path
+    for manager in (checkpoints.parent, checkpoints):
+        if manager is not None and path.startswith(f"{os.path.abspath(manager.root_dir)}{os.sep}"):  # noqa: PTH100  # why: links stay
+            return opened.spot(manager, path)
+    # Where the operator has checkpoints kept, or the system's place for such.
+    above, name = os.path.split(path)
+    number = os.open(above, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    return descent.through(Folder(number, above), name, path)
+
+
+def _allowing(
+    sight_of: SightOf, checkpoints: Any, path: str, found: Held, actions: tuple[str, ...]
+) -> Callable[[int], None]:
+    manager = checkpoints.parent
+    if isinstance(path, Held) or manager is None or not path.startswith(str(manager.root_dir)):
+        return lambda _: None
+    return opened.allowing(found, sight_of(manager), actions)
+
+
+def _copy(from_: int, number: int, is_new: bool, to: Held) -> None:
+    with os.fdopen(from_, "rb") as source:
+        info = os.fstat(from_)
+        with writing.over(to, number, is_new=is_new, keeps=True, text=False) as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+            file.flush()
+            os.fchmod(number, info.st_mode & 0o7777)
+            os.utime(number, ns=(info.st_atime_ns, info.st_mtime_ns))

@@ -1,0 +1,168 @@
+"""Door: the making, moving, copying and deleting of names, from folders that are held open.
+
+Upstream does it by path. Here the path goes through the folder that was asked about, which
+is held open meanwhile: what becomes of the names above it makes no difference.
+"""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from functools import wraps
+from inspect import iscoroutinefunction, signature
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.services.contents import filemanager
+from jupyter_server.services.contents.fileio import FileManagerMixin
+from tornado.web import HTTPError
+
+from ...errors import UnsafePath
+from ...policy.model import Resource
+from ..surface import descent
+from ..surface.descent import Held
+from ..surface.disk import disk_of
+from . import opened, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .opened import SightOf
+
+#: What each argument of a method has to be allowed: a name that goes, a name that comes.
+_MOVES = {"delete_file": ("delete",), "rename_file": ("rename", "create")}
+#: The paths of the system that the contents paths of the act at work mean.
+_AT_HAND: ContextVar[Mapping[str, Held]] = ContextVar("jupyter_authorization_at_hand", default={})  # noqa: B039  # why: never changed
+
+
+def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
+    """What a class of managers that moves files by path does by what is held open.
+
+    Args:
+        sight_of: who acts before one of that class; None for the server itself.
+    """
+    own = getattr(kind, "_get_os_path", None)
+    if not (descent.STEPS and descent.THROUGH) or own is not FileManagerMixin._get_os_path:  # noqa: SLF001  # why: upstream's seam
+        return {}
+    _install()
+    made: dict[str, Any] = {"_get_os_path": _path}
+    for name, actions in _MOVES.items():
+        made[name] = _holding(getattr(kind, name), sight_of, actions)
+    made["_copy_dir"] = _copying(sight_of, is_async=iscoroutinefunction(kind._copy_dir))  # noqa: SLF001  # why: upstream's seam
+    made["_save_directory"] = _making(kind._save_directory, sight_of)  # noqa: SLF001  # why: upstream's seam
+    return made
+
+
+def _install() -> None:
+    """Have upstream's module look at what is meant by a path that is held; once."""
+    module: Any = filemanager
+    if hasattr(module.is_hidden, "upstream"):
+        return
+    is_hidden, send2trash = module.is_hidden, module.send2trash
+
+    def hidden(path: str, root: str = "") -> bool:
+        return bool(is_hidden(path.named if isinstance(path, Held) else path, root))
+
+    def to_trash(path: str) -> None:
+        if isinstance(path, Held):
+            # The trash keeps the path that its file had, so it needs the written one.
+            if not os.path.samestat(os.lstat(path), os.lstat(path.named)):
+                raise HTTPError(404, opened.EXCHANGED)
+            path = path.named
+        send2trash(path)
+
+    hidden.upstream = is_hidden  # type: ignore[attr-defined]  # why: a mark of our own
+    module.is_hidden = hidden
+    module.send2trash = to_trash
+
+
+def _path(self: Any, path: str) -> str:
+    held = _AT_HAND.get().get(path.strip("/"))
+    return FileManagerMixin._get_os_path(self, path) if held is None else held  # type: ignore[no-untyped-call]  # noqa: SLF001  # why: upstream's
+
+
+def _hold(
+    manager: Any, sight_of: SightOf, path: str, action: str, *, follows: bool = False
+) -> Held:
+    """The name at the contents path `path`, in its open folder, if `action` is allowed there.
+
+    Raises:
+        HTTPError: it is not, as if there were nothing.
+    """
+    disk, sight = disk_of(manager), sight_of(manager)
+    if disk is None:
+        raise HTTPError(404, opened.EXCHANGED)
+    try:
+        place = disk.place(path)
+        found = descent.held(disk, place.target if follows else place.entry)
+    except UnsafePath:
+        raise HTTPError(404, opened.EXCHANGED) from None
+    except OSError as error:
+        raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
+    on = Resource(type="contents", id=f"{found.folder.path.rstrip('/')}/{found.name}")
+    if sight is not None and not sight.allows(action, (on,)):
+        raise HTTPError(404, opened.EXCHANGED)
+    return found
+
+
+def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str, ...]) -> Any:
+    named = signature(original)
+
+    def hold(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Held]:
+        paths = list(named.bind(self, *args, **kwargs).arguments.values())[1:]
+        return {
+            path.strip("/"): _hold(self, sight_of, path, action)
+            for path, action in zip(paths, actions, strict=True)
+        }
+
+    if iscoroutinefunction(original):
+
+        @wraps(original)
+        async def held(self: Any, *args: Any, **kwargs: Any) -> Any:
+            token = _AT_HAND.set(hold(self, args, kwargs))
+            try:
+                return await original(self, *args, **kwargs)
+            finally:
+                _AT_HAND.reset(token)
+
+        return held
+
+    @wraps(original)
+    def held_now(self: Any, *args: Any, **kwargs: Any) -> Any:
+        token = _AT_HAND.set(hold(self, args, kwargs))
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _AT_HAND.reset(token)
+
+    return held_now
+
+
+def _making(original: Callable[..., Any], sight_of: SightOf) -> Any:
+    @wraps(original)
+    def save_directory(self: Any, os_path: str, model: Any, path: str = "") -> Any:  # noqa: ARG001  # why: upstream's argument
+        return original(self, _hold(self, sight_of, path, "create"), model, path)
+
+    return save_directory
+
+
+def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
+    """A copy of a folder to a name that its caller has picked."""
+
+    def copied(self: Any, source: str, to: str) -> Any:
+        here = _hold(self, sight_of, source, "copy", follows=True)
+        there = _hold(self, sight_of, to, "create")
+        try:
+            tree.copy(disk_of(self), sight_of(self), here, there)  # type: ignore[arg-type]  # why: `_hold` has seen the disk
+        except UnsafePath:
+            raise HTTPError(404, opened.EXCHANGED) from None
+        except OSError as error:
+            raise HTTPError(400, f"`{source}` cannot be copied: {error.strerror}") from error
+        return self.get(to, content=False)
+
+    def copy_dir(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
+        return copied(self, from_path, to_path)
+
+    async def copy_dir_and_wait(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
+        return await copied(self, from_path, to_path)
+
+    return copy_dir_and_wait if is_async else copy_dir

@@ -1,0 +1,232 @@
+"""Links put in the way of the server, before it acts and while it does."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filing import World, text
+from jupyter_server.services.contents import filecheckpoints, fileio
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECRET = "hr/pay.txt"
+LINK = "a link stood where checkpoints are kept"
+
+
+@pytest.fixture(params=[LargeFileManager, AsyncLargeFileManager], ids=lambda k: k.__name__)
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    found = World(tmp_path, request.param)
+    yield found
+    found.store.close()
+
+
+def read(world: World, path: str) -> str:
+    return (world.root / path).read_text()
+
+
+def status(answer: Any) -> int:
+    return answer if isinstance(answer, int) else 200
+
+
+def test_a_link_in_the_place_of_a_checkpoint_is_not_restored_nor_written_through(
+    world: World,
+) -> None:
+    kept = world.root / "team" / ".ipynb_checkpoints"
+    kept.mkdir()
+
+    def plant(hard: bool) -> None:
+        if hard:
+            os.link(world.root / SECRET, kept / "a-checkpoint.txt")
+        else:
+            (kept / "a-checkpoint.txt").symlink_to("../../hr/pay.txt")
+
+    for hard in (False, True):
+        plant(hard)
+        assert world.as_("edda", "restore_checkpoint", "checkpoint", "team/a.txt") == 404
+        assert "team/a.txt" == read(world, "team/a.txt")
+        plant(hard)
+        assert [] == world.as_("edda", "list_checkpoints", "team/a.txt")
+        plant(hard)
+        assert 200 == status(world.as_("edda", "create_checkpoint", "team/a.txt"))
+        assert (SECRET, "team/a.txt") == (
+            read(world, SECRET),
+            (kept / "a-checkpoint.txt").read_text(),
+        )
+        (kept / "a-checkpoint.txt").unlink()
+
+
+def test_a_link_in_the_place_of_the_folder_of_checkpoints_is_taken_away(world: World) -> None:
+    (world.root / "hr" / "a-checkpoint.txt").write_text("of hr")
+    kept = world.root / "team" / ".ipynb_checkpoints"
+    for do in ("list", "restore", "create", "delete"):
+        kept.symlink_to("../hr")
+        method = {"list": "list_checkpoints"}.get(do, f"{do}_checkpoint")
+        args = () if do in {"list", "create"} else ("checkpoint",)
+        world.as_("edda", method, *args, "team/a.txt")
+        assert ("of hr", "team/a.txt") == (
+            read(world, "hr/a-checkpoint.txt"),
+            read(world, "team/a.txt"),
+        )
+        assert not kept.is_symlink()
+        for each in kept.iterdir():
+            each.unlink()
+        kept.rmdir()
+
+
+def test_a_checkpoint_of_a_link_is_kept_with_the_file_behind_it(world: World) -> None:
+    (world.root / "team" / "pay.txt").symlink_to("../hr/pay.txt")
+    assert 200 == status(world.as_("owen", "create_checkpoint", "team/pay.txt"))
+    (world.root / "team" / "pay.txt").unlink()
+    (world.root / "team" / "pay.txt").write_text("mine")
+    assert 404 == world.as_("edda", "restore_checkpoint", "checkpoint", "team/pay.txt")
+    assert "mine" == read(world, "team/pay.txt")
+    assert SECRET == read(world, "hr/.ipynb_checkpoints/pay-checkpoint.txt")
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_link_in_the_place_of_the_copy_beside_a_file_is_not_written_through(
+    world: World, atomic: bool
+) -> None:
+    world.manager.use_atomic_writing = atomic
+    (world.root / "team" / ".~a.txt").symlink_to("../hr/pay.txt")
+    assert 200 == status(world.as_("edda", "save", text("mine"), "team/a.txt"))
+    assert ("mine", SECRET) == (read(world, "team/a.txt"), read(world, SECRET))
+
+
+def test_a_file_that_is_written_over_stays_the_same_file_with_its_mode(world: World) -> None:
+    path = world.root / "team" / "a.txt"
+    path.chmod(0o640)
+    before = path.stat()
+    assert 200 == status(world.as_("edda", "save", text("mine"), "team/a.txt"))
+    after = path.stat()
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+    assert not (world.root / "team" / ".~a.txt").exists()
+
+
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(world: World) -> None:
+    os.mkfifo(world.root / "team" / "pipe.txt")
+    assert 404 == world.as_("edda", "get", "team/pipe.txt")
+    assert 404 == world.as_("edda", "save", text("mine"), "team/pipe.txt")
+
+
+class Swapping:
+    """The folder /team/sub becomes a link to /hr when a name is used, and is one again after."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._sub, self._apart = world.root / "team" / "sub", world.root / "apart"
+        self._hr = world.root / "hr"
+        self.name, self.times, self._is_there = "", 0, False
+        self._rename, self._unlink = os.rename, os.unlink
+        for name in ("open", "mkdir", "unlink", "rename", "replace", "rmdir"):
+            monkeypatch.setattr(os, name, self._around(getattr(os, name)))
+        # Tells descent that these still take an open folder.
+        for module in (fileio, filecheckpoints):
+            monkeypatch.setattr(module, "open", self._around(builtins.open), raising=False)
+
+    def _around(self, do: Callable[..., Any]) -> Callable[..., Any]:
+        def around(path: Any, *args: Any, **kwargs: Any) -> Any:
+            last = str(path).rpartition("/")[2]
+            if self._is_there or not self.name or last != self.name:
+                return do(path, *args, **kwargs)
+            self._is_there, self.times = True, self.times + 1
+            self._rename(self._sub, self._apart)
+            self._sub.symlink_to(self._hr)
+            try:
+                return do(path, *args, **kwargs)
+            finally:
+                self._unlink(self._sub)
+                self._rename(self._apart, self._sub)
+                self._is_there = False
+
+        return around
+
+
+@pytest.mark.parametrize("name", ["pay.txt", "sub"])
+def test_what_is_exchanged_there_and_back_at_any_step_reaches_no_other_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    sub, hr = world.root / "team" / "sub", world.root / "hr"
+    (sub / "pay.txt").write_text("mine")
+    (sub / "inner").mkdir()
+    (sub / "inner" / "pay.txt").write_text("mine")
+    (hr / "inner").mkdir()
+    (hr / "inner" / "pay.txt").write_text("of hr")
+    (hr / ".ipynb_checkpoints").mkdir()
+    (hr / ".ipynb_checkpoints" / "pay-checkpoint.txt").write_text("kept by hr")
+    swapping = Swapping(world, monkeypatch)
+    chunk = {**text("more"), "chunk": 2}
+    for who, method, args in (
+        ("vera", "get", ("team/sub/pay.txt",)),
+        ("edda", "save", (text("mine"), "team/sub/pay.txt")),
+        ("edda", "save", (chunk, "team/sub/pay.txt")),
+        ("cora", "copy", ("team/sub/pay.txt", "team/copied.txt")),
+        ("cora", "copy", ("team/sub/inner", "team/kept")),
+        ("edda", "create_checkpoint", ("team/sub/pay.txt",)),
+        ("edda", "restore_checkpoint", ("checkpoint", "team/sub/pay.txt")),
+        ("edda", "delete_checkpoint", ("checkpoint", "team/sub/pay.txt")),
+        ("cora", "rename", ("team/sub/pay.txt", "team/sub/pay2.txt")),
+        ("cora", "rename", ("team/sub/pay2.txt", "team/sub/pay.txt")),
+        ("mona", "delete", ("team/sub/pay.txt",)),
+        ("mona", "delete", ("team/sub/inner",)),
+    ):
+        for trigger in (name, "inner", "pay2.txt", ".ipynb_checkpoints"):
+            swapping.name = trigger
+            found = world.as_(who, method, *args)
+            swapping.name = ""
+            shown = found.get("content") if isinstance(found, dict) else None
+            assert shown in {None, "mine", "minemore"} or "hr" not in str(shown), (method, args)
+            if method == "rename" and str(args[-1]) == f"team/sub/{moved(sub)}":
+                break
+    assert swapping.times > 5
+    assert {
+        "pay.txt": SECRET,
+        "inner/pay.txt": "of hr",
+        ".ipynb_checkpoints/pay-checkpoint.txt": "kept by hr",
+    } == {str(each.relative_to(hr)): each.read_text() for each in hr.rglob("*") if each.is_file()}
+    everything = [each for each in (world.root / "team").rglob("*") if each.is_file()]
+    assert [] == [each for each in everything if "hr" in each.read_text()]
+
+
+def moved(folder: Path) -> str:
+    return "pay2.txt" if (folder / "pay2.txt").exists() else "pay.txt"
+
+
+def test_a_folder_that_is_exchanged_while_another_is_made_in_it_makes_none_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapping = Swapping(world, monkeypatch)
+    for trigger in ("new", "sub"):
+        swapping.name = trigger
+        world.as_("cora", "save", {"type": "directory"}, "team/sub/new")
+    assert not (world.root / "hr" / "new").exists()
+    swapping.name = ""
+    world.as_("cora", "save", {"type": "directory"}, "team/sub/new")
+    assert (world.root / "team" / "sub" / "new").is_dir()
+
+
+def test_a_folder_is_copied_with_all_that_is_in_it_and_links_as_their_files(world: World) -> None:
+    team = world.root / "team"
+    (team / "box" / "in").mkdir(parents=True)
+    (team / "box" / "in" / "x.txt").write_text("x")
+    (team / "box" / "x.txt").write_text("y")
+    (team / "box" / "x.txt").chmod(0o640)
+    (team / "box" / "again.txt").symlink_to("../a.txt")
+    found = world.as_("cora", "copy", "team/box", "team/sub")
+    assert "directory" == found["type"]
+    copied = world.root / found["path"]
+    assert {"in/x.txt": "x", "x.txt": "y", "again.txt": "team/a.txt"} == {
+        str(each.relative_to(copied)): each.read_text()
+        for each in copied.rglob("*")
+        if each.is_file()
+    }
+    assert 0o640 == (copied / "x.txt").stat().st_mode & 0o777
+    assert not (copied / "again.txt").is_symlink()
