@@ -146,6 +146,22 @@ class JupyterAuthorization(LoggingConfigurable):
         programs and the Python environment, such as a folder of data or a licence.""",
     ).tag(config=True)
 
+    sandbox_processes = Integer(
+        1024,
+        min=16,
+        help="""Processes and threads that one kernel or terminal may have, with all that
+        it has started. One that has more is stopped, and its owner is told.""",
+    ).tag(config=True)
+
+    sandbox_memory = Integer(
+        0,
+        min=0,
+        help="""MiB of memory that one kernel or terminal may hold, with all that it has
+        started and with files in memory; 0 is three quarters of what the machine, or the
+        server's control group, has. One that is seen to hold more is stopped, and its
+        owner is told. It is looked at once a second.""",
+    ).tag(config=True)
+
     max_kernels = Integer(
         0,
         help="""Kernels that one person may have running at the same time; 0 is any

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_authorized_server.sandbox import bubblewrap, probe, wall
 from jupyter_authorized_server.sandbox import filter as system_calls
+from jupyter_authorized_server.sandbox.box import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,11 @@ def test_the_sandbox_holds_without_root(readable: Path, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("wall", "hole", "what"),
     [
-        (["--tmpfs", "/run"], ["--bind", *[tempfile.gettempdir()] * 2], "reads another's file"),
+        (
+            ["--size", str(MEMORY // 2), "--tmpfs", "/run"],
+            ["--bind", *[tempfile.gettempdir()] * 2],
+            "reads another's file",
+        ),
         (["--unshare-net"], [], "reaches a port of the machine"),
         (["--unshare-pid"], [], "sees another process"),
     ],

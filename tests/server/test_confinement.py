@@ -347,7 +347,7 @@ def test_a_terminal_that_showed_more_than_is_left_ends_and_says_why(confined: Se
     assert "secret" in shell.says(f"cat {confined.root}/other/secret.txt")
     store.remove_grant(given.id)
     store.close()
-    shell.until("This terminal was stopped: it was shown more than its owner may have now.")
+    shell.until("This terminal was stopped: it was shown more than its owner may have now;")
     shell.socket.close()
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,10 +30,14 @@ from jupyter_authorized_server.sandbox import wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(wall.abi() < 6, reason="Landlock is not there, or too old")
-LANDLOCK = "c.JupyterAuthorization.sandbox = 'landlock'"
+PROCESSES = 60
+LANDLOCK = f"""
+c.JupyterAuthorization.sandbox = "landlock"
+c.JupyterAuthorization.sandbox_processes = {PROCESSES}
+c.KernelManager.shutdown_wait_time = 1.0
+"""
 #: What Landlock has no word for: that things are there, and their times.
 OPEN = {
     "sees another team's file",
@@ -152,9 +157,33 @@ def test_a_kernel_works_is_interrupted_and_starts_again(walled: Serving) -> None
     stop(walled)
 
 
+#: A program that leaves its session, and whose first thread ends while another runs on.
+HEADLESS = (
+    "import ctypes, os, threading, time; os.setsid(); "
+    "threading.Thread(target=time.sleep, args=(604,)).start(); "
+    "ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 0)"
+)
+
+
+def headless(process: int) -> bool:
+    """Whether the first thread of a process comes to its end, and others run."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        if (words[0], words[17]) == ("Z", "2"):
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def daemon(server: Serving) -> str:
-    """Code that starts what leaves its session and its parent, and prints its number."""
+    """Code that starts what leaves its session and its parent, and prints its number.
+
+    What runs it, and what it starts, is deaf to all signals but the strongest.
+    """
     return (
+        "import signal\nfor each in signal.valid_signals() - {9, 17, 19}:"
+        " signal.signal(each, signal.SIG_IGN)\n"
         "import subprocess; print(subprocess.run(['sh', '-c', "
         f"'setsid sleep 604.{server.port} > /dev/null 2>&1 & echo $!'],"
         " stdout=subprocess.PIPE).stdout.decode())"
@@ -175,6 +204,17 @@ def ends(process: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_what_has_lost_its_first_thread_ends_with_its_kernel_too(walled: Serving) -> None:
+    kernel = begin(walled, "mona")
+    run = f"subprocess.Popen([sys.executable, '-c', {HEADLESS!r}])"
+    code = f"import subprocess, sys; print({run}.pid)"
+    left = number_in(said(walled, kernel, "mona", code))
+    assert headless(left)
+    assert 204 == walled.request("DELETE", f"/api/kernels/{kernel}", "mona").status
+    assert ends(left)
+    stop(walled)
 
 
 @pytest.mark.parametrize("way", ["shut down", "restart", "killed", "loses its right"])
@@ -210,6 +250,21 @@ def test_what_leaves_a_kernels_session_ends_with_it_all_the_same(
         while walled.request("GET", "/api/contents/team/a.ipynb", "mona").status != 200:
             assert time.monotonic() < end
     assert ends(left)
+    stop(walled)
+
+
+def test_a_fork_bomb_is_counted_and_stopped_where_nothing_limits_it(walled: Serving) -> None:
+    kernel = begin(walled, "mona")
+    client = Client(walled, kernel, "mona")
+    # It has an end of its own, of 128.
+    client.run("import os, time\nfor _ in range(7):\n    os.fork()\ntime.sleep(600)")
+    words, end = "", time.monotonic() + 120
+    while "the kernel was stopped" not in words:
+        assert time.monotonic() < end
+        words += client.hear(120).content.get("text", "")
+    client.close()
+    assert f"processes and threads, and may have {PROCESSES}" in words
+    assert "2" == said(walled, kernel, "mona", "print(1 + 1)")
     stop(walled)
 
 
@@ -251,4 +306,7 @@ def test_reach_walks_behind_the_walls(walled: Serving) -> None:
     )
     told = json.loads(done.stdout)
     assert (0, "landlock", []) == (done.returncode, told["sandbox"], told["reached"])
-    assert ["sees another's file"] == told["leaves_open"]
+    wanted = ["sees another's file"]
+    # Nothing but watching keeps root's from it.
+    wanted += ["starts more processes than it may"] if os.geteuid() == 0 else []
+    assert wanted == told["leaves_open"]

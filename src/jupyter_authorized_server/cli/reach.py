@@ -97,7 +97,7 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
                     note(f"{name}: {found[name].things} files and folders looked at")
         finally:
             launcher.close()
-    for each in tried.backend.leaves_open:
+    for each in sorted(tried.backend.leaves_open):
         if not as_json:
             note(f"{tried.backend.name} does not keep a process from this: it {each}")
     return _tell(found, tried.backend, as_json=as_json)
@@ -128,7 +128,7 @@ def _tell(found: dict[str, Walked], backend: Backend, *, as_json: bool) -> int:
         write_json(
             {
                 "sandbox": backend.word,
-                "leaves_open": list(backend.leaves_open),
+                "leaves_open": sorted(backend.leaves_open),
                 "looked_at": {name: walked.things for name, walked in found.items()},
                 "reached": [
                     {"principal": name, "path": each.path, "how": each.how, "why": each.why}

@@ -17,9 +17,12 @@ from ..errors import CannotConfine
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Per process: processes, bytes of data, open files, bytes a file, core dumps.
+#: Processes and threads that one sandbox may have, and the bytes that they may hold together.
+PROCESSES, MEMORY = 1024, 16 << 30
+#: What the machine holds it to is a little higher, so that who is above is seen and told.
+_ABOVE = 300
+#: Per process: bytes of data, open files, bytes a file, core dumps.
 LIMITS = {
-    "RLIMIT_NPROC": 1024,
     "RLIMIT_DATA": 16 << 30,
     "RLIMIT_NOFILE": 4096,
     "RLIMIT_FSIZE": 64 << 30,
@@ -28,6 +31,8 @@ LIMITS = {
 #: Where what is forgotten goes in a root of the sandbox's own.
 TEMPORARY = "/tmp"  # noqa: S108  # why: the sandbox's own
 _ANSWER_SECONDS = 30.0
+#: How far what is confined gives way to the server where both want the same processor.
+_GIVES_WAY = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,9 @@ class Box:
     #: Where it may put what is forgotten.
     temporary: str = TEMPORARY
     limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
+    #: How many it may be, with its threads, and the bytes that its files in memory may take.
+    processes: int = PROCESSES
+    memory: int = MEMORY
     #: Whether it may be controlled by the terminal that starts it.
     terminal: bool = False
     #: Whether it has the machine's network, and not one of its own with nobody in it.
@@ -108,10 +116,17 @@ class Confined:
         first: the sandbox's first process, as the machine counts; when it ends, all do.
             Its group is what was started in the sandbox and did not leave the group.
         status: descriptor that is held until the process has ended.
+        forgotten: paths inside of file systems in memory that are its own.
     """
 
     first: int
     status: int
+    forgotten: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> int:
+        """The process from which all that runs in it descends, orphans too."""
+        return self.first
 
     def kill(self) -> None:
         """End all that runs in it, now."""
@@ -167,15 +182,32 @@ class Building(contextlib.AbstractContextManager["Building"]):
         """
         self._let_go()
         first = _first(self._told)
-        _limit(first, self._box.limits)
+        self._limit(first)
         os.write(self._release, b"1")
         return self._confined(first)
+
+    def _limit(self, first: int) -> None:
+        """Limit the process `first`, and so all that come from it."""
+        import resource  # noqa: PLC0415  # why: not on every platform
+
+        limits = {**self._box.limits, "RLIMIT_NPROC": self._box.processes + _ABOVE}
+        for name, most in limits.items():
+            kind = getattr(resource, name)
+            hard = resource.prlimit(first, kind)[1]
+            value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(first, kind, (value, value))
+        now = os.getpriority(os.PRIO_PROCESS, first)
+        os.setpriority(os.PRIO_PROCESS, first, now + _GIVES_WAY)
 
     def _confined(self, first: int) -> Confined:
         """The process `first`, which runs, with what has to be held for it."""
         # Bubblewrap tells there how it ended; it dies of a pipe that nobody holds.
         told, self._told = self._told, -1
-        return Confined(first=first, status=told)
+        return Confined(first=first, status=told, forgotten=self._forgotten())
+
+    def _forgotten(self) -> tuple[str, ...]:
+        """Paths inside of the file systems in memory that are the sandbox's own."""
+        return ()
 
     def _let_go(self) -> None:
         if not self._is_ours:
@@ -210,6 +242,9 @@ class Backend(Protocol):
     @property
     def leaves_open(self) -> frozenset[str]:
         """What the probe of the machine attempts and this does not prevent."""
+
+    def leaving(self, what: frozenset[str]) -> Backend:
+        """The same, known to leave `what` open too."""
 
     def build(self, box: Box, command: Sequence[str]) -> Building:
         """Begin a sandbox in which `command` runs."""
@@ -252,16 +287,6 @@ def start(
         said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
         msg = f"the sandbox could not be built: {said or error}"
         raise CannotConfine(msg) from error
-
-
-def _limit(first: int, limits: Mapping[str, int]) -> None:
-    import resource  # noqa: PLC0415  # why: not on every platform
-
-    for name, most in limits.items():
-        kind = getattr(resource, name)
-        hard = resource.prlimit(first, kind)[1]
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.prlimit(first, kind, (value, value))
 
 
 def _first(told: int) -> int:

@@ -13,12 +13,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CannotConfine
+from . import ceiling
 from . import filter as system_calls
 from .box import Building
 from .machine import ETC, SYSTEM, configuration
@@ -51,6 +52,10 @@ class Bubblewrap:
         """What confines, as people are told."""
         return f"bubblewrap {self.version}" + ("" if self.proc else " without `/proc`")
 
+    def leaving(self, what: frozenset[str]) -> Bubblewrap:
+        """The same, known to leave `what` open too."""
+        return replace(self, leaves_open=self.leaves_open | what)
+
     def build(self, box: Box, command: Sequence[str]) -> Building:
         """Begin a sandbox in which `command` runs."""
         return _Wrapped(self, box, command)
@@ -68,6 +73,13 @@ class _Wrapped(Building):
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
         return [self._wrap.path, "--args", str(packed), "--", *self._command]
+
+    def _limit(self, first: int) -> None:
+        super()._limit(first)
+        ceiling.lower(first, self._box.processes)
+
+    def _forgotten(self) -> tuple[str, ...]:
+        return tuple(_in_memory(self._box))
 
 
 def find() -> tuple[str, str]:
@@ -126,16 +138,25 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
         # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
         line += ["--disable-userns", "--proc", "/proc", "--remount-ro", "/proc"]
     line += ["--dev", "/dev"]
-    line += ["--tmpfs", box.temporary, "--tmpfs", "/run", "--tmpfs", "/dev/shm"]  # noqa: S108  # why: the sandbox's own
-    line += _environment(box.system)
-    if not any(mount.at == box.home for mount in box.mounts):
-        line += ["--tmpfs", box.home]
+    # One alone takes no more than half of what all may take together.
+    memory = {path: ["--size", str(max(1, box.memory // 2)), "--tmpfs", path]
+              for path in _in_memory(box)}  # fmt: skip
+    home = memory.pop(box.home, [])
+    line += [word for words in memory.values() for word in words]
+    line += ["--remount-ro", "/dev", *_environment(box.system), *home]
     for mount in box.mounts:
         option = "--bind-fd" if mount.writable else "--ro-bind-fd"
         line += [option, str(files.inherit(mount.source)), mount.at]
     line += ["--chdir", box.cwd or box.home, "--remount-ro", "/"]
     line += ["--seccomp", str(files.hold(system_calls.program()))]
     return line
+
+
+def _in_memory(box: Box) -> list[str]:
+    """Where what is put is forgotten, and takes memory until then."""
+    kept = any(mount.at == box.home for mount in box.mounts)
+    own = [box.temporary, "/run", "/dev/shm"]  # noqa: S108  # why: the sandbox's own
+    return own if kept else [*own, box.home]
 
 
 def _system() -> list[str]:

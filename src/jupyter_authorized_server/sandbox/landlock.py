@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,10 @@ class Landlock:
         """What confines, as people are told."""
         return f"Landlock (ABI {self.abi})"
 
+    def leaving(self, what: frozenset[str]) -> Landlock:
+        """The same, known to leave `what` open too."""
+        return replace(self, leaves_open=self.leaves_open | what)
+
     def build(self, box: Box, command: Sequence[str]) -> Building:
         """Begin a sandbox in which `command` runs."""
         return _Walled(box, command)
@@ -76,12 +80,20 @@ def find() -> Landlock:
     return Landlock(abi=found)
 
 
+@dataclass(slots=True, kw_only=True)
 class _Walls(Confined):
-    """A process that is watched from outside of its walls."""
+    """A process that is watched from outside of its walls, by the one that adopts orphans."""
+
+    watcher: int
+
+    @property
+    def top(self) -> int:
+        """The process from which all that runs in it descends, orphans too."""
+        return self.watcher
 
     def kill(self) -> None:
         """End all that descends from it, now."""
-        super().kill()
+        Confined.kill(self)
         self.close()
 
 
@@ -124,7 +136,8 @@ class _Walled(Building):
     def _confined(self, first: int) -> Confined:
         """The process `first`, which ends when nobody holds the other end of its pipe."""
         held, self._release = self._release, -1
-        return _Walls(first=first, status=held)
+        stat = Path(f"/proc/{first}/stat").read_text("utf-8")
+        return _Walls(first=first, status=held, watcher=int(stat.rpartition(")")[2].split()[1]))
 
 
 def _readable(system: Sequence[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.paths import canonical
-from .box import TEMPORARY, Box, Mount, start
+from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
 from .printed import opened
 from .room import Room, home_in, new_scratch
 from .surroundings import (
@@ -67,6 +67,8 @@ class Launcher:
         missing: why nothing confines, with the remedy.
         folder: for the homes and logs.
         system: absolute paths that each process may read besides the system's.
+        processes: how many one sandbox may have, with their threads.
+        memory: bytes that all in one sandbox may hold together.
         told: called when a process has been shown something.
     """
 
@@ -78,6 +80,8 @@ class Launcher:
     system: tuple[str, ...] = ()
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
     rooms: dict[str, Room] = field(default_factory=dict)
+    processes: int = PROCESSES
+    memory: int = MEMORY
     told: Callable[[], None] = lambda: None
     _runtime: Path | None = None
 
@@ -258,6 +262,8 @@ class Launcher:
                 terminal=terminal,
                 network=view.network is not None,
                 temporary=temporary,
+                processes=self.processes,
+                memory=self.memory,
             )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,3 +35,21 @@ def configuration(shown: Sequence[str]) -> list[Path]:
             if (folder := Path(prefix, name)).is_dir()
         }
     )
+
+
+def memory() -> int:
+    """Bytes of memory of the machine, or of what the server's control group has of it."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    groups = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+            _, kinds, path = line.split(":", 2)
+            for place in (Path(path.lstrip("/")), Path()):
+                limits = (
+                    groups / place / "memory.max",
+                    groups / "memory" / place / "memory.limit_in_bytes",
+                )
+                for limit in limits if kinds in {"", "memory"} else ():
+                    with contextlib.suppress(OSError, ValueError):
+                        found.append(int(limit.read_text("ascii")))
+    return min(found)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AuthorizationError, CannotConfine
 from . import bubblewrap, landlock
-from .box import Box, Mount, start
+from .box import PROCESSES, Box, Mount, start
 from .bubblewrap import Bubblewrap
 from .surroundings import environment, system_paths
 
@@ -66,6 +66,16 @@ def fork():
     if not child:
         os._exit(7)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+def multiply():
+    import _thread
+    held = _thread.allocate_lock()
+    held.acquire()
+    _thread.stack_size(1 << 16)
+    try:
+        for _ in range(many):
+            _thread.start_new_thread(held.acquire, ())
+    except (RuntimeError, MemoryError):
+        return False
 print(json.dumps({
     "reads another's file": attempt(lambda: open(secret).read()),
     "lists another's folder": attempt(lambda: os.listdir(os.path.dirname(secret))),
@@ -83,8 +93,14 @@ print(json.dumps({
     "needs: writes in its home": attempt(lambda: write(os.path.join(home, "mine"))),
     "needs: opens a socket": attempt(sockets),
     "needs: starts a process": attempt(fork),
-}))
+    "starts more processes than it may": attempt(multiply),
+}), flush=True)
+os._exit(0)
 """
+#: What it is watched for, where the machine does not keep a process from it.
+WATCHED = "starts more processes than it may"
+#: More than a limit of one gets by rounding up, and than the limit of an account.
+_MANY = PROCESSES + 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +135,9 @@ def probe(wanted: str = "auto") -> Probed:
             whys.append(f"{error}{_remedy() if kind == 'bubblewrap' else ''}")
             continue
         for way in ways:
-            why = why_not(way)
+            why, open_ = _judged(way)
             if not why:
-                return Probed(backend=way, why="; ".join(whys))
+                return Probed(backend=way.leaving(open_), why="; ".join(whys))
             whys.append(why)
     return Probed(why="; ".join(dict.fromkeys(whys)))
 
@@ -139,13 +155,20 @@ _WAYS: dict[str, Callable[[], list[Backend]]] = {
 
 def why_not(backend: Backend) -> str:
     """Why the sandbox does not hold; empty where it does."""
+    return _judged(backend)[0]
+
+
+def _judged(backend: Backend) -> tuple[str, frozenset[str]]:
+    """Why the sandbox does not hold, and what of it is left to be watched."""
     try:
         open_ = _tried(backend)
     except (AuthorizationError, OSError, ValueError, subprocess.SubprocessError) as error:
-        return f"{error}{_remedy() if backend.has_root else ''}"
-    if open_:
-        return f"a process that {backend.name} confines on this machine " + ", ".join(open_)
-    return ""
+        return f"{error}{_remedy() if backend.has_root else ''}", frozenset()
+    worse = [what for what in open_ if what != WATCHED]
+    if worse:
+        said = ", ".join(worse)
+        return f"a process that {backend.name} confines on this machine {said}", frozenset()
+    return "", frozenset(open_)
 
 
 def _tried(backend: Backend) -> list[str]:
@@ -170,6 +193,7 @@ def _tried(backend: Backend) -> list[str]:
             "local": str(folder / "another" / "s"),
             "letters": f"\0{folder}",
             "process": os.getpid(),
+            "many": _MANY,
         }
         command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, json.dumps(told)]
         mounts = tuple(
@@ -178,7 +202,9 @@ def _tried(backend: Backend) -> list[str]:
             for name in ("shared", "home")
         )  # fmt: skip
         home = str(folder / "home")
-        box = Box(system=system_paths(), mounts=mounts, home=home)
+        # Where it is the account that is limited, the server and others are counted too.
+        most = 1 if backend.has_root else PROCESSES
+        box = Box(system=system_paths(), mounts=mounts, home=home, processes=most)
         output = stack.enter_context(tempfile.TemporaryFile())
         confined, process = start(
             backend, box, command, environment=environment(box.home, "probe", {}), output=output

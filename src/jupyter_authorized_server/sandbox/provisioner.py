@@ -79,6 +79,7 @@ class ConfinedProvisioner(LocalProvisioner):
         spec = self.kernel_spec
         variables = {**_substituted(spec.env or {}), **kwargs["env"]}
         folder, cwd = str(spec.resource_dir or ""), str(kwargs.get("cwd") or "")
+        room.stopped = ""
         try:
             self.process = self.launcher.launch(room, cmd, spec=(variables, folder), cwd=cwd)
             assert room.running is not None  # noqa: S101  # why: it has just been started

@@ -59,8 +59,9 @@ def _session(leader: int) -> list[int]:
 
 
 def _is_over(pid: str) -> bool:
-    """Whether a process has ended, and only waits for its parent to ask how."""
-    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] in "ZX"
+    """Whether a process has ended, with all its threads, and waits for its parent to ask how."""
+    words = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return words[0] in "ZX" and int(words[17]) == 1
 
 
 def start_unconfined(

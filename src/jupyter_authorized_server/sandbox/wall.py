@@ -46,6 +46,8 @@ _QUIET = (
 _NOT_RUN = 127
 _MOST_DESCRIPTORS = 1 << 20
 _LOOK_SECONDS = 0.002
+#: Threads of a process that looks as if it were over, and is not.
+_ALIVE = 2
 
 _c = ctypes.CDLL(None, use_errno=True)
 
@@ -153,19 +155,25 @@ def _begin(plan: dict[str, Any], ready: int) -> int:
 
 
 def _descendants() -> set[int]:
-    """The processes that come from this one and run."""
+    """The processes that come from this one and run.
+
+    The first thread of a process may have ended while its others run, or still end; then
+    the process looks as if it were over, and is the parent of its children all the same.
+    """
     parents: dict[int, int] = {}
+    over: set[int] = set()
     for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208  # why: names only
         with contextlib.suppress(OSError, ValueError, IndexError):
             words = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            if words[0] not in (b"Z", b"X"):
-                parents[int(name)] = int(words[1])
+            parents[int(name)] = int(words[1])
+            if words[0] in (b"Z", b"X") and int(words[17]) < _ALIVE:
+                over.add(int(name))
     found: set[int] = set()
     fresh = {os.getpid()}
     while fresh:
         fresh = {each for each, parent in parents.items() if parent in fresh} - found
         found |= fresh
-    return found
+    return found - over
 
 
 def _end_all() -> None:

@@ -20,10 +20,12 @@ from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.launch import Launcher
+from ..sandbox.machine import memory
 from ..sandbox.printed import cut
-from ..sandbox.probe import probe
+from ..sandbox.probe import WATCHED, probe
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
+from ..sandbox.watch import Watch
 from .acting import ACTING
 from .doors.admission import admission
 from .doors.authorizer import HandlerMethodAuthorizer
@@ -58,6 +60,8 @@ class Confinement:
             disk=_disk(app, wired),
             folder=config.sandbox_folder(),
             system=tuple(config.sandbox_read_only),
+            processes=config.sandbox_processes,
+            memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
         )
         self.launcher.told = self._told
         self.company = Company(
@@ -73,6 +77,13 @@ class Confinement:
             app.log.info("kernels and terminals are confined by %s", found.backend.name)
             if found.why:
                 app.log.warning("nothing better confines them here: %s", found.why)
+            if WATCHED in found.backend.leaves_open:
+                app.log.warning(
+                    "this machine cannot limit how many processes a kernel or terminal has: "
+                    "each is counted once a second, and stopped above %d; Linux 6.14 with "
+                    "`nsenter`, or a server that is not root's, limits them",
+                    config.sandbox_processes,
+                )
         else:
             self.launcher.missing = (
                 f"code cannot be run on this server: {found.why}; "
@@ -90,6 +101,7 @@ class Confinement:
             )
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
+        self._watch = Watch(self.launcher, self._end_for_size)
         wired.point.on_change(lambda _: self.look_again())
         atexit.register(self.launcher.close)
 
@@ -204,7 +216,6 @@ class Confinement:
             why = self._too_much(room)
             if why:
                 ended.append((room, why))
-                _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
                 self._record_end(room, why)
                 self._end(room, why)
         for room, why in ended:
@@ -215,6 +226,7 @@ class Confinement:
         for room in self.launcher.rooms.values():
             if room.log is not None:
                 cut(room.log)
+        self._watch.look()
         now = time.time()
         views = (room.view for room in self.launcher.rooms.values())
         if any(view is not None and view.ends <= now for view in views):
@@ -230,12 +242,23 @@ class Confinement:
         except AuthorizationError as error:
             return str(error)
         if _is_wider(room.view, now):
-            return "it was shown more than its owner may have now"
+            return "it was shown more than its owner may have now; a new one has what is left"
         room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
 
+    def _end_for_size(self, room: Room, why: str) -> None:
+        """End a process that has grown too large; a kernel starts again, as after a crash."""
+        self._record_end(room, why)
+        if room.type == "terminals":
+            self._end(room, why)
+            self._say_why(room, why)
+        elif room.running is not None:
+            room.stopped = why
+            room.running.kill()
+
     def _record_end(self, room: Room, why: str) -> None:
-        """Tell its owner, whose own records a page shows."""
+        """Tell its owner, whose own records a page shows, and the log."""
+        _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
         process = f"{room.type}:{room.id}" if room.type == "kernels" else room.resource.name
         fields: dict[str, Value] = {"process": process, "path": room.origin.path, "reason": why}
         with contextlib.suppress(OSError):
@@ -245,7 +268,7 @@ class Confinement:
 
     def _say_why(self, room: Room, why: str) -> None:
         """Tell on a terminal's screens why nothing answers there any more."""
-        notice = f"\r\nThis terminal was stopped: {why}. A new one has what is left.\r\n"
+        notice = f"\r\nThis terminal was stopped: {why}.\r\n"
         for shell in [*getattr(self._terminals, "terminals", {}).values()]:
             for client in [*shell.clients] if getattr(shell, "room", None) is room else []:
                 with contextlib.suppress(WebSocketClosedError):

@@ -1,0 +1,71 @@
+"""Ends the process whose sandbox holds more than it may; the sum is taken once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from .census import census
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .box import Confined
+    from .census import Held
+    from .launch import Launcher
+    from .room import Room
+
+_log = logging.getLogger(__name__)
+_SECONDS = 1.0
+_MEBIBYTE = 1 << 20
+
+
+class Watch:
+    """Looks at what the sandboxes of `launcher` hold, in a thread of its own.
+
+    Args:
+        end: called for each that holds too much, with why.
+    """
+
+    def __init__(self, launcher: Launcher, end: Callable[[Room, str], None]) -> None:
+        self._launcher = launcher
+        self._end = end
+        self._asked: asyncio.Task[None] | None = None
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Look, unless that was done a moment ago or is still being done."""
+        if time.monotonic() < self._next or (self._asked and not self._asked.done()):
+            return
+        rooms = [
+            (room, room.running)
+            for room in self._launcher.rooms.values()
+            if room.running is not None and not room.unconfined
+        ]
+        if rooms:
+            self._asked = asyncio.ensure_future(self._look(rooms))
+
+    async def _look(self, rooms: list[tuple[Room, Confined]]) -> None:
+        memory = self._launcher.memory
+        found = await asyncio.to_thread(census, [each for _, each in rooms], memory)
+        self._next = time.monotonic() + _SECONDS
+        for (room, running), held in zip(rooms, found, strict=True):
+            why = "" if held is None else self._too_much(held)
+            if why and room.running is running:
+                self._end(room, why)
+
+    def _too_much(self, held: Held) -> str:
+        processes, memory = self._launcher.processes, self._launcher.memory
+        if held.processes > processes:
+            return (
+                f"it had {held.processes} processes and threads, and may have {processes}; "
+                "start fewer at a time, or ask for a higher `sandbox_processes`"
+            )
+        if held.memory > memory:
+            return (
+                f"its processes held {held.memory // _MEBIBYTE} MiB of memory together, and may "
+                f"hold {memory // _MEBIBYTE} MiB; use less, or ask for a higher `sandbox_memory`"
+            )
+        return ""
