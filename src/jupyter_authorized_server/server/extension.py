@@ -18,6 +18,7 @@ from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
 from ..errors import AuthorizationError, ConfigurationError
 from ..opening import open_decision_point
+from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
 from .doors import contents, downloads, exports, lists, rooms
@@ -150,6 +151,7 @@ async def start(app: ServerApp) -> None:
             *watch(wired),
             RecordKeeping(wired).callback,
         ]
+        application.settings["jupyter_authorization_thread"] = ready_thread.keep()
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:

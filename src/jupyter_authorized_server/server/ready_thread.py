@@ -1,0 +1,48 @@
+"""A thread kept ready for what would hold the loop up.
+
+AnyIO keeps the threads that it makes for as long as the task lives that first needed one.
+In a server that is the task of one request, so each request that reads a file pays for a
+new thread, which costs more than all the questions at its doors. A task that lives as
+long as the server has one kept for them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from queue import Full
+from typing import Any
+from weakref import WeakSet
+
+from anyio.to_thread import run_sync
+
+#: Seconds between two looks whether a thread is still there; AnyIO ends one that has been
+#: idle for ten while another worked.
+_LOOK_EVERY = 5.0
+
+
+def keep() -> asyncio.Task[None]:
+    """Begin, in the loop that runs; the caller holds the task, which ends with the loop."""
+    kept: WeakSet[Any] = WeakSet()
+    threading.Thread(target=_end_with_the_main, args=(kept,), daemon=True).start()
+    return asyncio.ensure_future(_keep(kept))
+
+
+async def _keep(kept: WeakSet[Any]) -> None:
+    while True:
+        thread: Any = await run_sync(threading.current_thread)
+        if not callable(getattr(thread, "stop", None)):
+            return  # Nothing could end it, and the process would wait for it.
+        kept.add(thread)
+        del thread
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+def _end_with_the_main(kept: WeakSet[Any]) -> None:
+    # A loop that stops does not end its tasks, and at the end of the process Python waits
+    # for every such thread.
+    threading.main_thread().join()
+    for thread in list(kept):
+        with contextlib.suppress(Full):  # it has been told so before
+            thread.stop()
