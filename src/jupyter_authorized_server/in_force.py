@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from .policy import explanation
+from .policy import explanation, guest
 from .policy.directory import Directory
 from .policy.engine import Snapshot, decide
 from .policy.model import ANONYMOUS, AccessRequest, Answer
@@ -113,6 +113,14 @@ class InForce:
                 "sign in first",
                 "nobody is signed in",
             )
+        if principal.giver is not None:
+            return guest.met(
+                principal,
+                action,
+                resource,
+                rules=lambda who: decide(self.snapshot, replace(request, principal=who)),
+                givers=lambda who, what, on: self.answer(who, what, on, context),
+            )
         decision = narrowed(decide(self.snapshot, request), principal, action, resource)
         if principal.token is not None and decision.allowed:
             own = replace(request, principal=itself(principal.token))
@@ -134,6 +142,8 @@ class InForce:
     def marks_of(self, principal: Principal) -> Marks:
         """What leads to each place on which something is said apart for `principal`."""
         own = (principal.keys, principal.scope, principal.viewer)
+        if principal.giver is not None:
+            principal = guest.as_anybody(principal)
         view = self.snapshot.view(principal.name, principal.groups)
         kept = self.marks.get(own)
         # Signposts are made of the view and of the scope, which is part of the key.
@@ -144,9 +154,11 @@ class InForce:
 
     def is_even(self, principal: Principal, action: str, folder: str) -> bool:
         """As `Snapshot.is_even`: whether nothing can tell apart what is in `folder`."""
-        # Whoever looks as another sees what both may, of which one snapshot says nothing.
+        # Whoever looks as another sees what both may, of which one snapshot says nothing;
+        # so does a guest.
         return (
             principal.viewer is None
+            and principal.giver is None
             and self.is_even_by_token(principal, action, folder)
             and self.snapshot.is_even(principal, action, folder)
         )

@@ -10,8 +10,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from .errors import UnknownName
 from .policy import survey
-from .policy.model import ANONYMOUS, EVERYONE, Effect, Resource
+from .policy.model import ANONYMOUS, EVERYONE, GUEST, Effect, Resource
 from .policy.vocabulary import ABILITY, LEVEL, TYPE, Level, parse_resource
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ def who_can(
             name in surely
             or point.decide(principal, action, resource, door=door, record=False).allowed
         ):
+            yield principal
+
+
+def guests(
+    point: DecisionPoint, action: str, resource: Resource, *, door: str
+) -> Iterator[Principal]:
+    """The links for guests by which whoever holds one may do `action` on `resource` now."""
+    for link in point.store.links():
+        if not link.guests:
+            continue
+        try:
+            principal = point.principal(f"{GUEST}{link.id}")
+        except UnknownName:
+            continue
+        if point.decide(principal, action, resource, door=door, record=False).allowed:
             yield principal
 
 

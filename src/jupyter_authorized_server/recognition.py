@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .errors import UnknownName
 from .in_force import remember
-from .policy.model import ANONYMOUS, Principal
+from .policy.model import ANONYMOUS, GUEST, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,8 @@ class Recognition:
         """
         if name.startswith("token:"):
             return self._program(in_force, name.removeprefix("token:"))
+        if name.startswith(GUEST):
+            return self._guest(in_force, name, session)
         key = (name, token, session, viewer, must_exist)
         found = in_force.principals.get(key)
         if found is None:
@@ -79,6 +81,25 @@ class Recognition:
             viewer=None,
             must_exist=True,
         )
+
+    def _guest(self, in_force: InForce, name: str, session: str | None) -> Principal:
+        # Invariant: whoever asks by a link is a principal with that link's scope and maker,
+        # as both are now, so they are looked up here, each time, and nowhere else.
+        found = self._store.link(name.removeprefix(GUEST))
+        if found is None or not found[0].guests or found[0].expires <= self._clock():
+            msg = "there is no such link for guests that holds"
+            raise UnknownName(msg)
+        link = found[0]
+        giver = self.principal(
+            in_force,
+            f"user:{link.person}",
+            token=None,
+            session=None,
+            viewer=None,
+            must_exist=True,
+        )
+        scope = ((link.level, link.resource),)
+        return Principal(name=f"{GUEST}{link.id}", session=session, scope=scope, giver=giver)
 
     def _scope(self, token: str, known: Token | None) -> tuple[tuple[str, str], ...] | None:
         # Invariant: whoever asks with a token is a principal with that token's scope,

@@ -1,9 +1,9 @@
 """Shadow mode: what the policy denies happens all the same, and is recorded.
 
 For trying a policy out on a server that was open before. Three things it does not let
-through: whoever has not signed in, what could not be decided, and changes of the policy
-itself, since somebody could else make a grant for the day the policy is enforced. Nor
-does it widen a token, which was made narrow by its owner and by no policy.
+through: whoever has not signed in, also as a guest, what could not be decided, and changes
+of the policy itself, since somebody could else make a grant for the day the policy is
+enforced. Nor does it widen a token, which was made narrow by its owner and by no policy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .policy.model import ANONYMOUS, Answer
+from .policy.model import ANONYMOUS, GUEST, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +47,11 @@ class Shadow:
         """Whether the denial `decision` is one that shadow mode lets through."""
         return (
             decision.principal != ANONYMOUS
+            and not decision.principal.startswith(GUEST)
             and decision.action not in ENFORCED
             # A rule that failed has a line in a file; what else failed was no policy's doing.
             and not any(
-                each.kind in {"token", "view"}
+                each.kind in {"token", "view", "link"}
                 or (each.kind == "error" and each.source in _NO_RULE)
                 for each in decision.determining
             )

@@ -61,6 +61,7 @@ _ON_BOTH = frozenset(
     {
         "test_files",
         "test_grants",
+        "test_guests",
         "test_journals",
         "test_keeper",
         "test_ledger",

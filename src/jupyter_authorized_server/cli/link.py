@@ -15,7 +15,7 @@ from .output import note, say, write_json, write_table
 if TYPE_CHECKING:
     from .desk import Desk
 
-_COLUMNS = ("id", "level", "resource", "made by", "until", "used", "of", "note")
+_COLUMNS = ("id", "level", "resource", "made by", "until", "used", "of", "guests", "note")
 
 
 @click.group()
@@ -33,6 +33,7 @@ def links() -> None:
 @click.option("--until", metavar="WHEN", default="24h", help="When it ends; a day from now.")
 @click.option("--uses", type=int, metavar="N", help="How many people may redeem it.")
 @click.option("--grants-until", metavar="WHEN", help="When what it hands out ends.")
+@click.option("--guests", is_flag=True, help="Also for who has not signed in; `viewer` only.")
 @click.option("--note", "why", metavar="TEXT", default="", help="Why, for whoever reads it later.")
 @click.pass_obj
 def add(
@@ -44,9 +45,12 @@ def add(
     until: str,
     uses: int | None,
     grants_until: str | None,
+    guests: bool,
     why: str,
 ) -> None:
     """Make a link in the name of a person, who must be able to give as much.
+
+    A link for guests shows what the rules let `anonymous` see, and no more.
 
     Its secret is printed this once, alone on standard output; only its hash is kept.
 
@@ -70,10 +74,15 @@ def add(
             grant_ends=desk.moment(grants_until, last=True),
             uses=uses,
             note=why,
+            guests=guests,
         )
-        change.record("link_added", {"link": made.id, "level": made.level, "resource": on})
+        change.record(
+            "link_added",
+            {"link": made.id, "level": made.level, "resource": on, "guests": guests},
+        )
     note(f"whoever redeems it until {desk.show(made.expires)}, {LEVEL_SENTENCES[word]}")
-    note("open it as `/authz/link?key=` and this, below the server's address:")
+    page = "guest" if guests else "link"
+    note(f"open it as `/authz/{page}?key=` and this, below the server's address:")
     say(secret.text)
     note(f"remove it with: jupyter authz links remove {made.id}")
 
@@ -103,6 +112,7 @@ def list_(desk: Desk, *, expired: bool, as_json: bool) -> None:
                     "uses": each.uses,
                     "used": each.used,
                     "note": each.note,
+                    "guests": each.guests,
                 }
                 for each in found
             ]
@@ -117,6 +127,7 @@ def list_(desk: Desk, *, expired: bool, as_json: bool) -> None:
             desk.show(each.expires),
             each.used,
             "any" if each.uses is None else each.uses,
+            "yes" if each.guests else "no",
             each.note,
         )
         for each in found

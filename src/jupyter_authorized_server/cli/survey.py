@@ -33,7 +33,10 @@ def who_can(desk: Desk, *, action: str, resource: str, at: str | None, as_json: 
     with desk.point(at=desk.moment(at)) as point:
         found = [
             (who, point.decide(who, asked, on, door="cli", record=False))
-            for who in inquiry.who_can(point, asked, on, door="cli")
+            for who in (
+                *inquiry.who_can(point, asked, on, door="cli"),
+                *inquiry.guests(point, asked, on, door="cli"),
+            )
         ]
     if as_json:
         write_json(

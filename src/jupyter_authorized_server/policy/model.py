@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EVERYONE = "everyone"
 #: Whoever is not signed in.
 ANONYMOUS = "anonymous"
+#: How the written form of a guest begins: whoever has opened the link whose id follows.
+GUEST = "link:"
 
 #: Longest name of a person, group, token or resource id, in characters.
 MAX_NAME = 128
@@ -112,10 +114,10 @@ def parse_principal(text: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks: one person (perhaps through a token), or `anonymous`.
+    """Who asks: one person (perhaps through a token), a guest, or `anonymous`.
 
     Args:
-        name: the written form, `user:ada`.
+        name: the written form, `user:ada`; of a guest `link:ID`.
         groups: every group the person is in, also through other groups, as bare
             names in sorted order.
         token: id of the API token the request came with; None for a browser.
@@ -123,6 +125,7 @@ class Principal:
         scope: pairs of a level and a resource that the token is limited to; None for
             a token that reaches all that its owner may.
         viewer: who looks around as this principal, with `view_as`; see `viewing`.
+        giver: who made the link that a guest has opened; see `guest`.
     """
 
     name: str
@@ -131,12 +134,13 @@ class Principal:
     session: str | None = None
     scope: tuple[tuple[str, str], ...] | None = None
     viewer: Principal | None = None
+    giver: Principal | None = None
     # Each decision is looked up by who asks, so it is reckoned once.
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        own = (self.name, self.groups, self.token, self.session, self.scope, self.viewer)
-        object.__setattr__(self, "_hash", hash(own))
+        who = (self.name, self.groups, self.token, self.session, self.scope)
+        object.__setattr__(self, "_hash", hash((*who, self.viewer, self.giver)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -149,8 +153,8 @@ class Principal:
     @property
     def keys(self) -> tuple[str, ...]:
         """Each written form a grant may name and mean this principal."""
-        if self.name == ANONYMOUS:
-            return (ANONYMOUS,)
+        if self.name == ANONYMOUS or self.giver is not None:
+            return (self.name,)
         return (self.name, *(f"group:{group}" for group in self.groups), EVERYONE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .journals import chain_name
 from .model import (
     Group,
+    Guest,
     Link,
     LoginSession,
     Move,
@@ -21,6 +22,7 @@ from .store import Store
 
 __all__ = [
     "Group",
+    "Guest",
     "Link",
     "LoginSession",
     "Move",

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import Grant, parse_name
-from ..policy.vocabulary import parse_level, parse_resource
+from ..policy.vocabulary import LEVEL, Level, parse_level, parse_resource
 from .grants import insert_grant, same_grant
 from .model import (
     MAX_NOTE,
@@ -51,8 +51,12 @@ class Links(Transactions):
         grant_ends: float | None = None,
         uses: int | None = None,
         note: str = "",
+        guests: bool = False,
     ) -> Link:
         """Keeps a link that a person has made.
+
+        Args:
+            guests: whether it also opens to whoever has not signed in.
 
         Raises:
             InvalidName: one of the values cannot be.
@@ -78,11 +82,17 @@ class Links(Transactions):
             uses=uses,
             used=0,
             note=parse_text(note, "note", longest=MAX_NOTE),
+            guests=guests,
         )
+        if guests and (
+            LEVEL[link.level] > Level.VIEWER or not link.resource.startswith("contents:/")
+        ):
+            msg = "guests only look: a link for them is `viewer` on a file or folder"
+            raise InvalidName(msg)
         row = {**asdict(link), "secret_hash": parse_hash(secret_hash, "link")}
         with self._change() as connection:
             require_person(connection, link.person)
-            if _read(connection, links.c.id == link.id):
+            if read_links(connection, links.c.id == link.id):
                 msg = "a link with that id exists already; make a new one"
                 raise DuplicateName(msg)
             connection.execute(insert(links).values(row))
@@ -93,14 +103,14 @@ class Links(Transactions):
         if not is_id(id):
             return None
         with self._read() as connection:
-            found = _read(connection, links.c.id == id)
+            found = read_links(connection, links.c.id == id)
             query = select(links.c.secret_hash).where(links.c.id == id)
             return (found[0], str(connection.execute(query).scalar_one())) if found else None
 
     def links(self) -> tuple[Link, ...]:
         """All links, also those that are over, the oldest first."""
         with self._read() as connection:
-            return _read(connection)
+            return read_links(connection)
 
     def remove_link(self, id: str) -> Link:  # noqa: A002  # why: the field's word
         """Removes a link; what it has given stays until it is taken back.
@@ -109,7 +119,7 @@ class Links(Transactions):
             UnknownName: there is none with that id.
         """
         with self._change() as connection:
-            found = _read(connection, links.c.id == id) if is_id(id) else ()
+            found = read_links(connection, links.c.id == id) if is_id(id) else ()
             if not found:
                 msg = "there is no link with that id"
                 raise UnknownName(msg)
@@ -140,7 +150,7 @@ class Links(Transactions):
         """
         name = parse_name(person, "user name")
         with self._change(grants=True) as connection:
-            found = _read(connection, links.c.id == id) if is_id(id) else ()
+            found = read_links(connection, links.c.id == id) if is_id(id) else ()
             if not found or found[0].expires <= now:
                 raise UnknownName(OVER)
             link = found[0]
@@ -167,7 +177,10 @@ class Links(Transactions):
         return grant, True
 
 
-def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> tuple[Link, ...]:
+def read_links(
+    connection: Connection, where: ColumnElement[bool] | None = None
+) -> tuple[Link, ...]:
+    """The links among which `where` holds, the oldest first; never their secrets."""
     query = select(*(each for each in links.c if each.name != "secret_hash")).order_by(
         links.c.created, links.c.id
     )

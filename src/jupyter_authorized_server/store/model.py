@@ -104,6 +104,8 @@ class Link:
         uses: how many people may redeem it; None is any number.
         used: how many have.
         note: why, in the maker's words.
+        guests: whether it also opens to whoever has not signed in, where the rules let
+            `anonymous` see what it is for.
     """
 
     id: str
@@ -116,6 +118,28 @@ class Link:
     uses: int | None
     used: int
     note: str
+    guests: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A browser that has opened a link for guests.
+
+    Args:
+        id: the public first part of the secret.
+        link: the id of the link.
+        created: seconds since the epoch.
+        expires: seconds since the epoch, exclusive.
+        address: the client's IP address.
+        agent: what the browser calls itself.
+    """
+
+    id: str
+    link: str
+    created: float
+    expires: float
+    address: str
+    agent: str
 
 
 class WishState(str, Enum):

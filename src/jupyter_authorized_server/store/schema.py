@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0007"
+HEAD = "0008"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -185,6 +185,20 @@ links = Table(
     Column("uses", Integer),
     Column("used", Integer, nullable=False),
     Column("note", Text, nullable=False),
+    Column("guests", Boolean, nullable=False, server_default=false()),
+)
+
+#: Browsers that have opened a link for guests, and may look until it ends.
+guests = Table(
+    "guests",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("link", _id, ForeignKey("links.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
 )
 
 #: What people have asked for, and what became of it.

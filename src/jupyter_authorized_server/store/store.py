@@ -11,6 +11,7 @@ from ..errors import StoreUnavailable
 from . import postgres, sqlite
 from .files import Files
 from .grants import Grants
+from .guests import Guests
 from .journals import Journals
 from .ledger import read_ledger
 from .links import Links
@@ -40,6 +41,7 @@ class Store(
     Files,
     Tokens,
     Links,
+    Guests,
     Wishes,
     LoginSessions,
     SetupLink,

@@ -77,6 +77,8 @@ class ChangesHandler(AdminHandler):
         after = self.query("after")
         if after is not None and int(after) == self.point.revision:
             me, now = self.principal, time.time()
+            if me.giver is not None:
+                me = me.giver
             turn = self.point.snapshot.view(me.name, me.groups).turn(now)
             await self.settings[_KEY].wait(min(WAITS, turn - now + _AFTER))
         return {"revision": self.point.revision}

@@ -10,10 +10,12 @@ from tornado.escape import url_escape
 
 from ... import inquiry
 from ...credentials import new_secret, secret_matches, split_secret
-from ...errors import InvalidName, UnknownName
-from ...policy.model import EVERYONE
-from ...policy.vocabulary import LEVEL, parse_level, parse_resource
+from ...errors import InvalidName, Unconfirmed, UnknownName
+from ...policy.model import EVERYONE, GUEST, Principal
+from ...policy.vocabulary import LEVEL, Level, parse_level, parse_resource
+from ..identity.local import LocalIdentityProvider
 from . import moment
+from .asker import Refused
 from .giving import check_giving
 from .grant import GRANT, SharedHandler, exists, fields_of
 from .grant import shown as grant_shown
@@ -21,7 +23,7 @@ from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
-    from ...policy.model import Grant
+    from ...policy.model import Grant, Resource
     from ...store import Link
     from .asker import Asker
 
@@ -31,6 +33,8 @@ _TEXT_OR_NONE = {"type": ["string", "null"]}
 HOLDS, MOST = 24 * 3600.0, 366 * 24 * 3600.0
 #: Path of the page on which a link is accepted, below the base URL.
 PAGE = "/authz/link"
+#: And of the one on which a link for guests is opened without signing in.
+GUEST_PAGE = "/authz/guest"
 OVER = "this link does not hold any more; ask whoever sent it for another"
 LINK = {
     "type": "object",
@@ -46,6 +50,7 @@ LINK = {
         "uses": {"type": ["integer", "null"]},
         "used": {"type": "integer"},
         "note": _TEXT,
+        "guests": {"type": "boolean"},
     },
 }
 
@@ -63,6 +68,7 @@ def shown(link: Link) -> dict[str, Any]:
         "uses": link.uses,
         "used": link.used,
         "note": link.note,
+        "guests": link.guests,
     }
 
 
@@ -98,6 +104,8 @@ class LinksHandler(SharedHandler):
                 "grant_ends": _TEXT_OR_NONE,
                 "uses": {"type": ["integer", "null"]},
                 "note": _TEXT,
+                "guests": {"type": "boolean"},
+                "confirm": {"type": "boolean"},
             },
         },
         answer=LINK,
@@ -110,6 +118,9 @@ class LinksHandler(SharedHandler):
         resource = self.admitted_one()
         grant_ends = moment.read(body.get("grant_ends"))
         check_giving(self, EVERYONE, level, resource, ends=grant_ends, confirmed=True)
+        guests = body.get("guests", False)
+        if guests:
+            check_guests(self, resource, confirmed=body.get("confirm", False))
         if not await exists(self, resource):
             msg = f"there is no `{resource.name}`; make it first, then share it"
             raise UnknownName(msg)
@@ -130,11 +141,14 @@ class LinksHandler(SharedHandler):
                 grant_ends=grant_ends,
                 uses=body.get("uses"),
                 note=body.get("note", ""),
+                guests=guests,
             )
         )
-        self.record("link_added", {"link": made.id, "level": level, "resource": resource.name})
+        fields = {"link": made.id, "level": level, "resource": resource.name, "guests": guests}
+        self.record("link_added", fields)
         # Of this name Jupyter's log shows no value.
-        url = url_path_join(self.base_url, f"{PAGE}?key={url_escape(secret.text)}")
+        page = GUEST_PAGE if guests else PAGE
+        url = url_path_join(self.base_url, f"{page}?key={url_escape(secret.text)}")
         self.tag(shown(made))
         return {**shown(made), "secret": secret.text, "url": url}
 
@@ -196,6 +210,36 @@ def found_link(handler: Asker, secret: str) -> Link:
     return link
 
 
+def check_guests(handler: Asker, resource: Resource, *, confirmed: bool) -> None:
+    """Raise unless the rules let guests see `resource`, and going public is meant.
+
+    Raises:
+        Refused: no rule permits it to `anonymous`, or this server keeps no guests.
+        Unconfirmed: nobody has said so.
+    """
+    scope = ((Level.VIEWER.word, resource.name),)
+    guest = Principal(name=f"{GUEST}new", scope=scope, giver=handler.principal)
+    if not lets_in(handler, guest, resource):
+        msg = (
+            "the rules of this server do not let guests see that: an administrator can, with "
+            'a rule that permits it to `Jupyter::Guest::"anonymous"`'
+        )
+        raise Refused(msg)
+    if not confirmed:
+        msg = (
+            "this lets everyone who gets hold of the link see it without signing in; send "
+            "`confirm` if that is meant"
+        )
+        raise Unconfirmed(msg)
+
+
+def lets_in(handler: Asker, guest: Principal, resource: Resource) -> bool:
+    """Whether this server shows `resource` to `guest` now."""
+    if not isinstance(handler.identity_provider, LocalIdentityProvider):
+        return False
+    return handler.holds("open", resource, guest).allowed
+
+
 async def redeem(handler: Asker, secret: str) -> Grant:
     """What the link hands to whoever asks, from now on.
 
@@ -223,3 +267,18 @@ async def redeem(handler: Asker, secret: str) -> Grant:
         handler.record("grant", {**fields_of(grant), "link": link.id})
     found: Grant = grant
     return found
+
+
+def place_of(resource: str) -> str:
+    """Where a page shows the resource written `resource`, below the base URL."""
+    kind, _, path = resource.partition(":")
+    place = f"tree{url_escape(path, plus=False)}" if kind == "contents" else ""
+    return place.replace("%2F", "/")
+
+
+def thing(link: Link) -> str:
+    """What a link is for, as a page calls it."""
+    kind, _, path = link.resource.partition(":")
+    if kind == "contents":
+        return path.strip("/") or "all files"
+    return "this server" if kind == "server" else link.resource

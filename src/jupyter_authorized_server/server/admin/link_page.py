@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jupyter_server.utils import url_path_join
 from tornado import web
-from tornado.escape import url_escape
 
 from ...errors import AuthorizationError, UnknownName
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES
 from ..identity.page import Page, sentence
 from . import moment
 from .asker import Asker
-from .link import OVER, found_link, redeem
-
-if TYPE_CHECKING:
-    from ...store import Link
+from .link import OVER, found_link, place_of, redeem, thing
 
 
 class LinkPage(Asker, Page):
@@ -35,7 +29,7 @@ class LinkPage(Asker, Page):
         self.show(
             "link",
             giver=names.get(link.person) or link.person,
-            thing=_thing(link),
+            thing=thing(link),
             level=link.level,
             sentence=LEVEL_SENTENCES[LEVEL[link.level]],
             until=moment.shown(link.grant_ends) or "",
@@ -56,16 +50,7 @@ class LinkPage(Asker, Page):
         except AuthorizationError as error:
             self.show("note", status=503, title="Not accepted", error=sentence(error))
             return
-        kind, _, path = grant.resource.partition(":")
-        place = f"tree{url_escape(path, plus=False)}" if kind == "contents" else ""
-        self.redirect(url_path_join(self.base_url, place.replace("%2F", "/")))
+        self.redirect(url_path_join(self.base_url, place_of(grant.resource)))
 
     def _say_over(self) -> None:
         self.show("note", status=404, title="This link is over", error=sentence(OVER))
-
-
-def _thing(link: Link) -> str:
-    kind, _, path = link.resource.partition(":")
-    if kind == "contents":
-        return path.strip("/") or "all files"
-    return "this server" if kind == "server" else link.resource

@@ -131,6 +131,9 @@ class MeHandler(AdminHandler):
     def _sandbox(self) -> dict[str, Any]:
         """How the kernels and terminals of whoever asks are confined."""
         confinement = self.wired.confinement
+        if self.principal.giver is not None:
+            why = "guests run nothing"
+            return {"backend": "none", "confined": False, "runs": False, "why": why}
         if confinement is None:
             return {"backend": "off", "confined": False, "runs": True, "why": None}
         found: dict[str, Any] = confinement.standing(self.principal)
@@ -154,7 +157,7 @@ class MeHandler(AdminHandler):
         actions = self._actions(resources[0].type, resources)
         return {
             "level": level_of(resources[0].type, actions),
-            "owner": resources[0].owner,
+            "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
             "actions": actions,
         }

@@ -12,6 +12,7 @@ from . import (
     authzen,
     changes,
     grant,
+    guest_page,
     link,
     link_page,
     live,
@@ -75,6 +76,7 @@ PAGES: tuple[tuple[str, type[JupyterHandler]], ...] = (
     (r"/authz/?", page.PageHandler),
     (rf"/authz/({'|'.join(map(re.escape, page.PARTS))})", page.PartHandler),
     (link.PAGE, link_page.LinkPage),
+    (link.GUEST_PAGE, guest_page.GuestPage),
 )
 
 

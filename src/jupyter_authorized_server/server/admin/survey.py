@@ -64,8 +64,11 @@ class WhoCanHandler(AdminHandler):
             decisions[principal] = found[0]
             return all(each.allowed for each in found)
 
+        guests = (
+            each.name for each in inquiry.guests(self.point, action, resources[0], door="http")
+        )
         return await self.page(
-            inquiry.candidates(self.point, action, resources[0]),
+            (*inquiry.candidates(self.point, action, resources[0]), *guests),
             key=lambda principal: (principal,),
             visible=visible,
             show=lambda principal: {

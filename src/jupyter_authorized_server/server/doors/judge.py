@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from tornado.web import Application, RequestHandler
 
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
-from ...policy.model import (
-    ANONYMOUS,
-    Answer,
-    Decision,
-    Principal,
-    Resource,
-    parse_principal,
-)
+from ...policy.model import ANONYMOUS, Answer, Decision, Principal, Resource, parse_principal
 from ...policy.vocabulary import ABILITIES
 from ..acting import ACTING, Acting
+from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
 from ..surface.places import there
@@ -140,6 +134,8 @@ class Judge:
             return self._not_signed_in(str(error), gate)
         hook = Hook(gate, user)
         found = Admission(gate=gate, user=user, principal=own, hook=hook, entry=entry)
+        if own.giver is not None and (entry is None or not entry.guests or is_view(gate)):
+            return self._no("guests see what they were shown and no more; sign in", found)
         if not is_view(gate) or (entry is not None and entry.as_oneself):
             return found
         try:
@@ -169,6 +165,8 @@ class Judge:
         return known
 
     def _principal(self, user: User) -> Principal:
+        if isinstance(user, GuestUser):
+            return self._wiring.point.principal(user.username, session=user.session_id)
         # People of a hub or of a trusted proxy are nobody's rows here.
         local = hasattr(user, "session_id")
         of_hub = getattr(user, "hub_user", None)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...credentials import secret_matches, split_secret
 from ...errors import UnknownName
-from ...store import LoginSession, Token
+from ...store import Guest, LoginSession, Token
 from .note import Notes
-from .user import LocalUser
+from .user import GuestUser, LocalUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ NOTE_EVERY = 60.0
 #: No secret of ours is longer; what is, is not looked at.
 LONGEST_SECRET = 256
 
-_Kept = TypeVar("_Kept", LoginSession, Token)
+_Kept = TypeVar("_Kept", LoginSession, Token, Guest)
 
 
 @dataclass(slots=True)
@@ -88,10 +88,11 @@ class Holders:
         self.notes = Notes()
         self._sessions: _Shelf[LoginSession] = _Shelf()
         self._tokens: _Shelf[Token] = _Shelf()
+        self._guests: _Shelf[Guest] = _Shelf()
         self._people: tuple[int, dict[str, Person]] = (-1, {})
 
     def __len__(self) -> int:
-        return len(self._sessions) + len(self._tokens)
+        return len(self._sessions) + len(self._tokens) + len(self._guests)
 
     def session(self, text: str, *, now: float) -> LoginSession | None:
         """The login session that `text` is the secret of, unless it is over.
@@ -126,6 +127,23 @@ class Holders:
             entry.kept = replace(entry.kept, last_used=now)
             self.notes.add(store.touch_token, entry.kept.id, now)
         return entry.kept
+
+    def guest(self, text: str, *, now: float) -> GuestUser | None:
+        """The guest that `text` is the secret of, unless the time or the link is over.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        point = self._point
+        entry = self._guests.find(text, revision=point.revision, look_up=point.store.guest)
+        if entry is None or now >= entry.kept.expires:
+            return None
+        found = GuestUser.of(entry.kept.link, entry.kept.id)
+        try:
+            point.principal(found.username, session=found.session_id)
+        except UnknownName:
+            return None
+        return found
 
     def user(
         self, name: str, *, token: str | None = None, session: str | None = None

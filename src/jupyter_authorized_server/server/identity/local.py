@@ -12,17 +12,20 @@ from traitlets import Bool, List, Unicode, default, validate
 
 from ...credentials import new_secret
 from ...errors import ConfigurationError, StoreError, UnknownName
+from ...policy.model import GUEST
 from ..wiring import Wiring, wiring
 from .holder import Holders
 from .page import LoginHandler, LogoutHandler, PasswordHandler, SetupHandler
 from .password import Checked, Passwords
 from .setup_link import PATH as SETUP_PATH
-from .user import LocalUser
+from .user import GuestUser, LocalUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tornado.httputil import HTTPServerRequest
+
+    from ...store import Store
 
 #: Path of the page where people change their password, below the base URL.
 PASSWORD_PATH = "/authz/password"  # noqa: S105  # why: a path, not a password
@@ -105,7 +108,7 @@ class LocalIdentityProvider(IdentityProvider):
         self._unreachable = False
         return user
 
-    def _identify(self, handler: web.RequestHandler) -> LocalUser | None:
+    def _identify(self, handler: web.RequestHandler) -> LocalUser | GuestUser | None:
         holders = self._open(handler)[0]
         now = self.clock()
         text = _explicit(handler.request)
@@ -119,7 +122,10 @@ class LocalIdentityProvider(IdentityProvider):
         name = self.get_cookie_name(handler)
         if handler.get_cookie(name) is None:
             return None
-        session = holders.session(self._cookie(handler, name), now=now)
+        secret = self._cookie(handler, name)
+        session = holders.session(secret, now=now)
+        if session is None and (guest := holders.guest(secret, now=now)) is not None:
+            return guest
         user = holders.user(session.person, session=session.id) if session else None
         if user is None and not _is_handshake(handler.request):
             self.clear_login_cookie(handler)
@@ -216,10 +222,52 @@ class LocalIdentityProvider(IdentityProvider):
         except OSError:
             store.end_login_session(secret.id)
             raise
+        self._end_before(handler, store)
+        wired.point.refresh()
+        self._give_cookie(handler, secret.text, hours=hours)
+
+    def begin_guest(self, handler: web.RequestHandler, link: str) -> None:
+        """Let this browser look at what the link for guests `link` is for.
+
+        The secret is a new one each time, and takes the place of what the browser had.
+
+        Raises:
+            UnknownName: the link is over or used up.
+            StoreError: the guest cannot be kept, so does not begin.
+            OSError: it cannot be recorded, so the guest does not begin.
+        """
+        wired = self._open(handler)[2]
+        store, now, hours = wired.point.store, self.clock(), wired.config.session_hours
+        secret, address = new_secret(), address_of(handler)
+        store.open_link(
+            link,
+            id=secret.id,
+            secret_hash=secret.hash,
+            expires=now + hours * 3600,
+            address=address,
+            agent=handler.request.headers.get("User-Agent", ""),
+            now=now,
+        )
+        try:
+            fields = {"link": link, "session": secret.id, "address": address}
+            wired.point.audit.event("guest", actor=f"{GUEST}{link}", fields=fields)
+        except OSError:
+            store.end_guest(secret.id)
+            raise
+        self._end_before(handler, store)
+        wired.point.refresh()
+        self._give_cookie(handler, secret.text, hours=hours)
+
+    @staticmethod
+    def _end_before(handler: web.RequestHandler, store: Store) -> None:
+        """End what this browser was signed in with, or a guest of, until now."""
         before = getattr(handler, "current_user", None)
         if isinstance(before, LocalUser) and before.session_id is not None:
             store.end_login_session(before.session_id)
-        wired.point.refresh()
+        elif isinstance(before, GuestUser):
+            store.end_guest(before.session_id)
+
+    def _give_cookie(self, handler: web.RequestHandler, secret: str, *, hours: float) -> None:
         options = {
             "httponly": True,
             "samesite": "Lax",
@@ -230,7 +278,7 @@ class LocalIdentityProvider(IdentityProvider):
         secure = self.secure_cookie
         if handler.request.protocol == "https" if secure is None else secure:
             options.setdefault("secure", True)
-        handler.set_secure_cookie(self.get_cookie_name(handler), secret.text, **options)
+        handler.set_secure_cookie(self.get_cookie_name(handler), secret, **options)
 
     def end_session(self, handler: web.RequestHandler, *, everywhere: bool = False) -> None:
         """End the login session of this request, or all of the same person's.
@@ -241,9 +289,14 @@ class LocalIdentityProvider(IdentityProvider):
         """
         self.clear_login_cookie(handler)
         user = handler.current_user
-        if not isinstance(user, LocalUser) or user.session_id is None:
+        if not isinstance(user, (LocalUser, GuestUser)) or user.session_id is None:
             return
         point = self._open(handler)[2].point
+        if isinstance(user, GuestUser):
+            point.store.end_guest(user.session_id)
+            point.refresh()
+            point.audit.event("logout", actor=user.username, fields={"session": user.session_id})
+            return
         if everywhere:
             point.store.end_login_sessions(user.username)
         else:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from jupyter_server.auth import User
 
+from ...policy.model import GUEST
+
 
 @dataclass
 class LocalUser(User):
@@ -23,3 +25,24 @@ class LocalUser(User):
     groups: list[str] = field(default_factory=list)
     token_id: str | None = None
     session_id: str | None = None
+
+
+@dataclass
+class GuestUser(User):
+    """Whoever has opened a link for guests, and has not signed in: no person of the store.
+
+    Args:
+        link: id of the link.
+        session_id: id of the guest.
+    """
+
+    link: str = ""
+    session_id: str | None = None
+
+    @classmethod
+    def of(cls, link: str, session: str) -> GuestUser:
+        """The guest `session` of `link`; a name that no person of the store stands for."""
+        called = f"{GUEST}{link}"
+        return cls(
+            username=called, name="Guest", display_name="Guest", link=link, session_id=session
+        )

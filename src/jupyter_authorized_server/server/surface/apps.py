@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import places as at
-from .core import _REDIRECT, _STATIC, PAGE, USE, ask, asks
+from .core import _REDIRECT, _STATIC, PAGE, SHOWN_PAGE, USE, ask, asks, to_guests
 from .table import Public, Route
 
 _FOLDER = (USE, ask("list", "contents", at.path(0), walk=True))
@@ -18,15 +18,22 @@ ROUTES: tuple[Route, ...] = (
         methods={"GET": Public(reason=_STATIC)},
     ),
     # The pages of Notebook 7 answer whether the path is a folder or there at all.
-    Route(handler="notebook.app.TreeHandler", methods={"GET": asks("contents", *_FOLDER)}),
-    Route(handler="notebook.app.NotebookHandler", methods={"GET": asks("contents", *_FILE)}),
-    Route(handler="notebook.app.FileHandler", methods={"GET": asks("contents", *_FILE)}),
+    Route(
+        handler="notebook.app.TreeHandler", methods={"GET": to_guests(asks("contents", *_FOLDER))}
+    ),
+    Route(
+        handler="notebook.app.NotebookHandler",
+        methods={"GET": to_guests(asks("contents", *_FILE))},
+    ),
+    Route(
+        handler="notebook.app.FileHandler", methods={"GET": to_guests(asks("contents", *_FILE))}
+    ),
     Route(handler="notebook.app.ConsoleHandler", methods={"GET": PAGE}),
     Route(
         handler="notebook.app.TerminalHandler",
         methods={"GET": asks("terminals", USE, ask("view", "terminals", at.terminal()))},
     ),
-    Route(handler="notebook.app.CustomCssHandler", methods={"GET": PAGE}),
+    Route(handler="notebook.app.CustomCssHandler", methods={"GET": SHOWN_PAGE}),
     Route(
         handler="tornado.web.RedirectHandler",
         patterns=("/nbclassic",),
@@ -34,19 +41,19 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler="nbclassic.tree.handlers.TreeHandler",
-        methods={"GET": asks("contents", *_NAMED_FOLDER)},
+        methods={"GET": to_guests(asks("contents", *_NAMED_FOLDER))},
     ),
     Route(
         handler="nbclassic.notebook.handlers.NotebookHandler",
-        methods={"GET": asks("contents", *_NAMED_FILE)},
+        methods={"GET": to_guests(asks("contents", *_NAMED_FILE))},
     ),
     Route(
         handler="nbclassic.edit.handlers.EditorHandler",
-        methods={"GET": asks("contents", *_NAMED_FILE)},
+        methods={"GET": to_guests(asks("contents", *_NAMED_FILE))},
     ),
     Route(
         handler="nbclassic.view.handlers.CustomViewHandler",
-        methods={"GET": asks("contents", *_NAMED_FILE)},
+        methods={"GET": to_guests(asks("contents", *_NAMED_FILE))},
     ),
     # Opening this page makes a terminal of that name, where there is none.
     Route(

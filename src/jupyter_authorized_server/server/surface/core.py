@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import places as at
 from . import resolved
 from .table import Asks, Public, Question, Route
@@ -21,10 +23,16 @@ def asks(resource: str, *questions: Question, inside: bool = False, service: boo
     return Asks(resource=resource, questions=questions, inside=inside, service=service)
 
 
+def to_guests(entry: Asks) -> Asks:
+    """`entry`, asked for whoever has opened a link for guests too; see `policy.guest`."""
+    return replace(entry, guests=True)
+
+
 USE = ask("use", "server", at.server)
 INSPECT = asks("server", ask("inspect", "server", at.server))
 ADMIN = asks("server", ask("administer", "server", at.server))
 PAGE = asks("server", USE)
+SHOWN_PAGE = to_guests(PAGE)
 
 # Upstream still takes the path of a session from three places.
 _START = (
@@ -114,7 +122,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler="jupyter_server.base.handlers.MainHandler",
-        methods=dict.fromkeys(("GET", "POST", "PUT"), PAGE),
+        methods={"GET": SHOWN_PAGE, "POST": PAGE, "PUT": PAGE},
     ),
     Route(
         handler="jupyter_server.base.handlers.PrometheusMetricsHandler",
@@ -123,15 +131,15 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler="jupyter_server.base.handlers.AuthenticatedFileHandler",
         patterns=("/files/(.*)",),
-        methods={"GET": asks("contents", ask("download", "contents", at.path(0)))},
+        methods={"GET": to_guests(asks("contents", ask("download", "contents", at.path(0))))},
     ),
     Route(
         handler="jupyter_server.files.handlers.FilesHandler",
-        methods={"GET": asks("contents", ask("download", "contents", at.path()))},
+        methods={"GET": to_guests(asks("contents", ask("download", "contents", at.path())))},
     ),
     Route(
         handler="jupyter_server.view.handlers.ViewHandler",
-        methods={"GET": asks("contents", ask("open", "contents", at.path()))},
+        methods={"GET": to_guests(asks("contents", ask("open", "contents", at.path())))},
     ),
     Route(
         handler=_S + "api.handlers.APISpecHandler",
@@ -140,7 +148,10 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_S + "api.handlers.APIStatusHandler", methods={"GET": INSPECT}),
     Route(
         handler=_S + "api.handlers.IdentityHandler",
-        methods=dict.fromkeys(("GET", "PATCH"), asks("api", ask("identify", "server", at.server))),
+        methods={
+            "GET": to_guests(asks("api", ask("identify", "server", at.server))),
+            "PATCH": asks("api", ask("identify", "server", at.server)),
+        },
     ),
     Route(
         handler=_S + "api.handlers.PathResolverHandler",
@@ -158,7 +169,7 @@ ROUTES: tuple[Route, ...] = (
         handler=_S + "config.handlers.ConfigHandler",
         methods={
             # One file for everybody, which their pages read.
-            "GET": asks("config", USE),
+            "GET": to_guests(asks("config", USE)),
             "PUT": asks("config", ask("administer", "server", at.server)),
             "PATCH": asks("config", ask("administer", "server", at.server)),
         },
@@ -166,10 +177,12 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "contents.handlers.ContentsHandler",
         methods={
-            "GET": asks(
-                "contents",
-                ask("list", "contents", at.listed(), walk=True),
-                ask("open", "contents", at.opened(), walk=True),
+            "GET": to_guests(
+                asks(
+                    "contents",
+                    ask("list", "contents", at.listed(), walk=True),
+                    ask("open", "contents", at.opened(), walk=True),
+                )
             ),
             "POST": asks(
                 "contents",
@@ -195,7 +208,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "contents.handlers.CheckpointsHandler",
         methods={
-            "GET": asks("contents", ask("open", "contents", at.path())),
+            "GET": to_guests(asks("contents", ask("open", "contents", at.path()))),
             "POST": asks("contents", ask("checkpoint", "contents", at.path())),
         },
     ),
@@ -214,7 +227,7 @@ ROUTES: tuple[Route, ...] = (
         handler=_S + "kernels.handlers.MainKernelHandler",
         methods={
             # The list holds what may be watched; see `doors.lists`.
-            "GET": asks("kernels", USE),
+            "GET": to_guests(asks("kernels", USE)),
             "POST": asks(
                 "kernels",
                 ask("launch", "kernelspecs", at.kernelspec("name")),
@@ -248,11 +261,17 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler="jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
-        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group))},
+        methods={
+            "GET": to_guests(asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group)))
+        },
     ),
     Route(
         handler=_S + "kernelspecs.handlers.MainKernelSpecHandler",
-        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.every("kernelspecs")))},
+        methods={
+            "GET": to_guests(
+                asks("kernelspecs", ask("list", "kernelspecs", at.every("kernelspecs")))
+            )
+        },
     ),
     Route(
         handler=_S + "kernelspecs.handlers.KernelSpecHandler",
@@ -272,7 +291,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler=_S + "nbconvert.handlers.NbconvertRootHandler",
-        methods={"GET": asks("nbconvert", USE)},
+        methods={"GET": to_guests(asks("nbconvert", USE))},
     ),
     Route(
         handler=_S + "security.handlers.CSPReportHandler",
@@ -281,7 +300,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "sessions.handlers.SessionRootHandler",
         methods={
-            "GET": asks("sessions", USE),
+            "GET": to_guests(asks("sessions", USE)),
             "POST": asks(
                 "sessions",
                 *_START,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
 from . import places as at
-from .core import INSPECT, USE, ask, asks
+from .core import INSPECT, USE, ask, asks, to_guests
 from .table import Route
 from .whole import plain
 
@@ -40,7 +40,7 @@ ROUTES: tuple[Route, ...] = (
         handler="jupyter_server_terminals.api_handlers.TerminalRootHandler",
         methods={
             # The list holds what may be watched; see `doors.lists`.
-            "GET": asks("terminals", USE),
+            "GET": to_guests(asks("terminals", USE)),
             "POST": asks(
                 "terminals",
                 ask("launch", "contents", at.body_path("cwd")),

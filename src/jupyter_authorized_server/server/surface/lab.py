@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import own
 from . import places as at
-from .core import _STATIC, ADMIN, INSPECT, PAGE, ask
+from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, to_guests
 from .table import Asks, Public, Route
 
 _LAB = "jupyterlab.handlers."
@@ -24,26 +24,28 @@ ROUTES: tuple[Route, ...] = (
         patterns=(r"/lab/extensions/(.*)", r"/static/lab/(.*)"),
         methods={"GET": Public(reason=_STATIC)},
     ),
-    Route(handler=_SERVER + "handlers.LabHandler", methods={"GET": PAGE}),
-    Route(handler=_SERVER + "handlers.NotFoundHandler", methods={"GET": PAGE}),
+    Route(handler=_SERVER + "handlers.LabHandler", methods={"GET": SHOWN_PAGE}),
+    Route(handler=_SERVER + "handlers.NotFoundHandler", methods={"GET": SHOWN_PAGE}),
     Route(
         handler=_SERVER + "settings_handler.SettingsHandler",
         methods={
-            "GET": _kept(own.settings, _RECALL),
+            "GET": to_guests(_kept(own.settings, _RECALL)),
             "PUT": _kept(own.settings, _KEEP),
         },
     ),
     Route(
         handler=_SERVER + "workspaces_handler.WorkspacesHandler",
         methods={
-            "GET": _kept(own.workspaces, _RECALL),
+            "GET": to_guests(_kept(own.workspaces, _RECALL)),
             "PUT": _kept(own.workspaces, _KEEP),
             "DELETE": _kept(own.workspaces, _KEEP),
         },
     ),
-    Route(handler=_SERVER + "translations_handler.TranslationsHandler", methods={"GET": PAGE}),
-    Route(handler=_SERVER + "listings_handler.ListingsHandler", methods={"GET": PAGE}),
-    Route(handler=_SERVER + "themes_handler.ThemesHandler", methods={"GET": PAGE}),
+    Route(
+        handler=_SERVER + "translations_handler.TranslationsHandler", methods={"GET": SHOWN_PAGE}
+    ),
+    Route(handler=_SERVER + "listings_handler.ListingsHandler", methods={"GET": SHOWN_PAGE}),
+    Route(handler=_SERVER + "themes_handler.ThemesHandler", methods={"GET": SHOWN_PAGE}),
     Route(handler=_SERVER + "licenses_handler.LicensesHandler", methods={"GET": INSPECT}),
     # Each of these runs node or pip, or answers what they found, also for GET.
     Route(

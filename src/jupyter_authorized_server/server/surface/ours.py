@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..wiring import wiring
 from . import places as at
-from .core import ADMIN, ask, asks
+from .core import ADMIN, ask, asks, to_guests
 from .table import Asks, Public, Question, Route, Unanswerable
 from .written import in_body, in_query, questions
 
@@ -81,7 +81,7 @@ ROUTES: tuple[Route, ...] = (
     # The page holds no data; what its script asks is asked of the policy by itself.
     Route(handler=_ADMIN + "page.PageHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "page.PartHandler", methods={"GET": _SELF}),
-    Route(handler=_ADMIN + "me.MeHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "me.MeHandler", methods={"GET": to_guests(_SELF)}),
     # About oneself everybody may ask, about others who may see or manage who has access.
     Route(
         handler=_ADMIN + "question.CheckHandler",
@@ -160,6 +160,10 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_ADMIN + "link.LinkHandler", methods={"DELETE": _SELF}),
     Route(handler=_ADMIN + "link.RedeemHandler", methods={"POST": _SELF}),
     Route(handler=_ADMIN + "link_page.LinkPage", methods={"GET": _SELF, "POST": _SELF}),
+    Route(
+        handler=_ADMIN + "guest_page.GuestPage",
+        methods=dict.fromkeys(("GET", "POST"), Public(reason="opens only with a link for guests")),
+    ),
     Route(handler=_ADMIN + "wish.WishesHandler", methods={"GET": _SELF, "POST": _SELF}),
     Route(handler=_ADMIN + "wish.WishHandler", methods={"GET": _SELF, "PATCH": _SELF}),
     Route(handler=_ADMIN + "token.TokensHandler", methods={"GET": _SELF, "POST": _SELF}),
@@ -174,6 +178,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(handler=_ADMIN + "view.ViewHandler", methods={"DELETE": _ONESELF}),
     Route(handler=_ADMIN + "policy.PolicyHandler", methods={"GET": ADMIN}),
-    Route(handler=_ADMIN + "changes.ChangesHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "changes.ChangesHandler", methods={"GET": to_guests(_SELF)}),
     Route(handler=_ADMIN + "routes.DocumentHandler", methods={"GET": _SELF}),
 )

@@ -67,6 +67,8 @@ class Asks:
             around as somebody else.
         service: whether what its handler does with files is the server's own work, for
             several people at once, and not that of whoever came first.
+        guests: whether it is asked at all for whoever has opened a link for guests;
+            everything else is refused to them.
     """
 
     resource: str
@@ -75,6 +77,7 @@ class Asks:
     inside: bool = False
     as_oneself: bool = False
     service: bool = False
+    guests: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
