@@ -34,8 +34,10 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "end_move": lambda s: s.end_move(s.begin_move("r", "/a", "/b", "1", 1), done=True),
     "adopt": lambda s: s.adopt(s.orphans()[0].grant.id, 6),
     "found_again": lambda s: s.found_again({s.orphans()[0].grant.id: "/c"}, 6),
-    "add_link": lambda s: _link(s, "k2"),
+    "add_link": lambda s: _link(s, "k3"),
     "remove_link": lambda s: s.remove_link("k1"),
+    "open_link": lambda s: _open(s, "g2"),
+    "end_guest": lambda s: s.end_guest("g1"),
     "redeem_link": lambda s: s.redeem_link("k1", "bob", now=1),
     "add_wish": lambda s: s.add_wish(person="bob", level="viewer", resource="server:", now=1),
     "answer_wish": lambda s: s.answer_wish(
@@ -69,6 +71,8 @@ KEEPS_GRANTS = EVERY_CHANGE.keys() - {
     "remove_group",
 }
 KEEPS_BOTH = {
+    "open_link",
+    "end_guest",
     "add_link",
     "remove_link",
     "add_wish",
@@ -89,6 +93,10 @@ def _link(store: Store, id_: str) -> None:
     )
 
 
+def _open(store: Store, id_: str) -> None:
+    store.open_link("k2", id=id_, secret_hash=HASH, expires=50, address="", agent="", now=1)
+
+
 @pytest.fixture
 def full(house: Store) -> Store:
     house.add_grant(
@@ -102,6 +110,17 @@ def full(house: Store) -> Store:
     house.add_token("t1", HASH, "ci", "ada", None, 1)
     house.add_login_session("s1", HASH, "ada", 50, "", "", 1)
     _link(house, "k1")
+    house.add_link(
+        "k2",
+        HASH,
+        person="ada",
+        level="viewer",
+        resource="contents:/a",
+        expires=50,
+        now=1,
+        guests=True,
+    )
+    _open(house, "g1")
     house.add_wish(person="ada", level="editor", resource="server:", now=1)
     return house
 
@@ -129,7 +148,7 @@ def test_every_changing_operation_is_in_the_table_above() -> None:
     reading = {"revision", "state", "password_hash", "token", "tokens", "login_session"}
     reading |= {"login_sessions", "setup_link", "journal", "export_rows", "row_counts"}
     reading |= {"identities", "moves", "orphans", "link", "links", "wish", "wishes", "owners"}
-    reading |= {"standing", "counted", "tokens_called", "login_sessions_called"}
+    reading |= {"guest", "standing", "counted", "tokens_called", "login_sessions_called"}
     uncounted = {
         "identify",
         "begin_move",
