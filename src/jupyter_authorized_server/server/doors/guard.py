@@ -21,7 +21,7 @@ from tornado.web import Application
 from ...audit import REQUEST
 from ...errors import AuthorizationError
 from ..wiring import wiring
-from . import backlog, events, preflight, rooms, terminals
+from . import backlog, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import Refusal, Why
@@ -115,7 +115,11 @@ class _Doorkeeper(HTTPMessageDelegate):
             why = Why(status=403, message="This could not be decided, so it is refused.")
         if self._gone():
             return
-        await self._pass_on(self._inner_for(why))
+        found = admission(self._request) if why is None else None
+        forwards = found is not None and found.entry is not None and found.entry.forwards
+        if found is not None and forwards:
+            forwarding.strip(self._request, self._application.settings, found.gate)
+        await self._pass_on(self._inner_for(why), forwards=forwards)
 
     def _inner_for(self, why: Why | None) -> HTTPMessageDelegate:
         if why is not None:
@@ -136,7 +140,7 @@ class _Doorkeeper(HTTPMessageDelegate):
             )
         return self._inner
 
-    async def _pass_on(self, inner: HTTPMessageDelegate) -> None:
+    async def _pass_on(self, inner: HTTPMessageDelegate, *, forwards: bool) -> None:
         # The body goes to the handler as it came, also to one that streams it.
         wired = wiring(self._application.settings)
         terminals.install(self._application.settings, wired)
@@ -152,6 +156,8 @@ class _Doorkeeper(HTTPMessageDelegate):
         inner.finish()
         # Tornado has made the handler by now, and nothing of it has waited for anything.
         handler = getattr(inner, "handler", None)
+        if forwards:
+            forwarding.fit(handler)
         door = wired.live.register(handler)
         if door is not None:
             backlog.fit(handler)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .disk import Place
 
 
+#: In the place of what has not been looked for yet.
+UNREAD = object()
+
+
 class Call:
     """A request matched to a route.
 
@@ -37,6 +41,7 @@ class Call:
         "args",
         "is_view",
         "kwargs",
+        "listener",
         "places",
         "principal",
         "request",
@@ -59,7 +64,9 @@ class Call:
         self.is_view = False
         #: What each path of this request means; the disk is asked once.
         self.places: dict[str, Place] = {}
-        self._json: Any = _UNREAD
+        #: What `ports` has found out about the port in the URL.
+        self.listener: Any = UNREAD
+        self._json: Any = UNREAD
 
     @property
     def present(self) -> frozenset[str]:
@@ -90,7 +97,7 @@ class Call:
         Raises:
             Unanswerable: it is something else.
         """
-        if self._json is _UNREAD:
+        if self._json is UNREAD:
             body = self.request.body
             if not body:
                 self._json = {}
@@ -121,9 +128,6 @@ class Call:
         if found is not None and not isinstance(found, str):
             raise Unanswerable(400, f"`{'.'.join(names)}` must be a text")
         return found
-
-
-_UNREAD = object()
 
 
 def _decode(value: bytes | None) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
+from . import ports
 from .core import ADMIN, INSPECT, ask, asks
-from .table import Route
+from .table import Asks, Route
 from .whole import everything, plain
 
 if TYPE_CHECKING:
@@ -16,7 +18,18 @@ if TYPE_CHECKING:
 _NBDIME = "nbdime.webapp.nb_server_extension."
 _PROXY = "jupyter_server_proxy."
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_EVERY = dict.fromkeys(_METHODS, ADMIN)
+_FORWARDED = replace(ADMIN, forwards=True)
+_EVERY = dict.fromkeys(_METHODS, _FORWARDED)
+#: A port is its owner's; whoever listens in somebody's kernel was let into it.
+_OWN_PORT = Asks(
+    resource="kernels",
+    questions=(
+        ask("run", "kernels", ports.forwarded("kernels")),
+        ask("type", "terminals", ports.forwarded("terminals")),
+        ask("administer", "server", ports.nobodys),
+    ),
+    forwards=True,
+)
 
 
 def _archived(call: Call) -> tuple[Resource, ...]:
@@ -33,19 +46,23 @@ def _archived(call: Call) -> tuple[Resource, ...]:
 
 
 ROUTES: tuple[Route, ...] = (
-    # Each takes the path of any file of the machine, or an address that it fetches.
+    # Each takes the path of any file of the machine, or an address that it fetches, and
+    # what it compares it compares in the server's one loop.
     Route(handler=_NBDIME + "AuthMainDifftoolHandler", methods={"GET": ADMIN}),
     Route(handler=_NBDIME + "CheckpointDifftoolHandler", methods={"GET": ADMIN}),
     Route(handler=_NBDIME + "GitDifftoolHandler", methods={"GET": ADMIN}),
     Route(handler=_NBDIME + "ExtensionApiDiffHandler", methods={"POST": ADMIN}),
     Route(handler=_NBDIME + "GitDiffHandler", methods={"POST": ADMIN}),
     Route(handler=_NBDIME + "IsGitHandler", methods={"POST": ADMIN}),
-    # A port is its owner's, and nobody can tell whose it is; what is forwarded carries
-    # the cookies of whoever asks.
+    Route(
+        handler=_PROXY + "handlers.LocalProxyHandler",
+        patterns=(r"/proxy/(\d+)(/.*|)", r"/proxy/absolute/(\d+)(/.*|)"),
+        methods=dict.fromkeys(_METHODS, _OWN_PORT),
+    ),
+    # Another machine's ports, and programs that the server starts in its own account.
     *(
         Route(handler=_PROXY + name, methods=_EVERY)
         for name in (
-            "handlers.LocalProxyHandler",
             "handlers.RemoteProxyHandler",
             "handlers.NamedLocalProxyHandler",
             "handlers.SuperviseAndProxyHandler",

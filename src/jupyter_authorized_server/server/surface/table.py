@@ -69,6 +69,7 @@ class Asks:
             several people at once, and not that of whoever came first.
         guests: whether it is asked at all for whoever has opened a link for guests;
             everything else is refused to them.
+        forwards: whether it goes on to somebody's program; see `doors.forwarding`.
     """
 
     resource: str
@@ -78,6 +79,7 @@ class Asks:
     as_oneself: bool = False
     service: bool = False
     guests: bool = False
+    forwards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
