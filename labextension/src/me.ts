@@ -13,6 +13,8 @@ export interface Standing {
   owner: string | null;
   /** Whether others were given it; null where that is not mine to know. */
   shared?: boolean | null;
+  /** Whether it is my kernel, and would see more if it started again. */
+  more_at_restart?: boolean;
   actions: Record<string, Verdict>;
 }
 

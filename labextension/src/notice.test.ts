@@ -33,6 +33,16 @@ test('who gets a right back is told, too, and nothing is offered for it', () => 
   assert.equal(noticeOf('a', seen({ edit: false }), seen({}))?.offers, false);
 });
 
+test('who may have more than their kernel sees is told once, and of no other kernel', () => {
+  const less = { ...seen({}), lacks: false };
+  const more = { ...seen({}), lacks: true };
+  assert.match(noticeOf('a', less, more)?.text ?? '', /Restart/);
+  assert.equal(noticeOf('a', less, more)?.lost, false);
+  assert.equal(noticeOf('a', more, more), null);
+  assert.equal(noticeOf('a', more, less), null);
+  assert.equal(noticeOf('a', seen({}, 'l'), more), null);
+});
+
 test('another kernel, or the first one, is no change of rights', () => {
   assert.equal(noticeOf('a', seen({ run: false }, null), seen({}, 'k')), null);
   assert.equal(noticeOf('a', seen({}, 'k'), seen({ run: false }, 'l')), null);

@@ -6,6 +6,8 @@ import { WORDS } from './words.js';
 export interface Seen {
   can: Can;
   kernelId: string | null;
+  /** Whether the kernel is mine, and would see more if it started again. */
+  lacks?: boolean;
 }
 
 /** `offers`: whether what stands on the page can be kept only elsewhere now. */
@@ -35,5 +37,8 @@ export function noticeOf(name: string, before: Seen, now: Seen): Notice | null {
   if (before.can.run && !now.can.run) {
     return lost(WORDS.stopped(name), false);
   }
-  return !before.can.run && now.can.run ? won(WORDS.runAgain(name)) : null;
+  if (!before.can.run && now.can.run) {
+    return won(WORDS.runAgain(name));
+  }
+  return !before.lacks && now.lacks ? won(WORDS.lacks(name)) : null;
 }

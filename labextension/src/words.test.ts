@@ -22,7 +22,14 @@ for (const [less, sentence, word] of cases) {
 
 for (const name of ['a.ipynb', `${'é'.repeat(125)}.ipynb`, '😀'.repeat(60), '👩‍👩‍👧'.repeat(9), '']) {
   test(`a notice about a name of ${name.length} that begins ${name.slice(0, 8)} fits`, () => {
-    for (const notice of [WORDS.gone, WORDS.lowered, WORDS.raised, WORDS.stopped, WORDS.ended]) {
+    for (const notice of [
+      WORDS.gone,
+      WORDS.lowered,
+      WORDS.raised,
+      WORDS.stopped,
+      WORDS.ended,
+      WORDS.lacks
+    ]) {
       assert.ok(notice(brief(name)).length <= 140);
     }
     const [first = '', last = first] = brief(name).split('…');

@@ -47,6 +47,8 @@ export const WORDS = {
   gone: (name: string): string =>
     `You have no access to ${name} any more. What is on this page stays until you close it.`,
   stopped: (name: string): string => `You cannot run code in ${name} any more.`,
+  lacks: (name: string): string =>
+    `You may have more files now than the kernel of ${name} sees. Restart it to see them there.`,
   runAgain: (name: string): string => `You can run code in ${name} now.`,
   ended: (name: string): string =>
     `The kernel of ${name} was stopped: it had more than you may have now. A new one has what is left to you.`,

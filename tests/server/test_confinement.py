@@ -185,6 +185,41 @@ def test_a_grant_that_is_taken_back_ends_the_kernel(confined: Serving) -> None:
     stop(confined)
 
 
+def more_at_restart(server: Serving, kernel: str, who: str) -> object:
+    on = f"kernels:{kernel}"
+    told = server.request("GET", f"/api/authz/me?resource={on}", who).json
+    return told["resources"][on]["more_at_restart"]
+
+
+def test_what_is_granted_later_leaves_a_kernel_alone_and_its_owner_is_told_of_a_restart(
+    confined: Serving,
+) -> None:
+    kernel = begin(confined, "edda")
+    secret = "print('before' in globals(), __import__('os').path.exists('../other/secret.txt'))"
+    assert "" == said(confined, kernel, "edda", "before = 1")
+    assert [False, False] == [more_at_restart(confined, kernel, who) for who in ("edda", "adam")]
+    with confined.store() as store:
+        given = store.add_grant(
+            principal="user:edda", level="viewer", resource="contents:/other",
+            now=time.time(), granted_by="os:test",
+        )  # fmt: skip
+        end = time.monotonic() + 60
+        while not more_at_restart(confined, kernel, "edda"):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        # It is nobody else's business what its owner was given.
+        assert more_at_restart(confined, kernel, "adam") is False
+        assert "True False" == said(confined, kernel, "edda", secret)
+        assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "edda").status
+        assert "False True" == said(confined, kernel, "edda", secret)
+        assert more_at_restart(confined, kernel, "edda") is False
+        store.remove_grant(given.id)
+    while confined.request("GET", f"/api/kernels/{kernel}", "adam").status != 404:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    stop(confined)
+
+
 def test_a_kernelspec_cannot_choose_its_way_out(confined: Serving) -> None:
     folder = confined.folder / "data" / "kernels" / "liar"
     folder.mkdir(parents=True)

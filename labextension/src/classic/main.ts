@@ -114,7 +114,7 @@ class NotebookPart {
     this.badge.textContent = badgeWord(can);
     this.badge.title = canSentence(can);
     const before = this.before;
-    this.before = { can, kernelId, resource };
+    this.before = { can, kernelId, lacks: kernel?.more_at_restart === true, resource };
     if (before?.resource === resource) {
       const notice = noticeOf(this.name, before, this.before);
       if (notice) {

@@ -8,6 +8,7 @@ export interface Rights {
   path: string;
   file: Standing | null;
   kernelId: string | null;
+  lacks: boolean;
   can: Can;
 }
 
@@ -38,5 +39,6 @@ export async function rightsOf(
     standings.of(contents(path)),
     kernelId === null ? null : standings.of(`kernels:${kernelId}`)
   ]);
-  return file === null ? null : { path, file, kernelId, can: canOf(file, kernel) };
+  const lacks = kernel?.more_at_restart === true;
+  return file === null ? null : { path, file, kernelId, lacks, can: canOf(file, kernel) };
 }

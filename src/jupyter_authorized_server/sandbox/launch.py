@@ -172,7 +172,7 @@ class Launcher:
             return False
         return self.backend is None or self.backend.has_root
 
-    def _with_company(self, room: Room, view: View) -> View:
+    def with_company(self, room: Room, view: View) -> View:
         """Of `view`, what whoever has shared the process may touch too, or has had in it.
 
         What they have sent may still wait for the process, and reach the next one.
@@ -231,7 +231,7 @@ class Launcher:
         """
         if self.backend is None:
             raise CannotConfine(self.missing)
-        view = self._with_company(room, self.view(room))
+        view = self.with_company(room, self.view(room))
         principal = room.origin.principal
         keeps = self._runs_own(room, principal)
         mounts: list[Mount] = []
@@ -272,7 +272,7 @@ class Launcher:
             for mount in mounts:
                 with contextlib.suppress(OSError):
                     os.close(mount.source)
-        room.view, room.keeps = view, keeps
+        room.view, room.keeps, room.lacks = view, keeps, False
         self.told()
         for path, why in view.left_out:
             _log.info("a process of %s is not shown %s: %s", principal.name, path, why)

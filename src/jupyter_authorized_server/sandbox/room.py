@@ -53,6 +53,7 @@ class Room:
         log: file of what a kernel's process prints.
         view: what its process is shown; None where none runs.
         company: who else may have run code in it.
+        lacks: whether its owner may have more by now than it is shown.
         keeps: whether it has the home of its owner that is kept.
         stopped: why its process was ended for a change of the policy; else empty.
         unconfined: whether nothing confines its process, since a rule allows that.
@@ -68,6 +69,7 @@ class Room:
     view: View | None = None
     running: Confined | None = None
     company: set[Principal] = field(default_factory=set)
+    lacks: bool = False
     keeps: bool = False
     unconfined: bool = False
     stopped: str = ""

@@ -131,6 +131,11 @@ class Confinement:
         why = None if runs else launcher.missing
         return {"backend": self._backend, "confined": confined, "runs": runs, "why": why}
 
+    def lacks(self, principal: Principal, resource: Resource) -> bool:
+        """Whether a restart would show `principal`'s own kernel more than it is shown."""
+        room = self._room_of(resource)
+        return room is not None and room.lacks and room.origin.principal.name == principal.name
+
     def _room_of(self, resource: Resource) -> Room | None:
         """The room of a kernel or terminal that has one."""
         if resource.type == "kernels":
@@ -243,6 +248,8 @@ class Confinement:
             return str(error)
         if _is_wider(room.view, now):
             return "it was shown more than its owner may have now; a new one has what is left"
+        # What has shared a process keeps it from what others may not have.
+        room.lacks = _is_wider(self.launcher.with_company(room, now), room.view)
         room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
 
@@ -295,7 +302,7 @@ class Confinement:
 
 
 def _is_wider(had: View, now: View) -> bool:
-    """Whether a process with the view `had` reaches what `now` does not."""
+    """Whether a process with the view `had` reaches what one with `now` does not."""
     if had.network is not None and now.network is None:
         return True
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(

@@ -74,6 +74,7 @@ _ANSWER = {
                     "level": {"type": ["string", "null"]},
                     "owner": {"type": ["string", "null"]},
                     "shared": {"type": ["boolean", "null"]},
+                    "more_at_restart": {"type": "boolean"},
                     "actions": ACTIONS,
                 },
             },
@@ -153,14 +154,29 @@ class MeHandler(AdminHandler):
         except InvalidName:
             nothing = {"allowed": False, "reason": _NOTHING}
             actions = {each.action: nothing for each in ABILITIES if each.type == kind}
-            return {"level": None, "owner": None, "shared": None, "actions": actions}
+            return {
+                "level": None,
+                "owner": None,
+                "shared": None,
+                "more_at_restart": False,
+                "actions": actions,
+            }
         actions = self._actions(resources[0].type, resources)
         return {
             "level": level_of(resources[0].type, actions),
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
+            "more_at_restart": self._lacks(resources[0]),
             "actions": actions,
         }
+
+    def _lacks(self, resource: Resource) -> bool:
+        """Whether it is a kernel of whoever asks, which a restart would show more."""
+        confinement = self.wired.confinement
+        if confinement is None or resource.type != "kernels":
+            return False
+        found: bool = confinement.lacks(self.principal, resource)
+        return found
 
     def _shared(self, resource: Resource, actions: Mapping[str, Any]) -> bool | None:
         """Whether others were given just this; None for whoever may not see who has access."""
