@@ -7,16 +7,13 @@ import os
 import stat
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from planned import LEVELS, PATHS, RULES, World
 
-from jupyter_authorized_server.audit import Audit
-from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.errors import TooMuch
 from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
@@ -30,52 +27,8 @@ from jupyter_authorized_server.sandbox.view import (
     covers,
     narrowed,
 )
-from jupyter_authorized_server.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 HEADER = "(principal, action, resource in Jupyter::Folder::"
-
-
-@dataclass
-class World:
-    folder: Path
-    rules: str = ""
-    homes: Homes | None = None
-    grants: list[tuple[str, str]] = field(default_factory=list)
-    ends: float | None = None
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
-
-    def point(self) -> DecisionPoint:
-        policy = self.folder / "policy"
-        policy.mkdir(parents=True, exist_ok=True)
-        (policy / "a.cedar").write_text(self.rules)
-        (self.folder / "store.sqlite").unlink(missing_ok=True)
-        store = Store.open(f"sqlite:///{self.folder / 'store.sqlite'}")
-        store.add_person("ada", password_hash=None, now=0)
-        for level, path in self.grants:
-            store.add_grant(
-                principal="user:ada",
-                level=level,
-                resource=f"contents:{path}",
-                now=0,
-                ends=self.ends,
-                granted_by="os:test",
-            )
-        audit = Audit(self.folder / "audit.jsonl")
-        return DecisionPoint(store, policy_dir=policy, audit=audit, homes=self.homes)
-
-    def view(self, kept: Iterable[Path] = (), *, may_write: bool = True) -> View:
-        point = self.point()
-        try:
-            disk = Disk(self.root, kept)
-            return compile_view(point, point.principal("user:ada"), disk, may_write=may_write)
-        finally:
-            point.store.close()
 
 
 @pytest.fixture
@@ -243,21 +196,6 @@ def test_of_thousands_of_grants_those_on_folders_that_are_there_count(world: Wor
     assert () == found.read_only
 
 
-PATHS = ["/", "/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/b"]
-LEVELS = ["viewer", "runner", "editor", "contributor", "manager", "admin"]
-RULES = st.builds(
-    "{} (principal, action{}, resource {}) {};".format,
-    st.sampled_from(["permit", "forbid", "forbid"]),
-    st.sampled_from(["", ' in Jupyter::Action::"read"', ' == Jupyter::Action::"rename"']),
-    st.one_of(
-        st.sampled_from(PATHS).map(lambda path: f'in Jupyter::Folder::"{path}"'),
-        st.sampled_from(PATHS).map(lambda path: f'== Jupyter::File::"{path}"'),
-        st.just("is Jupyter::File"),
-    ),
-    st.sampled_from(["", "", "when { context.hour >= 0 }", "unless { context.hour >= 0 }"]),
-)
-
-
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -272,9 +210,9 @@ def test_nothing_is_in_a_view_that_is_denied(
     world = World(tmp_path, rules="\n".join(rules), homes=homes, grants=grants)
     for path in PATHS:
         (world.root / path.strip("/")).mkdir(parents=True, exist_ok=True)
-    found = world.view()
     point = world.point()
     ada = point.principal("user:ada")
+    found = compile_view(point, ada, Disk(world.root, ()))
 
     def allowed(actions: tuple[str, ...], path: str) -> bool:
         resource = Resource(type="contents", id=path)
