@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -38,6 +39,22 @@ class Database:
         ) as connection:
             connection.execute(sql.encode())
 
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Inside, its processes take connections and answer nothing."""
+        main = int((self.sockets / "data" / "postmaster.pid").read_text().split()[0])
+
+        def send(number: int) -> None:
+            for each in (main, *_children(main)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, number)
+
+        send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            send(signal.SIGCONT)
+
     def empty(self) -> None:
         """Have the store be as a new one."""
         self.execute(
@@ -46,6 +63,16 @@ class Database:
             "LOOP EXECUTE format('TRUNCATE %I CASCADE', name); END LOOP; END $$; "
             "UPDATE revision SET number = 0, people = 0, grants = 0, noted = 0"
         )
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, _, rest = each.read_text().partition(" (")
+            if int(rest.rpartition(") ")[2].split()[1]) == parent:
+                found.append(int(pid))
+    return found
 
 
 def programs() -> Path | None:

@@ -13,13 +13,14 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 import websocket
 from postgresql import postgresql
-from serving import Serving, environment, serving, store_url
+from serving import PASSWORD, Serving, environment, serving, store_url
 
-from jupyter_authorized_server.credentials import new_secret
+from jupyter_authorized_server.credentials import hash_password, new_secret
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
@@ -199,6 +200,53 @@ def test_while_another_process_has_the_store_locked_requests_are_answered(house:
         assert until(lambda: "the store can be read again" in house.server.log)
     house.command("users", "disable", "pat")
     assert until(lambda: house.status("pat") in {401, 403})
+
+
+def signs_in(house: House, name: str) -> int:
+    """The status with which the form for signing in is answered."""
+    server = house.server
+    given = server.request("GET", "/login").headers["Set-Cookie"]
+    xsrf = given.partition(";")[0].partition("=")[2]
+    headers = {
+        "Cookie": f"_xsrf={xsrf}",
+        "X-XSRFToken": xsrf,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    body = urlencode({"username": name, "password": PASSWORD}).encode()
+    return server.request("POST", "/login", body=body, headers=headers).status
+
+
+def test_a_database_that_takes_questions_and_never_answers_holds_nobody_up(house: House) -> None:
+    if house.database is None:
+        pytest.skip("a file always answers")
+    house.come("hal")
+    house.come("ann")
+    house.store.set_password_hash("hal", hash_password(PASSWORD))
+    given = house.give("hal", "viewer", "contents:/")
+    house.give("ann", "admin", "server:")
+    assert until(lambda: house.status("hal") == 200)
+    assert 302 == signs_in(house, "hal")
+    # Both tokens are known at the revision that is in force when it stops.
+    assert until(lambda: (200, 200) == (house.status("hal"), house.status("ann")))
+    body = {"principal": "user:hal", "level": "editor", "resource": "contents:/"}
+    gone, back = "the last revision stays in force", "the store can be read again"
+    before = house.server.log.count(gone), house.server.log.count(back)
+    with house.database.stopped():
+        assert until(lambda: house.server.log.count(gone) > before[0])
+        # What is known goes on; what needs the store is refused in so many words.
+        assert [200] * 5 == [house.status("hal") for _ in range(5)]
+        assert 503 == signs_in(house, "hal")
+        changed = house.server.request("POST", "/api/authz/grants", "ann", json_body=body)
+        assert (503, True) == (changed.status, "its store" in changed.text), changed.text
+        # Each of these would have waited for ever, or for a while each.
+        began = time.monotonic()
+        assert [503] * 10 == [signs_in(house, "hal") for _ in range(10)]
+        assert time.monotonic() - began < LIMIT
+        assert 200 == house.status("hal")
+    assert until(lambda: house.server.log.count(back) > before[1])
+    assert until(lambda: signs_in(house, "hal") == 302)
+    house.store.remove_grant(given)
+    assert until(lambda: house.status("hal") == 404)
 
 
 def not_as_before(seen: list[int], status: int) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from jupyter_authorized_server.errors import StoreUnavailable, StoreVersionError
 from jupyter_authorized_server.store import Store, migrating
@@ -127,3 +130,37 @@ def test_what_cannot_be_reached_is_said_without_the_password(url: str) -> None:
 def test_a_database_that_is_not_there_is_named(database: Database) -> None:
     with pytest.raises(StoreUnavailable, match="no such database"):
         Store.open(database.url.replace("@/house", "@/nowhere"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_one_that_never_answers_is_waited_for_once_and_not_for_long(
+    shared_store: Store, database: Database
+) -> None:
+    shared_store.add_person("ada", now=1)
+    assert 1 == shared_store.revision()
+    with database.stopped():
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            shared_store.state()
+        first = time.monotonic()
+        for _ in range(20):
+            for ask in (shared_store.state, shared_store.revision):
+                with pytest.raises(StoreUnavailable, match="does not answer"):
+                    ask()
+        rest = time.monotonic() - first
+        with pytest.raises(StoreUnavailable):
+            shared_store.revision(probe=True)
+    # A second until it is doubted, two until it is given up, however slow the machine.
+    assert first - began >= 1
+    assert rest < first - began
+    assert 1 == shared_store.revision(probe=True)
+    shared_store.add_person("bob", now=1)
+    assert 2 == shared_store.revision()
+
+
+def test_one_that_is_only_busy_is_waited_for(shared_store: Store, database: Database) -> None:
+    # Longer than it takes to be doubted.
+    with shared_store._read() as connection:
+        connection.execute(text("SELECT pg_sleep(2.5)"))
+    database.execute("SELECT 1")
+    assert 0 == shared_store.revision()

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tornado.ioloop import PeriodicCallback
@@ -51,7 +52,7 @@ class StoreWatch:
         point = self._wired.point
         if self._asked is None:
             self._since = time.time()
-            self._asked = _aside(point.store.revision)
+            self._asked = _aside(partial(point.store.revision, probe=True))
         asked = self._asked
         await asyncio.wait({asked}, timeout=PATIENCE)
         if not asked.done():

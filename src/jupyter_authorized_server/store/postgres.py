@@ -6,6 +6,7 @@ For several servers that share one store. The choices:
   committed while it waited for its turn (`READ COMMITTED`).
 - Nobody migrates a shared store by starting: it is older servers' store too, until an
   administrator says otherwise with `jupyter authz store upgrade`.
+- One that does not answer is waited for no longer than it takes to find that out.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import StoreUnavailable, StoreVersionError
+from .attention import KNOCK, SILENT, Attention, attentive
 from .schema import HEAD
 from .version import schema_revision
 
@@ -44,6 +46,7 @@ _MEANINGS = (
     ("does not exist", "there is no such database: create it, or mend `store_url`"),
     ("lock timeout", "another process has it locked: wait for that one or end it"),
     ("read-only transaction", "it cannot be written: name the primary in `store_url`"),
+    (SILENT, f"{SILENT}: see that its processes run, or end them"),
     ("connection", "the connection broke: see that it runs and can be reached"),
 )
 
@@ -68,6 +71,7 @@ class Shared:
         place = _parsed(url)
         self.name = f"{place.host or 'localhost'}/{place.database or ''}"
         options = f"-c lock_timeout={int(busy_timeout * 1000)} -c timezone=UTC"
+        self._attention = Attention(self._knock)
         try:
             self._engine = create_engine(
                 place,
@@ -78,6 +82,9 @@ class Shared:
             )
         except ModuleNotFoundError as error:
             raise StoreUnavailable(_MISSING) from error
+        event.listen(self._engine, "do_connect", self._for_pool)
+        arguments, named = self._engine.dialect.create_connect_args(place)
+        self._where = (arguments, {**named, "connect_timeout": _CONNECT, "options": options})
         self.reading: Engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
         self.writing: Engine = self._engine.execution_options(isolation_level="READ COMMITTED")
 
@@ -85,16 +92,34 @@ class Shared:
         """End all connections."""
         self._engine.dispose()
 
-    def check_place(self) -> None:
-        """Nothing: a database is not exchanged behind open connections."""
+    def check_place(self, *, probe: bool = False) -> None:
+        """Raise while the database is silent; it is not exchanged behind open connections."""
+        if self._attention.silent and not probe:
+            msg = f"the store `{self.name}` is unavailable: {SILENT}"
+            raise StoreUnavailable(msg)
+
+    def heard(self) -> None:
+        """It has answered, so whoever asks may wait for it again."""
+        self._attention.silent = False
 
     def watch(self) -> Any:
         """A connection of the driver that is never in a transaction."""
-        proxied = self._engine.raw_connection()
-        driver: Any = proxied.driver_connection
-        proxied.detach()
-        driver.autocommit = True
-        return driver
+        arguments, named = self._where
+        return self._connect(arguments, {**named, "autocommit": True})
+
+    def _for_pool(self, _dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+        with self.translated():
+            self.check_place()
+        return self._connect(arguments, named)
+
+    def _connect(self, arguments: Any, named: Any) -> Any:
+        made = attentive().connect(*arguments, **named)
+        made.attention = self._attention
+        return made
+
+    def _knock(self) -> None:
+        arguments, named = self._where
+        attentive().connect(*arguments, **{**named, "connect_timeout": KNOCK}).close()
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:

@@ -130,11 +130,14 @@ class File:
         self._path = path
         self._identity = identity(path)
 
-    def check_place(self) -> None:
+    def check_place(self, *, probe: bool = False) -> None:  # noqa: ARG002  # why: a file answers
         """Notices a file that was exchanged or removed under a running server."""
         if identity(self._path) != self._identity:
             msg = f"the store `{self.name}` was exchanged for another file: restart the server"
             raise StoreUnavailable(msg)
+
+    def heard(self) -> None:
+        """Nothing: a file always answers, if only that it is locked."""
 
     def translated(self) -> contextlib.AbstractContextManager[None]:
         """See the function of this name."""

@@ -34,13 +34,19 @@ class Database(Protocol):
     reading: Engine
     writing: Engine
 
-    def check_place(self) -> None:
-        """Raise if another database has taken its place.
+    def check_place(self, *, probe: bool = False) -> None:
+        """Raise if another database has taken its place, or it is known not to answer.
+
+        Args:
+            probe: whether that is to be found out now.
 
         Raises:
             StoreUnavailable: open connections would keep to the old one, and a grant
                 taken back in the new one would go on here.
         """
+
+    def heard(self) -> None:
+        """It has answered a probe."""
 
     def translated(self) -> AbstractContextManager[None]:
         """Turns whatever the driver raises inside into `StoreUnavailable`."""
@@ -72,14 +78,19 @@ class Transactions:
             self._drop_watch()
         self._database.close()
 
-    def revision(self) -> int:
+    def revision(self, *, probe: bool = False) -> int:
         """The number of the last change.
 
-        Asked before each decision, so it goes past SQLAlchemy, to a connection of its
-        own that never has a transaction open.
+        Asked all the time, so it goes past SQLAlchemy, to a connection of its own that
+        never has a transaction open.
+
+        Args:
+            probe: ask also a database that did not answer when last asked.
         """
-        self._database.check_place()
+        self._database.check_place(probe=probe)
         with self._watch_lock, self._database.translated():
+            # Meanwhile another thread may have found out that nobody answers.
+            self._database.check_place(probe=probe)
             try:
                 if self._watch is None:
                     self._watch = self._database.watch()
@@ -90,6 +101,7 @@ class Transactions:
             except BaseException:  # why: raised again below
                 self._drop_watch()
                 raise
+            self._database.heard()
         return _number(found and found[0], self._database.name)
 
     def _drop_watch(self) -> None:

@@ -19,7 +19,7 @@ from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
 
 from ...audit import REQUEST
-from ...errors import AuthorizationError
+from ...errors import AuthorizationError, StoreError
 from ..wiring import wiring
 from . import backlog, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     )
 
 _log = logging.getLogger(__name__)
+
+OUT_OF_REACH = "The server cannot reach its store. Try again in a moment."
 
 
 class GuardedApplication(Application):
@@ -110,6 +112,9 @@ class _Doorkeeper(HTTPMessageDelegate):
         REQUEST.set(secrets.token_hex(6))
         try:
             why = await Judge(self._application, self._request, self._target).judge()
+        except StoreError as error:
+            _log.error("a request needs the store, so it is refused: %s", error)
+            why = Why(status=503, message=OUT_OF_REACH)
         except Exception:  # noqa: BLE001  # why: whatever breaks at the door refuses
             _log.exception("a request could not be judged, so it is refused")
             why = Why(status=403, message="This could not be decided, so it is refused.")
