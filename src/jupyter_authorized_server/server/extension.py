@@ -21,7 +21,7 @@ from ..opening import open_decision_point
 from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, downloads, exports, lists, rooms
+from .doors import contents, downloads, exports, lists, own_pages, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
 from .doors.follow import SECONDS
@@ -138,6 +138,8 @@ async def start(app: ServerApp) -> None:
         if wired.confinement is not None:
             wired.confinement.check_installed()
             wired.confinement.confine_terminals(application.settings.get("terminal_manager"))
+        # Extensions that load after this one are there only now.
+        own_pages.install()
         wired.live.start()
         measure(wired)
         poll = StoreWatch(wired).callback

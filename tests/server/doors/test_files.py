@@ -199,6 +199,94 @@ def test_the_answer_is_the_decision_for_the_real_file(
             assert about(answer) == missing, (spelling, answer.text)
 
 
+#: Ways of asking for a part of a file, or whether it has changed.
+CONDITIONS: tuple[dict[str, str], ...] = (
+    {},
+    {"Range": "bytes=0-1"},
+    {"Range": "bytes=999999-"},
+    {"If-None-Match": "*"},
+    {"If-None-Match": '"x"'},
+    {"If-Modified-Since": "Fri, 01 Jan 2038 00:00:00 GMT"},
+    {"If-Unmodified-Since": "Mon, 01 Jan 1990 00:00:00 GMT"},
+    {"Accept": "application/json"},
+)
+
+
+@pytest.mark.parametrize("who", ["vera", "nora"])
+def test_no_door_answers_otherwise_for_a_file_that_may_not_be_seen_than_for_none(
+    server: Serving, who: str
+) -> None:
+    def told(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
+        headers = {name: value for name, value in answer.headers.items() if name != "Date"}
+        return answer.status, answer.body, headers
+
+    seen, unseen = ("/hr/none.ipynb", "/hr/pay.ipynb"), ("/team/none.ipynb", "/team/secret.ipynb")
+    for door, url in DOORS.items():
+        for method in ("GET", "HEAD", "OPTIONS"):
+            for headers in CONDITIONS if method == "GET" else CONDITIONS[:2]:
+                for none, there in (seen, unseen) if who == "vera" else (seen,):
+                    asked = (door, method, headers, there)
+                    missing = server.request(method, url.format(none), who, headers=headers)
+                    hidden = server.request(method, url.format(there), who, headers=headers)
+                    assert (asked, told(missing)) == (asked, told(hidden))
+
+
+BODIES: tuple[object, ...] = (
+    [],
+    "text",
+    7,
+    {"type": 7},
+    {"type": ["file"], "format": "text", "content": "x"},
+    {"type": "file", "format": 7, "content": "x"},
+    {"type": "file", "format": "text", "content": 7},
+    {"type": "file", "format": "text", "content": None},
+    {"type": "file", "format": "base64", "content": "*"},
+    {"type": "file", "format": "base64", "content": {"a": 1}},
+    {"type": "file", "format": "text", "content": "\ud800"},
+    {"type": "file", "format": "text", "content": "x", "chunk": "first"},
+    {"type": "notebook", "format": "json", "content": "x"},
+    {"type": "notebook", "format": "json", "content": {"cells": 7}},
+    {"type": "notebook", "format": "json", "content": [1]},
+    {"type": "directory", "content": 7, "copy_from": 7},
+    {"copy_from": {"path": "hr/pay.ipynb"}},
+    {"copy_from": ["hr/pay.ipynb"]},
+)
+
+
+def test_a_body_of_wrong_types_is_a_bad_request_and_changes_nothing(server: Serving) -> None:
+    def files() -> dict[str, bytes]:
+        found = (each for each in (server.root / "team").rglob("*") if each.is_file())
+        return {str(each): each.read_bytes() for each in found}
+
+    before = files()
+    for number, body in enumerate(BODIES):
+        for method, path in (
+            ("PUT", "/api/contents/team/b.ipynb"),
+            ("PUT", f"/api/contents/team/new{number}.txt"),
+            ("POST", "/api/contents/team/sub"),
+        ):
+            if method == "POST" and (not isinstance(body, dict) or "copy_from" not in body):
+                continue
+            answer = server.request(method, path, "cora", json_body=body)
+            assert (400, False) == (answer.status, str(server.root) in answer.text), (path, body)
+    for name, wrong in (
+        ("type", 7),
+        ("type", ["notebook"]),
+        ("ext", {"a": 1}),
+        ("ext", 7),
+        ("ext", "\0"),
+        ("ext", "/../../hr/new.txt"),
+    ):
+        answer = server.request("POST", "/api/contents/team", "cora", json_body={name: wrong})
+        assert answer.status in {400, 404}, (name, wrong, answer.text)
+    for to in (7, ["x"], {"a": 1}, "", "\0", "../x", "/" * 5_000, "x" * 300, None):
+        answer = server.request(
+            "PATCH", "/api/contents/team/b.ipynb", "cora", json_body={"path": to}
+        )
+        assert answer.status in {400, 403, 404}, (to, answer.text)
+    assert before == files()
+
+
 @pytest.mark.parametrize("who", ["vera", "nora"])
 @pytest.mark.parametrize("path", ["/team/secret.ipynb", "/hr/pay.ipynb", "/hr/none", "/team/loop"])
 def test_whatever_is_done_to_what_one_may_not_see_it_is_not_there(

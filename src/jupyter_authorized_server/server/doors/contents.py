@@ -22,7 +22,7 @@ from tornado.web import HTTPError
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
-from . import kept, moving, opened
+from . import kept, moving, opened, shape
 from .follow import Follower
 from .reader import Reader
 from .sight import Sight
@@ -205,7 +205,8 @@ def _asking(name: str, original: Method) -> Method:
         try:
             if acting is None or name in _UNASKED:
                 return await _as_the_server(self, name, do)
-            return await answer(_reader(self, acting), name, do)
+            with shape.without_root(getattr(self, "root_dir", None)):
+                return await answer(_reader(self, acting), name, do)
         finally:
             _AT_WORK.reset(token)
 
@@ -361,6 +362,7 @@ async def answer(reader: Reader, name: str, do: _Doing) -> Any:
         reader.require(_SIMPLE[name], path)
     elif name in {"save", "new"}:
         await reader.save(path)
+        shape.check(do.argument(0, "model", None))
     elif name == "copy":
         await reader.copy(path, do.argument(1, "to_path", None))
     elif name in {"rename", "rename_file"}:

@@ -186,7 +186,7 @@ ROUTES: tuple[Route, ...] = (
             ),
             "POST": asks(
                 "contents",
-                ask("create", "contents", at.path()),
+                ask("create", "contents", at.made_in),
                 ask("copy", "contents", at.copy_source),
             ),
             "PUT": asks(

@@ -169,6 +169,18 @@ def copy_source(call: Call) -> tuple[Resource, ...] | None:
     return contents(call, found) if found else None
 
 
+def made_in(call: Call) -> tuple[Resource, ...]:
+    """The folder in the URL, in which the request makes something of the body's kind."""
+    _check_words(call)
+    return contents(call, call.group("path"))
+
+
+def _check_words(call: Call) -> None:
+    # Upstream's handler breaks on these before its manager is asked, or takes them for none.
+    for name in ("type", "format", "ext"):
+        call.text(name)
+
+
 async def existing_file(call: Call) -> tuple[Resource, ...] | None:
     """The URL's path, if a file is there to be overwritten."""
     return contents(call, call.group("path")) if await _overwrites(call) else None
@@ -183,6 +195,7 @@ async def _overwrites(call: Call) -> bool:
     # Without a body upstream makes an untitled file *in* the path.
     if not call.json():
         return False
+    _check_words(call)
     found = place(call, call.group("path"))
     if found.kind != UNKNOWN:
         return bool(found.kind == "file")

@@ -1,0 +1,106 @@
+"""What JupyterLab and Notebook keep once for everybody: it is one's own here, or refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import Serving, serving
+from talking import notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THEME = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
+SPACE = {"data": {"docmanager-extension:recents": ["hr/pay.ipynb"]}, "metadata": {"id": "mine"}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("pages")
+    notebook(folder / "root" / "hr" / "pay.ipynb")
+    people = {"mona": "manager", "vera": "viewer", "nora": None, "adam": "admin"}
+    with serving(
+        folder,
+        people=people,
+        extensions=("jupyterlab", "notebook", "notebook_shim"),
+    ) as running:
+        yield running
+
+
+def config(server: Serving, who: str, page: str) -> dict[str, Any]:
+    """What a page tells its scripts."""
+    answer = server.request("GET", page, who)
+    assert 200 == answer.status, answer.text
+    found = re.search(
+        r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', answer.text, re.DOTALL
+    )
+    assert found is not None
+    read: dict[str, Any] = json.loads(found.group(1))
+    return read
+
+
+def test_settings_are_each_persons_own(server: Serving) -> None:
+    sent = {"raw": '{"theme": "JupyterLab Dark"}'}
+    assert 204 == server.request("PUT", THEME, "mona", json_body=sent).status
+    assert "Dark" in server.request("GET", THEME, "mona").json["raw"]
+    for who in ("vera", "adam"):
+        assert "Dark" not in server.request("GET", THEME, who).json["raw"]
+        assert 200 == server.request("GET", "/lab/api/settings", who).status
+    assert 204 == server.request("PUT", THEME, "vera", json_body={"raw": "{}"}).status
+    assert "Dark" in server.request("GET", THEME, "mona").json["raw"]
+
+
+def test_workspaces_with_what_was_opened_last_are_each_persons_own(server: Serving) -> None:
+    url = "/lab/api/workspaces/mine"
+    assert 204 == server.request("PUT", url, "mona", json_body=SPACE).status
+    for who in ("vera", "adam"):
+        assert "pay" not in server.request("GET", url, who).text
+        assert "pay" not in server.request("GET", "/lab/api/workspaces", who).text
+        server.request("DELETE", url, who)
+    assert "hr/pay.ipynb" in server.request("GET", url, "mona").text
+    for name in ("../../people/user%3Amona/mine", "%2e%2e/user%3Amona/mine", "user:mona/mine"):
+        answer = server.request("GET", f"/lab/api/workspaces/{name}", "vera")
+        assert "pay" not in answer.text
+
+
+def test_a_page_tells_nothing_of_what_somebody_else_has_opened(server: Serving) -> None:
+    for page in ("/lab/workspaces/payroll/tree/hr/pay.ipynb", "/doc/tree/hr/pay.ipynb"):
+        opened = config(server, "mona", page)
+        assert "hr/pay.ipynb" == opened["treePath"]
+        for other in ("/consoles/x", "/tree", "/lab", "/lab/workspaces/own"):
+            seen = json.dumps(config(server, "nora" if other != "/tree" else "vera", other))
+            assert ("hr/pay" in seen, "payroll" in seen) == (False, False), (page, other)
+
+
+def test_what_changes_the_pages_of_everybody_is_refused_to_who_does_not_administer(
+    server: Serving,
+) -> None:
+    for method, path, sent in (
+        ("GET", "/lab/api/plugins", None),
+        ("POST", "/lab/api/plugins", {"cmd": "disable", "plugin_name": "@jupyterlab/x:y"}),
+        ("GET", "/lab/api/extensions", None),
+        ("POST", "/lab/api/extensions", {"cmd": "install", "extension_name": "x"}),
+        ("GET", "/api/build", None),
+        ("POST", "/api/build", None),
+        ("PUT", "/api/config/notebook", {"a": 1}),
+        ("PATCH", "/api/config/notebook", {"a": 1}),
+    ):
+        answer = server.request(method, path, "mona", json_body=sent)
+        found = 404 if path == "/api/build" and answer.status == 404 else 403
+        assert found == answer.status, (method, path, answer.text)
+    # News and licences are the same for everybody, and say nothing of anybody.
+    for path in ("/lab/api/news", "/lab/api/update", "/api/licenses/report.json"):
+        assert server.request("GET", path, "nora").status in {403, 404}
+
+
+def test_what_somebody_trusts_keeps_or_sees_is_no_part_of_the_shared_configuration(
+    server: Serving,
+) -> None:
+    before = server.request("GET", "/api/config/notebook", "vera").json
+    assert (
+        200 == server.request("PATCH", "/api/config/notebook", "adam", json_body={"a": 1}).status
+    )
+    assert {**before, "a": 1} == server.request("GET", "/api/config/notebook", "vera").json
