@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_authorized_server.sandbox import ceiling, machine, probe
 from jupyter_authorized_server.sandbox.box import Box, start
-from jupyter_authorized_server.sandbox.census import Held, census
+from jupyter_authorized_server.sandbox.census import Held, census, litter
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
 
 if TYPE_CHECKING:
@@ -153,3 +153,14 @@ def test_what_cannot_be_limited_is_told(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_memory_of_the_machine_is_no_more_than_there_is() -> None:
     total = Path("/proc/meminfo").read_text().split()[1]
     assert 0 < machine.memory() <= int(total) * 1024
+
+
+def test_of_a_folder_without_end_no_more_is_read_than_is_needed(tmp_path: Path) -> None:
+    assert 0 == litter(tmp_path / "gone")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "big").write_bytes(bytes(1 << 20))
+    (tmp_path / "link").symlink_to("/usr")
+    assert 1 << 20 <= litter(tmp_path) < 2 << 20
+    for number in range(2000):
+        (tmp_path / "deep" / f"{number}").touch()
+    assert 500 << 10 <= litter(tmp_path) < 3 << 20

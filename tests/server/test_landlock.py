@@ -256,8 +256,8 @@ def test_what_leaves_a_kernels_session_ends_with_it_all_the_same(
 def test_a_fork_bomb_is_counted_and_stopped_where_nothing_limits_it(walled: Serving) -> None:
     kernel = begin(walled, "mona")
     client = Client(walled, kernel, "mona")
-    # It has an end of its own, of 128.
-    client.run("import os, time\nfor _ in range(7):\n    os.fork()\ntime.sleep(600)")
+    # It has an end of its own, of 64.
+    client.run("import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(600)")
     words, end = "", time.monotonic() + 120
     while "the kernel was stopped" not in words:
         assert time.monotonic() < end

@@ -55,7 +55,7 @@ def kernel(server: Serving) -> Iterator[str]:
     server.request("DELETE", f"/api/kernels/{found}", "adam")
 
 
-BOMB = "import os, time\nfor _ in range(7):\n    os.fork()\ntime.sleep(600)"
+BOMB = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(600)"
 CHILDREN = """
 import subprocess, sys
 code = "held = bytearray(b'x') * (100 << 20); __import__('time').sleep(600)"
@@ -67,12 +67,19 @@ file = os.memfd_create("x")
 for _ in range(40): os.write(file, b"x" * (10 << 20))
 time.sleep(600)
 """
+LITTER = """
+import ipykernel, os, time
+with open(os.path.dirname(ipykernel.get_connection_file()) + "/s/file", "wb") as file:
+    file.write(bytes(1 << 20))
+time.sleep(600)
+"""
 TOO_MUCH = "MiB of memory together, and may hold 300 MiB"
 #: Code that has what it must not, and how that is told.
 GROWTHS = {
     "a fork bomb": (BOMB, f"processes and threads, and may have {PROCESSES}"),
     "memory of its children": (CHILDREN, TOO_MUCH),
     "a file without a name": (NAMELESS, TOO_MUCH),
+    "a file beside its sockets": (LITTER, "put more than sockets into the folder of its sockets"),
 }
 
 

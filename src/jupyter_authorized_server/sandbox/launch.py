@@ -17,7 +17,7 @@ from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.paths import canonical
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
 from .printed import opened
-from .room import Room, home_in, new_scratch
+from .room import Room, home_in, new_scratch, new_sockets
 from .surroundings import (
     SOCKET_PATH,
     account,
@@ -248,7 +248,7 @@ class Launcher:
                 temporary = f"{scratch}/temporary"
             mounts += self._contents(view)
             if room.folder is not None:
-                sockets = room.folder / SOCKETS
+                sockets = new_sockets(room, SOCKETS)
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
                 mounts.append(
                     Mount(source=os.open(sockets, _OPEN), at=str(sockets), writable=True)

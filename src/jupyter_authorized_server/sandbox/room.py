@@ -118,6 +118,14 @@ class Room:
         return False
 
 
+def new_sockets(room: Room, name: str) -> Path:
+    """The folder called `name` of the next process's sockets, with nothing of the one before."""
+    folder = (room.folder or Path()) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def new_scratch(room: Room, folder: Path) -> str:
     """Path of what the next process in `room` forgets, with nothing of the one before."""
     if room.scratch is not None:

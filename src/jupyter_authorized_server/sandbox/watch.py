@@ -7,10 +7,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from .census import census
+from .census import census, litter
+from .launch import SOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from .box import Confined
     from .census import Held
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SECONDS = 1.0
 _MEBIBYTE = 1 << 20
+#: Bytes that a kernel's sockets may take, at 512 each; all kernels and the server share the room.
+_SOCKETS = 1 << 16
 
 
 class Watch:
@@ -50,9 +54,13 @@ class Watch:
     async def _look(self, rooms: list[tuple[Room, Confined]]) -> None:
         memory = self._launcher.memory
         found = await asyncio.to_thread(census, [each for _, each in rooms], memory)
+        folders = [room.folder for room, _ in rooms]
+        littered = await asyncio.to_thread(_littered, folders)
         self._next = time.monotonic() + _SECONDS
-        for (room, running), held in zip(rooms, found, strict=True):
+        for (room, running), held, left in zip(rooms, found, littered, strict=True):
             why = "" if held is None else self._too_much(held)
+            if left > _SOCKETS:
+                why = "it put more than sockets into the folder of its sockets"
             if why and room.running is running:
                 self._end(room, why)
 
@@ -69,3 +77,8 @@ class Watch:
                 f"hold {memory // _MEBIBYTE} MiB; use less, or ask for a higher `sandbox_memory`"
             )
         return ""
+
+
+def _littered(folders: list[Path | None]) -> list[int]:
+    """What the folder of the sockets holds, of each kernel that has one."""
+    return [0 if folder is None else litter(folder / SOCKETS) for folder in folders]

@@ -1,0 +1,108 @@
+"""The attacks on a server that is not root's: it becomes nobody before anything is confined."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from attacking import (
+    PEOPLE,
+    STARTS,
+    attacked,
+    attacked_from_a_terminal,
+    begin,
+    furnish,
+    said,
+    stop,
+)
+from serving import PACKAGE, TESTS, serving
+
+from jupyter_authorized_server.sandbox import wall
+
+NOBODY = 65534
+#: The outermost first, should one lie in another.
+PATHS = sorted({sys.base_prefix, sys.prefix, str(PACKAGE), str(TESTS)}, key=len)
+#: Runs as the server's configuration. What only root can read of the programs is laid open
+#: in a view of the machine that is the server's own; then the server is nobody's.
+BECOMES = f"""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def must(answer):
+    if answer:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+must(libc.unshare(0x20000))
+must(libc.mount(None, b"/", None, 0x44000, None))
+needed = {{path: os.open(path, os.O_PATH) for path in PATHS}}
+closed = {{}}
+for path in needed:
+    parts = path.strip("/").split("/")
+    for above in ("/" + "/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)):
+        if not os.stat(above).st_mode & 1:
+            closed[path] = above
+for above in set(closed.values()):
+    must(libc.mount(b"none", above.encode(), b"tmpfs", 0, b"mode=755"))
+for path in closed:
+    os.makedirs(path, exist_ok=True)
+    must(libc.mount(b"/proc/self/fd/%d" % needed[path], path.encode(), None, 0x5000, None))
+for descriptor in needed.values():
+    os.close(descriptor)
+for folder, folders, files in os.walk(FOLDER):
+    for name in (".", *files):
+        os.chown(os.path.join(folder, name), {NOBODY}, {NOBODY}, follow_symlinks=False)
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+must(libc.prctl(4, 1, 0, 0, 0))
+"""
+#: What Landlock has no word for, as for root.
+OPEN = {
+    "sees another team's file",
+    "changes another team's times",
+    "changes the store",
+    "finds the machine's devices",
+}
+
+
+@pytest.mark.parametrize(
+    ("backend", "open_"),
+    [
+        ("bubblewrap", set()),
+        pytest.param(
+            "landlock", OPEN,
+            marks=pytest.mark.skipif(wall.abi() < 6, reason="Landlock is not there, or too old"),
+        ),
+    ],
+)  # fmt: skip
+def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: set[str]) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes nobody; all the other tests run as who you are")
+    folder = Path(tempfile.mkdtemp(prefix="jk-nobody-"))
+    try:
+        folder.chmod(0o755)
+        furnish(folder)
+        config = (
+            f"c.JupyterAuthorization.sandbox = {backend!r}\n"
+            f"FOLDER, PATHS = {str(folder)!r}, {PATHS!r}\n{BECOMES}"
+        )
+        people = {**PEOPLE, "tess": [*PEOPLE["tess"], STARTS]}
+        with serving(
+            folder, people=people, config=config, env={"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": ""},
+            extensions=("jupyter_server_terminals",),
+        ) as server:  # fmt: skip
+            status = Path(f"/proc/{server.process.pid}/status").read_text()
+            assert f"Uid:\t{NOBODY}\t{NOBODY}" in status
+            begin(server, "adam", "other/b.ipynb")
+            kernel = begin(server, "mona")
+            assert str(NOBODY) == said(server, kernel, "mona", "import os; print(os.getuid())")
+            assert set() == attacked(server, kernel, "mona") - open_
+            assert set() == attacked_from_a_terminal(server, "tess") - open_
+            limit = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[1])"
+            assert "1324" == said(server, kernel, "mona", limit)
+            assert "cannot limit how many processes" not in server.log
+            stop(server)
+    finally:
+        shutil.rmtree(folder)
