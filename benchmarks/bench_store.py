@@ -116,6 +116,11 @@ def changes(point: DecisionPoint, to: str) -> tuple[list[float], list[float]]:
     return given, taken
 
 
+def move(store: Store, to: Store) -> None:
+    """All of a store into an empty one, in one transaction."""
+    to.import_rows(store.export_rows())
+
+
 def main() -> None:
     """Print the table."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
@@ -126,6 +131,8 @@ def main() -> None:
         with Store.open(url) as store:
             fill(store, number, places, rng)
         print(f"{number} grants; milliseconds{'median':>33} {'worst':>9}")
+        with Store.open(url) as store, Store.open(f"{url}.copy") as copy:
+            told("moved to another store at once", [timed(lambda: move(store, copy))])
         starts = []
         for _ in range(5):
             with Store.open(url) as store:

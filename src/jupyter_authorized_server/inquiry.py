@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .decision_point import DecisionPoint
-    from .policy.model import Principal
+    from .policy.model import Grant, Principal
     from .policy.rule import Rule, Scope
 
 #: The clauses of a rule, where it has any.
@@ -277,6 +277,38 @@ def lasts(point: DecisionPoint, giver: Principal, resource: Resource, level: str
         ends = (math.inf if each.ends is None else each.ends for each in decision.determining)
         until = min(until, max(ends, default=-math.inf) if decision.allowed else -math.inf)
     return until
+
+
+def places(point: DecisionPoint, principal: Principal, action: str) -> frozenset[str] | None:
+    """The contents at or below which alone `principal` could be allowed `action`.
+
+    None where that may be anywhere, or more than the policy has a part in the answer.
+    """
+    rules = point.snapshot.permitting("contents", action)
+    if point.at_once() is None or not all(rule.resource.name for rule in rules):
+        return None
+    names = point.snapshot.named(principal, "contents", action)
+    return None if {"server:", "contents:/"} & names else names
+
+
+def perhaps_seen(point: DecisionPoint, principal: Principal) -> Iterable[Grant]:
+    """All grants but those that `principal` surely may not see, of which most ask nothing.
+
+    Of 100,000 it would take seconds to ask about each.
+    """
+    grants = point.snapshot.grants
+    within = places(point, principal, "review")
+    if within is None:
+        return grants
+    keys, below = principal.keys, tuple(f"{name}/" for name in within)
+    return (
+        each
+        for each in grants
+        if each.resource.startswith(below)
+        or each.resource in within
+        or each.principal in keys
+        or not each.resource.startswith("contents:")
+    )
 
 
 def shareable(point: DecisionPoint, principal: Principal) -> Iterator[Resource]:

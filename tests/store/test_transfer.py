@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,6 +45,57 @@ def test_an_import_goes_into_an_empty_store_only(house: Store) -> None:
     with pytest.raises(StoreError, match="not empty"):
         house.import_rows(list(house.export_rows()))
     assert house.state() == before
+
+
+def crowd(head: dict[str, Any], people: int, grants: int) -> list[dict[str, Any]]:
+    """The lines of an export with so many people, and so many grants to them."""
+    counted = {"id": 1, "number": 7, "people": 7, "grants": 7, "noted": 0}
+    persons = (
+        {"name": f"p{n}", "display_name": "", "disabled": False, "created": 1.0}
+        for n in range(people)
+    )
+    given = (
+        {
+            "id": f"g-{n}",
+            "person": f"p{n % people}",
+            "level": "viewer",
+            "resource": f"contents:/d{n % 97}/f{n}",
+            "granted_by": "os:x",
+            "note": "",
+            "created": 1.0,
+            # Not each line names the same columns.
+            **({"ends": 9.0} if n % 1000 == 0 else {}),
+        }
+        for n in range(grants)
+    )
+    return [
+        head,
+        {"table": "revision", "row": counted},
+        *[{"table": "people", "row": row} for row in persons],
+        *[{"table": "grants", "row": row} for row in given],
+    ]
+
+
+def test_thousands_of_grants_at_once_are_all_there_or_none(store: Store) -> None:
+    lines = crowd(next(iter(store.export_rows())), 50, 5000)
+    nobody: dict[str, Any] = {
+        "id": "g-x",
+        "person": "nobody",
+        "level": "viewer",
+        "resource": "server:",
+    }
+    nobody |= {"granted_by": "", "note": "", "created": 1.0}
+    for wrong in ({"table": "grants", "row": nobody}, {"table": "grants", "row": {"x": 1}}):
+        with pytest.raises((InvalidName, StoreError)):
+            store.import_rows([*lines, wrong])
+        assert 0 == store.revision()
+        assert ((), ()) == (store.state().people, store.state().grants)
+    assert len(lines) - 1 == store.import_rows(lines)
+    state = store.state()
+    assert (50, 5000) == (len(state.people), len(state.grants))
+    # In the order they were given in.
+    assert [f"g-{n}" for n in range(5000)] == [each.id for each in state.grants]
+    assert 5 == sum(each.ends is not None for each in state.grants)
 
 
 @pytest.mark.parametrize(

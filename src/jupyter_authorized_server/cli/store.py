@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from ..store import Store
 from .output import say, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
     from .desk import Desk
@@ -93,11 +94,14 @@ def export(desk: Desk, *, file: str) -> None:
 def import_(desk: Desk, *, file: str) -> None:
     """Put all that was exported into FILE into the store, which has to be empty.
 
+    All of it or, where a line is wrong or it is ended before, nothing.
+
     Example: `jupyter authz store import backup.jsonl`
     """
     try:
         with open(file, encoding="ascii") as source, desk.change() as change:  # noqa: PTH123  # why: a name from the command line, read once
-            many = change.store.import_rows(_lines(source))
+            with _bytes(source) as bar:
+                many = change.store.import_rows(_lines(source, bar.update))
             change.record("store_imported", {"rows": many})
     except (OSError, UnicodeDecodeError) as error:
         msg = f"`{file}` cannot be read: {error}"
@@ -117,8 +121,16 @@ def _write(target: TextIO, opened: Store) -> int:
     return many
 
 
-def _lines(source: TextIO) -> Iterator[dict[str, Any]]:
+def _bytes(source: TextIO) -> Any:
+    """A progress bar for reading `source`, where somebody watches."""
+    size = os.fstat(source.fileno()).st_size
+    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    return click.progressbar(length=size, label="bytes", file=file)
+
+
+def _lines(source: TextIO, read: Callable[[int], None]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(source, start=1):
+        read(len(line))
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):

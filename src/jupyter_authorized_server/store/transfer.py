@@ -6,6 +6,7 @@ The lines hold hashes of passwords and tokens: whoever has them can try to guess
 
 from __future__ import annotations
 
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -63,10 +64,9 @@ class Transfer(Transactions):
                     raise StoreError(msg)
             before = connection.execute(select(revision.c.number)).scalar_one()
             connection.execute(delete(revision))
-            for line in known:
-                table, row = _row(line)
-                connection.execute(insert(table).values(row))
-                many += 1
+            for table, rows in _alike(map(_row, known)):
+                connection.execute(insert(table), rows)
+                many += len(rows)
             if connection.execute(select(func.count()).select_from(revision)).scalar() != 1:
                 msg = "the export has no revision; it is not whole"
                 raise InvalidName(msg)
@@ -87,6 +87,15 @@ def _begin_anew(connection: Connection, before: int) -> None:
 def _query(table: Table) -> Any:
     kept = [column for column in table.columns if column is not table.autoincrement_column]
     return select(*kept).order_by(*table.primary_key.columns)
+
+
+def _alike(
+    rows: Iterable[tuple[Table, dict[str, Any]]],
+) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
+    """`rows` in their order, as many at once as go into one table and name the same columns."""
+    for (table, _), some in groupby(rows, key=lambda each: (each[0], frozenset(each[1]))):
+        while batch := [row for _, row in islice(some, _AT_ONCE)]:
+            yield table, batch
 
 
 def _row(line: Mapping[str, Any]) -> tuple[Table, dict[str, Any]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -321,6 +322,27 @@ def test_an_administrator_keeps_people_and_groups(server: Serving) -> None:
     assert 200 == ask("DELETE", "groups/lab").status
     assert 200 == ask("DELETE", "people/zoe").status
     assert 404 == ask("GET", "people/zoe").status
+
+
+@pytest.mark.parametrize("who", ["adam", "mia", "max", "olga", "pia"])
+def test_the_list_of_grants_holds_those_that_each_question_alone_shows(
+    server: Serving, who: str
+) -> None:
+    more = [
+        give(server, "adam", principal="user:max", level="editor", resource="contents:/lone"),
+        give(server, "adam", principal="user:olga", level="manager", resource="kernelspecs:"),
+        give(server, "adam", principal="user:mia", resource="contents:/lone"),
+    ]
+    assert [201] * 3 == [each.status for each in more], [each.text for each in more]
+    with server.store() as store:
+        # One that has ended is in no list.
+        held = [each for each in store.state().grants if (each.ends or math.inf) > time.time()]
+    ids = [each.id for each in held]
+    listed = server.request("GET", "/api/authz/grants?limit=1000", who).json["items"]
+    alone = [i for i in ids if server.request("GET", f"/api/authz/grants/{i}", who).status == 200]
+    assert sorted(alone) == sorted(each["id"] for each in listed if each["source"] == "store")
+    for each in more:
+        assert 200 == take(server, "adam", each.json["id"]).status
 
 
 def test_a_grant_counts_a_number_of_times(server: Serving) -> None:

@@ -6,6 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ... import inquiry
 from ...errors import InvalidName, UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
@@ -163,7 +164,7 @@ class GrantsHandler(SharedHandler):
         resource: str | None
         found_on: Iterable[Grant]
         if on is None:
-            resource, found_on = None, self.point.snapshot.grants
+            resource, found_on = None, inquiry.perhaps_seen(self.point, self.principal)
         else:
             known = self.known(self.meant(on)[0])
             resource = known.name
