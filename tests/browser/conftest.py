@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserType
+    from playwright.sync_api import BrowserContext, BrowserType
 
 #: Of the demo: a name, and the level on the server.
 LEVELS = {"vera": "viewer", "rune": "runner", "edda": "editor", "adam": "admin"}
+OK = 200
 IMAGES = ROOT / "docs" / "images"
 #: Front ends let a test ask them how far they are (`Lab.ready`).
 EXPOSED = (
@@ -125,20 +126,54 @@ def store_of(server: Served) -> Store:
     return Store.open(f"sqlite:///{server.home / 'data' / 'authorization' / 'store.sqlite'}")
 
 
+@pytest.fixture(scope="module")
+def browsers(chromium: Browser) -> Iterator[Callable[[Served, str], BrowserContext]]:
+    """The browser of each person on each server, with all that it has loaded already."""
+    made: dict[tuple[str, str], BrowserContext] = {}
+
+    def browser_of(served: Served, person: str) -> BrowserContext:
+        key = (served.url, person)
+        if key not in made:
+            _no_news(served, person)
+            made[key] = chromium.new_context(viewport={"width": 1100, "height": 680})
+        return made[key]
+
+    yield browser_of
+    for each in made.values():
+        each.close()
+
+
 @pytest.fixture
-def visit(chromium: Browser) -> Iterator[Callable[[Served, str, str], Window]]:
-    """Signs somebody in through the page and leads them to a path, in a browser of their own."""
+def visit(
+    browsers: Callable[[Served, str], BrowserContext],
+) -> Iterator[Callable[[Served, str, str], Window]]:
+    """Leads somebody to a path, in their own browser; through the page to sign in, if need be."""
     with contextlib.ExitStack() as stack:
 
-        def sign_in(served: Served, person: str, path: str) -> Window:
-            _no_news(served, person)
-            context = chromium.new_context(viewport={"width": 1100, "height": 680})
-            stack.callback(context.close)
-            window = Window(context.new_page(), served.url)
-            window.sign_in(person, path)
+        def lead(served: Served, person: str, path: str) -> Window:
+            context = browsers(served, person)
+            page = context.new_page()
+            stack.callback(page.close)
+            window = Window(page, served.url)
+            if _is_signed_in(context, served, person):
+                window.go(path)
+            else:
+                context.clear_cookies()
+                window.sign_in(person, path)
             return window
 
-        yield sign_in
+        yield lead
+
+
+def _is_signed_in(context: BrowserContext, served: Served, person: str) -> bool:
+    """Whether it is `person` who comes with this browser, and nobody who looks around."""
+    if not context.cookies(served.url):
+        return False
+    answer = context.request.get(f"{served.url}/api/authz/me")
+    if answer.status != OK:
+        return False
+    who = answer.json()["principal"]
+    return bool(who["name"] == f"user:{person}" and who["viewer"] is None)
 
 
 def _no_news(served: Served, person: str) -> None:

@@ -46,13 +46,15 @@ class Window:
 
     def sign_in(self, person: str, path: str) -> None:
         """Ask for `path` as a stranger, fill in the login page, land on `path`."""
-        # A workspace that an earlier test left would open its notebooks, too.
-        asked = f"{path}?reset" if path.startswith("/lab") else path
-        self.page.goto(f"{self.url}/login?next={quote(asked)}")
+        self.page.goto(f"{self.url}/login?next={quote(_afresh(path))}")
         self.page.fill("#username", person)
         self.page.fill("#password", PASSWORD)
         self.page.click("button[type=submit]")
         self.page.wait_for_url(lambda url: url.startswith(self.url + path))
+
+    def go(self, path: str) -> None:
+        """Lead somebody who has signed in to `path`."""
+        self.page.goto(f"{self.url}{_afresh(path)}")
 
     def settled(self) -> None:
         """Wait until what a tab of the access page has asked for is there."""
@@ -70,6 +72,11 @@ class Window:
     def notebook(self, front_end: str) -> Classic | Lab:
         """The notebook of this page, in `front_end`."""
         return self.classic() if front_end == CLASSIC else self.lab()
+
+
+def _afresh(path: str) -> str:
+    # A workspace that an earlier test left would open its notebooks, too.
+    return f"{path}?reset" if path.startswith("/lab") else path
 
 
 class Classic:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser.accessible import violations
-from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Window
+from browser.page import CLASSIC, LAB, WHERE, Window
 from examples.serving import PASSWORD, serving
 from playwright.sync_api import expect
 
@@ -25,24 +25,21 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-REFUSED = "You can view team/plan.ipynb but not change it."
 
-
-@pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
-def test_a_viewer_sees_a_notebook_and_reads_why_it_is_not_saved(
-    served: Start, visit: Visit, shoot: Shoot, front_end: str
+def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_saved(
+    served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     server = served("demo")
     file = server.root / "team" / "plan.ipynb"
     before = file.read_bytes()
-    window = visit(server, "vera", f"{WHERE[front_end]}team/plan.ipynb")
-    notebook = window.notebook(front_end)
+    window = visit(server, "vera", f"{WHERE[CLASSIC]}team/plan.ipynb")
+    notebook = window.classic()
     notebook.shows("Plan of the week")
-    said = notebook.no_kernel(lambda: shoot(window, f"viewer-{front_end}"))
+    said = notebook.no_kernel(lambda: shoot(window, "viewer-nbclassic"))
     assert "not start a kernel for it." in said
     notebook.insert("1 + 1")
     notebook.save()
-    notebook.refuses(REFUSED)
+    notebook.refuses("You can view team/plan.ipynb but not change it.")
     assert file.read_bytes() == before
 
 
@@ -60,7 +57,7 @@ def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> 
     shoot(window, "editor-lab")
 
 
-def test_signing_out_ends_the_session_and_leads_back_to_the_login_page(
+def test_signing_out_leads_back_to_the_login_page_where_a_wrong_password_is_answered(
     served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     window = visit(served("demo"), "vera", "/nbclassic/tree")
@@ -72,14 +69,6 @@ def test_signing_out_ends_the_session_and_leads_back_to_the_login_page(
     expect(page.locator("h1")).to_have_text("Sign in")
     page.fill("#username", "vera")
     shoot(window, "sign-in")
-
-
-def test_a_wrong_password_is_answered_with_a_sentence(served: Start, visit: Visit) -> None:
-    window = visit(served("demo"), "vera", "/nbclassic/tree")
-    page = window.page
-    page.goto(f"{window.url}/logout")
-    page.goto(f"{window.url}/login")
-    page.fill("#username", "vera")
     page.fill("#password", "not hers")
     page.click("button[type=submit]")
     expect(page.get_by_role("alert")).to_have_text("The user name or the password is wrong.")

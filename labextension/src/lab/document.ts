@@ -141,8 +141,13 @@ export class DocumentFace {
   }
 
   private get frozen(): boolean {
-    const can = this.rights?.can;
-    return can !== undefined && !can.edit && !can.run;
+    if (!this.rights) {
+      return false;
+    }
+    const { can, kernelId } = this.rights;
+    // Who may start a kernel may perhaps run code of their own in it: it is not known yet.
+    const open = kernelId === null && can.runSaved;
+    return !can.edit && !can.run && !open;
   }
 
   private lock(): void {
