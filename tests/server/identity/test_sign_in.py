@@ -9,7 +9,7 @@ from server.identity.house import NOW, PASSWORD, Browser, House
 from jupyter_authorized_server import credentials
 from jupyter_authorized_server.errors import StoreUnavailable
 from jupyter_authorized_server.server.identity import password as password_module
-from jupyter_authorized_server.server.identity.page import WRONG
+from jupyter_authorized_server.server.identity.words import WRONG
 
 
 def test_the_right_password_signs_in_and_goes_where_one_wanted(

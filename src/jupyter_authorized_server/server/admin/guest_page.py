@@ -11,7 +11,8 @@ from tornado.escape import url_escape
 from ...errors import StoreError, UnknownName
 from ...policy.model import GUEST
 from ...policy.vocabulary import parse_resource
-from ..identity.page import OUT_OF_REACH, Page, sentence
+from ..identity import words
+from ..identity.page import Page, sentence
 from ..identity.user import GuestUser
 from .asker import Asker
 from .link import OVER, PAGE, found_link, lets_in, place_of, thing
@@ -55,7 +56,7 @@ class GuestPage(Asker, Page):
             self._say_over()
         except (StoreError, OSError) as error:
             self.log.error("a link for guests could not be opened: %s", error)  # noqa: TRY400  # why: the message says it all
-            self.show("note", status=503, title="Not opened", error=OUT_OF_REACH)
+            self.show("note", status=503, title=words.NOT_OPENED, error=words.OUT_OF_REACH)
         else:
             self.redirect(url_path_join(self.base_url, place_of(link.resource)))
 
@@ -84,4 +85,4 @@ class GuestPage(Asker, Page):
         self.redirect(url_path_join(self.base_url, f"{PAGE}?key={url_escape(key)}"))
 
     def _say_over(self) -> None:
-        self.show("note", status=404, title="This link is over", error=sentence(OVER))
+        self.show("note", status=404, title=words.LINK_OVER, error=sentence(OVER))

@@ -7,6 +7,7 @@ from tornado import web
 
 from ...errors import AuthorizationError, UnknownName
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES
+from ..identity import words
 from ..identity.page import Page, sentence
 from . import moment
 from .asker import Asker
@@ -48,9 +49,9 @@ class LinkPage(Asker, Page):
             self._say_over()
             return
         except AuthorizationError as error:
-            self.show("note", status=503, title="Not accepted", error=sentence(error))
+            self.show("note", status=503, title=words.NOT_ACCEPTED, error=sentence(error))
             return
         self.redirect(url_path_join(self.base_url, place_of(grant.resource)))
 
     def _say_over(self) -> None:
-        self.show("note", status=404, title="This link is over", error=sentence(OVER))
+        self.show("note", status=404, title=words.LINK_OVER, error=sentence(OVER))

@@ -17,6 +17,7 @@ from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
 from ...policy.model import parse_name
 from ..wiring import wiring
+from . import words
 from .setup_link import open_link
 from .user import LocalUser
 
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
 _templates = template.Loader(str(Path(__file__).parent / "templates"))
 
-WRONG = "The user name or the password is wrong."
-OUT_OF_REACH = "The server cannot reach its list of people. Try again in a moment."
-
-_NOTHING = {"error": "", "info": "", "link": "Go on to the server"}
+_NOTHING = {"error": "", "info": "", "link": words.GO_ON}
 
 
 class Page(JupyterHandler):
@@ -73,6 +71,7 @@ class Page(JupyterHandler):
             _templates.load(f"{page}.html").generate(
                 url=lambda path: url_path_join(self.base_url, path),
                 xsrf=self.xsrf_form_html(),
+                words=words,
                 **{**_NOTHING, "action": self.request.path, **names},
             )
         )
@@ -82,7 +81,7 @@ class Page(JupyterHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         said = error.log_message if isinstance(error, web.HTTPError) else None
         if said and "_xsrf" in said:
-            said = "this form had grown stale, or came from another site; open it again"
+            said = words.STALE
         reason = responses.get(status_code, "error")
         self.show("note", status=status_code, title=reason, error=sentence(said or reason))
 
@@ -91,15 +90,6 @@ def sentence(error: object) -> str:
     """A message of ours as a sentence for a page."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
-def too_many(seconds: float) -> str:
-    """What somebody reads who has to wait for `seconds`; never too short."""
-    whole = math.ceil(seconds)
-    time = "1 second" if whole == 1 else f"{whole} seconds"
-    if whole > 90:  # noqa: PLR2004  # why: where one starts to count in minutes
-        time = f"{math.ceil(seconds / 60)} minutes"
-    return f"Too many failed attempts. Try again in {time}."
 
 
 class LoginHandler(Page, LoginFormHandler):
@@ -111,10 +101,7 @@ class LoginHandler(Page, LoginFormHandler):
     def _form(self, *, status: int = 200, error: str = "", name: str = "") -> None:
         info = ""
         if not self.point.state.people:
-            info = (
-                "Nobody can sign in yet: open the set-up link that the server wrote to its "
-                "terminal or log when it started."
-            )
+            info = words.NOBODY_YET
         self.show("login", status=status, error=error, info=info, name=name)
 
     @allow_unauthenticated
@@ -130,18 +117,18 @@ class LoginHandler(Page, LoginFormHandler):
                 self.provider.set_login_cookie(self, user)
                 self.current_user = user
         except UnknownName:
-            self._form(status=401, error=WRONG, name=name)
+            self._form(status=401, error=words.WRONG, name=name)
         except (StoreError, OSError) as error:
             self.log.error("signing in failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
-            self._form(status=503, error=OUT_OF_REACH, name=name)
+            self._form(status=503, error=words.OUT_OF_REACH, name=name)
         else:
             if checked.right:
                 self._redirect_safe(self.get_argument("next", default=self.base_url))  # type: ignore[no-untyped-call]  # why: upstream has no types here
             elif checked.wait:
                 self.set_header("Retry-After", str(math.ceil(checked.wait)))
-                self._form(status=429, error=too_many(checked.wait), name=name)
+                self._form(status=429, error=words.too_many(checked.wait), name=name)
             else:
-                self._form(status=401, error=WRONG, name=name)
+                self._form(status=401, error=words.WRONG, name=name)
 
 
 class LogoutHandler(Page):
@@ -169,14 +156,12 @@ class LogoutHandler(Page):
             self.show(
                 "note",
                 status=503,
-                title="Signed out here only",
-                error="This browser has forgotten you, but the server could not end or "
-                "record the login session. Sign in and out again in a moment.",
+                title=words.OUT_HERE_ONLY,
+                error=words.OUT_UNRECORDED,
             )
             return
-        where = "everywhere" if everywhere else "of this browser"
-        info = f"You are signed out {where}."
-        self.show("note", title="Signed out", info=info, link="Sign in again")
+        info = words.EVERYWHERE if everywhere else words.OF_THIS
+        self.show("note", title=words.OUT, info=info, link=words.SIGN_IN_AGAIN)
 
 
 class SetupHandler(Page):
@@ -195,7 +180,7 @@ class SetupHandler(Page):
             hash_ = open_link(self.point, text, now=self.provider.clock())
         except StoreError as error:
             self.log.error("the set-up page failed: %s", error)  # noqa: TRY400  # why: the message says it all
-            self.show("note", status=503, title="Set up", error=OUT_OF_REACH)
+            self.show("note", status=503, title=words.SET_UP, error=words.OUT_OF_REACH)
             return None
         if hash_ is None:
             self._dead()
@@ -205,10 +190,8 @@ class SetupHandler(Page):
         self.show(
             "note",
             status=404,
-            title="This link opens nothing",
-            error="A set-up link holds for one day, for one use, and only until there is "
-            "somebody who can sign in. While there is nobody, restart the server: it "
-            "prints a new one.",
+            title=words.DEAD_LINK,
+            error=words.DEAD_WHY,
         )
 
     def _form(self, text: str, *, error: str = "", status: int = 200) -> None:
@@ -249,7 +232,7 @@ class SetupHandler(Page):
             self._dead()
         except (StoreError, OSError) as error:
             self.log.error("setting up failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
-            self._form(text, status=503, error=OUT_OF_REACH)
+            self._form(text, status=503, error=words.OUT_OF_REACH)
         else:
             self.redirect(self.base_url)
 
@@ -260,7 +243,7 @@ class PasswordHandler(Page):
     def _person(self) -> LocalUser:
         user = self.current_user
         if not isinstance(user, LocalUser) or user.session_id is None:
-            raise web.HTTPError(403, "an API token cannot change a password; sign in in a browser")
+            raise web.HTTPError(403, words.NOT_BY_PROGRAM)
         return user
 
     def _form(self, *, status: int = 200, error: str = "") -> None:
@@ -292,22 +275,22 @@ class PasswordHandler(Page):
         except InvalidName as error:
             self._form(status=400, error=sentence(error))
         except UnknownName:
-            raise web.HTTPError(403, "you may not sign in any more") from None
+            raise web.HTTPError(403, words.NO_MORE) from None
         except (StoreError, OSError) as error:
             self.log.error("changing a password failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
-            self._form(status=503, error=OUT_OF_REACH)
+            self._form(status=503, error=words.OUT_OF_REACH)
         else:
             if checked.right:
                 self.show(
                     "note",
-                    title="Password changed",
-                    info="Every other browser you were signed in with has been signed out.",
+                    title=words.CHANGED,
+                    info=words.CHANGED_WHAT,
                 )
             elif checked.wait:
                 self.set_header("Retry-After", str(math.ceil(checked.wait)))
-                self._form(status=429, error=too_many(checked.wait))
+                self._form(status=429, error=words.too_many(checked.wait))
             else:
-                self._form(status=403, error="The old password is wrong.")
+                self._form(status=403, error=words.OLD_WRONG)
 
 
 def _new_password(page: Page) -> str:
@@ -319,6 +302,5 @@ def _new_password(page: Page) -> str:
     password = page.field("password")
     check_password_rules(password)
     if password != page.field("repeated"):
-        msg = "the two passwords differ; type the same one twice"
-        raise InvalidName(msg)
+        raise InvalidName(words.DIFFER)
     return password
