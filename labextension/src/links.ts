@@ -1,5 +1,6 @@
 /** Links that hand out a level for a time: made, shown once, counted, removed. */
 import type { Client, Page } from './client.js';
+import { Refused } from './client.js';
 import { fill, h, labelled } from './dom.js';
 import type { LevelOffer } from './grants.js';
 import { endBy } from './grants.js';
@@ -13,6 +14,8 @@ interface Link {
   ends: string;
   uses: number | null;
   used: number;
+  /** Whether one need not sign in for it; they only look. */
+  guests?: boolean;
 }
 
 const SHOWN = 50;
@@ -41,7 +44,8 @@ export function once(text: string, hint: string): HTMLElement {
 export function linksPart(
   client: Client,
   resource: string,
-  offers: readonly LevelOffer[]
+  offers: readonly LevelOffer[],
+  sure: (sentence: string) => Promise<boolean>
 ): HTMLElement {
   const say = new Say();
   const rows = h('ul', { class: 'authz-links-list' });
@@ -70,6 +74,20 @@ export function linksPart(
   };
   mine();
   const uses = h('input', { type: 'number', min: 1, max: 100000 });
+  const guests = h('input', { type: 'checkbox' });
+  const make = async (wanted: Record<string, unknown>): Promise<{ url: string } | null> => {
+    try {
+      return await client.post('links', wanted);
+    } catch (error) {
+      // Going public is asked about once more.
+      if (!(error instanceof Refused && error.status === 409 && guests.checked)) {
+        throw error;
+      }
+      return (await sure(error.message))
+        ? await client.post('links', { ...wanted, confirm: true })
+        : null;
+    }
+  };
   const refresh = async (): Promise<void> => {
     await say.trying(async () => {
       const page = await client.get<Page<Link>>('links', { resource, limit: SHOWN });
@@ -79,7 +97,7 @@ export function linksPart(
           h(
             'li',
             {},
-            `${each.level}, ${shown(each.ends)}, ${WORDS.linkUsed(each.used, each.uses)} `,
+            `${each.level}, ${shown(each.ends)}, ${WORDS.linkUsed(each.used, each.uses)}${each.guests === true ? `, ${WORDS.linkOfGuests}` : ''} `,
             h(
               'button',
               {
@@ -117,13 +135,18 @@ export function linksPart(
         onsubmit: event => {
           event.preventDefault();
           void say.trying(async () => {
-            const link = await client.post<{ url: string }>('links', {
+            const link = await make({
               level: level.value,
               resource,
               ends: meant(ends.value),
               grant_ends: meant(given.value),
-              uses: uses.value === '' ? null : Number(uses.value)
+              uses: uses.value === '' ? null : Number(uses.value),
+              // A server that knows no guests is not asked about them.
+              ...(guests.checked ? { guests: true } : {})
             });
+            if (!link) {
+              return;
+            }
             fill(made, once(new URL(link.url, document.baseURI).href, WORDS.linkOnce));
             say.done(WORDS.linkMade);
             await refresh();
@@ -134,6 +157,7 @@ export function linksPart(
       labelled(WORDS.linkHolds, ends),
       labelled(WORDS.linkGives, given, latest),
       labelled(WORDS.linkUses, uses),
+      h('p', {}, h('label', {}, guests, ` ${WORDS.linkGuests}`)),
       h('button', { type: 'submit' }, WORDS.linkMake)
     ),
     made,

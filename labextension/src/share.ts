@@ -51,7 +51,7 @@ export class Share {
       h('h3', {}, WORDS.whoHasAccess),
       this.rows,
       why === null && this.offers.length > 0
-        ? linksPart(this.client, this.resource, this.offers)
+        ? linksPart(this.client, this.resource, this.offers, this.sure)
         : askPart(this.client, this.resource, standing?.level ?? null),
       copyLink(this.client, this.resource, this.say)
     );

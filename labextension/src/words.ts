@@ -221,6 +221,8 @@ export const WORDS = {
   linkUses: 'How often it can be used (empty: as often as one likes)',
   linkHolds: 'Link holds until (empty: for a day)',
   linkGives: 'What it gives holds until (empty: no end)',
+  linkGuests: 'Whoever has not signed in can look, too',
+  linkOfGuests: 'for guests',
   linkOnce: 'This is shown once; copy it now.',
   linkUsed: (used: number, uses: number | null): string =>
     uses === null ? `used ${used} times` : `used ${used} of ${uses} times`,

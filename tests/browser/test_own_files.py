@@ -1,13 +1,15 @@
-"""In each front end a person finds their home and what is shared with them, and no more."""
+"""What a person finds there: their home and what is shared with them; a guest, one thing."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.page import CLASSIC, LAB, NOTEBOOK
+from browser.accessible import violations
+from browser.page import CLASSIC, LAB, NOTEBOOK, Window
 from examples.serving import PASSWORD
 from playwright.sync_api import expect
 
@@ -16,9 +18,10 @@ from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from browser.page import Window
     from examples.serving import Served
+    from playwright.sync_api import Browser
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
@@ -31,6 +34,19 @@ LISTINGS = {
     NOTEBOOK: ("/tree", ".jp-DirListing-content"),
 }
 FAY = "fay"
+GUESTS_LOOK = """
+@id("guests-look") permit(principal == Jupyter::Guest::"anonymous",
+  action in Jupyter::Action::"viewer", resource in Jupyter::Folder::"/team");
+"""
+HOME = "--JupyterAuthorization.home=home/{user}"
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the server's rules are, as an option."""
+    folder: Path = tmp_path_factory.mktemp("policy")
+    (folder / "guests.cedar").write_text(GUESTS_LOOK, "utf-8")
+    return f"--JupyterAuthorization.policy_dir={folder}"
 
 
 def add_fay(served: Served) -> None:
@@ -51,9 +67,9 @@ def add_fay(served: Served) -> None:
 
 @pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
 def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
-    served: Start, visit: Visit, front_end: str
+    served: Start, visit: Visit, policy: str, front_end: str
 ) -> None:
-    server = served("demo", "", "--JupyterAuthorization.home=home/{user}")
+    server = served("demo", "", HOME, policy)
     add_fay(server)
     # Somebody else has a home as well.
     server.visitor("edda").status("GET", "/api/contents/home/edda")
@@ -73,3 +89,35 @@ def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
     entries = window.page.locator(listing)
     expect(entries).to_contain_text(FAY)
     expect(entries).not_to_contain_text("edda")
+
+
+def test_a_link_for_guests_is_made_after_one_more_question_and_shows_one_thing_unnamed(
+    served: Start, visit: Visit, chromium: Browser, policy: str
+) -> None:
+    server = served("demo", "", HOME, policy)
+    page = visit(server, "adam", "/authz#grants").page
+    page.get_by_label("Share what").fill("contents:/team/plan.ipynb")
+    page.get_by_role("button", name="Share…").click()
+    page.get_by_text("Links", exact=True).click()
+    page.get_by_label("Whoever has not signed in can look, too").check()
+    make = page.get_by_role("button", name="Make a link")
+    make.click()
+    sure = page.get_by_role("dialog")
+    expect(sure).to_contain_text("without signing in")
+    sure.get_by_role("button", name="Cancel").click()
+    once = page.get_by_label("This is shown once; copy it now.")
+    expect(once).to_have_count(0)
+    make.click()
+    sure.get_by_role("button", name="Share with everyone").click()
+    address = once.input_value()
+    expect(page.locator(".authz-links-list li").last).to_contain_text("for guests")
+    with contextlib.closing(chromium.new_context()) as context:
+        window = Window(context.new_page(), server.url)
+        window.page.goto(address)
+        expect(window.page.locator("main")).to_contain_text("You change and run nothing.")
+        assert [] == violations(window.page)
+        window.page.get_by_role("button", name="Look as a guest").click()
+        window.lab().shows("Plan of the week")
+        expect(window.page.locator(".authz-Badge button")).to_have_text("Viewing")
+        window.page.goto(f"{server.url}/authz")
+        expect(window.page.locator("main")).to_contain_text("Guests see what they were shown")
