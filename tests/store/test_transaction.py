@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(changing.__file__)
 
-needs_fork = pytest.mark.skipif(
+needs_fork = pytest.mark.skipif(  # why: what is tested is a process killed
     not hasattr(os, "fork"), reason="this system has neither fork nor SIGKILL"
 )
 

@@ -70,7 +70,7 @@ def tiny(tmp_path: Path, kind: type[Any]) -> Iterator[World]:
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path / "root")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")  # why: needs root
     try:
         found = World(tmp_path, kind)
         yield found
