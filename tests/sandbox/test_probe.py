@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -214,3 +214,15 @@ def test_a_sandbox_that_cannot_be_built_leaves_no_descriptor_open(
     before = os.listdir("/proc/self/fd")  # noqa: PTH208  # why: names only
     assert "there is no table" in probe.why_not(backend)
     assert before == os.listdir("/proc/self/fd")  # noqa: PTH208  # why: names only
+
+
+def test_what_breaks_a_probe_is_raised_where_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: str) -> NoReturn:
+        msg = "broken"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(probe, "probe", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        probe.begin().result(60)

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,6 +142,20 @@ def probe(wanted: str = "auto") -> Probed:
                 return Probed(backend=way.leaving(open_), why="; ".join(whys))
             whys.append(why)
     return Probed(why="; ".join(dict.fromkeys(whys)))
+
+
+def begin(wanted: str = "auto") -> Future[Probed]:
+    """`probe` in a thread of its own, while the server makes its other parts."""
+    found: Future[Probed] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(probe(wanted))
+        except BaseException as error:  # noqa: BLE001  # why: raised where it is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="probe", daemon=True).start()
+    return found
 
 
 def _bubblewraps() -> list[Backend]:

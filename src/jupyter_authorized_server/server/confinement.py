@@ -22,7 +22,7 @@ from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.printed import cut
-from ..sandbox.probe import WATCHED, probe
+from ..sandbox.probe import WATCHED, begin
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
 from ..sandbox.watch import Watch
@@ -71,7 +71,7 @@ class Confinement:
             runs=lambda kernel_id: kernel_id in self._kernels,
             private=config.sandbox_homes == "private",
         )
-        found = probe(config.sandbox)
+        found = (wired.probing or begin(config.sandbox)).result()
         if found.backend is not None:
             self.launcher.backend = found.backend
             app.log.info("kernels and terminals are confined by %s", found.backend.name)

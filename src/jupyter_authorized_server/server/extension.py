@@ -18,6 +18,7 @@ from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
 from ..errors import AuthorizationError, ConfigurationError
 from ..opening import open_decision_point
+from ..sandbox import probe
 from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
@@ -64,8 +65,9 @@ def link(app: ServerApp) -> None:
         def emit(record: Record) -> None:
             events.emit(schema_id=SCHEMA_ID, data=record)
 
+        probing = None if config.sandbox == "off" else probe.begin(config.sandbox)
         point = open_decision_point(config, emit)
-        app.tornado_settings[KEY] = Wiring(config=config, point=point)
+        app.tornado_settings[KEY] = Wiring(config=config, point=point, probing=probing)
         if not hasattr(JupyterHandler, "user_is_authorized"):
             JupyterHandler.user_is_authorized = allow_all  # type: ignore[attr-defined]  # why: the hook
 

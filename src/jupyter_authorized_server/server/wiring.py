@@ -13,10 +13,12 @@ from .views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from ..config import JupyterAuthorization
     from ..decision_point import DecisionPoint
     from ..policy.model import Resource
+    from ..sandbox.probe import Probed
     from .kernels import Owned
 
 #: Key in the web application's settings.
@@ -38,6 +40,7 @@ class Wiring:
         hosts: what Jupyter's check of the `Host` header has said.
         confinement: what puts processes into the sandbox, `confinement.Confinement`; None
             where the operator has chosen not to.
+        probing: what confines here, while that is tried out beside the rest of the start.
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
             to another one once it has ended.
@@ -53,6 +56,7 @@ class Wiring:
     homes_made: set[str] = field(default_factory=set)
     hosts: dict[str, bool] = field(default_factory=dict)
     confinement: Any = None
+    probing: Future[Probed] | None = None
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)
 
