@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from jupyter_server.services.contents.largefilemanager import (
     AsyncLargeFileManager,
     LargeFileManager,
 )
+
+from jupyter_authorized_server.server.doors import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,3 +233,20 @@ def test_a_folder_is_copied_with_all_that_is_in_it_and_links_as_their_files(worl
     }
     assert 0o640 == (copied / "x.txt").stat().st_mode & 0o777
     assert not (copied / "again.txt").is_symlink()
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_file_is_copied_whole_also_where_the_system_does_not_send_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sends: bool
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EINVAL, "not from this file")
+
+    if not sends:
+        monkeypatch.setattr(os, "sendfile", refused, raising=False)
+    monkeypatch.setattr(writing, "AT_ONCE", 1_000)
+    content = os.urandom(10_500)
+    (tmp_path / "from").write_bytes(content)
+    with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("wb") as to:
+        writing.transfer(source.fileno(), to.fileno())
+    assert content == (tmp_path / "to").read_bytes()

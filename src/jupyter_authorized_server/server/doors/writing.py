@@ -7,8 +7,8 @@ nor of the copy beside it, where whoever runs code in the folder could have put 
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..surface.descent import Held
+
+
+#: Bytes that are copied at once.
+AT_ONCE = 1 << 23
+#: What a system says that sends from one file to another not at all, or not from this one.
+_NOT_SENT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EOVERFLOW}
 
 
 def opened(found: Held, allow: Callable[[int], None]) -> tuple[int, bool]:
@@ -93,6 +99,28 @@ def _close(file: Any) -> None:
         return
 
 
+def transfer(source: int, to: int) -> None:
+    """Copy all of the file `source` to where `to` stands, leaving the system to do it."""
+    done, sends = 0, hasattr(os, "sendfile")
+    while True:
+        if sends:
+            try:
+                sent = os.sendfile(to, source, done, AT_ONCE)
+            except OSError as error:
+                if error.errno not in _NOT_SENT or done:
+                    raise
+                sends = False
+                continue
+        else:
+            part = os.pread(source, AT_ONCE, done)
+            sent = len(part)
+            while part:
+                part = part[os.write(to, part) :]
+        if not sent:
+            return
+        done += sent
+
+
 def _copied(found: Held, number: int) -> str | None:
     """The name of a copy of the file beside it; None where its folder takes none."""
     beside = str(path_to_intermediate(found.name))  # type: ignore[no-untyped-call]  # why: upstream's
@@ -104,12 +132,12 @@ def _copied(found: Held, number: int) -> str | None:
         return None
     try:
         info = os.fstat(number)
-        with os.fdopen(copy, "wb") as to, os.fdopen(os.dup(number), "rb") as source:
-            shutil.copyfileobj(source, to, 1 << 20)
-            to.flush()
+        try:
+            transfer(number, copy)
             os.fchmod(copy, info.st_mode & 0o7777)
             os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
-        os.lseek(number, 0, os.SEEK_SET)
+        finally:
+            os.close(copy)
     except BaseException:  # why: raised again
         folder.remove(beside)
         raise
