@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_authorized_server.errors import DuplicateName, InvalidName, UnknownName
+from jupyter_authorized_server.store import guests
 
 if TYPE_CHECKING:
     from jupyter_authorized_server.store import Guest, Store
@@ -55,14 +56,28 @@ def test_a_guest_goes_with_the_link_its_maker_and_its_file(house: Store) -> None
     assert [None, None] == [house.guest("g1"), house.guest("g2")]
 
 
-def test_each_opening_is_a_change_that_others_see(house: Store) -> None:
+def test_guests_come_and_go_without_a_change_of_the_revision(house: Store) -> None:
     link(house)
     before = house.state().revision
     opened(house)
-    between = house.state().revision
     assert house.end_guest("g1")
     assert not house.end_guest("g1")
-    assert before < between < house.state().revision
+    # Whoever has the link could else have every server look for changes all the time.
+    assert before == house.state().revision
+    assert house.guest("g1") is None
+
+
+def test_a_link_is_open_in_so_many_browsers_at_once(
+    house: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guests, "MOST", 2)
+    link(house)
+    opened(house, expires=9.0)
+    opened(house, "g2")
+    with pytest.raises(UnknownName, match="does not hold any more"):
+        opened(house, "g3")
+    # Whose time is over makes room.
+    assert "g3" == opened(house, "g3", now=10.0).id
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from ..errors import DuplicateName, UnknownName
 from .links import OVER, read_links
@@ -26,9 +26,16 @@ from .transaction import Transactions
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+#: Browsers that one link is open in at once, at most.
+MOST = 1000
+
 
 class Guests(Transactions):
-    """The operations on guests. Only the hash of a secret is ever kept."""
+    """The operations on guests. Only the hash of a secret is ever kept.
+
+    None is a change that the revision counts, since whoever has a link could else have
+    every server read everything anew, all the time: a guest is looked for at each request.
+    """
 
     def open_link(
         self,
@@ -57,12 +64,13 @@ class Guests(Transactions):
 
         Raises:
             InvalidName: one of the values cannot be.
-            UnknownName: there is no such link for guests, it is over or used up.
+            UnknownName: there is no such link for guests, it is over, used up, or open in
+                as many browsers as may be.
             DuplicateName: the id is taken.
         """
         now = parse_time(now, "time")
         secret_hash = parse_hash(secret_hash, "guest")
-        with self._change() as connection:
+        with self._write() as connection:
             found = read_links(connection, links.c.id == link) if is_id(link) else ()
             if not found or not found[0].guests:
                 raise UnknownName(OVER)
@@ -82,6 +90,9 @@ class Guests(Transactions):
                 msg = "a guest with that id exists already; make a new one"
                 raise DuplicateName(msg)
             connection.execute(delete(guests).where(guests.c.expires <= now))
+            held = select(func.count()).select_from(guests).where(guests.c.link == its.id)
+            if connection.execute(held).scalar_one() >= MOST:
+                raise UnknownName(OVER)
             connection.execute(
                 insert(guests).values({**asdict(guest), "secret_hash": secret_hash})
             )
@@ -104,10 +115,9 @@ class Guests(Transactions):
         """Ends one guest's time; returns whether there was such a guest."""
         if not is_id(id):
             return False
-        with self._change_if_any() as removal:
-            gone = delete(guests).where(guests.c.id == id)
-            removal.count = removal.connection.execute(gone).rowcount
-        return removal.count == 1
+        with self._write() as connection:
+            gone = connection.execute(delete(guests).where(guests.c.id == id))
+            return bool(gone.rowcount)
 
 
 def _read(connection: Connection, id_: str) -> tuple[Guest, str] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...credentials import secret_matches, split_secret
 from ...errors import UnknownName
-from ...store import Guest, LoginSession, Token
+from ...store import LoginSession, Token
 from .note import Notes
 from .user import GuestUser, LocalUser
 
@@ -24,7 +24,7 @@ NOTE_EVERY = 60.0
 #: No secret of ours is longer; what is, is not looked at.
 LONGEST_SECRET = 256
 
-_Kept = TypeVar("_Kept", LoginSession, Token, Guest)
+_Kept = TypeVar("_Kept", LoginSession, Token)
 
 
 @dataclass(slots=True)
@@ -88,11 +88,10 @@ class Holders:
         self.notes = Notes()
         self._sessions: _Shelf[LoginSession] = _Shelf()
         self._tokens: _Shelf[Token] = _Shelf()
-        self._guests: _Shelf[Guest] = _Shelf()
         self._people: tuple[int, dict[str, Person]] = (-1, {})
 
     def __len__(self) -> int:
-        return len(self._sessions) + len(self._tokens) + len(self._guests)
+        return len(self._sessions) + len(self._tokens)
 
     def session(self, text: str, *, now: float) -> LoginSession | None:
         """The login session that `text` is the secret of, unless it is over.
@@ -135,10 +134,12 @@ class Holders:
             StoreError: the store cannot be asked.
         """
         point = self._point
-        entry = self._guests.find(text, revision=point.revision, look_up=point.store.guest)
-        if entry is None or now >= entry.kept.expires:
+        id_ = split_secret(text) if len(text) <= LONGEST_SECRET else None
+        # Invariant: nothing is kept here, since no revision counts how guests come and go.
+        kept = None if id_ is None else point.store.guest(id_)
+        if kept is None or not secret_matches(text, kept[1]) or now >= kept[0].expires:
             return None
-        found = GuestUser.of(entry.kept.link, entry.kept.id)
+        found = GuestUser.of(kept[0].link, kept[0].id)
         try:
             point.principal(found.username, session=found.session_id)
         except UnknownName:
