@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import os
 import shutil
 import signal
@@ -39,6 +40,8 @@ HOST = "127.0.0.1"
 USUAL_PORT = 8888
 #: Seconds for the server to begin to answer, and to stop.
 START = 120.0
+#: What the server says of a port that it cannot have.
+_TAKEN = "already in use"
 STOP = 15.0
 
 
@@ -83,7 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
             furnish(home)
             port = options.port or _free_port()
             server = _start(home, port, browser=options.open, stack=stack)
-            _await_answer(server, port, home / "server.log")
+            while not _answers(server, port):
+                said = (home / "server.log").read_text("utf-8", "replace")
+                if options.port or _TAKEN not in said:
+                    msg = f"The server does not answer; it said:\n{said[-4000:]}"
+                    raise SystemExit(msg)
+                # Somebody was faster.
+                port = _free_port()
+                server = _start(home, port, browser=options.open, stack=stack)
             welcome(home, port)
             server.wait()
         except Stopped:
@@ -217,15 +227,17 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _await_answer(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it does, in time; what else may listen on the port is not taken for it."""
     end, address = time.monotonic() + START, f"http://{HOST}:{port}/api"
     while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
-            return
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            urllib.request.urlopen(address, timeout=5),
+        ):
+            return server.poll() is None
         time.sleep(0.1)
-    said = log.read_text("utf-8", "replace")[-4000:]
-    msg = f"The server does not answer; it said:\n{said}"
-    raise SystemExit(msg)
+    return False
 
 
 def welcome(home: Path, port: int) -> None:

@@ -34,6 +34,27 @@ PEOPLE = {
 SAVE = {"type": "file", "format": "text", "content": "saved by a test\n"}
 
 
+#: Runs the demo where another program takes its port first, and says which it had then.
+FASTER = f"""
+import socket, sys, threading
+sys.path.insert(0, {str(EXAMPLES / "demo")!r})
+import run
+busy = socket.create_server(("127.0.0.1", 0))
+def answer():
+    while True:
+        with busy.accept()[0] as heard:
+            heard.sendall(bytes([255, 0]))
+threading.Thread(target=answer, daemon=True).start()
+taken, free = [busy.getsockname()[1]], run._free_port
+run._free_port = lambda: taken.pop() if taken else free()
+def welcome(_, port):
+    print("it has another:", port != busy.getsockname()[1])
+    raise run.Stopped
+run.welcome = welcome
+sys.exit(run.main([]))
+"""
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with started(tmp_path_factory.mktemp("scratch")) as running:
@@ -187,3 +208,14 @@ def test_a_port_that_is_taken_is_said_and_ends_the_demo(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert port in ended.stderr
     assert list(tmp_path.glob("jupyter-demo-*")) == []
+
+
+def test_a_port_that_another_program_takes_meanwhile_is_given_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FASTER],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert (0, True) == (done.returncode, "it has another: True" in done.stdout), done.stderr
