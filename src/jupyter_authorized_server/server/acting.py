@@ -29,13 +29,18 @@ class Acting:
         principal: who asked, as the guard found out.
         request: Tornado's.
         questions: the pairs of action and resource that were allowed, in order.
+        hooks: the configuration's own function, `doors.hook.Hook`, for who is meant and for
+            who looks around as them; none where the configuration has none.
     """
 
     principal: Principal
     request: Any
     questions: tuple[tuple[str, Resource], ...] = ()
+    hooks: tuple[Any, ...] = ()
 
 
+#: Why not, where the configuration's own function says no.
+CONFIGURED = "this server's configuration does not allow it"
 #: None in the server's own tasks.
 ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", default=None)
 

@@ -69,6 +69,15 @@ class Asker(JupyterHandler):
             raise Refused(msg)
         return acting
 
+    async def configured(self, word: str, resource: str) -> bool:
+        """Whether the configuration's own function allows `word` on `resource` too.
+
+        Args:
+            word: `read`, `write` or `execute`.
+            resource: what Jupyter's handlers call the kind of resource.
+        """
+        return all([await hook.ask(word, resource) for hook in self._acting.hooks])
+
     def admitted(self, action: str) -> tuple[Resource, ...]:
         """The resources on which the guard has let this request do `action`.
 

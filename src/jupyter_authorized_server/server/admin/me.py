@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InvalidName
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES, Level
+from ..acting import CONFIGURED
 from ..surface.places import SERVER
 from . import moment
 from .handler import AdminHandler, sentence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 #: Most resources of one question.
 MOST = 500
 _NOTHING = "There is nothing here."
+#: Types of resource that a page shows, called as Jupyter's handlers call them.
+_SHOWN = frozenset({"contents", "kernels", "terminals"})
+#: What Jupyter's handlers call that in which the code of a document runs.
+_RUNS = ("sessions", "kernels")
 
 ACTIONS = {
     "type": "object",
@@ -96,6 +101,7 @@ class MeHandler(AdminHandler):
         """Who asks, and what they may do with each resource that is named."""
         principal = self.principal
         person = self.current_user
+        await self._ask_the_configuration()
         resources = {text: self._standing(text) for text in self.get_query_arguments("resource")}
         return {
             "principal": {
@@ -119,6 +125,16 @@ class MeHandler(AdminHandler):
             },
             "resources": resources,
         }
+
+    async def _ask_the_configuration(self) -> None:
+        """Find out what the configuration's own function takes away, before it is said."""
+        self._taken: set[tuple[str, str]] = set()
+        pairs = {(each.type, each.word.value) for each in ABILITIES if each.type in _SHOWN}
+        for type_, word in sorted(pairs):
+            # A document's code runs in a kernel, which its session stands for.
+            asked = _RUNS if (type_, word) == ("contents", "execute") else (type_,)
+            if not all([await self.configured(word, each) for each in asked]):
+                self._taken.add((type_, word))
 
     def _viewed_by(self) -> list[dict[str, str | None]]:
         """Who looks around as whoever asks at the moment."""
@@ -191,6 +207,8 @@ class MeHandler(AdminHandler):
             if ability.type != type_:
                 continue
             found[ability.action] = {"allowed": True}
+            if (type_, ability.word.value) in self._taken:
+                found[ability.action] = {"allowed": False, "reason": sentence(CONFIGURED)}
             for each in resources:
                 decision = self.decide(ability.action, each)
                 if not decision.allowed:

@@ -44,6 +44,11 @@ class Admission:
     arguments: dict[str, Any] | None = None
     allowed: list[Decision] = field(default_factory=list)
 
+    @property
+    def hooks(self) -> tuple[Hook, ...]:
+        """Every hook that has a say."""
+        return (self.hook,) if self.own_hook is None else (self.own_hook, self.hook)
+
 
 def admit(request: HTTPServerRequest, found: Admission) -> None:
     """Keep `found` on `request`."""

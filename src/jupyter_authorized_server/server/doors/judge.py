@@ -12,7 +12,7 @@ from tornado.web import Application, RequestHandler
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import ANONYMOUS, Answer, Decision, Principal, Resource, parse_principal
 from ...policy.vocabulary import ABILITIES
-from ..acting import ACTING, Acting
+from ..acting import ACTING, CONFIGURED, Acting
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
@@ -109,7 +109,12 @@ class Judge:
         why = why or self._refused_at_last(found)
         if why is None:
             STARTING.set(Starting(principal=principal, path=_launch_path(found)))
-            acting = Acting(principal=principal, request=self._request, questions=found.questions)
+            acting = Acting(
+                principal=principal,
+                request=self._request,
+                questions=found.questions,
+                hooks=tuple(each for each in found.hooks if each.is_replaced),
+            )
             is_service = entry is not None and entry.service
             ACTING.set(None if is_service else acting)
         return why
@@ -225,8 +230,10 @@ class Judge:
         if not questions:
             return self._no("this request names nothing that could be judged", found)
         why = self._first_refusal(asked, found)
-        if why is None and not await _configured(found, questions):
-            why = self._no("this server's configuration does not allow it", found)
+        if why is None and not all(
+            [await each.allows_all(entry, questions) for each in found.hooks]
+        ):
+            why = self._no(CONFIGURED, found)
         if why is None and entry is not None and entry.inside and found.hook.is_replaced:
             # Each message will ask it, and must not wait for the first answer.
             for word in WORDS:
@@ -347,11 +354,6 @@ class Judge:
 def _is_about_a_kernel(question: tuple[str, Resource]) -> bool:
     action, resource = question
     return resource.type == "kernels" or action == "launch"
-
-
-async def _configured(found: Admission, questions: list[tuple[str, Resource]]) -> bool:
-    hooks = [hook for hook in (found.own_hook, found.hook) if hook is not None]
-    return all([await hook.allows_all(found.entry, questions) for hook in hooks])
 
 
 @lru_cache(maxsize=1024)

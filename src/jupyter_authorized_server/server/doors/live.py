@@ -23,6 +23,7 @@ from tornado.websocket import WebSocketHandler
 from ...errors import StoreError
 from ...policy.model import Answer, Determinant, Effect, Reasons
 from ...policy.vocabulary import ABILITY
+from ..acting import CONFIGURED
 from .admission import admission
 from .company import REACHING
 from .logins import Login, holders
@@ -54,7 +55,7 @@ _BY_HOOK = (
     ),
 )
 _HOOK_SAYS = Reasons(
-    user="this server's configuration does not allow it",
+    user=CONFIGURED,
     admin="`user_is_authorized` in the configuration does not allow it",
 )
 
