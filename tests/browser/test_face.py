@@ -248,6 +248,7 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     server = served("demo")
+    regrant(server, "edda", "editor")
     window = visit(server, "edda", f"{WHERE[CLASSIC]}{NOTEBOOK_FILE}")
     notebook = window.classic()
     notebook.shows("Plan of the week")
