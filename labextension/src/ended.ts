@@ -9,16 +9,26 @@ interface Stopped {
 /** As many as a single change ends; the newest come first. */
 const LOOKED_AT = 100;
 
-/** Whether the kernel of `person` was ended by a change of rights. */
+/** Milliseconds between two looks: a page may hear of a change before the kernel has ended. */
+const PAUSES: readonly number[] = [500, 1000, 2000, 4000];
+
+/** Whether the kernel of `person` was ended by a change of rights, or is so within seconds. */
 export async function wasEnded(
   client: Client,
   person: string,
-  kernelId: string
+  kernelId: string,
+  pauses: readonly number[] = PAUSES
 ): Promise<boolean> {
+  const query = { kind: 'stopped', person, limit: LOOKED_AT };
   try {
-    const query = { kind: 'stopped', person, limit: LOOKED_AT };
-    const { items } = await client.get<Page<Stopped>>('audit', query);
-    return items.some(each => each.process === `kernels:${kernelId}`);
+    for (const pause of [0, ...pauses]) {
+      await new Promise(resolve => setTimeout(resolve, pause));
+      const { items } = await client.get<Page<Stopped>>('audit', query);
+      if (items.some(each => each.process === `kernels:${kernelId}`)) {
+        return true;
+      }
+    }
+    return false;
   } catch (error) {
     if (error instanceof Refused) {
       return false;

@@ -57,7 +57,13 @@ test('that a kernel was ended is said of that kernel alone', async () => {
     next: null
   }));
   assert.equal(await wasEnded(client, 'user:a', 'k'), true);
-  assert.equal(await wasEnded(client, 'user:a', 'l'), false);
+  assert.equal(await wasEnded(client, 'user:a', 'l', []), false);
+});
+
+test('a kernel that ends only after the page has heard of the change is told too', async () => {
+  const items: unknown[][] = [[], [], [{ process: 'kernels:k' }]];
+  const later = records(() => ({ items: items.shift(), next: null }));
+  assert.equal(await wasEnded(later, 'user:a', 'k', [1, 1]), true);
 });
 
 test('records that cannot be read tell nothing and break nothing', async () => {
