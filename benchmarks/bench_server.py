@@ -132,6 +132,8 @@ def server(folder: Path, name: str, token: str) -> Iterator[Server]:
         port = free.getsockname()[1]
     kept = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     environment = {**kept, "JUPYTER_NO_CONFIG": "", "JUPYTER_PREFER_ENV_PATH": "1"}
+    # As where it is installed: what is compiled is kept.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     for kind in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{kind}_DIR"] = str(folder / name / kind.lower())
     command = [sys.executable, "-m", "jupyter_server", f"--config={folder / name}.py"]

@@ -14,7 +14,7 @@ from serving import serving
 from jupyter_authorized_server.server import ready_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     import pytest
@@ -33,6 +33,26 @@ async def begin():
 loop = asyncio.new_event_loop()
 loop.create_task(begin())
 loop.run_forever()
+"""
+
+
+AT_ONCE = """
+import asyncio, threading
+from jupyter_authorized_server.server import ready_thread
+
+start = threading.Thread.start
+def late(self):
+    start(self)
+    if "worker" in self.name:
+        loop.stop()
+threading.Thread.start = late
+loop = asyncio.new_event_loop()
+async def begin():
+    global kept
+    kept = ready_thread.keep()
+loop.create_task(begin())
+loop.run_forever()
+print("stopped")
 """
 
 
@@ -82,9 +102,16 @@ def test_a_process_whose_loop_stopped_is_not_held_up_by_the_thread() -> None:
     assert "began\n" == done.stdout
 
 
+def test_a_process_whose_loop_stops_before_the_thread_is_there_ends_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "stopped\n" == done.stdout
+
+
 def test_a_thread_that_could_not_be_ended_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def elsewhere(work: object) -> object:
-        return object()
+    async def elsewhere(work: Callable[[], bool]) -> bool:
+        return work()
 
     async def ends() -> None:
         await asyncio.wait_for(ready_thread.keep(), 60)

@@ -30,12 +30,19 @@ def keep() -> asyncio.Task[None]:
 
 
 async def _keep(kept: WeakSet[Any]) -> None:
-    while True:
-        thread: Any = await run_sync(threading.current_thread)
+    def hold() -> bool:
+        thread: Any = threading.current_thread()
         if not callable(getattr(thread, "stop", None)):
-            return  # Nothing could end it, and the process would wait for it.
+            return False  # Nothing could end it, and the process would wait for it.
         kept.add(thread)
-        del thread
+        if not threading.main_thread().is_alive():
+            # The loop stopped meanwhile, and who ends them may have looked already.
+            _end(thread)
+        return True
+
+    while True:
+        if not await run_sync(hold):
+            return
         await asyncio.sleep(_LOOK_EVERY)
 
 
@@ -44,5 +51,9 @@ def _end_with_the_main(kept: WeakSet[Any]) -> None:
     # for every such thread.
     threading.main_thread().join()
     for thread in list(kept):
-        with contextlib.suppress(Full):  # it has been told so before
-            thread.stop()
+        _end(thread)
+
+
+def _end(thread: Any) -> None:
+    with contextlib.suppress(Full):  # it has been told so before
+        thread.stop()
