@@ -7,7 +7,7 @@ import os
 import pytest
 
 #: Tests of one run that may pass at their second try only.
-MOST_RERUNS = 3
+MOST_RERUNS = 8
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -123,6 +123,8 @@ LONG = "import time; print('on'); time.sleep({}); {}"
 
 def leave_running(server: Serving, kernel: str, code: str, session: str = "") -> str:
     """Run `code`, close the page while it runs; the id of its record."""
+    # Told from an earlier try of the same test.
+    code += f"  # {time.time_ns()}"
     edda = Client(server, kernel, "edda", session=session)
     edda.run(code)
     while edda.hear().content.get("text") != "on\n":
