@@ -91,9 +91,9 @@ def postgresql(folder: Path) -> Iterator[Database]:
     if where is None:
         if os.environ.get("CI", "").lower() in {"1", "true"}:
             pytest.fail("there is no PostgreSQL, and `CI` is true")
-        pytest.skip(
+        pytest.skip(  # why: in CI it fails
             "there is no PostgreSQL; `apt-get install postgresql` as root"
-        )  # why: in CI it fails
+        )
     owner = _owner()
     # The path of a socket is at most 107 bytes long, and the owner has to get there.
     sockets = Path(tempfile.mkdtemp(prefix="pg"))
@@ -139,6 +139,6 @@ def _owner() -> str:
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_name
-    pytest.skip(
+    pytest.skip(  # why: it would not start
         "PostgreSQL does not run as root, and there is no other user"
-    )  # why: it would not start
+    )

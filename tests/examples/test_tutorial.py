@@ -106,9 +106,9 @@ def test_the_tutorial_does_what_it_says(demo: Demo, tmp_path: Path) -> None:
     assert run(bob, "statistics.ipynb", "print(6 * 7)").startswith("no session: 403")
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # why: a reader has it
     shutil.which("curl") is None, reason="the README uses curl"
-)  # why: a reader has it
+)
 def test_the_first_refusal_of_the_readme_reads_as_it_says(demo: Demo, tmp_path: Path) -> None:
     first, *others = steps(ROOT / "README.md")
     assert first.command == "make demo"

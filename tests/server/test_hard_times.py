@@ -47,9 +47,9 @@ def full(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
         yield request.param, server
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # why: only Linux has
     not FULL.exists(), reason="this system has no device that is always full"
-)  # why: only Linux has
+)
 def test_on_a_full_disk_what_changes_something_is_as_the_administrator_has_chosen(
     full: tuple[str, Serving],
 ) -> None:

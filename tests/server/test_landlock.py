@@ -31,9 +31,9 @@ from jupyter_authorized_server.sandbox import wall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(  # why: a matter of the kernel
     wall.abi() < 6, reason="Landlock is not there, or too old"
-)  # why: a matter of the kernel
+)
 PROCESSES = 60
 LANDLOCK = f"""
 c.JupyterAuthorization.sandbox = "landlock"

@@ -73,13 +73,16 @@ OPEN = {
         ("bubblewrap", set()),
         pytest.param(
             "landlock", OPEN,
-            marks=pytest.mark.skipif(wall.abi() < 6, reason="Landlock is not there, or too old"),
+            marks=pytest.mark.skipif(  # why: a matter of the kernel
+                wall.abi() < 6, reason="Landlock is not there, or too old"),
         ),
     ],
 )  # fmt: skip
 def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: set[str]) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root becomes nobody; all the other tests run as who you are")
+        pytest.skip(  # why: no other uid to be
+            "only root becomes nobody; all the other tests run as who you are"
+        )
     folder = Path(tempfile.mkdtemp(prefix="jk-nobody-"))
     try:
         folder.chmod(0o755)

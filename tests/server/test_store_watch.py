@@ -241,7 +241,7 @@ def signs_in(house: House, name: str) -> int:
 
 def test_a_database_that_takes_questions_and_never_answers_holds_nobody_up(house: House) -> None:
     if house.database is None:
-        pytest.skip("a file always answers")
+        pytest.skip("a file always answers")  # why: nothing to hang
     house.come("hal")
     house.come("ann")
     house.store.set_password_hash("hal", hash_password(PASSWORD))

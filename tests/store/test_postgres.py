@@ -132,7 +132,9 @@ def test_a_database_that_is_not_there_is_named(database: Database) -> None:
         Store.open(database.url.replace("@/house", "@/nowhere"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+@pytest.mark.skipif(  # why: only Linux has it
+    not Path("/proc/self/stat").exists(), reason="there is no /proc"
+)
 def test_one_that_never_answers_is_waited_for_once_and_not_for_long(
     shared_store: Store, database: Database
 ) -> None:

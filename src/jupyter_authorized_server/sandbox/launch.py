@@ -28,16 +28,7 @@ from .surroundings import (
     system_paths,
 )
 from .unconfined import may_be_unconfined, start_unconfined
-from .view import (
-    Open,
-    View,
-    by_rule,
-    compile_view,
-    covers,
-    may_execute,
-    narrowed,
-    runs_own_code,
-)
+from .view import Open, View, by_rule, compile_view, covers, may_execute, narrowed, runs_own_code
 
 if TYPE_CHECKING:
     import subprocess

@@ -50,9 +50,9 @@ def test_no_other_file_is_served(server: Serving, name: str) -> None:
     assert server.request("GET", f"/a%20b/authz/{name}", "vera").status in {403, 404}
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # why: `make test` builds it
     not (_BUILT / "page.js").exists(), reason="the page is not built"
-)  # why: `make test` builds it
+)
 @pytest.mark.parametrize(
     ("name", "kind"), [("page.js", "text/javascript"), ("page.css", "text/css")]
 )
