@@ -58,7 +58,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def make(store: Store, tmp_path: Path, clock: Clock, **options: Any) -> DecisionPoint:
     audit = Audit(tmp_path / "audit.jsonl", clock=clock)
     return DecisionPoint(
-        store, policy_dir=options.pop("policy_dir", None), audit=audit, clock=clock, **options
+        store,
+        policy_dir=options.pop("policy_dir", None),
+        audit=audit,
+        clock=clock,
+        steady=options.pop("steady", clock),
+        **options,
     )
 
 
@@ -128,6 +133,42 @@ def test_a_kept_denial_ends_when_a_grant_begins(
     assert not asks(point, "user:bob", "open")
     clock.now = NOW + 60
     assert asks(point, "user:bob", "open")
+
+
+def test_a_clock_that_is_set_back_has_answers_end_that_were_found_later(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    grant(store, "user:bob", "viewer", "contents:/team", starts=NOW + 100, ends=NOW + 200)
+    point = make(store, tmp_path, clock)
+    found = []
+    for after in (150, 50, 250, 150, 50, 150):
+        clock.now = NOW + after
+        found.append(asks(point, "user:bob", "open"))
+    assert [True, False, False, True, False, True] == found
+
+
+@pytest.mark.parametrize("steps", [[1.0], [0.2, 0.2, 0.2]])
+def test_a_clock_that_is_set_back_counts_as_a_change(
+    store: Store, tmp_path: Path, clock: Clock, steps: list[float]
+) -> None:
+    steady = Clock()
+    point = make(store, tmp_path, clock, steady=steady)
+    told: list[int] = []
+    point.on_change(told.append)
+    before = point.revision
+    # Forward, evenly, and by as much as clocks differ, is none.
+    for on, back in ((60, 0), (0, 0), (0.25, 0.1)):
+        clock.now += on + 3600 * (back == 0) - back
+        steady.now += on
+        point.look_at_the_clock()
+    assert ([], before) == (told, point.revision)
+    # In one step or in many small ones.
+    for step in steps:
+        clock.now -= step
+        point.look_at_the_clock()
+    assert [before + 1] == told
+    point.look_at_the_clock()
+    assert before + 1 == point.revision
 
 
 def test_a_rule_that_reads_the_hour_is_asked_anew(
@@ -349,7 +390,22 @@ class TestWhileTheStoreIsAway:
             assert asks(point, "user:bob", "open")
         clock.now += 1
         assert not asks(point, "user:bob", "open")
-        assert point.store_is_away
+        assert point.absence.is_noticed
+
+    def test_setting_the_clock_back_does_not_have_it_answer_for_longer(
+        self, store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant(store, "user:bob", "viewer", "contents:/team")
+        steady = Clock()
+        point = make(store, tmp_path, clock, stale=60, steady=steady)
+        self.gone(store, monkeypatch)
+        with pytest.raises(StoreError):
+            point.refresh()
+        for passed, allowed in ((59, True), (1, False)):
+            steady.now += passed
+            clock.now -= 3600
+            point.look_at_the_clock()
+            assert allowed == asks(point, "user:bob", "open")
 
     def test_all_is_as_before_once_it_is_back(
         self, store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -364,7 +420,7 @@ class TestWhileTheStoreIsAway:
         monkeypatch.undo()
         assert not point.refresh()
         assert asks(point, "user:bob", "open")
-        assert not point.store_is_away
+        assert not point.absence.is_noticed
 
 
 def test_a_rule_on_tokens_takes_from_programs_and_gives_them_nothing(

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .absence import Absence
 from .errors import StoreError
 from .in_force import InForce
 from .policy import explanation
@@ -29,7 +30,7 @@ from .policy.model import (
 from .policy_folder import PolicyFolder
 from .recognition import Recognition
 from .shadow import Shadow
-from .site_clock import SiteClock
+from .site_clock import SetBack, SiteClock
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class DecisionPoint:
         homes: where homes are; None where nobody has one.
         shadow: lets through what is denied, and records it; see `Shadow`.
         stale: seconds for which it answers while the store cannot be read; then it denies.
+        steady: seconds of a clock that nobody sets.
 
     Raises:
         PolicyError: the policy files do not load.
@@ -85,6 +87,7 @@ class DecisionPoint:
         shadow: bool = False,
         stale: float = math.inf,
         owner: str = "",
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.audit = audit
@@ -93,9 +96,9 @@ class DecisionPoint:
         self.tally = Tally()
         #: Why the files as they are now are not in force; None where they are.
         self.problem: AuthorizationError | None = None
-        self._stale = stale
-        self._good_until = math.inf
+        self.absence = Absence(stale, steady)
         self._clock = clock
+        self._set_back = SetBack(clock, steady)
         self._site = SiteClock(timezone)
         self.homes = homes
         self._listeners: list[Callable[[int], None]] = []
@@ -152,24 +155,15 @@ class DecisionPoint:
         """
         try:
             if (self.store.revision() if found is None else found) == self.state.revision:
-                self._good_until = math.inf
+                self.absence.is_over()
                 return False
             state = self.store.state(self.state)
         except StoreError:
-            self.missed(self._clock())
+            self.absence.missed()
             raise
-        self._good_until = math.inf
+        self.absence.is_over()
         self._put_in_force(self.policy, state)
         return True
-
-    def missed(self, since: float) -> None:
-        """Count the store as away since then: it was asked, and has not answered."""
-        self._good_until = min(self._good_until, since + self._stale)
-
-    @property
-    def store_is_away(self) -> bool:
-        """Whether the store could not be read when last looked."""
-        return self._good_until < math.inf
 
     def _put_in_force(self, policy: CheckedPolicy, state: State) -> None:
         """Have `policy` and `state` answer, and say so."""
@@ -184,25 +178,32 @@ class DecisionPoint:
         shares the store looks again.
         """
         self.problem, self.policy_since = None, self._clock()
+        self._count(policy)
+        fields: dict[str, Value] = {"files": [*self.files.files()], "revision": self.revision}
+        self.audit.event("policy_changed", actor=SERVER, fields=fields)
+
+    def look_at_the_clock(self) -> None:
+        """Have everything asked anew if the clock was set back; called by the poll."""
+        if self._set_back():
+            _log.warning("the clock was set back, so all that was decided is asked again")
+            self._count(self.policy)
+
+    def _count(self, policy: CheckedPolicy) -> None:
+        """Have `policy` answer, as of a revision of its own."""
         state = self.state
         try:
             self.store.count_policy_change()
             state = self.store.state(state)
         except StoreError as error:
             # It holds here all the same; only the revision stays behind.
-            _log.warning("the store could not be told of a changed policy: %s", error)
+            _log.warning("the store could not be told of a change: %s", error)
         self._put_in_force(policy, state)
-        self.audit.event(
-            "policy_changed",
-            actor=SERVER,
-            fields={"files": list(self.files.files()), "revision": self.revision},
-        )
 
     def keep(self, problem: AuthorizationError) -> None:
         """Stay with the last good policy, since the files as they are now do not load."""
         self.problem = problem
-        mistakes: list[str] = str(problem).splitlines()[:_MOST_TOLD]
-        fields: dict[str, Value] = {"mistakes": mistakes, "revision": self.revision}
+        said: list[str] = str(problem).splitlines()[:_MOST_TOLD]
+        fields: dict[str, Value] = {"mistakes": said, "revision": self.revision}
         self.audit.event("policy_refused", actor=SERVER, fields=fields)
 
     def principal(
@@ -278,14 +279,11 @@ class DecisionPoint:
         now = self._clock()
         in_force = self._in_force
         key = (principal, action, resource.type, resource.id, resource.within, resource.owner)
-        kept = in_force.decisions.get(key)
-        if kept is not None and now < kept.good_until and now < self._good_until:
-            decision = kept
-        else:
+        decision = None if self.absence.is_too_long else in_force.kept(key, now)
+        if decision is None:
             began = time.perf_counter()
             decision = self._ask(in_force, principal, action, resource, now, door, address)
-            self.tally.asked += 1
-            self.tally.seconds += time.perf_counter() - began
+            self.tally.took(time.perf_counter() - began)
             in_force.keep(key, decision, now)
         if decision.answer is Answer.ALLOW:
             self.tally.allowed += 1
@@ -309,7 +307,7 @@ class DecisionPoint:
         None where each question is answered by itself: something else than the policy
         has a part in the answer.
         """
-        return None if self.shadow is not None or self.store_is_away else self._clock()
+        return None if self.shadow is not None or self.absence.is_noticed else self._clock()
 
     def ways(self, principal: Principal, folder: str, *, door: str) -> frozenset[str]:
         """The names in `folder` that `principal` has to pass to reach what they may see.
@@ -366,7 +364,7 @@ class DecisionPoint:
         address: str | None,
     ) -> Decision:
         user, admin = _AWAY, "the store has been away for longer than `stale_seconds`"
-        if now < self._good_until:
+        if not self.absence.is_too_long:
             try:
                 hour, weekday = self._site(now)
                 context = Context(time=now, hour=hour, weekday=weekday, door=door, address=address)

@@ -30,6 +30,7 @@ V = TypeVar("V")
 
 #: Decisions kept; one costs some 500 bytes.
 CACHE_SIZE = 16_384
+_NEVER: tuple[float, None] = (0.0, None)
 #: For a folder, the names in it that lead to what is said apart, and to which places.
 Marks = dict[str, dict[str, list[str]]]
 
@@ -44,7 +45,8 @@ class InForce:
         directory: people and groups of both.
         disabled: names of those who are shut out.
         snapshot: rules and grants of both.
-        decisions: by what was asked.
+        decisions: by what was asked, each with when: a clock may be set back, and what
+            holds up to an end has a beginning too.
         principals: by how they asked.
         marks: by who looks, with the view they were made of.
     """
@@ -56,7 +58,7 @@ class InForce:
     snapshot: Snapshot
     # Invariant: nothing decided at an older revision is ever answered again, so each
     # has its own.
-    decisions: dict[tuple[object, ...], Decision] = field(default_factory=dict)
+    decisions: dict[tuple[object, ...], tuple[float, Decision]] = field(default_factory=dict)
     principals: dict[tuple[object, ...], Principal] = field(default_factory=dict)
     marks: dict[object, tuple[View, Marks]] = field(default_factory=dict)
 
@@ -130,6 +132,11 @@ class InForce:
             decision = viewed(decision, principal, resource, ask)
         return decision
 
+    def kept(self, key: tuple[object, ...], now: float) -> Decision | None:
+        """What was answered to the same question, if it still holds, and did by then."""
+        since, decision = self.decisions.get(key, _NEVER)
+        return decision if decision is not None and since <= now < decision.good_until else None
+
     def keep(self, key: tuple[object, ...], decision: Decision, now: float) -> None:
         """Have `decision` answer the same question again, for as long as it holds."""
         # Invariant: what could not be judged is judged anew.
@@ -137,7 +144,7 @@ class InForce:
             decision.answer is Answer.ALLOW
             or not any(each.kind == "error" for each in decision.determining)
         ):
-            remember(self.decisions, key, decision)
+            remember(self.decisions, key, (now, decision))
 
     def marks_of(self, principal: Principal) -> Marks:
         """What leads to each place on which something is said apart for `principal`."""

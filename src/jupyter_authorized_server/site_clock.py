@@ -1,4 +1,4 @@
-"""The hour and the weekday that rules read, in the time zone of the site."""
+"""The hour and the weekday that rules read, in the site's time zone; and a clock set back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import zoneinfo
+    from collections.abc import Callable
+
+#: Seconds that a clock may lag behind before it counts as set back: no clock runs evenly.
+_UNEVEN = 0.5
 
 
 class SiteClock:
@@ -29,3 +33,27 @@ class SiteClock:
             hour, weekday = local.hour, local.isoweekday()
             self._known = ((now // 60 + 1) * 60, hour, weekday)
         return hour, weekday
+
+
+class SetBack:
+    """Tells, now and then, whether a clock was set back since it was last told.
+
+    Args:
+        clock: seconds since the epoch.
+        steady: seconds of a clock that nobody sets.
+    """
+
+    def __init__(self, clock: Callable[[], float], steady: Callable[[], float]) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._ahead = clock() - steady()
+
+    def __call__(self) -> bool:
+        """Whether it was."""
+        ahead = self._clock() - self._steady()
+        # Many small steps are one large one.
+        if ahead > self._ahead - _UNEVEN:
+            self._ahead = max(self._ahead, ahead)
+            return False
+        self._ahead = ahead
+        return True

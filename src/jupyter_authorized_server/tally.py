@@ -22,3 +22,8 @@ class Tally:
     lifted: int = 0
     asked: int = 0
     seconds: float = 0.0
+
+    def took(self, seconds: float) -> None:
+        """Count an answer that was worked out."""
+        self.asked += 1
+        self.seconds += seconds

@@ -70,7 +70,7 @@ class Meter(Collector):
         yield GaugeMetricFamily(
             f"{_PREFIX}store_away",
             "1 while the store cannot be read",
-            value=float(point.store_is_away),
+            value=float(point.absence.is_noticed),
         )
         yield GaugeMetricFamily(
             f"{_PREFIX}open_sockets",

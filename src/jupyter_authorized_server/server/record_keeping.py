@@ -13,14 +13,19 @@ from ..errors import AuthorizationError
 from ..store import chain_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..journal import Link
     from .wiring import Wiring
 
 _log = logging.getLogger(__name__)
 
+_DAY = 86_400.0
+#: Seconds by which a clock that is set loses trust: what is new looks old by it, or the other
+#: way round. For a day after that nothing is dropped.
+_JUMP = 3600.0
 #: Milliseconds after which the store knows of a record.
 KNOWN_WITHIN = 1000
-_DAY = 86_400.0
 
 
 class RecordKeeping:
@@ -28,12 +33,22 @@ class RecordKeeping:
 
     Args:
         wired: the parts of the server.
+        clock: seconds since the epoch.
+        steady: seconds of a clock that nobody sets.
     """
 
-    def __init__(self, wired: Wiring) -> None:
+    def __init__(
+        self,
+        wired: Wiring,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._point = wired.point
         self._days = wired.config.audit_days
         self._known: Link | None = None
+        self._clock = clock
+        self._steady = steady
+        self._ahead = clock() - steady()
         self._pruned = float("-inf")
         self.callback = PeriodicCallback(self.look, KNOWN_WITHIN)
         self.callback.start()
@@ -41,13 +56,16 @@ class RecordKeeping:
     async def look(self) -> None:
         """What is due now; the store and the file are worked on in a thread."""
         link = self._point.audit.link
-        now = time.time()
+        now, steady = self._clock(), self._steady()
         try:
             if link is not None and link != self._known:
                 await asyncio.to_thread(self._tell, link)
                 self._known = link
-            if self._days and now >= self._pruned + _DAY:
-                self._pruned = now
+            if abs(now - steady - self._ahead) > _JUMP:
+                self._ahead, self._pruned = now - steady, steady
+                _log.warning("the clock was set; for a day no audit record is taken for too old")
+            if self._days and steady >= self._pruned + _DAY:
+                self._pruned = steady
                 many = await asyncio.to_thread(self._prune, now - self._days * _DAY)
                 if many:
                     _log.info("%d audit records were older than `audit_days` and are gone", many)

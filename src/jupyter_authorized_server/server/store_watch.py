@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import threading
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,20 +49,21 @@ class StoreWatch:
         if self._wired.confinement is not None:
             self._wired.confinement.look_at_the_clock()
         point = self._wired.point
+        point.look_at_the_clock()
         if self._asked is None:
-            self._since = time.time()
+            self._since = point.absence.steady()
             self._asked = _aside(partial(point.store.revision, probe=True))
         asked = self._asked
         await asyncio.wait({asked}, timeout=PATIENCE)
         if not asked.done():
-            point.missed(self._since)
+            point.absence.missed(self._since)
             self._say(StoreUnavailable("it does not answer"))
             return
         self._asked = None
         try:
             point.refresh(asked.result())
         except Exception as error:  # noqa: BLE001  # why: whatever keeps it from being read
-            point.missed(self._since)
+            point.absence.missed(self._since)
             self._say(error)
         else:
             self._say(None)

@@ -1,0 +1,141 @@
+"""A running server's records: the store is told their end, old ones go, a clock may be set."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.config import JupyterAuthorization
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.journal import Link, newest, verify
+from jupyter_authorized_server.server.record_keeping import RecordKeeping
+from jupyter_authorized_server.server.store_watch import StoreWatch
+from jupyter_authorized_server.server.wiring import Wiring
+from jupyter_authorized_server.store import Store, chain_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+
+
+class Clock:
+    """One that can be set, and one that cannot."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def steady(self) -> float:
+        return self.passed
+
+    def go_on(self, seconds: float) -> None:
+        self.now += seconds
+        self.passed += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def wired(tmp_path: Path, clock: Clock) -> Iterator[Wiring]:
+    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        audit = Audit(tmp_path / "audit.jsonl", clock=clock)
+        point = DecisionPoint(
+            store, policy_dir=None, audit=audit, clock=clock, steady=clock.steady
+        )
+        yield Wiring(config=JupyterAuthorization(audit_days=30), point=point)
+        audit.close()
+
+
+def look(watch: Callable[[], RecordKeeping | StoreWatch], *between: Callable[[], object]) -> None:
+    """Look once, and after each thing that happens."""
+
+    async def looks() -> None:
+        looking = watch()
+        looking.callback.stop()
+        turn: Callable[[], Awaitable[None]] = looking.look
+        await turn()
+        for each in between:
+            each()
+            await turn()
+
+    asyncio.run(looks())
+
+
+def kept(wired: Wiring) -> list[object]:
+    assert wired.point.audit.path is not None
+    found = [record for _, record in newest(wired.point.audit.path)]
+    return [each["kind"] for each in reversed(found) if each["kind"] != "audit_pruned"]
+
+
+def test_the_store_is_told_where_the_records_end_and_where_they_begin(
+    wired: Wiring, clock: Clock
+) -> None:
+    point, path = wired.point, wired.point.audit.path
+    assert path is not None
+    point.audit.event("old", actor="user:ada")
+
+    def later() -> None:
+        clock.go_on(31 * DAY)
+        point.audit.event("new", actor="user:ada")
+
+    # Once more, for the record of what was dropped.
+    look(lambda: RecordKeeping(wired, clock, clock.steady), later, lambda: None)
+    assert ["new"] == kept(wired)
+    start, head = point.store.journal(chain_name(path))
+    assert start is not None
+    assert head is not None
+    found = verify(
+        path,
+        start=Link(number=start[0], hash=start[1]),
+        head=Link(number=head[0], hash=head[1]),
+    )
+    assert (None, 2, 1, 3) == (found.problem, found.records, start[0], head[0])
+
+
+@pytest.mark.parametrize("jump", [365 * DAY, -365 * DAY])
+def test_a_clock_that_is_set_wrong_for_a_while_costs_no_record(
+    wired: Wiring, clock: Clock, jump: float
+) -> None:
+    def wrong() -> None:
+        wired.point.audit.event("before", actor="user:ada")
+        clock.go_on(DAY)
+        clock.now += jump
+        wired.point.audit.event("while", actor="user:ada")
+
+    def right() -> None:
+        clock.go_on(DAY / 2)
+        clock.now -= jump
+        wired.point.audit.event("after", actor="user:ada")
+
+    def a_day_later() -> None:
+        clock.go_on(DAY)
+
+    look(lambda: RecordKeeping(wired, clock, clock.steady), wrong, right)
+    assert ["before", "while", "after"] == kept(wired)
+    look(lambda: RecordKeeping(wired, clock, clock.steady), wrong, right, a_day_later)
+    # What was written by the wrong clock may go by it; what was written by the right one stays.
+    assert {"before", "after"} <= set(kept(wired))
+
+
+def test_a_running_server_notices_that_the_clock_was_set_back(wired: Wiring, clock: Clock) -> None:
+    told: list[int] = []
+    wired.point.on_change(told.append)
+    before = wired.point.revision
+
+    def back() -> None:
+        clock.now -= 60
+
+    look(lambda: StoreWatch(wired), lambda: clock.go_on(60), back, lambda: None)
+    assert [before + 1] == told
