@@ -8,6 +8,7 @@ may post can post), the file is.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import threading
 import time
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     Value = str | int | float | bool | None | list[str]
     Record = dict[str, Value]
+
+_log = logging.getLogger(__name__)
 
 #: Identifies the records on the event bus; `event_schemas/audit/v1.yaml`.
 SCHEMA_ID = "https://schema.jupyter.org/jupyter_authorized_server/audit/v1"
@@ -143,6 +146,14 @@ class Audit:
             fields: what else there is to say; never a secret.
         """
         return self._write(kind, {"principal": actor, **(fields or {})})
+
+    def note(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> str:
+        """As `event`, of what is so already; that it cannot be recorded is logged, and no id."""
+        try:
+            return self.event(kind, actor=actor, fields=fields)
+        except OSError as error:
+            _log.critical("`%s` of `%s` cannot be recorded: %s", kind, actor, error)
+            return ""
 
     def _write(self, kind: str, fields: Mapping[str, Value]) -> str:
         record: Record = {"id": secrets.token_hex(8), "time": self._clock(), "kind": kind}

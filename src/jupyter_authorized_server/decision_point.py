@@ -180,7 +180,7 @@ class DecisionPoint:
         self.problem, self.policy_since = None, self._clock()
         self._count(policy)
         fields: dict[str, Value] = {"files": [*self.files.files()], "revision": self.revision}
-        self.audit.event("policy_changed", actor=SERVER, fields=fields)
+        self.audit.note("policy_changed", actor=SERVER, fields=fields)
 
     def look_at_the_clock(self) -> None:
         """Have everything asked anew if the clock was set back; called by the poll."""
@@ -204,7 +204,7 @@ class DecisionPoint:
         self.problem = problem
         said: list[str] = str(problem).splitlines()[:_MOST_TOLD]
         fields: dict[str, Value] = {"mistakes": said, "revision": self.revision}
-        self.audit.event("policy_refused", actor=SERVER, fields=fields)
+        self.audit.note("policy_refused", actor=SERVER, fields=fields)
 
     def principal(
         self,

@@ -39,7 +39,8 @@ def full(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
     """A server whose disk is full from now on, as far as its records go."""
     config = f"c.JupyterAuthorization.audit_full = {request.param!r}\n"
     with serving(tmp_path, people=PEOPLE, config=config) as server:
-        (server.root / "a.txt").write_text("before")
+        for name in ("a.txt", "b.txt"):
+            (server.root / name).write_text("before")
         path = journal(server)
         put(server, "vera", "a.txt", "refused")
         path.rename(path.with_name("kept"))
@@ -62,15 +63,27 @@ def test_on_a_full_disk_what_changes_something_is_as_the_administrator_has_chose
     assert 200 == server.request("GET", "/api/contents/a.txt", "vera").status
     grant = {"principal": "user:vera", "level": "editor", "resource": "contents:/a.txt"}
     given = server.request("POST", "/api/authz/grants", "adam", json_body=grant).status
-    assert {"refuse": 503, "go on": 500}[mode] == given
+    assert {"refuse": 503, "go on": 201}[mode] == given
     with server.store() as store:
         grants = [each.resource for each in store.state().grants]
     assert ("contents:/a.txt" in grants) == (mode == "go on")
+    # Who makes a link where it goes on gets its secret, which is told only once.
+    link = {"level": "viewer", "resource": "contents:/a.txt"}
+    made = server.request("POST", "/api/authz/links", "adam", json_body=link)
+    assert {"refuse": (503, False), "go on": (201, True)}[mode] == (
+        made.status,
+        "secret" in made.json,
+    )
+    # What is done after a change, such as moving grants, does not make it fail.
+    moved = server.request("PATCH", "/api/contents/a.txt", "adam", json_body={"path": "c.txt"})
+    assert {"refuse": 503, "go on": 200}[mode] == moved.status
+    # Whoever is nobody is told so, and no error.
+    assert 403 == server.request("GET", "/api/contents/b.txt").status
     # Once there is room again, all is as before, and the chain goes on.
     path = journal(server)
     path.unlink()
     path.with_name("kept").rename(path)
-    assert 200 == put(server, "edi", "a.txt", "later")
+    assert 200 == put(server, "edi", "b.txt", "later")
     assert verify(path).problem is None
     assert ("edi", "save") == (
         server.audit[-1]["principal"].removeprefix("user:"),

@@ -84,5 +84,5 @@ class RecordKeeping:
             lambda start: store.set_journal_start(name, number=start.number, hash=start.hash),
         )
         if many:
-            audit.event("audit_pruned", actor="server", fields={"records": many, "before": before})
+            audit.note("audit_pruned", actor="server", fields={"records": many, "before": before})
         return many

@@ -172,14 +172,14 @@ class Asker(JupyterHandler):
         """Record that whoever asks has done something of `kind`.
 
         Raises:
-            ConfigurationError: it is done, but could not be recorded.
+            ConfigurationError: it is done, but could not be recorded, and the administrator
+                wants nothing to go on then.
         """
-        try:
-            self.point.audit.event(
-                kind,
-                actor=self.principal.name,
-                fields={"token": self.principal.token, "address": self.address, **fields},
-            )
-        except OSError as error:
+        told = self.point.audit.note(
+            kind,
+            actor=self.principal.name,
+            fields={"token": self.principal.token, "address": self.address, **fields},
+        )
+        if not told and self.wired.config.audit_full != "go on":
             msg = "this was done, but could not be recorded"
-            raise ConfigurationError(msg) from error
+            raise ConfigurationError(msg)

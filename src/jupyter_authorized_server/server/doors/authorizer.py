@@ -148,7 +148,7 @@ class PolicyAuthorizer(Authorizer):
         refused = [word for word in words if word is None or not hook.allows(word, resource)]
         if refused:
             why = f"`user_is_authorized` does not allow `{refused[0]}` on `{resource}`"
-            self._point.audit.event(
+            self._point.audit.note(
                 "denial",
                 actor=principal.name,
                 fields={

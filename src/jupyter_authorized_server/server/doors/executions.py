@@ -191,7 +191,7 @@ class Executions:
     def _end(self, sent: str, run: Running, status: object) -> None:
         self._pending.pop(sent, None)
         self._left.pop(sent, None)
-        self._audit.event(
+        self._audit.note(
             "execution_end",
             actor=run.actor,
             fields={

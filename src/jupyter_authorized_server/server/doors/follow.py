@@ -176,7 +176,7 @@ class Follower:
     def _record(self, kind: str, taken: Iterable[Grant], *, to: str | None = None) -> None:
         acting = ACTING.get()
         for each in taken:
-            self._wired.point.audit.event(
+            self._wired.point.audit.note(
                 kind,
                 actor=SERVER if acting is None else acting.principal.name,
                 fields={

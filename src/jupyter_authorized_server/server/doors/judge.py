@@ -332,7 +332,7 @@ class Judge:
         self, message: str, found: Admission | None = None, *, status: int | None = None
     ) -> Why:
         """Refuse, and record it, without asking the policy."""
-        record = self._wiring.point.audit.event(
+        record = self._wiring.point.audit.note(
             "denial",
             actor=ANONYMOUS if found is None else found.principal.actor,
             fields={

@@ -295,7 +295,7 @@ class LocalIdentityProvider(IdentityProvider):
         if isinstance(user, GuestUser):
             point.store.end_guest(user.session_id)
             point.refresh()
-            point.audit.event("logout", actor=user.username, fields={"session": user.session_id})
+            point.audit.note("logout", actor=user.username, fields={"session": user.session_id})
             return
         if everywhere:
             point.store.end_login_sessions(user.username)
@@ -303,7 +303,7 @@ class LocalIdentityProvider(IdentityProvider):
             point.store.end_login_session(user.session_id)
         point.refresh()
         fields: dict[str, str | bool] = {"session": user.session_id, "everywhere": everywhere}
-        point.audit.event("logout", actor=f"user:{user.username}", fields=fields)
+        point.audit.note("logout", actor=f"user:{user.username}", fields=fields)
 
     # Upstream's questions
 
