@@ -108,7 +108,11 @@ class Drawn:
 
 @lru_cache(maxsize=20_000)
 def _checked(text: str) -> Rule:
-    return cedar.with_room(lambda: check(Statement(source="law.cedar", line=1, text=text)))
+    statement = Statement(source="law.cedar", line=1, text=text)
+    (found,) = cedar.with_room(lambda: check([statement]))
+    if isinstance(found, InvalidName):
+        raise found
+    return found
 
 
 def admitted(drawn: Drawn) -> bool:

@@ -171,3 +171,22 @@ def test_a_syntax_that_a_later_cedar_brings_is_refused_rather_than_guessed() -> 
     of_a_word = pst.ActionEq(pst.EntityUid(pst.EntityType("Action", ("Jupyter",)), "read"))
     with pytest.raises(InvalidName, match="no action is covered"):
         rules._actions(of_a_word)
+
+
+@pytest.mark.parametrize("wrong", [{0}, {7, 8}, {3, 4, 19}, set(range(20)), set()])
+def test_of_many_statements_each_that_is_wrong_is_named_and_no_other(wrong: set[int]) -> None:
+    # Right by syntax, so that the schema alone can refuse it; of each line once only, since
+    # what was right before is not asked again.
+    lines = [
+        f'forbid(principal, action, resource) when {{ resource.colour == "{n}" }};'
+        if n in wrong
+        else f'forbid(principal, action, resource == Jupyter::File::"/{n}{len(wrong)}");'
+        for n in range(20)
+    ]
+    files = [PolicyFile(source="a.cedar", text="\n".join(lines))]
+    try:
+        load_policy(files)
+        found = set()
+    except PolicyError as error:
+        found = {each.line - 1 for each in error.mistakes}
+    assert wrong == found

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 #: Principals whose grants are kept merged, and resources whose chains are kept.
 _CACHED_PRINCIPALS = 1024
 _CACHED_RESOURCES = 4096
-#: Statements of policy files that are kept checked; 500 policies are many.
-_CACHED_STATEMENTS = 2048
 #: Places whose grants a view merges into one map; more would be copied for each principal.
 _MERGED = 4096
 #: Questions after which it is worth it: most that are asked about many come once.
@@ -75,28 +73,17 @@ def load_policy(files: Sequence[PolicyFile]) -> CheckedPolicy:
     return CheckedPolicy(rules=tuple(rules), document=document)
 
 
-# A statement means the same wherever it is read again: when one file of many changes, the
-# others cost nothing. What is refused is not kept.
-_check = lru_cache(maxsize=_CACHED_STATEMENTS)(check)
-
-
 def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
     rules: dict[str, Rule] = {}
     mistakes = []
-    for statement in document.statements:
+    for statement, found in zip(document.statements, check(document.statements), strict=True):
         message = ""
-        try:
-            rule = _check(statement)
-        except errors.InvalidName as error:
-            message = str(error)
+        if isinstance(found, errors.InvalidName):
+            message = str(found)
+        elif (first := rules.get(found.id)) is not None:
+            message = f"the rule name `{found.id}` is also in {first.source}; rename one of them"
         else:
-            first = rules.get(rule.id)
-            if first is None:
-                rules[rule.id] = rule
-            else:
-                message = (
-                    f"the rule name `{rule.id}` is also in {first.source}; rename one of them"
-                )
+            rules[found.id] = found
         if message:
             mistakes.append(
                 errors.Mistake(source=statement.source, line=statement.line, message=message)
