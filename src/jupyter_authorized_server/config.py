@@ -174,6 +174,13 @@ class JupyterAuthorization(LoggingConfigurable):
         number. Starting one more is refused with 409.""",
     ).tag(config=True)
 
+    max_sockets = Integer(
+        600,
+        help="""Websockets that one person may have open at the same time, of kernels,
+        terminals and all else; 0 is any number. One more is refused with 429. A page has
+        one for each kernel, each terminal and the events.""",
+    ).tag(config=True)
+
     record_code = Bool(
         False,  # noqa: FBT003  # why: traitlets' own signature
         help="""Whether the record of each run in a kernel holds the text of the code as
@@ -232,7 +239,7 @@ class JupyterAuthorization(LoggingConfigurable):
             raise TraitError(msg)
         return value
 
-    @validate("max_kernels", "max_terminals")
+    @validate("max_kernels", "max_terminals", "max_sockets")
     def _not_negative(self, proposal: Any) -> int:
         value = int(proposal["value"])
         if value < 0:

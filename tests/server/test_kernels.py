@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 import websocket
+import zmq
+from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from serving import Serving, serving
+
+from jupyter_authorized_server.server.kernels import make_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +179,18 @@ def test_the_path_of_a_session_is_judged_wherever_it_stands(
 ) -> None:
     answer = server.request("POST", "/api/sessions", "tim", json_body=body)
     assert 403 == answer.status, answer.text
+
+
+def test_there_is_room_for_more_pages_than_zeromq_has_by_itself() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    manager = AsyncMultiKernelManager()
+    make_room(manager.context)
+    try:
+        # Four for each page.
+        sockets = [manager.context.socket(zmq.DEALER) for _ in range(4 * 300)]
+        for each in sockets:
+            each.close()
+    finally:
+        manager.context.term()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

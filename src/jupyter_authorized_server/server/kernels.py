@@ -8,11 +8,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_client.multikernelmanager import DuplicateKernelError
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
 from ..errors import StoreError
+
+try:
+    import resource
+except ImportError:  # pragma: no cover  # why: it is not there on Windows
+    resource = None  # type: ignore[assignment]  # why: as above
 
 if TYPE_CHECKING:
     from ..decision_point import DecisionPoint
@@ -22,6 +28,12 @@ if TYPE_CHECKING:
 KEPT_DAYS = 30
 #: Kernels that have ended and whose origin is kept, for what is said about their end.
 _MOST_ENDED = 256
+
+
+#: Channels of all pages to all kernels together: each page takes four.
+_MOST_CHANNELS = 16_384
+#: Open files that they take, with room for everything else.
+_OPEN_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +175,7 @@ class Kernels:
             most: kernels that one person may have running; 0 is any number.
         """
         self._manager = kernel_manager
+        make_room(getattr(kernel_manager, "context", None))
         start, shutdown = kernel_manager.start_kernel, kernel_manager.shutdown_kernel
         remove = kernel_manager.remove_kernel
 
@@ -217,3 +230,18 @@ class Kernels:
         for kernel_id, owned in self._owned.items():
             if owned.owner in gone:
                 self._owned[kernel_id] = replace(owned, owner=None)
+
+
+def make_room(context: Any) -> None:
+    """Have no 256 pages take what everybody's kernels share.
+
+    ZeroMQ has room for 1,023 channels in one process unless told otherwise before the
+    first, and jupyter_server for 4,096 open files.
+    """
+    if isinstance(context, zmq.Context):
+        context.set(zmq.MAX_SOCKETS, min(_MOST_CHANNELS, context.get(zmq.SOCKET_LIMIT)))
+    if resource is not None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

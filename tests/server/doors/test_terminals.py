@@ -31,6 +31,9 @@ permit (
 """
 
 
+MOST_SOCKETS = 12
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("terminals")
@@ -50,7 +53,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         people=people,
         extensions=("jupyter_server_terminals", "nbclassic", "notebook_shim"),
         policy={"shells.cedar": RULES},
-        config="c.JupyterAuthorization.max_terminals = 3",
+        config=(
+            "c.JupyterAuthorization.max_terminals = 3\n"
+            f"c.JupyterAuthorization.max_sockets = {MOST_SOCKETS}"
+        ),
     ) as running:
         yield running
 
@@ -258,3 +264,29 @@ def test_nobody_starts_more_than_the_limit_also_at_once(server: Serving) -> None
     assert 200 == one(0)
     for name in names(server, "many"):
         end(server, name)
+
+
+def test_nobody_has_more_sockets_than_the_limit_also_at_once(server: Serving) -> None:
+    name = start(server, "many")
+
+    def one(_: int) -> websocket.WebSocket | tuple[int, bool]:
+        try:
+            return connect(server, name, "many")
+        except websocket.WebSocketBadStatusException as refused:
+            said = refused.resp_body or b""
+            return refused.status_code, b"as many connections open" in said
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(one, range(MOST_SOCKETS + 4)))
+    opened = [each for each in answers if isinstance(each, websocket.WebSocket)]
+    assert [(429, True)] * 4 == [each for each in answers if isinstance(each, tuple)]
+    # Nobody else's room is taken, and a place that is given up is free.
+    connect(server, name, "adam").close()
+    opened.pop().close()
+    deadline = time.monotonic() + 60
+    while not isinstance(again := one(0), websocket.WebSocket):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for each in (again, *opened):
+        each.close()
+    end(server, name)

@@ -27,7 +27,7 @@ from .backlog import Kept
 from .executions import Executions, Running
 from .frames import V1
 from .kernel_judge import KernelJudge
-from .live import FINAL, close, nothing
+from .live import FINAL, POLICY, close, nothing
 from .refusals import Refusals
 from .saved import SavedCells
 
@@ -48,6 +48,7 @@ _MOST_QUEUED = 64
 #: Why there are no kernels where nobody could judge what is sent to them.
 UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
 _GONE = "This kernel is no more."
+_NO_ROOM = "The server has no room for another page. Close one and try again."
 _DEAD = "This kernel has died; restart it, or start another one."
 
 
@@ -162,6 +163,10 @@ class JudgedConnection:
         except (web.HTTPError, KeyError):
             # It ended after the handshake.
             close(self.websocket_handler, FINAL, _GONE)
+            return nothing()
+        except zmq.ZMQError as error:
+            _log.error("a page cannot be connected to a kernel: %s", error)
+            close(self.websocket_handler, POLICY, _NO_ROOM)
             return nothing()
 
     def disconnect(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
+from tornado.websocket import WebSocketHandler
 
 from ...audit import REQUEST
 from ...errors import AuthorizationError, StoreError
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
         ResponseStartLine,
     )
 
+    from ...policy.model import Principal
+
 _log = logging.getLogger(__name__)
 
 OUT_OF_REACH = "The server cannot reach its store. Try again in a moment."
+TOO_MANY = "You have as many connections open as one person may. Close a page and try again."
 
 
 class GuardedApplication(Application):
@@ -121,10 +125,21 @@ class _Doorkeeper(HTTPMessageDelegate):
         if self._gone():
             return
         found = admission(self._request) if why is None else None
+        if found is not None and self._is_one_too_many(found.principal):
+            why, found = Why(status=429, message=TOO_MANY), None
         forwards = found is not None and found.entry is not None and found.entry.forwards
         if found is not None and forwards:
             forwarding.strip(self._request, self._application.settings, found.gate)
         await self._pass_on(self._inner_for(why), forwards=forwards)
+
+    def _is_one_too_many(self, principal: Principal) -> bool:
+        """Whether a socket is asked for by somebody who has as many as one may."""
+        handler = self._target.handler
+        return (
+            isinstance(handler, type)
+            and issubclass(handler, WebSocketHandler)
+            and wiring(self._application.settings).live.is_full(principal)
+        )
 
     def _inner_for(self, why: Why | None) -> HTTPMessageDelegate:
         if why is not None:

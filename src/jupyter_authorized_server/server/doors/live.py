@@ -140,6 +140,18 @@ class LiveDoors:
         if self._ticks is not None:
             self._ticks.stop()
 
+    def is_full(self, principal: Principal) -> bool:
+        """Whether somebody has as many sockets open, or opening, as one person may."""
+        most = self._wired.config.max_sockets
+        if not most:
+            return False
+        theirs = (
+            handler
+            for handler, door in self._doors.items()
+            if door.name == principal.name and not _is_over(handler)
+        )
+        return sum(1 for _ in theirs) >= most
+
     def register(self, handler: object) -> LiveDoor | None:
         """Keep `handler`, if it is a websocket that the guard let through; again is harmless."""
         if not isinstance(handler, WebSocketHandler):
@@ -304,6 +316,14 @@ def end(handler: Any, door: LiveDoor) -> None:
     else:
         _say_in_terminal(handler, _NOTICE)
         close(handler, FINAL if _is_jupyters(handler) else POLICY, _NOTICE)
+
+
+def _is_over(handler: Any) -> bool:
+    """Whether its socket is closed, or was never opened and will not be."""
+    if handler.ws_connection is not None:
+        return False
+    stream = getattr(handler.request.connection, "stream", None)
+    return handler._finished or stream is None or stream.closed()  # noqa: SLF001  # why: Tornado says it nowhere else
 
 
 def _is_jupyters(handler: Any) -> bool:
