@@ -1,7 +1,8 @@
 """Write the files that are made from the code, or with `--check` see that they are.
 
-The Cedar schema and the reference pages have one source each: the vocabulary table,
-the exceptions, the settings, the commands. Nobody edits what is written here.
+The Cedar schema, the reference pages and the texts of the pages have one source each:
+the vocabulary table, the exceptions, the settings, the commands, `words.toml`. Nobody edits
+what is written here.
 """
 # ruff: noqa: INP001  # why: a script of the repository, no package
 
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import catalogue
 import click
 
 from jupyter_authorized_server import cli, errors
@@ -392,7 +394,9 @@ def _prose(text: str | None) -> str:
 
 FILES: dict[str, Callable[[], str]] = {
     SCHEMA: vocabulary.cedar_schema,
+    "labextension/src/catalogue.ts": catalogue.for_browsers,
     "labextension/src/vocabulary.ts": browser_vocabulary,
+    "src/jupyter_authorized_server/server/identity/words.py": catalogue.for_python,
     f"{REFERENCE}/vocabulary.md": vocabulary_page,
     f"{REFERENCE}/levels.md": levels_page,
     f"{REFERENCE}/errors.md": errors_page,

@@ -98,6 +98,8 @@ export class Client {
   }
 }
 
+const BY_STATUS: Partial<Record<number, string>> = WORDS.byStatus;
+
 /** The refusal that an answer amounts to, whatever it holds. */
 export function refusal(status: number, json: unknown): Refused {
   const said = isRecord(json) ? json : {};
@@ -106,7 +108,7 @@ export function refusal(status: number, json: unknown): Refused {
     return new Refused(said.message, status, decision);
   }
   return new Refused(
-    WORDS.byStatus[status] ?? (status >= 500 ? WORDS.broken : WORDS.refused(status)),
+    BY_STATUS[status] ?? (status >= 500 ? WORDS.broken : WORDS.refused(status)),
     status,
     decision
   );

@@ -57,7 +57,7 @@ async function tagOf(client: Client, grant: Grant): Promise<string | null> {
   const { json, etag } = await client.send('GET', `grants/${grant.id}`);
   const now = json as Grant;
   if (now.level !== grant.level || now.ends !== grant.ends) {
-    throw new Refused(WORDS.byStatus[412] ?? '', 412);
+    throw new Refused(WORDS.byStatus[412], 412);
   }
   return etag;
 }

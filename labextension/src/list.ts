@@ -148,7 +148,11 @@ export class List<T> {
       this.more.hidden = page.next === null;
       this.table.hidden = this.count === 0;
       this.say.done(
-        this.count === 0 ? this.options.empty : WORDS.shown(this.count, page.next !== null)
+        this.count === 0
+          ? this.options.empty
+          : page.next === null
+            ? WORDS.shownAll(this.count)
+            : WORDS.shownFirst(this.count)
       );
       if (after !== null) {
         (rows[0]?.querySelector('button, a, select') as HTMLElement | null)?.focus();

@@ -28,6 +28,7 @@ for (const name of ['a.ipynb', `${'é'.repeat(125)}.ipynb`, '😀'.repeat(60), '
       WORDS.raised,
       WORDS.stopped,
       WORDS.ended,
+      WORDS.endedTheirs,
       WORDS.lacks
     ]) {
       assert.ok(notice(brief(name)).length <= 140);

@@ -13,7 +13,8 @@ export class StatusItem extends Widget {
 
   /** Show `me`, and `can` of the document in front where there is one. */
   say(me: Me, can: Can | null): void {
-    const text = WORDS.status(me.principal.display_name, can === null ? '' : canSentence(can));
+    const who = me.principal.display_name;
+    const text = can === null ? who : WORDS.status(who, canSentence(can));
     fill(
       this.node,
       me.mode === 'shadow' ? h('strong', { class: 'authz-shadow' }, WORDS.shadow) : null,

@@ -6,6 +6,8 @@ import { WORDS } from '../words.js';
 import type { Desk, Tab } from './desk.js';
 import { where } from './mine.js';
 
+const KINDS: Partial<Record<string, string>> = WORDS.doorKinds;
+
 interface Door {
   id: string;
   principal: string;
@@ -79,8 +81,7 @@ export const LIVE: Tab = {
 };
 
 function what(desk: Desk, door: Door): HTMLElement | string {
-  const kind =
-    WORDS.doorKinds[(door.resource ?? '').split(':', 1)[0] ?? ''] ?? door.resource ?? '';
+  const kind = KINDS[(door.resource ?? '').split(':', 1)[0] ?? ''] ?? door.resource ?? '';
   return door.within === null
     ? kind
     : h('span', {}, `${kind} ${WORDS.doorOf} `, where(desk, door.within));

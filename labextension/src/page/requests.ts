@@ -29,7 +29,7 @@ export const REQUESTS: Tab = {
       filters: [
         {
           name: 'state',
-          label: WORDS.state_,
+          label: WORDS.state,
           values: ['open', 'approved', 'refused', 'withdrawn']
         }
       ],
@@ -40,7 +40,7 @@ export const REQUESTS: Tab = {
         { title: WORDS.where, cell: each => where(desk, each.resource) },
         { title: WORDS.note, cell: each => each.note ?? '' },
         {
-          title: WORDS.state_,
+          title: WORDS.state,
           cell: each => [each.state, each.answer].filter(Boolean).join(': ')
         },
         { title: WORDS.act, cell: each => answers(desk, list, each) }

@@ -79,7 +79,7 @@ export function tokensPart(desk: Desk): HTMLElement {
                 ? {}
                 : { scope: [{ level: level.value, resource: on.value.trim() }] })
             });
-            fill(made, once(token.secret, WORDS.tokenOnce));
+            fill(made, once(token.secret, WORDS.once));
             name.value = '';
             await list.reload();
           });

@@ -1,4 +1,4 @@
-"""The pages that work without scripts take every text from one catalogue."""
+"""Every text that a person reads on a page is one of the catalogue's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ import re
 from pathlib import Path
 
 import pytest
+from examples.serving import ROOT
 
 from jupyter_authorized_server.server.identity import page, words
 
-TEMPLATES = sorted((Path(page.__file__).parent / "templates").glob("*.html"))
+SERVER = Path(page.__file__).parents[1]
+TEMPLATES = sorted(SERVER.glob("*/templates/*.html"))
+SCRIPTS = sorted(
+    each
+    for each in (ROOT / "labextension" / "src").rglob("*.ts")
+    if not each.name.endswith(".test.ts") and each.name not in {"catalogue.ts", "vocabulary.ts"}
+)
+CATALOGUE = ROOT / "labextension" / "src" / "catalogue.ts"
 #: What a template holds that nobody reads: comments, style, code and tags.
 UNREAD = re.compile(r"\{#.*?#\}|<style>.*?</style>|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", re.DOTALL)
 READ_OUT = re.compile(r'(?:alt|title|placeholder|aria-label)="(?!\{\{)[^"]+"')
+COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+#: A literal of two words that begins as sentences and titles do.
+SENTENCE = re.compile(r"""['"`][A-Z][a-z']+ [a-z][^'"`\n]*['"`]""")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=[each.name for each in TEMPLATES])
@@ -22,11 +33,21 @@ def test_a_template_holds_no_text_of_its_own(template: Path) -> None:
     assert [] == READ_OUT.findall(text)
 
 
-def test_each_text_of_the_catalogue_is_used() -> None:
-    users = [*TEMPLATES, Path(page.__file__)]
-    users += (Path(page.__file__).parents[1] / "admin").glob("*_page.py")
+def test_each_text_of_the_pages_without_scripts_is_used() -> None:
+    users = [*TEMPLATES, Path(page.__file__), *(SERVER / "admin").glob("*page.py")]
     used = set(re.findall(r"words\.(\w+)", "".join(each.read_text("utf-8") for each in users)))
-    there = {
-        name for name, each in vars(words).items() if isinstance(each, str) and name.isupper()
+    there = {name for name in vars(words) if not name.startswith("_") and name != "annotations"}
+    assert there == used
+
+
+def test_scripts_hold_no_text_of_their_own_and_use_each_of_the_catalogue() -> None:
+    texts = {
+        each.relative_to(ROOT).as_posix(): COMMENTS.sub("", each.read_text("utf-8"))
+        for each in SCRIPTS
     }
-    assert there == {name for name in used if name.isupper()}
+    assert len(texts) > 40
+    own = {name: found for name, text in texts.items() if (found := SENTENCE.findall(text))}
+    assert {} == own
+    there = set(re.findall(r"^  (\w+):", CATALOGUE.read_text("utf-8"), re.MULTILINE))
+    used = set(re.findall(r"WORDS\.(\w+)", "".join(texts.values())))
+    assert there == used

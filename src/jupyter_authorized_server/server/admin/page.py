@@ -8,6 +8,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import template, web
 
+from ..identity import words
+
 _BUILT = Path(__file__).parent / "static"
 _TEMPLATES = template.Loader(str(Path(__file__).parent / "templates"))
 #: What the page is made of; `make` builds it from `labextension`.
@@ -42,6 +44,7 @@ class PageHandler(_Ours):
         self.set_header("Cache-Control", "no-store")
         self.finish(
             _TEMPLATES.load("page.html").generate(
+                words=words,
                 base=self.base_url,
                 url=lambda path: url_path_join(self.base_url, path),
                 built=(_BUILT / "page.js").exists(),

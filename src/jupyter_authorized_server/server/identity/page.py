@@ -86,6 +86,14 @@ class Page(JupyterHandler):
         self.show("note", status=status_code, title=reason, error=sentence(said or reason))
 
 
+def waiting(seconds: float) -> str:
+    """What somebody reads who has to wait for `seconds`; never too short."""
+    whole = math.ceil(seconds)
+    if whole > 90:  # noqa: PLR2004  # why: where one starts to count in minutes
+        return words.too_many(words.minutes(math.ceil(seconds / 60)))
+    return words.too_many(words.seconds(whole))
+
+
 def sentence(error: object) -> str:
     """A message of ours as a sentence for a page."""
     text = str(error)
@@ -103,6 +111,16 @@ class LoginHandler(Page, LoginFormHandler):
         if not self.point.state.people:
             info = words.NOBODY_YET
         self.show("login", status=status, error=error, info=info, name=name)
+
+    def _redirect_safe(self, url: str, default: str | None = None) -> None:
+        """Go on to `url` if it is on this server.
+
+        Upstream takes what stands before any colon for a scheme, and writes `://` behind
+        it. In an address that begins with a slash there is none, but names of files may hold
+        one, and so does a resource behind `#`.
+        """
+        own = url.replace(":", "%3A") if url.startswith("/") else url
+        super()._redirect_safe(own, default)  # type: ignore[no-untyped-call]  # why: upstream has no types here
 
     @allow_unauthenticated
     async def post(self) -> None:
@@ -123,10 +141,10 @@ class LoginHandler(Page, LoginFormHandler):
             self._form(status=503, error=words.OUT_OF_REACH, name=name)
         else:
             if checked.right:
-                self._redirect_safe(self.get_argument("next", default=self.base_url))  # type: ignore[no-untyped-call]  # why: upstream has no types here
+                self._redirect_safe(self.get_argument("next", default=self.base_url))
             elif checked.wait:
                 self.set_header("Retry-After", str(math.ceil(checked.wait)))
-                self._form(status=429, error=words.too_many(checked.wait), name=name)
+                self._form(status=429, error=waiting(checked.wait), name=name)
             else:
                 self._form(status=401, error=words.WRONG, name=name)
 
@@ -288,7 +306,7 @@ class PasswordHandler(Page):
                 )
             elif checked.wait:
                 self.set_header("Retry-After", str(math.ceil(checked.wait)))
-                self._form(status=429, error=words.too_many(checked.wait))
+                self._form(status=429, error=waiting(checked.wait))
             else:
                 self._form(status=403, error=words.OLD_WRONG)
 
