@@ -91,17 +91,31 @@ def start(page: Page, served: Served) -> dict[str, float]:
 
 
 def _ours(nodes: list[dict[str, Any]]) -> tuple[set[int], set[int]]:
-    """Of a profile's functions our own, and those with all that they have called."""
+    """Of a profile's functions our own, and those with all that they have called.
+
+    Some of ours stand in the place of the front end's, and call those: what would have been
+    called without them as well is nothing that they cause.
+    """
     own = {each["id"] for each in nodes if OURS in each["callFrame"]["url"]}
-    below = {each["id"]: each.get("children", []) for each in nodes}
+    by_id = {each["id"]: each for each in nodes}
     called: set[int] = set()
     waiting = list(own)
     while waiting:
-        found = waiting.pop()
-        if found not in called:
-            called.add(found)
-            waiting.extend(below[found])
+        found = by_id[waiting.pop()]
+        if found["id"] not in called:
+            called.add(found["id"])
+            waiting.extend(
+                each
+                for each in found.get("children", [])
+                if not (
+                    found["id"] in own and each not in own and _name(by_id[each]) == _name(found)
+                )
+            )
     return own, called
+
+
+def _name(node: dict[str, Any]) -> str:
+    return str(node["callFrame"]["functionName"].rpartition(".")[2])
 
 
 def _tasks(session: Any) -> float:

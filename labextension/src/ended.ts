@@ -1,37 +1,34 @@
-/** Whether the server has ended a kernel: it records that for whoever owns the kernel. */
-import type { Client, Page } from './client.js';
+/** Whether a change of rights has ended a kernel, as the server says it to whoever looked on. */
+import type { Client } from './client.js';
 import { Refused } from './client.js';
-
-interface Stopped {
-  process?: string;
-}
-
-/** As many as a single change ends; the newest come first. */
-const LOOKED_AT = 100;
+import type { Me } from './me.js';
+import { WORDS } from './words.js';
 
 /** Milliseconds between two looks: a page may hear of a change before the kernel has ended. */
 const PAUSES: readonly number[] = [500, 1000, 2000, 4000];
 
-/** Whether the kernel of `person` was ended by a change of rights, or is so within seconds. */
-export async function wasEnded(
+/** What to tell of the end of the kernel `kernelId` of the document called `name`; null where it
+ * has ended otherwise, as far as the server says within seconds. */
+export async function endOf(
   client: Client,
-  person: string,
   kernelId: string,
+  name: string,
   pauses: readonly number[] = PAUSES
-): Promise<boolean> {
-  const query = { kind: 'stopped', person, limit: LOOKED_AT };
+): Promise<string | null> {
+  const resource = `kernels:${kernelId}`;
   try {
     for (const pause of [0, ...pauses]) {
       await new Promise(resolve => setTimeout(resolve, pause));
-      const { items } = await client.get<Page<Stopped>>('audit', query);
-      if (items.some(each => each.process === `kernels:${kernelId}`)) {
-        return true;
+      const me = await client.get<Me>('me', { resource });
+      const ended = me.resources[resource]?.ended ?? null;
+      if (ended !== null) {
+        return ended === 'mine' ? WORDS.ended(name) : WORDS.endedTheirs(name);
       }
     }
-    return false;
+    return null;
   } catch (error) {
     if (error instanceof Refused) {
-      return false;
+      return null;
     }
     throw error;
   }

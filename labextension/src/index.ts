@@ -11,7 +11,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { DisposableDelegate } from '@lumino/disposable';
 import { Client } from './client.js';
 import { showAbout } from './lab/about.js';
-import { greyUploads, markListings } from './lab/browser.js';
+import { markListings, UploadButtons } from './lab/browser.js';
 import { gate } from './lab/commands.js';
 import { CopyBanner } from './lab/copy.js';
 import { showShare } from './lab/share.js';
@@ -37,7 +37,7 @@ const PAGE = 'authz:page';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-authorized-server:plugin',
-  description: 'Shows who you are, what you can do, and why not the rest.',
+  description: WORDS.plugin,
   autoStart: true,
   optional: [
     ICommandPalette,
@@ -152,6 +152,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       app.docRegistry.addWidgetExtension(factory, face);
     }
     markListings(standings);
+    const uploads = new UploadButtons(browsers);
 
     const status = statusBar ? new StatusItem(about) : null;
     if (status) {
@@ -165,7 +166,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     front.onChange(() => {
       again();
       launchers.mark();
-      greyUploads(refusedBecause(front.situation.folder, 'upload'));
+      uploads.grey(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);
         const viewed = viewedSentence(standings.me);

@@ -15,6 +15,8 @@ export interface Standing {
   shared?: boolean | null;
   /** Whether it is my kernel, and would see more if it started again. */
   more_at_restart?: boolean;
+  /** Whose kernel it was, if a change of rights has ended it. */
+  ended?: 'mine' | 'theirs' | null;
   actions: Record<string, Verdict>;
 }
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from './client.js';
 import { Refused } from './client.js';
-import { wasEnded } from './ended.js';
+import { endOf } from './ended.js';
 import { noticeOf } from './notice.js';
+import { WORDS } from './words.js';
 
 const all = { view: true, edit: true, run: true, runSaved: true };
 const none = { view: false, edit: false, run: false, runSaved: false };
@@ -48,27 +49,28 @@ test('another kernel, or the first one, is no change of rights', () => {
   assert.equal(noticeOf('a', seen({}, 'k'), seen({ run: false }, 'l')), null);
 });
 
-const records = (answer: () => unknown): Client =>
+const server = (answer: () => unknown): Client =>
   ({ get: () => Promise.resolve().then(answer) }) as unknown as Client;
+const saying =
+  (...ended: unknown[]): (() => unknown) =>
+  () => ({ resources: { 'kernels:k': { ended: ended.shift() ?? null } } });
 
-test('that a kernel was ended is said of that kernel alone', async () => {
-  const client = records(() => ({
-    items: [{ process: 'kernels:other' }, {}, { process: 'kernels:k' }],
-    next: null
-  }));
-  assert.equal(await wasEnded(client, 'user:a', 'k'), true);
-  assert.equal(await wasEnded(client, 'user:a', 'l', []), false);
+test('that a kernel was ended is said to its owner and to others, each in their words', async () => {
+  assert.equal(await endOf(server(saying('mine')), 'k', 'a', []), WORDS.ended('a'));
+  assert.equal(await endOf(server(saying('theirs')), 'k', 'a', []), WORDS.endedTheirs('a'));
+  assert.equal(await endOf(server(saying(null)), 'k', 'a', []), null);
 });
 
 test('a kernel that ends only after the page has heard of the change is told too', async () => {
-  const items: unknown[][] = [[], [], [{ process: 'kernels:k' }]];
-  const later = records(() => ({ items: items.shift(), next: null }));
-  assert.equal(await wasEnded(later, 'user:a', 'k', [1, 1]), true);
+  const later = server(saying(null, null, 'mine'));
+  assert.equal(await endOf(later, 'k', 'a', [1, 1]), WORDS.ended('a'));
 });
 
-test('records that cannot be read tell nothing and break nothing', async () => {
-  const refusing = records(() => {
+test('a server that does not answer, or is older, tells nothing and breaks nothing', async () => {
+  const refusing = server(() => {
     throw new Refused('no', 503);
   });
-  assert.equal(await wasEnded(refusing, 'user:a', 'k'), false);
+  assert.equal(await endOf(refusing, 'k', 'a'), null);
+  const older = server(() => ({ resources: {} }));
+  assert.equal(await endOf(older, 'k', 'a', []), null);
 });

@@ -3,7 +3,7 @@ import { levelSentence } from './about.js';
 import type { Client, Page } from './client.js';
 import { fill, h, labelled } from './dom.js';
 import { askPart } from './ask.js';
-import { linksPart } from './links.js';
+import { Links } from './links.js';
 import type { Grant, LevelOffer } from './grants.js';
 import { change, endBy, give, holds, take } from './grants.js';
 import type { Standings } from './me.js';
@@ -39,20 +39,19 @@ export class Share {
     const offers = why === null ? this.askOffers() : null;
     const page = await grants;
     await offers;
+    const links =
+      why === null && this.offers.length > 0
+        ? new Links(this.client, this.resource, this.offers, this.sure)
+        : null;
     fill(
       this.node,
       h('p', { class: 'authz-quiet' }, this.resource),
-      why === null
-        ? this.offers.length > 0
-          ? this.form()
-          : null
-        : h('p', {}, `${why} ${WORDS.onlyYours}`),
+      links ? this.form(links) : null,
+      why === null ? null : h('p', {}, `${why} ${WORDS.onlyYours}`),
       this.say.node,
       h('h3', {}, WORDS.whoHasAccess),
       this.rows,
-      why === null && this.offers.length > 0
-        ? linksPart(this.client, this.resource, this.offers, this.sure)
-        : askPart(this.client, this.resource, standing?.level ?? null),
+      links ? links.node : askPart(this.client, this.resource, standing?.level ?? null),
       copyLink(this.client, this.resource, this.say)
     );
     this.show(page);
@@ -95,8 +94,8 @@ export class Share {
     this.show(await this.askGrants());
   }
 
-  private form(): HTMLElement {
-    const who = new WhoField(this.client, ['people', 'groups', 'everyone']);
+  private form(links: Links): HTMLElement {
+    const who = new WhoField(this.client, ['people', 'groups', 'everyone', 'link']);
     const hint = h('span', { class: 'authz-quiet' });
     const level = h(
       'select',
@@ -142,14 +141,24 @@ export class Share {
           add.disabled = true;
           void this.say
             .trying(async () => {
+              const [grant_ends, often] = [meant(ends.value), uses.value];
+              if (who.isLink) {
+                this.say.clear();
+                const asked = { level: level.value, grant_ends };
+                if (await links.make({ ...asked, uses: often === '' ? null : Number(often) })) {
+                  who.input.value = '';
+                  uses.value = '';
+                }
+                return;
+              }
               const given = await give(
                 this.client,
                 {
                   principal: who.principal,
                   level: level.value,
                   resource: this.resource,
-                  ends: meant(ends.value),
-                  ...(uses.value === '' ? {} : { uses: Number(uses.value) })
+                  ends: grant_ends,
+                  ...(often === '' ? {} : { uses: Number(often) })
                 },
                 this.sure
               );

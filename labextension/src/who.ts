@@ -1,12 +1,16 @@
 /** One search box for people, groups and everyone. */
 import type { Client, Page } from './client.js';
 import { fill, freshId, h } from './dom.js';
+import { WORDS } from './words.js';
 
 interface Named {
   name: string;
   principal: string;
   display_name?: string;
 }
+
+/** Whoever opens a link, who has no name yet; a person of that name is `user:link`. */
+const LINK = 'link';
 
 const TYPING = 200;
 const SHOWN = 8;
@@ -18,7 +22,7 @@ export class WhoField {
 
   constructor(
     private readonly client: Client,
-    private readonly kinds: readonly ('people' | 'groups' | 'everyone')[]
+    private readonly kinds: readonly ('people' | 'groups' | 'everyone' | 'link')[]
   ) {
     let timer: ReturnType<typeof setTimeout> | undefined;
     this.input = h('input', {
@@ -40,12 +44,17 @@ export class WhoField {
     return principalOf(this.input.value);
   }
 
+  /** Whether a link is meant, and nobody in person. */
+  get isLink(): boolean {
+    return this.kinds.includes(LINK) && this.input.value.trim() === LINK;
+  }
+
   private async complete(): Promise<void> {
     const q = this.input.value.trim().replace(/^(user|group):/, '');
     const found = await Promise.all(
       this.kinds.map(async kind =>
-        kind === 'everyone'
-          ? [{ name: 'everyone', principal: 'everyone' }]
+        kind === 'everyone' || kind === LINK
+          ? [{ name: kind === LINK ? WORDS.byLink : kind, principal: kind }]
           : // Who may not look names up types them; the server says whether they are right.
             await this.client
               .get<Page<Named>>(kind, { q, limit: SHOWN })

@@ -244,7 +244,7 @@ class Lab:
         a cell then is asked to select one.
         """
         self.page.wait_for_function(
-            "() => { const context = window.jupyterapp.shell.currentWidget?.sessionContext; "
+            "() => { const context = window.jupyterapp?.shell.currentWidget?.sessionContext; "
             "const kernel = context?.session?.kernel; return context?.isReady && kernel "
             "&& kernel.connectionStatus === 'connected' && kernel.status === 'idle'; }"
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("afresh")]
 
+WHO = "Person, group:NAME, everyone or link"
 OWN_TABS = ["My access", "Grants", "Live doors", "Requests", "Audit", "Explain", "Map"]
 #: The words of the lists that stand on more than one line.
 BROKEN = """[...document.querySelectorAll('.authz-list td:not(.authz-long)')].flatMap(cell => {
@@ -63,7 +64,7 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     item.click(button="right")
     page.get_by_role("menuitem", name="Share…").click()
     dialog = page.get_by_role("dialog", name="Share statistics.ipynb")
-    expect(dialog.get_by_label("Person, group:NAME or everyone")).to_be_focused()
+    expect(dialog.get_by_label(WHO)).to_be_focused()
     # By keyboard alone: name, level, Enter.
     page.keyboard.type("nina")
     page.keyboard.press("Tab")
@@ -88,10 +89,10 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     for login in adam.ask("GET", "/api/authz/logins")[1]["items"]:
         if not login["current"]:
             assert 200 == adam.status("DELETE", f"/api/authz/logins/{login['id']}")
-    dialog.get_by_label("Person, group:NAME or everyone").fill("nina")
+    dialog.get_by_label(WHO).fill("nina")
     dialog.get_by_role("button", name="Share", exact=True).click()
     expect(dialog.locator(".authz-say").first).to_contain_text("ign in")
-    expect(dialog.get_by_label("Person, group:NAME or everyone")).to_have_value("nina")
+    expect(dialog.get_by_label(WHO)).to_have_value("nina")
     assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
 
 
@@ -132,9 +133,10 @@ def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
     page = visit(server, "adam", "/authz#grants").page
     page.get_by_label("Share what").fill("contents:/notes.txt")
     page.get_by_role("button", name="Share…").click()
-    page.get_by_text("Links", exact=True).click()
-    page.get_by_label("How often it can be used").fill("1")
-    page.get_by_role("button", name="Make a link").click()
+    # In the box where one names a person; what is made is listed under "Links".
+    page.get_by_label(WHO).fill("link")
+    page.get_by_label("How often it counts").fill("1")
+    page.get_by_role("button", name="Share", exact=True).click()
     address = page.get_by_label("This is shown once; copy it now.").input_value()
     expect(page.locator(".authz-links-list li")).to_contain_text("used 0 of 1 times")
     guest = visit(server, "nina", address.removeprefix(server.url)).page
@@ -161,7 +163,7 @@ def test_a_manager_whose_own_access_ends_is_told_and_offered_that_end(
     expect(form).to_contain_text("Yours ends Jul 1, 2098")
     until = form.get_by_label("Until")
     expect(until).to_have_value(re.compile("^2098-07-01T"))
-    form.get_by_label("Person, group:NAME or everyone").fill("vera")
+    form.get_by_label(WHO).fill("vera")
     # What she types instead is hers to choose, up to that.
     until.fill("2099-01-01T00:00")
     expect(form.get_by_role("button", name="Share", exact=True)).to_be_enabled()
@@ -221,7 +223,7 @@ def test_names_of_every_kind_are_shown_as_they_are_and_shared(
         resource = f"contents:/names/{name}"
         page.evaluate("at => { location.hash = at; }", f"grants/{quote(resource, safe='')}")
         expect(page.locator("h3").first).to_have_text(f"Share {resource}")
-        page.get_by_label("Person, group:NAME or everyone").fill("nina")
+        page.get_by_label(WHO).fill("nina")
         page.get_by_role("button", name="Share", exact=True).click()
         row = page.locator('.authz-share [data-principal="user:nina"]')
         expect(row).to_be_visible()
@@ -318,7 +320,7 @@ def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_th
     page = window.page
     page.get_by_label("Share what").fill("contents:/notes.txt")
     page.get_by_role("button", name="Share…").click()
-    who = page.get_by_label("Person, group:NAME or everyone")
+    who = page.get_by_label(WHO)
     who.fill("no<b>body")
     share = page.get_by_role("button", name="Share", exact=True)
     share.click()

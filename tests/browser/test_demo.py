@@ -83,7 +83,7 @@ def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) ->
 
 
 def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
-    chromium: Browser, tmp_path: Path
+    chromium: Browser, tmp_path: Path, shoot: Shoot
 ) -> None:
     with (
         serving(tmp_path, "--ServerApp.default_url=/authz", people={}, command="server") as empty,
@@ -92,12 +92,14 @@ def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
         window = Window(context.new_page(), empty.url)
         page = window.page
 
-        def look() -> None:
+        def look(name: str = "") -> None:
             for scheme, width in (("light", 1100), ("dark", 320)):
                 page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 page.set_viewport_size({"width": width, "height": 700})
                 assert [] == violations(page), f"{page.url}, {scheme}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
+                if name:
+                    shoot(window, f"{name}-{scheme}-{width}")
 
         page.goto(f"{empty.url}/authz")
         expect(page.get_by_role("status")).to_contain_text("Nobody can sign in yet")
@@ -105,7 +107,7 @@ def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
         address = re.search(r"/authz/setup\?token=\S+", empty.log)
         assert address is not None
         page.goto(f"{empty.url}{address.group()}")
-        look()
+        look("set-up")
         for repeated in ("another password", PASSWORD):
             page.get_by_label("User name").fill("first<b>")
             page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -121,13 +123,14 @@ def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
         expect(page.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
         look()
         page.goto(f"{empty.url}/authz/password")
-        look()
+        look("password")
         page.get_by_role("button", name="Sign out everywhere").click()
         expect(page.get_by_role("status")).to_contain_text("You are signed out everywhere")
         look()
         page.get_by_role("link", name="Sign in again").click()
+        look("sign-in")
         page.get_by_label("User name").fill("first<b>")
         page.get_by_label("Password").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_be_visible()
-        look()
+        look("sign-in-wrong")

@@ -143,6 +143,9 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     badge = page.locator(".authz-Badge button")
     expect(badge).to_have_text("Editing")
     notebook.ready()
+    # Somebody else looks at it, in the same kernel.
+    watching = visit(server, "vera", f"{WHERE[NOTEBOOK]}{name}")
+    watching.lab().ready()
     notebook.insert("# half a sentence")
     regrant(server, "edda", "viewer", own="contributor")
     # Her kernel may end with what it may see; then JupyterLab asks which one she wants,
@@ -172,6 +175,8 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
         expect(banner.locator(".authz-say")).to_contain_text(said)
     assert "# half a sentence" in copy.read_text("utf-8")
     assert "# half a sentence" not in (server.root / name).read_text("utf-8")
+    theirs_too = watching.page.locator(".Toastify__toast")
+    expect(theirs_too.filter(has_text="its owner may have less now")).to_be_visible()
     regrant(server, "edda", "editor")
     expect(badge).to_have_text("Editing")
     expect(banner).to_be_hidden()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("afresh")]
 
-WHO = "Person, group:NAME or everyone"
+WHO = "Person, group:NAME, everyone or link"
 
 
 def test_a_server_that_fails_or_is_slow_or_old_costs_time_and_no_typing(
@@ -82,7 +82,7 @@ def test_a_store_that_another_process_holds_costs_time_and_no_typing(
 ) -> None:
     page = visit(server, "adam", "/authz#grants").page
     page.evaluate("location.hash = 'grants/contents:/team'")
-    who = page.get_by_label("Person, group:NAME or everyone")
+    who = page.get_by_label("Person, group:NAME, everyone or link")
     share = page.get_by_role("button", name="Share", exact=True)
     file = server.home / "data" / "authorization" / "store.sqlite"
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:

@@ -44,11 +44,11 @@ def test_a_hundred_thousand_grants_come_in_pages_and_are_searched_by_the_server(
         shares = page.locator(".authz-share")
         expect(shares.locator("tbody tr")).to_have_count(50)
         expect(shares).to_contain_text("There are more")
-        who = page.get_by_label("Person, group:NAME or everyone")
+        who = page.get_by_label("Person, group:NAME, everyone or link")
         who.fill("p4321")
         # Of a match the server tells; everyone can always be named.
         offered = shares.locator("datalist option")
-        expect(offered).to_have_text(["Person <b>4321</b>", "everyone"])
+        expect(offered).to_have_text(["Person <b>4321</b>", "everyone", "whoever opens a link"])
         page.get_by_role("tab", name="People and groups").click()
         people = page.locator(".authz-list").first
         expect(people.locator("tbody tr")).to_have_count(50)

@@ -175,6 +175,7 @@ def test_a_grant_that_is_taken_back_ends_the_kernel(confined: Serving) -> None:
         kernel = answer.json["kernel"]["id"]
         code = "print(open('secret.txt').read())"
         assert "secret" == said(confined, kernel, "rune", code)
+        assert told(confined, kernel, "rune", "ended") is None
     finally:
         store.remove_grant(given.id)
         store.close()
@@ -182,13 +183,20 @@ def test_a_grant_that_is_taken_back_ends_the_kernel(confined: Serving) -> None:
     while confined.request("GET", path, "adam").status != 404 and time.monotonic() < end:
         time.sleep(0.05)
     assert 404 == confined.request("GET", path, "adam").status
+    # Its owner is told why, and who can open its document; from nobody else's kernel anything.
+    heard = {who: told(confined, kernel, who, "ended") for who in ("rune", "adam", "edda")}
+    assert {"rune": "mine", "adam": "theirs", "edda": None} == heard
     stop(confined)
 
 
-def more_at_restart(server: Serving, kernel: str, who: str) -> object:
+def told(server: Serving, kernel: str, who: str, what: str) -> object:
     on = f"kernels:{kernel}"
-    told = server.request("GET", f"/api/authz/me?resource={on}", who).json
-    return told["resources"][on]["more_at_restart"]
+    answer = server.request("GET", f"/api/authz/me?resource={on}", who)
+    return answer.json["resources"][on][what]
+
+
+def more_at_restart(server: Serving, kernel: str, who: str) -> object:
+    return told(server, kernel, who, "more_at_restart")
 
 
 def test_what_is_granted_later_leaves_a_kernel_alone_and_its_owner_is_told_of_a_restart(

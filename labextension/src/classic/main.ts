@@ -3,7 +3,7 @@
  * open; in its tree the way to the access page. */
 import { Client } from '../client.js';
 import { h } from '../dom.js';
-import { wasEnded } from '../ended.js';
+import { endOf } from '../ended.js';
 import { canOf } from '../lab/rights.js';
 import { contents, Standings } from '../me.js';
 import type { Notice, Seen } from '../notice.js';
@@ -120,7 +120,7 @@ class NotebookPart {
       if (notice) {
         this.tell(notice);
       }
-      if (!can.runSaved) {
+      if (before.can.runSaved && !can.runSaved) {
         await this.tellEnd(before.kernelId);
       }
     }
@@ -132,13 +132,13 @@ class NotebookPart {
 
   /** Tell it where the server has ended the kernel `id` for a change of rights, once. */
   private async tellEnd(id: string | null): Promise<void> {
-    const person = this.standings.me?.principal.name;
-    if (id === null || person === undefined || this.ended.has(id)) {
+    if (id === null || this.ended.has(id)) {
       return;
     }
-    if ((await wasEnded(this.client, person, id)) && !this.ended.has(id)) {
+    const text = await endOf(this.client, id, this.name);
+    if (text !== null && !this.ended.has(id)) {
       this.ended.add(id);
-      this.tell({ text: WORDS.ended(this.name), lost: true, offers: false });
+      this.tell({ text, lost: true, offers: false });
     }
   }
 

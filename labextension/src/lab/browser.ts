@@ -1,6 +1,7 @@
 /** In the file browser: a lock on what is closed to me, an eye on what I may not change, and
  * a sign on what others have been given. */
 import type { Contents } from '@jupyterlab/services';
+import type { FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { DirListing } from '@jupyterlab/filebrowser';
 import { h } from '../dom.js';
 import type { Standing, Standings } from '../me.js';
@@ -90,42 +91,56 @@ function draw(node: HTMLElement, standing: Standing): void {
   (node.querySelector('.jp-DirListing-itemName') ?? node).append(made);
 }
 
-const UPLOADER = '.jp-FileBrowser [data-jp-item-name="uploader"]';
-const uploaders = new WeakSet<Element>();
-let noUploads: string | null = null;
+const UPLOADER = ':scope > [data-jp-item-name="uploader"]';
 
-/** Grey the file browser's upload button, which is no command, where `reason` says why. */
-export function greyUploads(reason: string | null): void {
-  noUploads = reason;
-  if (document.querySelector(UPLOADER)) {
-    draped();
-    return;
+/** Greys the upload button of each file browser, which is no command. */
+export class UploadButtons {
+  private reason: string | null = null;
+  private readonly places = new Set<HTMLElement>();
+
+  constructor(browsers: IFileBrowserFactory | null) {
+    const follow = (browser: FileBrowser): void => {
+      this.follow(browser.toolbar.node);
+    };
+    browsers?.tracker.forEach(follow);
+    browsers?.tracker.widgetAdded.connect((_, browser) => {
+      follow(browser);
+    });
   }
-  // Notebook 7 makes its toolbar after the first answer.
-  const waiting = new MutationObserver(() => {
-    if (document.querySelector(UPLOADER)) {
-      waiting.disconnect();
-      draped();
-    }
-  });
-  waiting.observe(document.body, { childList: true, subtree: true });
-}
 
-/** Lay the reason over each button there is, and again whenever its maker draws it anew. */
-function draped(): void {
-  for (const place of document.querySelectorAll<HTMLElement>(UPLOADER)) {
-    for (const button of place.querySelectorAll<HTMLElement>('jp-button')) {
-      drape(button, noUploads);
+  /** Grey each where `reason` says why; make it as it was where that is null. */
+  grey(reason: string | null): void {
+    this.reason = reason;
+    for (const place of this.places) {
+      this.drape(place);
     }
-    if (!uploaders.has(place)) {
-      uploaders.add(place);
-      const attributeFilter = ['disabled', 'title'];
-      new MutationObserver(draped).observe(place, {
-        attributes: true,
-        attributeFilter,
-        childList: true,
-        subtree: true
-      });
+  }
+
+  /** Find the button's place in `toolbar`, now or when it comes. */
+  private follow(toolbar: HTMLElement): void {
+    const find = (): void => {
+      const place = toolbar.querySelector<HTMLElement>(UPLOADER);
+      if (place && !this.places.has(place)) {
+        this.places.add(place);
+        this.drape(place);
+        // Its maker draws a button whenever it likes, and knows nothing of a reason.
+        new MutationObserver(() => {
+          this.drape(place);
+        }).observe(place, {
+          attributes: true,
+          attributeFilter: ['disabled', 'title'],
+          childList: true,
+          subtree: true
+        });
+      }
+    };
+    new MutationObserver(find).observe(toolbar, { childList: true });
+    find();
+  }
+
+  private drape(place: HTMLElement): void {
+    for (const button of place.querySelectorAll<HTMLElement>('jp-button')) {
+      drape(button, this.reason);
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Situation } from './gates.js';
  *
  * A command's own answer still counts: ours only takes away. A key that is pressed for a
  * refused command is told why instead of nothing. The answer is a function that has
- * everything that shows a command look again.
+ * what shows a command look again, where it is about something else now.
  */
 export function gate(
   commands: CommandRegistry,
@@ -35,13 +35,47 @@ export function gate(
     return await execute(id, args);
   };
   commands.caption = (id, args): string => refused(id) ?? caption(id, args);
+  let before: Told = { front: null, reasons: new Map() };
   return () => {
-    for (const id of Object.keys(GATES)) {
+    const now = reasonsIn(situation());
+    for (const id of changed(before, now)) {
       if (commands.hasCommand(id)) {
         commands.notifyCommandChanged(id);
       }
     }
+    before = now;
   };
+}
+
+/** What is in front, and why which commands are refused there. */
+interface Told {
+  front: string | null;
+  reasons: ReadonlyMap<string, string>;
+}
+
+function reasonsIn(at: Situation): Told {
+  const reasons = new Map<string, string>();
+  for (const [id, gate] of Object.entries(GATES)) {
+    const reason = gate(at);
+    if (reason !== null) {
+      reasons.set(id, reason);
+    }
+  }
+  return { front: at.front, reasons };
+}
+
+/**
+ * The commands that may look other than they are.
+ *
+ * Of those that are refused as they were, only the ones of another document: its buttons
+ * were drawn while something else was in front. What was allowed and is needs no telling,
+ * and each telling has the whole palette drawn anew.
+ */
+export function changed(before: Told, now: Told): string[] {
+  const ids = new Set([...before.reasons.keys(), ...now.reasons.keys()]);
+  return [...ids].filter(
+    id => before.front !== now.front || before.reasons.get(id) !== now.reasons.get(id)
+  );
 }
 
 /** Whether a command is asked for by a key; menus and tool bars say nothing like it. */

@@ -7,7 +7,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 import type { Client } from '../client.js';
 import { fill, h } from '../dom.js';
-import { OVER, wasEnded } from '../ended.js';
+import { endOf, OVER } from '../ended.js';
 import type { Standings } from '../me.js';
 import { noticeOf } from '../notice.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
@@ -122,7 +122,7 @@ export class DocumentFace {
     this.lock();
     if (before?.path === found.path) {
       this.notice(before, found);
-      if (before.kernelId !== null && !found.can.runSaved) {
+      if (before.kernelId !== null && before.can.runSaved && !found.can.runSaved) {
         void this.tellEnd(before.kernelId);
       }
     }
@@ -130,13 +130,13 @@ export class DocumentFace {
 
   /** Tell it where the server has ended the kernel `id` for a change of rights, once. */
   private async tellEnd(id: string): Promise<void> {
-    const person = this.standings.me?.principal.name;
-    if (person === undefined || this.ended.has(id)) {
+    if (this.ended.has(id)) {
       return;
     }
-    if ((await wasEnded(this.client, person, id)) && !this.ended.has(id)) {
+    const told = await endOf(this.client, id, this.name);
+    if (told !== null && !this.ended.has(id)) {
       this.ended.add(id);
-      this.warn(WORDS.ended(this.name));
+      this.warn(told);
     }
   }
 

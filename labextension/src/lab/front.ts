@@ -66,6 +66,7 @@ export class Front {
   get situation(): Situation {
     const browser = this.browsers?.tracker.currentWidget;
     return {
+      front: this.app.shell.currentWidget?.id ?? null,
       file: this.peek(this.path),
       kernel: this.kernel,
       hasKernel: this.kernelId !== null,

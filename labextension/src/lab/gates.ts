@@ -4,6 +4,8 @@ import { refusedBecause } from '../me.js';
 
 /** What the commands of a front end are about at this moment. */
 export interface Situation {
+  /** What is in front, by an id of its own. */
+  front: string | null;
   /** The document in front, and its kernel. */
   file: Standing | null | undefined;
   kernel: Standing | null | undefined;

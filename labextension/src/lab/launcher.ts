@@ -46,8 +46,10 @@ export class Launchers {
   }
 
   private markIn(node: HTMLElement): void {
+    const at = this.situation();
+    const labels = this.labels();
     for (const card of node.querySelectorAll<HTMLElement>(CARD)) {
-      const reason = this.reason(card);
+      const reason = this.reason(card, at, labels);
       card.classList.toggle(REFUSED, reason !== null);
       if (reason !== null) {
         card.dataset.authzTitle ??= card.title;
@@ -61,8 +63,21 @@ export class Launchers {
     }
   }
 
-  private reason(card: HTMLElement): string | null {
-    const at = this.situation();
+  /** Of most cards only the label is in the page; each command says what its own is. */
+  private labels(): Map<string, string> {
+    const { commands } = this.app;
+    return new Map(
+      Object.keys(GATES)
+        .filter(id => id.includes(':create-') && commands.hasCommand(id))
+        .map(id => [commands.label(id, { isLauncher: true }), id])
+    );
+  }
+
+  private reason(
+    card: HTMLElement,
+    at: Situation,
+    labels: ReadonlyMap<string, string>
+  ): string | null {
     const shown = card.querySelector('.jp-LauncherCard-label')?.textContent?.trim() ?? '';
     const category = card.dataset.category ?? '';
     const gate = (id: string): string | null => GATES[id]?.(at) ?? null;
@@ -70,11 +85,7 @@ export class Launchers {
       const id = category === 'Notebook' ? 'notebook:create-new' : 'console:create';
       return gate(id) ?? this.specReason(shown);
     }
-    // Of the others only the label is in the page; each command says what its own is.
-    const { commands } = this.app;
-    const found = Object.keys(GATES).find(
-      id => commands.hasCommand(id) && commands.label(id, { isLauncher: true }) === shown
-    );
+    const found = labels.get(shown);
     if (found !== undefined) {
       return gate(found);
     }

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Most kernels of which it is remembered that the policy has ended them.
+MOST_ENDED = 1000
+
 
 class Confinement:
     """Wires a `Launcher` into one server, and ends what the policy no longer allows.
@@ -101,6 +104,8 @@ class Confinement:
             )
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
+        #: By kernel, whose it was and for which document; the last one that ended is last.
+        self.ended: dict[str, Origin] = {}
         self._watch = Watch(self.launcher, self._end_for_size)
         wired.point.on_change(lambda _: self.look_again())
         atexit.register(self.launcher.close)
@@ -221,10 +226,18 @@ class Confinement:
             why = self._too_much(room)
             if why:
                 ended.append((room, why))
+                self._remember(room)
                 self._record_end(room, why)
                 self._end(room, why)
         for room, why in ended:
             self._say_why(room, why)
+
+    def _remember(self, room: Room) -> None:
+        """Keep in mind whose kernel it is that ends, for the pages that lose it."""
+        if room.type == "kernels":
+            self.ended[room.id] = room.origin
+            while len(self.ended) > MOST_ENDED:
+                del self.ended[next(iter(self.ended))]
 
     def look_at_the_clock(self) -> None:
         """As `look_again`, where a grant has ended that a process rests on; logs are cut."""

@@ -80,6 +80,7 @@ _ANSWER = {
                     "owner": {"type": ["string", "null"]},
                     "shared": {"type": ["boolean", "null"]},
                     "more_at_restart": {"type": "boolean"},
+                    "ended": {"enum": ["mine", "theirs", None]},
                     "actions": ACTIONS,
                 },
             },
@@ -175,6 +176,7 @@ class MeHandler(AdminHandler):
                 "owner": None,
                 "shared": None,
                 "more_at_restart": False,
+                "ended": self._ended(text),
                 "actions": actions,
             }
         actions = self._actions(resources[0].type, resources)
@@ -183,6 +185,7 @@ class MeHandler(AdminHandler):
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
             "more_at_restart": self._lacks(resources[0]),
+            "ended": self._ended(text),
             "actions": actions,
         }
 
@@ -193,6 +196,26 @@ class MeHandler(AdminHandler):
             return False
         found: bool = confinement.lacks(self.principal, resource)
         return found
+
+    def _ended(self, text: str) -> str | None:
+        """Whether a change of rights has ended a kernel, of whoever asks or another person's.
+
+        Whoever may not open the document that it ran for hears nothing of another's.
+        """
+        type_, _, id_ = text.partition(":")
+        confinement = self.wired.confinement
+        origin = None if confinement is None or type_ != "kernels" else confinement.ended.get(id_)
+        if origin is None:
+            return None
+        if origin.principal.name == self.principal.name:
+            return "mine"
+        if origin.path is None:
+            return None
+        try:
+            there = self.meant(f"contents:/{origin.path.lstrip('/')}")
+        except InvalidName:
+            return None
+        return "theirs" if self.allows("open", *there) else None
 
     def _shared(self, resource: Resource, actions: Mapping[str, Any]) -> bool | None:
         """Whether others were given just this; None for whoever may not see who has access."""
