@@ -46,7 +46,15 @@ class Nowhere(UnsafePath):
 
     What the disk says about a path must not show in the answer, so the message is for
     the audit file only.
+
+    Args:
+        path: canonical form of what was asked for, where that has one; on it stands the
+            question in whose answer the disk does not show.
     """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        self.path = path
+        super().__init__(message)
 
 
 class Hidden(Nowhere):

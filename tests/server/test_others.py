@@ -43,6 +43,19 @@ when { principal == Jupyter::User::"gita" || principal == Jupyter::User::"vera" 
 """
 }
 
+#: In the server: it tells in a file which folders it goes through.
+WALKS = """
+from pathlib import Path
+from jupyter_authorized_server.server.surface import whole
+def telling(inside):
+    def around(disk, folder, **kwargs):
+        with open(Path(disk.path("/")).parent / "walked", "a") as walked:
+            walked.write(folder + "\\n")
+        return inside(disk, folder, **kwargs)
+    return around
+whole._inside = telling(whole._inside)
+"""
+
 
 def environment() -> Mapping[str, str]:
     paths = (str(serving.PACKAGE), str(serving.TESTS), str(FOLDER))
@@ -89,6 +102,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving
         policy=POLICY,
         extensions=(*EXTENSIONS, "jupyter_server_fileid"),
         env=environment(),
+        config=WALKS,
     ) as running:
         yield running
 
@@ -177,6 +191,21 @@ def test_a_folder_is_packed_with_what_one_may_download(server: serving.Serving) 
     assert server.request("GET", f"/directories/team{token}", "vera").status in {403, 404}
     assert server.request("GET", f"/directories/loose{token}", "vera").status == 404
     assert server.request("GET", f"/extract-archive/team/a.zip{token}", "mona").status == 403
+
+
+def test_a_folder_that_one_may_not_see_is_not_gone_through(server: serving.Serving) -> None:
+    (server.root / "loose" / "large").mkdir(exist_ok=True)
+    archive = "?archiveToken=1&archiveFormat=tgz"
+    walked = server.folder / "walked"
+    walked.unlink(missing_ok=True)
+    for name in ("large", "none"):
+        found = server.request("GET", f"/directories/loose/{name}{archive}", "vera")
+        assert 404 == found.status
+        assert 404 == ask(server, "gita", f"/loose/{name}/status").status
+        assert 403 == ask(server, "mona", f"/loose/{name}/status").status
+    assert not walked.exists()
+    assert 200 == server.request("GET", f"/directories/loose/large{archive}", "adam").status
+    assert "/loose/large\n" == walked.read_text()
 
 
 def test_a_file_id_is_told_of_what_one_may_open(server: serving.Serving) -> None:

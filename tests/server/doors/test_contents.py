@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from filing import World, text
@@ -288,17 +288,3 @@ def test_a_folder_of_more_files_than_can_be_asked_about_is_not_moved(
     (plain.root / "team" / "kept" / "y.txt").write_text("")
     assert plain.as_("mona", "delete", "team/kept") == 403
     assert plain.as_("owen", "copy", "team/kept", "team/sub") == 403
-
-
-def test_a_file_that_vanishes_while_its_folder_is_listed_hides_no_other(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = type(world.manager).exists
-
-    def vanishing(manager: Any, path: str) -> Any:
-        if path.endswith("a.txt"):
-            (world.root / "team" / "a.txt").unlink(missing_ok=True)
-        return asked(manager, path)
-
-    monkeypatch.setattr(type(world.manager), "exists", vanishing)
-    assert world.names("owen", "team") == ["closed", "kept", "secret.txt", "sub"]

@@ -192,7 +192,13 @@ def _is_part(name: str) -> bool:
     if at_work is None or at_work[1] is not _task():
         return False
     # The name that was picked has not been asked about yet.
-    return not (name == "save" and at_work[0] in _NAMING)
+    return not (name == "save" and _names())
+
+
+def _names() -> bool:
+    """Whether a method is at work that picks the name of what it saves, and has it."""
+    at_work = _AT_WORK.get()
+    return at_work is not None and at_work[1] is _task() and at_work[0] in _NAMING
 
 
 def _asking(name: str, original: Method) -> Method:
@@ -201,6 +207,7 @@ def _asking(name: str, original: Method) -> Method:
     async def ask_and_do(self: Any, *args: Any, **kwargs: Any) -> Any:
         acting = ACTING.get()
         do = _Doing(self, original, args, kwargs)
+        do.of_the_server = _names()
         token = _AT_WORK.set((name, _task()))
         try:
             if acting is None or name in _UNASKED:
@@ -255,7 +262,7 @@ def _leave_out(manager: Any, name: str, error: HTTPError) -> None:
 class _Doing:
     """A call of a manager's method that has not been made yet."""
 
-    __slots__ = ("_args", "_kwargs", "_manager", "_original")
+    __slots__ = ("_args", "_kwargs", "_manager", "_original", "of_the_server")
 
     def __init__(
         self, manager: Any, original: Method, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -264,6 +271,8 @@ class _Doing:
         self._original = original
         self._args = args
         self._kwargs = kwargs
+        #: Whether what it saves is the server's, and nobody brings it.
+        self.of_the_server = False
 
     def __call__(self) -> Any:
         return self._original(self._manager, *self._args, **self._kwargs)
@@ -355,14 +364,16 @@ async def answer(reader: Reader, name: str, do: _Doing) -> Any:
         return reader.sees(path) and await do.done()
     if name == "get":
         place = await reader.open(path)
-        model = await do.done()
+        with moving.reading(reader.manager, path, place.target):
+            model = await do.done()
         reader.require_same(place, path)
         return reader.shown(place, model)
     if name in _SIMPLE:
         reader.require(_SIMPLE[name], path)
     elif name in {"save", "new"}:
-        await reader.save(path)
-        shape.check(do.argument(0, "model", None))
+        model = do.argument(0, "model", None)
+        await reader.save(path, None if do.of_the_server else model)
+        shape.check(model)
     elif name == "copy":
         await reader.copy(path, do.argument(1, "to_path", None))
     elif name in {"rename", "rename_file"}:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from inspect import isawaitable, isclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tornado.web import Application, RequestHandler
 
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
-from ...policy.model import ANONYMOUS, Answer, Decision, Principal, Resource, parse_principal
-from ...policy.vocabulary import ABILITIES
+from ...policy.model import ANONYMOUS, Answer, Decision, Principal, parse_principal
 from ..acting import ACTING, CONFIGURED, Acting
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
@@ -21,7 +20,8 @@ from ..uses import USED_UP
 from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
-from .declared import WORDS, declared, unnamed
+from .asking import IS_ABOUT_A_FILE, questions_of
+from .declared import WORDS, declared
 from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
     from ..surface import Route
+    from .asking import Asked
     from .routing import Target
 
 #: Names of this server whose check is remembered; whoever makes up more is checked anew.
@@ -42,32 +43,8 @@ MAX_HOSTS = 64
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-#: Actions on contents whose refusal would tell that a file is there.
-IS_ABOUT_A_FILE = frozenset(
-    ability.action
-    for ability in ABILITIES
-    if ability.type == "contents" and ability.action != "launch"
-)
-#: Those among them that can be done only with what is there already.
+#: Actions that can be done only with what is there already.
 NEEDS_A_FILE = IS_ABOUT_A_FILE - {"create", "upload", "share", "review"}
-
-
-#: What the functions of the surface tables find at once.
-_FOUND = (tuple, Resource, type(None))
-
-
-class _Asked(NamedTuple):
-    """One question of a request, with the resources it means.
-
-    `named` tells a path that the request names from "all contents"; `seen` says that the
-    disk had all of it when the path was resolved.
-    """
-
-    action: str
-    resources: tuple[Resource, ...]
-    walk: bool = False
-    named: bool = False
-    seen: bool = False
 
 
 class Judge:
@@ -216,8 +193,9 @@ class Judge:
     async def _refused(
         self, entry: Asks | None, principal: Principal, found: Admission
     ) -> Why | None:
+        asked: list[Asked] = []
         try:
-            asked = await self._questions(entry, principal)
+            why = await self._asked(entry, principal, found, asked)
         except Unanswerable as error:
             return self._no(str(error), found, status=error.status)
         except UnsafePath as error:
@@ -227,9 +205,8 @@ class Judge:
             return _nothing(no) if isinstance(error, Nowhere) else no
         questions = [(each.action, on) for each in asked for on in each.resources]
         found.questions = tuple(questions)
-        if not questions:
+        if why is None and not questions:
             return self._no("this request names nothing that could be judged", found)
-        why = self._first_refusal(asked, found)
         if why is None and not all(
             [await each.allows_all(entry, questions) for each in found.hooks]
         ):
@@ -245,17 +222,37 @@ class Judge:
             found.arguments = entry.own(call, self._target.arguments)
         return why
 
-    def _first_refusal(self, asked: list[_Asked], found: Admission) -> Why | None:
+    async def _asked(
+        self, entry: Asks | None, principal: Principal, found: Admission, asked: list[Asked]
+    ) -> Why | None:
+        """Ask everything, and keep it in `asked`; the first refusal.
+
+        Raises:
+            Unanswerable: the request cannot be judged.
+            UnsafePath: a path in it is no path, whatever the disk has.
+        """
+        call = self._call(principal)
+        for whole in (False, True):
+            more = await questions_of(entry, call, self._target, whole=whole)
+            asked += more
+            why = self._first_refusal(more, found)
+            if why is not None:
+                return why
+        return None
+
+    def _first_refusal(self, asked: list[Asked], found: Admission) -> Why | None:
         wired = self._wiring
         sight = Sight(wired.authorizer, wired.point, self._request, found.principal)
         refusals = (self._denied(each, sight, found) for each in asked)
         why = next((why for why in refusals if why is not None), None)
-        if why is None and wired.kernels.refusal and any(map(_is_about_a_kernel, found.questions)):
+        if why is None and wired.kernels.refusal and any(map(_is_about_a_kernel, asked)):
             return self._no(wired.kernels.refusal, found, status=403)
         return why
 
-    def _denied(self, each: _Asked, sight: Sight, found: Admission) -> Why | None:
+    def _denied(self, each: Asked, sight: Sight, found: Admission) -> Why | None:
         """Why one question is answered no: as if nothing were there, where nobody may know."""
+        if each.nowhere and (not each.resources or each.action in IS_ABOUT_A_FILE):
+            return _nothing(self._no(each.nowhere, found, status=404))
         for resource in each.resources:
             decision = sight.decide(each.action, resource, record=not each.walk)
             if decision is not None and decision.answer is Answer.ALLOW:
@@ -269,9 +266,10 @@ class Judge:
             why = self._denied_by(decision, found)
             hides = each.named and each.action in IS_ABOUT_A_FILE
             return _nothing(why) if hides and not sight.sees(each.resources) else why
-        return None
+        # That the path leads nowhere shows only to who may do this there.
+        return _nothing(self._no(each.nowhere, found, status=404)) if each.nowhere else None
 
-    async def _is_there(self, each: _Asked) -> bool:
+    async def _is_there(self, each: Asked) -> bool:
         """Whether what is asked about is there, if it has to be.
 
         The handler would say so too, in words of its own, and a missing file would then
@@ -293,23 +291,6 @@ class Judge:
         call.principal = principal.name
         call.is_view = principal.viewer is not None
         return call
-
-    async def _questions(self, entry: Asks | None, principal: Principal) -> list[_Asked]:
-        if entry is None:
-            action, unknown = unnamed(self._target.handler, self._target.pattern)
-            return [_Asked(action, (unknown,))]
-        call = self._call(principal)
-        asked = []
-        for question in entry.questions:
-            found = question.where(call)
-            if not isinstance(found, _FOUND) and isawaitable(found):
-                found = await found
-            if found is not None:
-                named = isinstance(found, tuple)
-                resources = found if isinstance(found, tuple) else (found,)
-                seen = named and call.present.issuperset([on.id for on in resources])
-                asked.append(_Asked(question.action, resources, question.walk, named, seen))
-        return asked
 
     def _denied_by(self, decision: object, found: Admission) -> Why:
         if not isinstance(decision, Decision):
@@ -351,9 +332,8 @@ class Judge:
         )
 
 
-def _is_about_a_kernel(question: tuple[str, Resource]) -> bool:
-    action, resource = question
-    return resource.type == "kernels" or action == "launch"
+def _is_about_a_kernel(asked: Asked) -> bool:
+    return asked.action == "launch" or any(on.type == "kernels" for on in asked.resources)
 
 
 @lru_cache(maxsize=1024)

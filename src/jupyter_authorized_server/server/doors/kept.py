@@ -137,7 +137,7 @@ def _side(checkpoints: Any, path: str) -> Held:
     if isinstance(path, Held):
         return path
     for manager in (checkpoints.parent, checkpoints):
-        if manager is not None and path.startswith(f"{os.path.abspath(manager.root_dir)}{os.sep}"):  # noqa: PTH100  # why: links stay
+        if manager is not None and opened.below(manager, path) is not None:
             return opened.spot(manager, path)
     # Where the operator has checkpoints kept, or the system's place for such.
     above, name = os.path.split(path)
@@ -149,7 +149,7 @@ def _allowing(
     sight_of: SightOf, checkpoints: Any, path: str, found: Held, actions: tuple[str, ...]
 ) -> Callable[[int], None]:
     manager = checkpoints.parent
-    if isinstance(path, Held) or manager is None or not path.startswith(str(manager.root_dir)):
+    if isinstance(path, Held) or manager is None or opened.below(manager, path) is None:
         return lambda _: None
     return opened.allowing(found, sight_of(manager), actions)
 

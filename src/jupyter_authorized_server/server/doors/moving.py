@@ -1,4 +1,4 @@
-"""Door: the making, moving, copying and deleting of names, from folders that are held open.
+"""Door: reading, making, moving, copying and deleting names, from folders that are held open.
 
 Upstream does it by path. Here the path goes through the folder that was asked about, which
 is held open meanwhile: what becomes of the names above it makes no difference.
@@ -7,6 +7,7 @@ is held open meanwhile: what becomes of the names above it makes no difference.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import iscoroutinefunction, signature
@@ -21,10 +22,10 @@ from ...policy.model import Resource
 from ..surface import descent
 from ..surface.descent import Held
 from ..surface.disk import disk_of
-from . import opened, tree
+from . import listing, opened, shape, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .opened import SightOf
 
@@ -49,7 +50,47 @@ def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
         made[name] = _holding(getattr(kind, name), sight_of, actions)
     made["_copy_dir"] = _copying(sight_of, is_async=iscoroutinefunction(kind._copy_dir))  # noqa: SLF001  # why: upstream's seam
     made["_save_directory"] = _making(kind._save_directory, sight_of)  # noqa: SLF001  # why: upstream's seam
-    return made
+    return made | listing.method(kind, _at_hand)
+
+
+@contextmanager
+def reading(manager: Any, path: object, target: str) -> Iterator[None]:
+    """Have `manager` read the contents path `path` from an open folder meanwhile.
+
+    Args:
+        target: the canonical path of the file or folder that it means.
+
+    Raises:
+        HTTPError: it is not there any more.
+    """
+    disk = disk_of(manager)
+    if disk is None or getattr(type(manager), "_get_os_path", None) is not _path:
+        yield
+        return
+    try:
+        found = descent.held(disk, target)
+    except UnsafePath:
+        raise HTTPError(404, opened.EXCHANGED) from None
+    except OSError as error:
+        raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
+    token = _AT_HAND.set({str(path).strip("/"): found})
+    try:
+        yield
+    except HTTPError as error:
+        # Upstream calls what vanished before it was opened a bad request.
+        if found.name and found.folder.look(found.name) is None:
+            raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
+        raise shape.called(error, found, str(path).strip("/")) from None
+    except FileNotFoundError as error:
+        raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
+    finally:
+        _AT_HAND.reset(token)
+
+
+def _at_hand(manager: Any, path: str) -> Held:
+    """The name at `path` in its open folder, which the server may have been given already."""
+    found = _AT_HAND.get().get(path.strip("/"))
+    return found or _hold(manager, lambda _: None, path, "list", follows=True)
 
 
 def _install() -> None:

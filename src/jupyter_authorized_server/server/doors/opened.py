@@ -75,14 +75,14 @@ def _opening(sight_of: SightOf) -> Any:
         with self.perm_to_403(os_path), _saying_404():
             found = spot(self, os_path)
             if set(mode) & set("wax+"):
-                allow = _allowing(found, os_path, sight_of(self), WRITES)
+                allow = allowing(found, sight_of(self), WRITES)
                 number, _ = writing.opened(found, allow)
                 if "w" in mode:
                     os.ftruncate(number, 0)
                 elif "a" in mode:
                     os.lseek(number, 0, os.SEEK_END)
             else:
-                number = reading(found, _allowing(found, os_path, sight_of(self), READS))
+                number = reading(found, allowing(found, sight_of(self), READS))
             file = os.fdopen(number, mode, **kwargs)
         with file:
             yield file
@@ -96,7 +96,7 @@ def _writing(sight_of: SightOf) -> Any:
         with self.perm_to_403(os_path):
             with _saying_404():
                 found = spot(self, os_path)
-                allow = _allowing(found, os_path, sight_of(self), WRITES)
+                allow = allowing(found, sight_of(self), WRITES)
                 number, is_new = writing.opened(found, allow)
             keeps = bool(self.use_atomic_writing)
             with writing.over(found, number, is_new=is_new, keeps=keeps, **kwargs) as file:
@@ -139,12 +139,17 @@ def spot(manager: Any, os_path: str) -> Held:
     """
     if isinstance(os_path, Held):
         return os_path
-    disk = disk_of(manager)
-    root = os.path.abspath(manager.root_dir).rstrip(os.sep) + os.sep  # noqa: PTH100  # why: links stay
-    if disk is None or not os_path.startswith(root):
+    disk, path = disk_of(manager), below(manager, os_path)
+    if disk is None or path is None:
         msg = "the path lies outside the contents root"
         raise Nowhere(msg)
-    return descent.held(disk, disk.place(os_path[len(root) :].replace(os.sep, "/")).target)
+    return descent.held(disk, disk.place(path).target)
+
+
+def below(manager: Any, os_path: str) -> str | None:
+    """`os_path` as a contents path of `manager`; None where it is not below its root."""
+    root = os.path.abspath(manager.root_dir).rstrip(os.sep) + os.sep  # noqa: PTH100  # why: links stay
+    return os_path[len(root) :].replace(os.sep, "/") if os_path.startswith(root) else None
 
 
 def reading(found: Held, allow: Callable[[int], None]) -> int:
@@ -172,13 +177,6 @@ def allowing(found: Held, sight: Sight | None, actions: tuple[str, ...]) -> Call
             raise HTTPError(404, EXCHANGED)
 
     return allow
-
-
-def _allowing(
-    found: Held, os_path: str, sight: Sight | None, actions: tuple[str, ...]
-) -> Callable[[int], None]:
-    # What is held already belongs to something that has been asked about.
-    return allowing(found, None if isinstance(os_path, Held) else sight, actions)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from ...errors import Nowhere, UnsafePath
 from ...policy.model import Answer, Resource
 from ...policy.paths import canonical
 from ..surface.disk import Disk, Place, disk_of
+from ..surface.made import is_upload
 from ..surface.places import UNKNOWN, place_of, resources
+from .listing import Entries
 from .sight import Inner, sentence
 
 if TYPE_CHECKING:
@@ -103,14 +105,19 @@ class Reader:
         if self._place(path).target != place.target:
             raise _missing(path)
 
-    async def save(self, path: object) -> None:
+    async def save(self, path: object, model: object) -> None:
         """Ask to change the file at `path`, or to make it.
+
+        Args:
+            model: what its sender brings; None where it is the server's.
 
         Raises:
             HTTPError: it may not be.
         """
         is_file = await self._kind(self._place(path)) == "file"
         self.require("save" if is_file else "create", path)
+        if is_upload(model, is_there=is_file):
+            self.require("upload", path)
 
     async def copy(self, source: object, to: object) -> None:
         """Ask to copy a file or a whole folder.
@@ -209,7 +216,9 @@ class Reader:
         on = resources(place)
         ways = None if self._sight.allows("list", on) else self._sight.ways(place.target)
         inner = Inner(self._sight, place.target)
-        is_plain = (lambda _: False) if self._disk is None else self._disk.plain(place.target)
+        # What was listed from an open folder has been looked at, and is what it was then.
+        apart = entries.apart if isinstance(entries, Entries) else None
+        is_plain = self._plain(place.target) if apart is None else lambda name: name not in apart
         kept = []
         for entry in entries:
             name = str(entry.get("name", ""))
@@ -219,13 +228,17 @@ class Reader:
             if is_plain(name) and not name.startswith(".") and inner.whole("open"):
                 self._tell_by(partial(inner.allows, name=name), entry)
                 kept.append(entry)
-            elif self._shows(inner, name, entry):
+                continue
+            own = None if apart is None else apart.get(name) or _own(inner.folder, name)
+            if self._shows(inner, name, entry, own or self._child(inner.folder, name)):
                 kept.append(entry)
         model["content"] = kept
         return model
 
-    def _shows(self, inner: Inner, name: str, entry: dict[str, Any]) -> bool:
-        place = self._child(inner.folder, name)
+    def _plain(self, folder: str) -> Callable[[str], bool]:
+        return (lambda _: False) if self._disk is None else self._disk.plain(folder)
+
+    def _shows(self, inner: Inner, name: str, entry: dict[str, Any], place: Place | None) -> bool:
         if place is None or (place.hidden and not self.manager.allow_hidden):
             return False
         on = resources(place)
@@ -259,6 +272,12 @@ class Reader:
         if isinstance(model, dict) and "writable" in model and "path" in model:
             self._tell(model, resources(self._place(model["path"])))
         return model
+
+
+def _own(folder: str, name: str) -> Place:
+    """What a name means that means itself."""
+    path = f"{folder.rstrip('/')}/{name}"
+    return Place(target=path, entry=path)
 
 
 def _missing(path: object) -> HTTPError:

@@ -95,6 +95,15 @@ def without_root(root: object) -> Iterator[None]:
         raise HTTPError(error.status_code, "%s", told, reason=error.reason) from None
 
 
+def called(error: HTTPError, os_path: str, path: str) -> HTTPError:
+    """`error`, telling of the file `os_path` by its contents path `path`."""
+    said = _said(error)
+    told = said.replace(os_path, path)
+    if told == said:
+        return error
+    return HTTPError(error.status_code, "%s", told, reason=error.reason)
+
+
 def _said(error: HTTPError) -> str:
     text = error.log_message or ""
     try:

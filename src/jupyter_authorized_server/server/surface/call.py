@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tornado.httputil import HTTPServerRequest
 
+    from ...policy.model import Resource
     from .disk import Place
 
 
@@ -39,6 +40,7 @@ class Call:
     __slots__ = (
         "_json",
         "args",
+        "inside",
         "is_view",
         "kwargs",
         "listener",
@@ -64,6 +66,8 @@ class Call:
         self.is_view = False
         #: What each path of this request means; the disk is asked once.
         self.places: dict[str, Place] = {}
+        #: What is in each folder that is asked about whole, links followed or not.
+        self.inside: dict[tuple[str, bool], tuple[Resource, ...]] = {}
         #: What `ports` has found out about the port in the URL.
         self.listener: Any = UNREAD
         self._json: Any = UNREAD

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from . import made, resolved
 from . import places as at
-from . import resolved
 from .table import Asks, Public, Question, Route
 
 _S = "jupyter_server.services."
@@ -13,9 +13,11 @@ _STATIC = "static assets of the applications; the same for everybody, from insta
 _REDIRECT = "answers only with a redirect to a guarded address"
 
 
-def ask(action: str, type_: str, where: object, *, walk: bool = False) -> Question:
+def ask(
+    action: str, type_: str, where: object, *, walk: bool = False, whole: bool = False
+) -> Question:
     """Shorthand of the tables."""
-    return Question(action=action, type=type_, where=where, walk=walk)  # type: ignore[arg-type]  # why: a Where
+    return Question(action=action, type=type_, where=where, walk=walk, whole=whole)  # type: ignore[arg-type]  # why: a Where
 
 
 def asks(resource: str, *questions: Question, inside: bool = False, service: bool = False) -> Asks:
@@ -186,14 +188,15 @@ ROUTES: tuple[Route, ...] = (
             ),
             "POST": asks(
                 "contents",
-                ask("create", "contents", at.made_in),
-                ask("copy", "contents", at.copy_source),
+                ask("create", "contents", made.made_in),
+                ask("copy", "contents", made.copy_source),
             ),
             "PUT": asks(
                 "contents",
-                ask("save", "contents", at.existing_file),
-                ask("create", "contents", at.new_file),
-                ask("copy", "contents", at.copy_source),
+                ask("save", "contents", made.existing_file),
+                ask("create", "contents", made.new_file),
+                ask("upload", "contents", made.uploaded),
+                ask("copy", "contents", made.copy_source),
             ),
             "PATCH": asks(
                 "contents",

@@ -15,6 +15,8 @@ from ...errors import Nowhere
 from ...policy import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .disk import Disk
 
 #: Whether this system takes a name relative to an open folder, as all but Windows do.
@@ -97,6 +99,24 @@ class Folder:
         number = os.open(".", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0), dir_fd=self.number)
         try:
             return os.listdir(number)  # noqa: PTH208  # why: of a descriptor
+        finally:
+            os.close(number)
+
+    def entries(self) -> Iterator[tuple[str, os.stat_result]]:
+        """What is in it, with what each name is itself; what vanishes meanwhile is left out.
+
+        Raises:
+            OSError: the system does not allow it.
+        """
+        number = os.open(".", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0), dir_fd=self.number)
+        try:
+            with os.scandir(number) as found:
+                for each in found:
+                    try:
+                        info = each.stat(follow_symlinks=False)
+                    except OSError:
+                        continue
+                    yield each.name, info
         finally:
             os.close(number)
 

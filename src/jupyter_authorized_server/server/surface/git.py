@@ -66,6 +66,10 @@ def _repository(call: Call) -> str:
         top = top.rpartition("/")[0] or "/"
 
 
+def _top(call: Call) -> tuple[Resource, ...]:
+    return at.contents(call, _repository(call))
+
+
 def _on(actions: tuple[str, ...]) -> Where:
     return lambda call: everything(call, _repository(call), actions, follows=False)
 
@@ -95,8 +99,9 @@ def _named(call: Call) -> tuple[Resource, ...] | None:
 
 def _asks(*actions: str) -> Asks:
     questions: list[Question] = [ask("unconfined", "server", at.server)]
-    questions += [ask(action, "contents", _on(actions)) for action in actions]
-    return asks("contents", *questions, ask("open", "contents", _named))
+    questions += [ask(action, "contents", _top) for action in actions]
+    questions += [ask(action, "contents", _on(actions), whole=True) for action in actions]
+    return asks("contents", *questions, ask("open", "contents", _named, whole=True))
 
 
 _READING = _asks(*_READS)

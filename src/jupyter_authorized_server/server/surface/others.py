@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
+from . import places as at
 from . import ports
 from .core import ADMIN, INSPECT, ask, asks
 from .table import Asks, Route
@@ -32,8 +33,8 @@ _OWN_PORT = Asks(
 )
 
 
-def _archived(call: Call) -> tuple[Resource, ...]:
-    """The folder that is packed, with all that is in it.
+def _packed(call: Call) -> tuple[Resource, ...]:
+    """The folder that is packed.
 
     Raises:
         Nowhere: hidden files are asked for, which are not there for anybody.
@@ -42,6 +43,10 @@ def _archived(call: Call) -> tuple[Resource, ...]:
     if hidden and not call.settings["contents_manager"].allow_hidden:
         msg = "hidden files are asked for"
         raise Nowhere(msg)
+    return at.contents(call, plain(call, call.group(0)))
+
+
+def _in_it(call: Call) -> tuple[Resource, ...]:
     return everything(call, plain(call, call.group(0)), ("download",))
 
 
@@ -75,7 +80,13 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_PROXY + "api.IconHandler", methods={"GET": INSPECT}),
     Route(
         handler="jupyter_archive.handlers.DownloadArchiveHandler",
-        methods={"GET": asks("contents", ask("download", "contents", _archived))},
+        methods={
+            "GET": asks(
+                "contents",
+                ask("download", "contents", _packed),
+                ask("download", "contents", _in_it, whole=True),
+            )
+        },
     ),
     # Writes wherever the archive says, in answer to a GET.
     Route(handler="jupyter_archive.handlers.ExtractArchiveHandler", methods={"GET": ADMIN}),

@@ -47,7 +47,11 @@ def place(call: Call, path: object) -> Place:
     """
     if isinstance(path, str) and path in call.places:
         return call.places[path]
-    found = place_of(call.settings["contents_manager"], path)
+    try:
+        found = place_of(call.settings["contents_manager"], path)
+    except Nowhere as error:
+        error.path = paths.canonical(path)  # type: ignore[arg-type]  # why: it was a text
+        raise
     call.places[str(path)] = found
     return found
 
@@ -161,47 +165,6 @@ def session_path(call: Call) -> tuple[Resource, ...] | None:
     if name and name.endswith(".ipynb") and "/" not in name and _UNNAMED.fullmatch(last):
         found = f"{folder}{slash}{name}"
     return contents(call, found)
-
-
-def copy_source(call: Call) -> tuple[Resource, ...] | None:
-    """What a new file is to be a copy of, if it is one."""
-    found = call.text("copy_from")
-    return contents(call, found) if found else None
-
-
-def made_in(call: Call) -> tuple[Resource, ...]:
-    """The folder in the URL, in which the request makes something of the body's kind."""
-    _check_words(call)
-    return contents(call, call.group("path"))
-
-
-def _check_words(call: Call) -> None:
-    # Upstream's handler breaks on these before its manager is asked, or takes them for none.
-    for name in ("type", "format", "ext"):
-        call.text(name)
-
-
-async def existing_file(call: Call) -> tuple[Resource, ...] | None:
-    """The URL's path, if a file is there to be overwritten."""
-    return contents(call, call.group("path")) if await _overwrites(call) else None
-
-
-async def new_file(call: Call) -> tuple[Resource, ...] | None:
-    """The URL's path, if the request makes something that is not there yet."""
-    return None if await _overwrites(call) else contents(call, call.group("path"))
-
-
-async def _overwrites(call: Call) -> bool:
-    # Without a body upstream makes an untitled file *in* the path.
-    if not call.json():
-        return False
-    _check_words(call)
-    found = place(call, call.group("path"))
-    if found.kind != UNKNOWN:
-        return bool(found.kind == "file")
-    manager = call.settings["contents_manager"]
-    with as_server():
-        return bool(await ensure_async(manager.file_exists(found.target.strip("/"))))
 
 
 def kernel_of(kernels: Kernels, kernel_id: str) -> Resource:

@@ -34,12 +34,15 @@ class Question:
         walk: whether a folder on the way to something that is granted is answered
             although it may not be listed; only for a method whose answer the contents
             manager filters.
+        whole: whether all that is in a folder is found, which takes as long as there is
+            much in it; so it is looked for only when everything else is allowed.
     """
 
     action: str
     type: str
     where: Where
     walk: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if (self.type, self.action) not in ABILITY:
@@ -142,4 +145,4 @@ class Surface:
         return self._routes.get((name, pattern)) or self._routes.get((name, ""))
 
     def __iter__(self) -> Any:
-        return iter(dict.fromkeys(self._routes.values()))
+        return iter({id(each): each for each in self._routes.values()}.values())

@@ -40,7 +40,10 @@ def everything(
     found = place(call, path)
     own = resources(found)
     if found.kind == "folder" and (follows or not _even(call, found.target, actions)):
-        return (*own, *_inside(disk, found.target, follows=follows))
+        key = (found.target, follows)
+        if key not in call.inside:
+            call.inside[key] = _inside(disk, found.target, follows=follows)
+        return (*own, *call.inside[key])
     return own
 
 

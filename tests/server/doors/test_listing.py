@@ -1,0 +1,183 @@
+"""What is in a folder: as upstream tells it, and of the folder that was asked about."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filing import World
+from jupyter_server.services.contents.filemanager import (
+    AsyncFileContentsManager,
+    FileContentsManager,
+)
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
+
+from jupyter_authorized_server.server.surface.descent import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KINDS = [FileContentsManager, AsyncFileContentsManager, LargeFileManager, AsyncLargeFileManager]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    found = World(tmp_path, request.param)
+    yield found
+    found.store.close()
+
+
+def told(model: Any) -> dict[str, Any]:
+    return {each["name"]: each for each in model["content"]}
+
+
+def fill(folder: Path) -> None:
+    """All sorts of names."""
+    (folder / "note.ipynb").write_text("{}")
+    (folder / "data.csv").write_text("1,2")
+    (folder / "no ending").write_text("")
+    (folder / "ab:c%2f?#.txt").write_text("")
+    (folder / "caf\N{LATIN SMALL LETTER E WITH ACUTE}.png").write_text("")
+    (folder / "back\\slash.txt").write_text("")
+    (folder / os.fsdecode(b"\xff.txt")).write_text("")
+    (folder / ".hidden").write_text("")
+    (folder / "run.py~").write_text("")
+    (folder / "cache.pyc").write_text("")
+    (folder / "again.txt").symlink_to("data.csv")
+    (folder / "inner").symlink_to("sub")
+    (folder / "broken").symlink_to("none")
+    (folder / "circle").symlink_to("circle")
+    (folder / "outside").symlink_to("/etc")
+    os.mkfifo(folder / "pipe")
+    os.link(folder / "data.csv", folder / "hard.csv")
+    os.utime(folder / "note.ipynb", (1_000_000_000.25, 1_000_000_000.75))
+    os.utime(folder / "no ending", (-5, -5))
+    (folder / "data.csv").chmod(0o400)
+
+
+@pytest.mark.parametrize("path", ["team", "/team/", ""])
+def test_each_name_is_told_as_upstream_tells_it(world: World, path: str) -> None:
+    fill(world.root / "team")
+    fill(world.root)
+    kind = next(
+        each for each in KINDS if type(world.manager).__name__ == f"Guarded{each.__name__}"
+    )
+    plain: Any = kind(root_dir=str(world.root))
+    for manager in (plain, world.manager):
+        manager.hide_globs = [*manager.hide_globs, "*.pyc"]
+
+    async def upstream() -> Any:
+        found = plain.get(path)
+        return await found if isawaitable(found) else found
+
+    theirs, ours = asyncio.run(upstream()), world.as_("owen", "get", path)
+    # What no path can be, or leads out of the root, is nobody's here.
+    never = {"back\\slash.txt", os.fsdecode(b"\xff.txt"), "outside"}
+    expected = {name: each for name, each in told(theirs).items() if name not in never}
+    assert expected == told(ours)
+    assert len(expected) > 8
+    assert {**theirs, "content": None} == {**ours, "content": None}
+
+
+def swapping(world: World, monkeypatch: pytest.MonkeyPatch, *, back: bool) -> None:
+    """The folder /team/sub is a link to /hr as soon as somebody holds it, while it is listed."""
+    sub, apart = world.root / "team" / "sub", world.root / "apart"
+    original = Folder.entries
+
+    def entries(folder: Folder) -> Any:
+        sub.rename(apart)
+        sub.symlink_to(world.root / "hr")
+        yield from original(folder)
+        if back:
+            sub.unlink()
+            apart.rename(sub)
+
+    monkeypatch.setattr(Folder, "entries", entries)
+
+
+def test_a_folder_that_is_exchanged_while_it_is_listed_tells_nothing_of_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.root / "hr" / "c.txt").write_text("x" * 1_000)
+    with monkeypatch.context() as patched:
+        swapping(world, patched, back=True)
+        (mine,) = world.as_("vera", "get", "team/sub")["content"]
+    assert ("c.txt", len("team/sub/c.txt")) == (mine["name"], mine["size"])
+    with monkeypatch.context() as patched:
+        swapping(world, patched, back=False)
+        assert 404 == world.as_("vera", "get", "team/sub")
+
+
+def test_a_file_that_is_exchanged_while_it_is_looked_at_tells_no_size_of_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sub, apart = world.root / "team" / "sub", world.root / "apart"
+    (world.root / "hr" / "c.txt").write_text("x" * 1_000)
+    original = type(world.manager)._base_model
+
+    def base_model(manager: Any, path: str) -> Any:
+        sub.rename(apart)
+        sub.symlink_to(world.root / "hr")
+        try:
+            return original(manager, path)
+        finally:
+            sub.unlink()
+            apart.rename(sub)
+
+    monkeypatch.setattr(type(world.manager), "_base_model", base_model)
+    found = world.as_("vera", "get", "team/sub/c.txt", content=False)
+    assert len("team/sub/c.txt") == found["size"]
+
+
+def test_what_vanishes_while_its_folder_is_listed_hides_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.root / "team" / "link.txt").symlink_to("sub/c.txt")
+    original = Folder.entries
+
+    def entries(folder: Folder) -> Any:
+        for name, info in original(folder):
+            if name == "link.txt":
+                (world.root / "team" / "link.txt").unlink()
+            yield name, info
+
+    monkeypatch.setattr(Folder, "entries", entries)
+    assert world.names("owen", "team") == ["a.txt", "closed", "kept", "secret.txt", "sub"]
+
+
+def test_a_manager_that_looks_in_a_way_of_its_own_lists_so_and_hides_no_other(
+    tmp_path: Path,
+) -> None:
+    class Vanishing(AsyncLargeFileManager):
+        def exists(self, path: str) -> Any:
+            if path.endswith("a.txt"):
+                (tmp_path / "root" / "team" / "a.txt").unlink(missing_ok=True)
+            return super().exists(path)  # type: ignore[no-untyped-call]  # why: upstream's
+
+    world = World(tmp_path, Vanishing)
+    try:
+        assert world.names("owen", "team") == ["closed", "kept", "secret.txt", "sub"]
+    finally:
+        world.store.close()
+
+
+def test_an_error_tells_of_a_file_by_its_contents_path(world: World) -> None:
+    (world.root / "team" / "sub" / "bad.ipynb").write_text("no notebook")
+    found: list[str] = []
+
+    async def run() -> None:
+        await world.call("get", ("team/sub/bad.ipynb",), {})
+
+    try:
+        asyncio.run(run())
+    except Exception as error:  # noqa: BLE001  # why: its words are looked at
+        found.append(str(error))
+    assert found
+    assert [] == [each for each in found if "/proc/" in each]
