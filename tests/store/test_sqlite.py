@@ -321,6 +321,36 @@ def test_a_store_that_is_exchanged_or_removed_while_open_is_noticed(
     assert store.revision() == 1
 
 
+def test_a_store_that_goes_away_at_the_moment_it_is_connected_to_leaves_nothing_in_its_place(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was changed last waits in the file beside it, which SQLite removes where it finds
+    # an empty database.
+    store.add_person("ada", now=1)
+    store.revision()
+    before = {each.name: each.stat().st_ino for each in path.parent.iterdir()}
+    # Other threads have the connections there are, and it was there when it was looked at.
+    monkeypatch.setattr(store._database, "check_place", lambda **_: None)
+    with store._read(), store._read():
+        path.rename(path.with_name("away"))
+        for attempt in (store.state, lambda: store.add_person("eve", now=1)):
+            with pytest.raises(StoreUnavailable, match="cannot be opened"):
+                attempt()
+        assert not path.exists()
+        path.with_name("away").rename(path)
+    assert before == {each.name: each.stat().st_ino for each in path.parent.iterdir()}
+    assert ["ada"] == [each.name for each in store.state().people]
+
+
+@pytest.mark.parametrize("name", ["a b#c%20d.sqlite", "\u00e4\u4e2d.sqlite"])
+def test_a_store_s_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    written = name.replace("%", "%25")
+    for _ in range(2):
+        with Store.open(f"sqlite:///{tmp_path / written}") as opened:
+            opened.add_group(f"g{opened.revision()}", now=1)
+    assert {name} == {each.name for each in tmp_path.iterdir()}
+
+
 def test_a_store_that_breaks_while_open_is_unavailable(store: Store, path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("DROP TABLE revision")

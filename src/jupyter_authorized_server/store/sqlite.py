@@ -184,7 +184,7 @@ def connect(url: URL, *, busy_timeout: float, foreign_keys: bool = True) -> Engi
             not take the rows that name its rows with it.
     """
     engine = create_engine(
-        url,
+        _existing(url),
         connect_args={"timeout": busy_timeout},
         hide_parameters=True,
         poolclass=QueuePool,
@@ -203,6 +203,19 @@ def connect(url: URL, *, busy_timeout: float, foreign_keys: bool = True) -> Engi
             connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+def _existing(url: URL) -> URL:
+    """`url`, so that a file which is not there is never made by being connected to.
+
+    One that goes away between our look and SQLite's would leave an empty file in its
+    place, for which SQLite throws away what waits beside the old one to be written.
+    """
+    name, query = url.database or "", {**url.query, "uri": "true"}
+    if query.get("mode", "rwc") == "rwc":
+        query["mode"] = "rw"
+    place = name if name.startswith("file:") else Path(name).as_uri()
+    return url.set(database=place, query=query)
 
 
 def writing(engine: Engine) -> Engine:
