@@ -66,6 +66,7 @@ _ON_BOTH = frozenset(
         "test_keeper",
         "test_ledger",
         "test_login_sessions",
+        "test_many_grants",
         "test_owners",
         "test_people",
         "test_setup_link",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_authorized_server.errors import InvalidName
-from jupyter_authorized_server.store import State, Store, WishState
+from jupyter_authorized_server.store import State, Store, Wanted, WishState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,11 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
     "remove_group": lambda s: s.remove_group("team"),
     "add_member": lambda s: s.add_member("team", "user:bob"),
     "remove_member": lambda s: s.remove_member("team", "user:ada"),
+    "add_grants": lambda s: s.add_grants(
+        [Wanted(principal="user:ada", level="editor", resource="contents:/many")],
+        now=1,
+        granted_by="os:t",
+    ),
     "add_grant": lambda s: s.add_grant(
         principal="everyone", level="viewer", resource="server:", now=1, granted_by="user:ada"
     ),
@@ -53,6 +58,7 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
 # What each change lets a holder of the state before keep.
 KEEPS_PEOPLE = {
     "add_grant",
+    "add_grants",
     "remove_grant",
     "change_grant",
     "take_grant",

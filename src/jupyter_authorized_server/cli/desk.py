@@ -23,7 +23,7 @@ from .moment import parse_moment, show_moment
 from .output import note, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..audit import Value
     from ..config import JupyterAuthorization
@@ -211,8 +211,17 @@ class Change:
         Raises:
             ConfigurationError: it is done, but the record could not be written.
         """
+        self.record_all(kind, [fields])
+
+    def record_all(self, kind: str, many: Iterable[Mapping[str, Value]]) -> None:
+        """As `record`, of several things, each with a record of its own.
+
+        Raises:
+            ConfigurationError: all is done, but could not be recorded, or not all of it.
+        """
         try:
-            self._audit.event(kind, actor=actor(), fields=fields)
+            for fields in many:
+                self._audit.event(kind, actor=actor(), fields=fields)
             link = self._audit.link
             if link is not None:
                 name = chain_name(self._audit.path)

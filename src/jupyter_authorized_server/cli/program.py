@@ -10,6 +10,7 @@ import click
 from ..errors import AuthorizationError
 from .desk import Desk
 from .grant import grant, grants, revoke
+from .grant_file import give
 from .group import groups
 from .link import links
 from .output import printable
@@ -114,3 +115,4 @@ for _command in (
     store,
 ):
     main.add_command(_command)
+grants.add_command(give)

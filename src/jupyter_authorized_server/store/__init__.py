@@ -14,6 +14,7 @@ from .model import (
     Person,
     State,
     Token,
+    Wanted,
     Wish,
     WishState,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "State",
     "Store",
     "Token",
+    "Wanted",
     "Wish",
     "WishState",
     "chain_name",

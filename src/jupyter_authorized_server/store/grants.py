@@ -12,7 +12,7 @@ from ..errors import InvalidName, Outdated, UnknownName
 from ..policy.model import EVERYONE, Grant, parse_principal
 from ..policy.vocabulary import parse_level, parse_resource
 from .keeper import require_keeper
-from .model import MAX_GIVER, MAX_NOTE, is_id, parse_end, parse_text, parse_time
+from .model import MAX_GIVER, MAX_NOTE, Wanted, is_id, parse_end, parse_text, parse_time
 from .schema import grant_uses, grants
 from .transaction import Transactions, require_group, require_person
 from .uses import limit_uses, require_countable
@@ -74,20 +74,16 @@ class Grants(Transactions):
             InvalidName: one of them cannot be, or the grant would never count.
             UnknownName: there is no such principal.
         """
-        now = parse_time(now, "time")
-        grant = Grant(
-            id=f"g-{secrets.token_hex(6)}",
-            principal=parse_principal(principal),
-            level=parse_level(level).word,
-            resource=parse_resource(resource).name,
-            starts=None if starts is None else parse_time(starts, "start"),
-            ends=parse_end(ends, "end", now=now),
-            granted_by=parse_text(granted_by, "giver", longest=MAX_GIVER),
-            note=parse_text(note, "note", longest=MAX_NOTE),
+        wanted = Wanted(
+            principal=principal,
+            level=level,
+            resource=resource,
+            starts=starts,
+            ends=ends,
+            note=note,
+            uses=uses,
         )
-        if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
-            msg = "the end is not after the start; name a later end, or an earlier start"
-            raise InvalidName(msg)
+        grant = new_grant(wanted, now=now, granted_by=granted_by)
         once = once and uses is None
         if once:
             with self._read() as connection:
@@ -175,6 +171,29 @@ class Grants(Transactions):
         return found[0]
 
 
+def new_grant(wanted: Wanted, *, now: float, granted_by: str) -> Grant:
+    """The grant that gives what is `wanted`; whether its principal exists is not asked.
+
+    Raises:
+        InvalidName: it cannot be, or would never count.
+    """
+    starts = wanted.starts
+    grant = Grant(
+        id=f"g-{secrets.token_hex(6)}",
+        principal=parse_principal(wanted.principal),
+        level=parse_level(wanted.level).word,
+        resource=parse_resource(wanted.resource).name,
+        starts=None if starts is None else parse_time(starts, "start"),
+        ends=parse_end(wanted.ends, "end", now=parse_time(now, "time")),
+        granted_by=parse_text(granted_by, "giver", longest=MAX_GIVER),
+        note=parse_text(wanted.note, "note", longest=MAX_NOTE),
+    )
+    if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
+        msg = "the end is not after the start; name a later end, or an earlier start"
+        raise InvalidName(msg)
+    return grant
+
+
 def same_grant(connection: Connection, grant: Grant) -> Grant | None:
     """A grant of the store that says what `grant` does, if there is one."""
     kind, _, name = grant.principal.partition(":")
@@ -209,30 +228,37 @@ def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
     Raises:
         UnknownName: its principal does not exist.
     """
+    row = row_of(grant, now=now)
+    if row["person"] is not None:
+        require_person(connection, row["person"])
+    if row["group_name"] is not None:
+        require_group(connection, row["group_name"])
+    connection.execute(insert(grants).values(row))
+
+
+def row_of(grant: Grant, *, now: float) -> dict[str, Any]:
+    """The row that a new grant becomes.
+
+    Raises:
+        UnknownName: its principal can be given nothing.
+    """
     kind, _, name = grant.principal.partition(":")
-    person = group = None
-    if kind == "user":
-        require_person(connection, name)
-        person = name
-    elif kind == "group":
-        require_group(connection, name)
-        group = name
-    elif kind == "token":
+    if kind == "token":
         msg = (
             "a token has no more than its owner: give it to the owner, and say what the token "
             "is limited to with `jupyter authz tokens add PERSON NAME --only LEVEL RESOURCE`"
         )
         raise UnknownName(msg)
-    elif kind != EVERYONE:
+    if kind not in {"user", "group", EVERYONE}:
         msg = (
             f"nothing can be granted to `{grant.principal}`; name `user:NAME`, `group:NAME` "
             "or `everyone`"
         )
         raise UnknownName(msg)
-    row = {
+    return {
         "id": grant.id,
-        "person": person,
-        "group_name": group,
+        "person": name if kind == "user" else None,
+        "group_name": name if kind == "group" else None,
         "level": grant.level,
         "resource": grant.resource,
         "starts": grant.starts,
@@ -241,7 +267,6 @@ def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
         "note": grant.note,
         "created": now,
     }
-    connection.execute(insert(grants).values(row))
 
 
 def read_grants(

@@ -261,6 +261,19 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A level that somebody is to be given, not checked yet; fields as for `add_grant`."""
+
+    principal: str
+    level: str
+    resource: str
+    starts: float | None = None
+    ends: float | None = None
+    note: str = ""
+    uses: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that decisions need, as it was at one revision."""
 

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from ..errors import StoreUnavailable
 from . import postgres, sqlite
 from .files import Files
-from .grants import Grants
 from .guests import Guests
 from .journals import Journals
 from .ledger import read_ledger
 from .links import Links
 from .login_sessions import LoginSessions
+from .many_grants import ManyGrants
 from .model import State
 from .owners import Owners
 from .people import People, read_groups, read_people
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 class Store(
     People,
-    Grants,
+    ManyGrants,
     Files,
     Tokens,
     Links,

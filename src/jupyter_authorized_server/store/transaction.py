@@ -218,6 +218,11 @@ def require_group(connection: Connection, name: str) -> None:
 
 def in_batches(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Those of `ids` that can be ids, each once, as many as one query takes."""
-    found = iter(dict.fromkeys(filter(is_id, ids)))
+    return in_pieces(filter(is_id, ids))
+
+
+def in_pieces(values: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """`values`, each once, as many as one query takes."""
+    found = iter(dict.fromkeys(values))
     while some := tuple(islice(found, _BATCH)):
         yield some

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from ..errors import InvalidName
-from ..policy.vocabulary import LEVEL, Level
+from ..policy.vocabulary import LEVEL, Level, parse_level
 from .schema import grant_uses, grants, orphans
 from .transaction import Transactions
 
@@ -69,11 +69,20 @@ def limit_uses(connection: Connection, id_: str, level: str, uses: int) -> None:
     Raises:
         InvalidName: no number of times, or a level that others depend on.
     """
+    require_uses(level, uses)
+    connection.execute(insert(grant_uses).values(grant_id=id_, uses=uses, used=0))
+
+
+def require_uses(level: str, uses: int) -> None:
+    """Sees that a grant of `level` can count `uses` times.
+
+    Raises:
+        InvalidName: no number of times, or a level that others depend on.
+    """
     if isinstance(uses, bool) or not 0 < uses <= MAX_USES:
         msg = f"a grant counts 1 to {MAX_USES} times, or always"
         raise InvalidName(msg)
-    _require_low(level)
-    connection.execute(insert(grant_uses).values(grant_id=id_, uses=uses, used=0))
+    _require_low(parse_level(level).word)
 
 
 def require_countable(connection: Connection, id_: str, level: str) -> None:

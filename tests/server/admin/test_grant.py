@@ -46,6 +46,11 @@ def give(server: Serving, who: str, **body: Any) -> Answer:
     return server.request("POST", "/api/authz/grants", who, json_body=body)
 
 
+def give_many(server: Serving, who: str, *grants: dict[str, Any], **headers: str) -> Answer:
+    path = "/api/authz/grants/batch"
+    return server.request("POST", path, who, json_body={"grants": grants}, headers=headers)
+
+
 def take(server: Serving, who: str, id_: str, **headers: str) -> Answer:
     return server.request("DELETE", f"/api/authz/grants/{id_}", who, headers=headers)
 
@@ -75,6 +80,74 @@ def test_the_same_grant_twice_is_one(server: Serving) -> None:
     assert (201, 200) == (first.status, second.status)
     assert first.json == second.json
     take(server, "mia", first.json["id"])
+
+
+def many(**change: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Three grants that a manager of the team may give, the last one with a change."""
+    first = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team/a.ipynb"}
+    last = {**first, "level": "runner", "ends": "2999-01-01T00:00:00+00:00", **change}
+    return first, {**first, "principal": "user:pia"}, last
+
+
+def test_many_are_given_at_once_each_as_by_itself(server: Serving) -> None:
+    key = {"Idempotency-Key": "many"}
+    given, again = (give_many(server, "mia", *many(), **key) for _ in range(2))
+    assert (201, "true") == (given.status, again.headers["Idempotency-Replayed"]), given.text
+    assert given.json == again.json
+    assert opens(server, "olga")
+    assert opens(server, "pia")
+    ids = [each["id"] for each in given.json["items"]]
+    records = [each for each in server.audit if each.get("grant") in ids]
+    assert ids == [each["grant"] for each in records]
+    assert {"user:mia"} == {each["principal"] for each in records}
+    assert 1 == len({each["request_id"] for each in records})
+    # What is said already is answered as it is, and what is said twice is one grant.
+    same = give_many(server, "max", *many(), *many())
+    assert (200, ids * 2) == (same.status, [each["id"] for each in same.json["items"]])
+    assert len(records) == sum(each.get("grant") in ids for each in server.audit)
+    for id_ in ids:
+        assert 200 == take(server, "mia", id_).status
+    assert not opens(server, "olga")
+
+
+@pytest.mark.parametrize(
+    ("who", "change", "status", "says"),
+    [
+        ("mia", {"level": "admin"}, 403, "Number 3: only an administrator"),
+        ("mia", {"resource": "contents:/lone"}, 404, ""),
+        ("mia", {"resource": "contents:/team/../lone"}, 404, ""),
+        ("mia", {"resource": "contents:/team/link"}, 404, ""),
+        ("mia", {"resource": "server:"}, 404, ""),
+        (
+            "adam",
+            {"resource": "contents:/team/exam", "level": "editor"},
+            403,
+            "Number 3: nobody can give more",
+        ),
+        ("mia", {"principal": "everyone"}, 409, "Number 3: this lets everyone"),
+        ("ed", {}, 403, ""),
+        ("vera", {}, 403, ""),
+        ("olga", {}, 404, ""),
+        (None, {}, 403, ""),
+    ],
+)
+def test_where_one_of_many_may_not_be_given_none_is(
+    server: Serving, who: str, change: dict[str, Any], status: int, says: str
+) -> None:
+    with server.store() as store:
+        before = store.revision()
+        answer = give_many(server, who, *many(**change))
+        assert status == answer.status, answer.text
+        assert says in answer.text
+        assert before == store.revision()
+
+
+def test_many_are_at_least_one_and_not_too_many(server: Serving) -> None:
+    for number in (0, 201):
+        assert 400 == give_many(server, "adam", *many()[:1] * number).status
+    given = give_many(server, "adam", *many()[:1] * 200)
+    assert (201, 200) == (given.status, len(given.json["items"]))
+    take(server, "adam", given.json["items"][0]["id"])
 
 
 @pytest.mark.parametrize(
@@ -188,9 +261,14 @@ def test_a_bad_grant_is_refused_with_the_reason(
     server: Serving, change: dict[str, Any], status: int
 ) -> None:
     before = server.request("GET", "/api/authz/grants?limit=1000", "adam").json
-    answer = give(server, "adam", **change)
-    assert status == answer.status, answer.text
-    assert answer.json["reason"]
+    # By itself, and as one of many, of which none is given then.
+    right = {"principal": "user:olga", "level": "viewer", "resource": "contents:/team"}
+    for answer in (
+        give(server, "adam", **change),
+        give_many(server, "adam", {**right, "note": "one of many"}, {**right, **change}),
+    ):
+        assert status == answer.status, answer.text
+        assert answer.json["reason"]
     assert before == server.request("GET", "/api/authz/grants?limit=1000", "adam").json
 
 

@@ -9,12 +9,12 @@ from ... import inquiry
 from ...errors import Unconfirmed
 from ...policy.model import EVERYONE
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
-from ..surface.places import SERVER
+from ..surface.places import SERVER, there
 from . import moment
 from .asker import Asker, Refused
 
 if TYPE_CHECKING:
-    from ...policy.model import Resource
+    from ...policy.model import Grant, Resource
 
 #: What can be given, as it is answered.
 LEVELS = {
@@ -149,3 +149,25 @@ def levels(handler: Asker, to: str, resource: Resource) -> list[dict[str, Any]]:
 def lower(text: str) -> str:
     """A sentence as a part of another."""
     return f"{text[:1].lower()}{text[1:]}"
+
+
+async def exists(handler: Asker, resource: Resource) -> bool:
+    """Whether there is something to be shared; what nobody can tell counts as there."""
+    if resource.type == "contents":
+        return await there(handler.settings["contents_manager"], resource)
+    if resource.type == "kernels" and resource.id:
+        return resource.id in handler.settings["kernel_manager"]
+    return True
+
+
+def fields_of(grant: Grant) -> dict[str, str | float | None]:
+    """What a record says of a grant."""
+    return {
+        "grant": grant.id,
+        "grantee": grant.principal,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": grant.starts,
+        "ends": grant.ends,
+        "note": grant.note,
+    }

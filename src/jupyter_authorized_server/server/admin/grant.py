@@ -10,15 +10,16 @@ from ... import inquiry
 from ...errors import InvalidName, UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
-from ..surface.places import SERVER, there
+from ...store import Wanted
+from ..surface.places import SERVER
 from . import moment
 from .asker import Refused
-from .giving import LEVELS, check_giving, held, levels, outlives
+from .giving import LEVELS, check_giving, exists, fields_of, held, levels, outlives
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ...policy.model import Resource
 
@@ -141,6 +142,28 @@ class SharedHandler(AdminHandler):
             raise InvalidName(msg)
         return found[0]
 
+    async def checked(self, body: Mapping[str, Any], resource: Resource) -> Wanted:
+        """What `body` wants given on `resource`, which whoever asks may give.
+
+        Raises:
+            InvalidName, UnknownName, Refused, Unconfirmed: it cannot be given.
+        """
+        to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
+        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
+        check_giving(self, to, level, resource, ends=ends, confirmed=body.get("confirm", False))
+        if not await exists(self, resource):
+            msg = f"there is no `{resource.name}`; make it first, then share it"
+            raise UnknownName(msg)
+        return Wanted(
+            principal=to,
+            level=level,
+            resource=resource.name,
+            starts=starts,
+            ends=ends,
+            note=body.get("note", ""),
+            uses=body.get("uses"),
+        )
+
 
 class GrantsHandler(SharedHandler):
     """All grants that whoever asks may see."""
@@ -196,27 +219,19 @@ class GrantsHandler(SharedHandler):
     @operation(body=NEW, answer=GRANT, status=201)
     async def post(self) -> dict[str, Any]:
         """Give a level on a resource; 200 where a grant says the same already."""
-        body = self.body
-        to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
-        resource = self.admitted_one()
-        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
-        sure = body.get("confirm", False)
-        check_giving(self, to, level, resource, ends=ends, confirmed=sure)
-        if not await exists(self, resource):
-            msg = f"there is no `{resource.name}`; make it first, then share it"
-            raise UnknownName(msg)
+        wanted = await self.checked(self.body, self.admitted_one())
         before = self.point.snapshot
         given: Grant = await self.change(
             lambda store: store.add_grant(
-                principal=to,
-                level=level,
-                resource=resource.name,
+                principal=wanted.principal,
+                level=wanted.level,
+                resource=wanted.resource,
                 now=time.time(),
-                starts=starts,
-                ends=ends,
+                starts=wanted.starts,
+                ends=wanted.ends,
                 granted_by=self.principal.name,
-                note=body.get("note", ""),
-                uses=body.get("uses"),
+                note=wanted.note,
+                uses=wanted.uses,
                 once=True,
             )
         )
@@ -372,25 +387,3 @@ class LevelsHandler(SharedHandler):
         """Each level with its sentence, whether whoever asks can give it there, until when."""
         to = parse_principal(self.query("principal") or EVERYONE)
         return {"items": levels(self, to, self.admitted_one())}
-
-
-async def exists(handler: AdminHandler, resource: Resource) -> bool:
-    """Whether there is something to be shared; what nobody can tell counts as there."""
-    if resource.type == "contents":
-        return await there(handler.settings["contents_manager"], resource)
-    if resource.type == "kernels" and resource.id:
-        return resource.id in handler.settings["kernel_manager"]
-    return True
-
-
-def fields_of(grant: Grant) -> dict[str, str | float | None]:
-    """What a record says of a grant."""
-    return {
-        "grant": grant.id,
-        "grantee": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
-        "starts": grant.starts,
-        "ends": grant.ends,
-        "note": grant.note,
-    }

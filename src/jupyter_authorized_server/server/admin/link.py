@@ -16,8 +16,8 @@ from ...policy.vocabulary import LEVEL, Level, parse_level, parse_resource
 from ..identity.local import LocalIdentityProvider
 from . import moment
 from .asker import Refused
-from .giving import check_giving
-from .grant import GRANT, SharedHandler, exists, fields_of
+from .giving import check_giving, exists, fields_of
+from .grant import GRANT, SharedHandler
 from .grant import shown as grant_shown
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation

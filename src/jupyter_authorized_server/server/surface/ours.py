@@ -37,6 +37,17 @@ def _others(call: Call) -> list[str]:
     ]
 
 
+def _wanted(call: Call) -> list[str]:
+    """The resources on which many levels are to be given, each once."""
+    asked = call.json().get("grants")
+    named = (
+        [each.get("resource") for each in asked if isinstance(each, dict)]
+        if isinstance(asked, list)
+        else []
+    )
+    return [*dict.fromkeys(each for each in named if isinstance(each, str))]
+
+
 def _if_another(call: Call) -> Resource | None:
     """The server, if somebody else is asked about."""
     return None if call.query("principal", call.principal) == call.principal else at.SERVER
@@ -95,6 +106,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_ADMIN + "grant.GrantsHandler",
         methods={"GET": _SELF, "POST": _and(*questions("share", in_body("resource")))},
+    ),
+    Route(
+        handler=_ADMIN + "grant_batch.GrantBatchHandler",
+        methods={"POST": _and(*questions("share", _wanted))},
     ),
     Route(
         handler=_ADMIN + "grant.GrantHandler",

@@ -1,0 +1,91 @@
+"""`/api/authz/grants/batch`: many levels given at once, all or none."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName, Unconfirmed, UnknownName
+from .asker import Refused
+from .giving import fields_of
+from .grant import GRANT, NEW, SharedHandler
+from .operation import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...policy.model import Grant, Resource
+    from ...store import Wanted
+
+#: Most grants of one request; `jupyter authz grants give` takes more.
+MOST = 200
+
+
+class GrantBatchHandler(SharedHandler):
+    """Many new grants."""
+
+    @operation(
+        body={
+            "type": "object",
+            "required": ["grants"],
+            "additionalProperties": False,
+            "properties": {
+                "grants": {"type": "array", "minItems": 1, "maxItems": MOST, "items": NEW}
+            },
+        },
+        answer={
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": {"type": "array", "items": GRANT}},
+        },
+        status=201,
+    )
+    async def post(self) -> dict[str, Any]:
+        """Give many levels, all or none; 200 where grants say all of it already."""
+        admitted = frozenset((*self.admitted("share"), *self.admitted("administer")))
+        wanted = []
+        for number, body in enumerate(self.body["grants"], start=1):
+            wanted.append(await self._numbered(number, body, admitted))
+            # Each asks many questions, and others of the server have theirs.
+            await asyncio.sleep(0)
+        given: tuple[Grant, ...]
+        given, new = await self.change(
+            lambda store: store.add_grants(wanted, now=time.time(), granted_by=self.principal.name)
+        )
+        for each in given:
+            if each.id in new:
+                self.record("grant", fields_of(each))
+        if not new:
+            self.set_status(200)
+        return {"items": [self.told(each) for each in given]}
+
+    async def _numbered(
+        self, number: int, body: Mapping[str, Any], admitted: frozenset[Resource]
+    ) -> Wanted:
+        """As `checked`, of one among many; what is wrong is said with its number."""
+        try:
+            return await self.checked(body, self._one_of(admitted, body["resource"]))
+        except Refused as error:
+            said = f"number {number}: {error.reason}"
+            raise Refused(said, error.decision, error.status) from None
+        except (InvalidName, UnknownName, Unconfirmed) as error:
+            msg = f"number {number}: {error}"
+            raise type(error)(msg) from None
+
+    def _one_of(self, admitted: frozenset[Resource], text: str) -> Resource:
+        """The resource written `text`, which the guard has allowed to be shared.
+
+        Raises:
+            InvalidName: it has several names, so that a grant could not say which.
+            Refused: it means another one than when the guard looked.
+        """
+        found = self.meant(text)
+        if len(found) != 1:
+            msg = "a file with several names cannot be shared; share its folder"
+            raise InvalidName(msg)
+        # Invariant: what is changed is changed on what was judged.
+        if found[0] not in admitted:
+            reason = "what is there has changed meanwhile; look at it again, then send it again"
+            raise Refused(reason)
+        return found[0]
