@@ -42,6 +42,11 @@ def writes(path):
     return works(lambda: Path(path).write_text("planted") and Path(path).exists())
 def connects(port):
     return works(lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close() is None)
+def past(device):
+    with socket.socket() as one:
+        one.settimeout(5)
+        one.setsockopt(socket.SOL_SOCKET, 25, device.encode())
+        return one.connect((ADDRESS, WIDE_PORT)) is None
 def says(command):
     return subprocess.run(command, shell=True, capture_output=True, text=True).stdout
 """
@@ -90,6 +95,10 @@ ATTACKS = {
     ),
     "reaches the server's port": "connects(PORT)",
     "reaches a port of the machine": "connects(OTHER_PORT)",
+    "reaches the machine by its address": (
+        "works(lambda: socket.create_connection((ADDRESS, WIDE_PORT), timeout=5).close() is None)"
+    ),
+    "reaches it past the routes": "works(lambda: past('internet') or past('eth0'))",
     "reaches an abstract socket of the machine": (
         "works(lambda: socket.socket(socket.AF_UNIX).connect(chr(0) + NAME) is None)"
     ),
@@ -137,6 +146,7 @@ ATTACKS = {
 }
 #: What depends on the machine, so that the control may not show it.
 DEPENDS = {
+    "reaches it past the routes",
     "takes an open file of the server",
     "changes the machine's settings",
     "finds the machine's devices",
@@ -175,6 +185,16 @@ def begin(server: Serving, who: str, path: str = "team/a.ipynb") -> str:
     return str(answer.json["kernel"]["id"])
 
 
+def own_address() -> str:
+    """The address by which others know this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        try:
+            one.connect(("192.88.99.1", 9))  # Nothing is sent.
+        except OSError:
+            return "127.0.0.1"
+        return str(one.getsockname()[0])
+
+
 @contextlib.contextmanager
 def surrounded(server: Serving) -> Iterator[dict[str, object]]:
     """What an attacker knows, of things that are there meanwhile."""
@@ -184,6 +204,7 @@ def surrounded(server: Serving) -> Iterator[dict[str, object]]:
     number = os.getpid() | 1 << 30
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        wide = stack.enter_context(socket.create_server(("", 0)))
         for name, kind in (
             (f"\0{shared.name}", socket.SOCK_STREAM),
             (f"\0{shared.name}.d", socket.SOCK_DGRAM),
@@ -208,6 +229,8 @@ def surrounded(server: Serving) -> Iterator[dict[str, object]]:
             "SERVER": server.process.pid,
             "PORT": server.port,
             "OTHER_PORT": other.getsockname()[1],
+            "ADDRESS": own_address(),
+            "WIDE_PORT": wide.getsockname()[1],
             "NAME": shared.name,
             "SHARED": shared.name,
             "MEMORY": number,

@@ -5,8 +5,8 @@ extension of the front ends with Node, and do nothing when nothing changed. Wher
 is no Node, one from PyPI goes into `.venv`. `setup.py browser` looks for a Chromium for the
 browser tests, installs Debian's when it is missing and may be installed, and
 prints the reason when there is none: the tests are then reported as skipped with
-that reason. `setup.py postgresql` does the same for PostgreSQL. Where `CI` is true, a
-missing one is a failure.
+that reason. `setup.py postgresql` does the same for PostgreSQL, and `setup.py pasta` for
+what gives kernels the internet. Where `CI` is true, a missing one is a failure.
 """
 # ruff: noqa: INP001, S603  # why: a script of the repository, which runs other programs
 
@@ -60,7 +60,9 @@ def main(arguments: list[str]) -> int:
         return browser()
     if arguments == ["postgresql"]:
         return postgresql()
-    return _fail("usage: setup.py demo|check|browser|postgresql")
+    if arguments == ["pasta"]:
+        return pasta()
+    return _fail("usage: setup.py demo|check|browser|postgresql|pasta")
 
 
 def install(target: str) -> int:
@@ -239,6 +241,16 @@ def postgresql() -> int:
         return _fail(f"no PostgreSQL, and `CI` is true: {reason}")
     if reason:
         _say(f"tests with PostgreSQL will be skipped: {reason}")
+    return 0
+
+
+def pasta() -> int:
+    """See that the tests find `pasta`; they are skipped with the reason where not."""
+    reason = "" if shutil.which("pasta") else _install_package("passt")
+    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
+        return _fail(f"no `pasta`, and `CI` is true: {reason}")
+    if reason:
+        _say(f"tests of the internet of kernels will be skipped: {reason}")
     return 0
 
 

@@ -209,6 +209,12 @@ export const ABILITIES: readonly {
   },
   {
     "type": "kernelspecs",
+    "action": "internet",
+    "level": "admin",
+    "verb": "use the internet from"
+  },
+  {
+    "type": "kernelspecs",
     "action": "review",
     "level": "editor",
     "verb": "see who may use"
@@ -314,6 +320,12 @@ export const ABILITIES: readonly {
     "action": "network",
     "level": "admin",
     "verb": "use the network from"
+  },
+  {
+    "type": "terminals",
+    "action": "internet",
+    "level": "admin",
+    "verb": "use the internet from"
   },
   {
     "type": "terminals",

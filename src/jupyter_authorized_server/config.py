@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import zoneinfo
 from pathlib import Path
@@ -18,6 +19,26 @@ from .policy.homes import Homes
 
 def _folder() -> Path:
     return Path(jupyter_data_dir()).absolute() / "authorization"
+
+
+#: What no setting lets a process have: this host, neighbours of the link, many at once.
+_NEVER = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+
+
+def _network(text: str) -> str:
+    """`text` as a network that a process may be let into."""
+    try:
+        found = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        msg = f"`sandbox_internet` names `{text}`, which is no network of IPv4: {error}"
+        raise TraitError(msg) from None
+    if any(found.overlaps(ipaddress.IPv4Network(each)) for each in _NEVER):
+        msg = (
+            f"`sandbox_internet` names `{text}`, in which this machine itself, its provider's own "
+            "services or many at once are reached; name smaller networks"
+        )
+        raise TraitError(msg)
+    return str(found)
 
 
 class JupyterAuthorization(LoggingConfigurable):
@@ -146,6 +167,13 @@ class JupyterAuthorization(LoggingConfigurable):
         programs and the Python environment, such as a folder of data or a licence.""",
     ).tag(config=True)
 
+    sandbox_internet = List(
+        Unicode(),
+        help="""Networks, such as `10.20.0.0/16` or the address of a proxy, that a process with
+        the right to the `internet` reaches besides it. Without any it reaches no private or
+        local network; this machine it never does.""",
+    ).tag(config=True)
+
     sandbox_processes = Integer(
         1024,
         min=16,
@@ -219,6 +247,10 @@ class JupyterAuthorization(LoggingConfigurable):
                 msg = f"`{name}` is no time zone; use an IANA name such as `Europe/Paris`"
                 raise TraitError(msg) from None
         return name
+
+    @validate("sandbox_internet")
+    def _possible_networks(self, proposal: Any) -> list[str]:
+        return [_network(str(each)) for each in proposal["value"]]
 
     @validate("home")
     def _possible_home(self, proposal: Any) -> str:

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from jupyter_authorized_server.sandbox.view import (
     compile_view,
     covers,
     narrowed,
+    reaches,
 )
 
 HEADER = "(principal, action, resource in Jupyter::Folder::"
@@ -261,19 +263,23 @@ def test_a_token_s_view_is_within_its_scope(
 
 FOLDERS = st.lists(st.sampled_from(PATHS), max_size=3).map(tuple)
 VIEWS = st.builds(
-    lambda reads, writes, network: View(
+    lambda reads, writes, network, internet: View(
         principal="user:ada",
         revision=1,
         read_only=reads,
         writable=writes,
         network=Resource(type="kernelspecs", id="python3") if network else None,
+        internet=Resource(type="kernelspecs", id="python3") if internet else None,
     ),
     FOLDERS,
     FOLDERS,
     st.booleans(),
+    st.booleans(),
 )
 
 
+# The machine may be so busy that a draw takes seconds.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(now=VIEWS, had=VIEWS)
 def test_a_narrowed_view_is_what_both_views_have(now: View, had: View) -> None:
     found = narrowed(now, had)
@@ -281,7 +287,30 @@ def test_a_narrowed_view_is_what_both_views_have(now: View, had: View) -> None:
         for path in (folder, f"{folder.rstrip('/')}/new"):
             assert (now.reads(path) and had.reads(path)) == found.reads(path)
             assert (now.writes(path) and had.writes(path)) == found.writes(path)
-    assert (now.network is not None and had.network is not None) == (found.network is not None)
+    wanted = tuple(a and b for a, b in zip(reaches(now), reaches(had), strict=True))
+    assert wanted == reaches(found)
+
+
+@pytest.mark.parametrize(
+    ("right", "has", "joins"),
+    [
+        ("internet", "internet", True),
+        ("network", "internet", True),
+        ("internet", "network", False),
+        ("network", "network", True),
+        ("launch", "internet", False),
+    ],
+)
+def test_who_joins_in_a_process_with_a_network_has_as_much_of_it_by_a_right(
+    world: World, right: str, has: str, *, joins: bool
+) -> None:
+    spec = 'resource == Jupyter::KernelSpec::"python3"'
+    world.rules = f'permit (principal, action == Jupyter::Action::"{right}", {spec});'
+    point = world.point()
+    on = Resource(type="kernelspecs", id="python3")
+    view = replace(View(principal="user:bob", revision=1), **{has: on})  # type: ignore[arg-type]  # why: by name
+    assert joins is covers(point, point.principal("user:ada"), view)[0]
+    point.store.close()
 
 
 @pytest.mark.parametrize(
@@ -307,6 +336,8 @@ def test_who_joins_in_a_process_may_touch_all_of_it_at_any_time(
     network = View(
         principal="user:bob", revision=1, network=Resource(type="kernelspecs", id="python3")
     )
+    internet = replace(network, network=None, internet=network.network)
     assert covers(point, point.principal("user:ada"), View(principal="user:bob", revision=1))[0]
     assert not covers(point, point.principal("user:ada"), network)[0]
+    assert not covers(point, point.principal("user:ada"), internet)[0]
     point.store.close()

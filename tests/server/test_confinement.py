@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -35,12 +36,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+INTERNET = """
+@id("internet")
+permit (principal == Jupyter::User::"edda", action == Jupyter::Action::"internet", resource);
+"""
+#: Where it can be given, Edda's kernels have the internet.
+CONNECTED = {"internet.cedar": INTERNET} if shutil.which("pasta") else {}
+
+
 @pytest.fixture(scope="module")
 def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("confined")
     furnish(folder)
     extensions = ("jupyter_server_terminals",)
-    with serving(folder, people=PEOPLE, env={"HIDDEN_KEY": "x"}, extensions=extensions) as server:
+    with serving(
+        folder, people=PEOPLE, policy=CONNECTED, env={"HIDDEN_KEY": "x"}, extensions=extensions
+    ) as server:
         yield server
 
 
@@ -60,6 +71,33 @@ def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
     begin(confined, "adam", "other/b.ipynb")
     kernel = begin(confined, who)
     assert set() == attacked(confined, kernel, who)
+    stop(confined)
+
+
+@pytest.mark.skipif(not CONNECTED, reason="no `pasta` on this machine")  # why: by it alone
+def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
+    devices = "import socket; print([name for _, name in socket.if_nameindex()])"
+    kernel, other = begin(confined, "edda"), begin(confined, "mona")
+    assert "['lo', 'internet']" == said(confined, kernel, "edda", devices)
+    assert "['lo']" == said(confined, other, "mona", devices)
+    # Mona has Edda's files and more, and would have the internet by joining in.
+    assert "may not" in said(confined, kernel, "mona", devices)
+    rule, end = confined.folder / "policy" / "internet.cedar", time.monotonic() + 60
+    try:
+        rule.write_text("")
+        while confined.request("GET", f"/api/kernels/{kernel}", "adam").status != 404:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert "['lo']" == said(confined, begin(confined, "edda"), "edda", devices)
+        assert "['lo']" == said(confined, other, "mona", devices)
+    finally:
+        stop(confined)
+        rule.write_text(INTERNET)
+    while True:
+        if "internet" in said(confined, begin(confined, "edda"), "edda", devices):
+            break
+        stop(confined)
+        assert time.monotonic() < end
     stop(confined)
 
 

@@ -55,9 +55,12 @@ def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("walled")
     furnish(folder)
     people = {**PEOPLE, "nell": [("manager", "contents:/team"), STARTS]}
+    people["ines"] = people["nell"]
     rule = (
         'permit (principal == Jupyter::User::"nell",'
-        ' action == Jupyter::Action::"network", resource);'
+        ' action == Jupyter::Action::"network", resource);\n'
+        'permit (principal == Jupyter::User::"ines",'
+        ' action == Jupyter::Action::"internet", resource);'
     )
     with serving(
         folder, people=people, config=LANDLOCK, env={"HIDDEN_KEY": "x"},
@@ -78,6 +81,13 @@ def test_from_a_kernel_no_attack_succeeds_but_those_that_are_told(
     stop(walled)
     told = walled.request("GET", "/api/authz/me", who).json["sandbox"]
     assert {"backend": "landlock", "confined": True, "runs": True, "why": None} == told
+
+
+def test_who_has_the_internet_by_a_rule_is_told_that_it_cannot_be_given(walled: Serving) -> None:
+    body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+    answer = walled.request("POST", "/api/sessions", "ines", json_body=body)
+    wanted = "a rule gives this process the internet, and Landlock, which confines here, cannot"
+    assert (True, True) == (answer.status >= 400, wanted in answer.text)
 
 
 def test_from_a_terminal_neither(walled: Serving) -> None:

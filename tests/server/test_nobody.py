@@ -50,6 +50,10 @@ for path in closed:
     must(libc.mount(b"/proc/self/fd/%d" % needed[path], path.encode(), None, 0x5000, None))
 for descriptor in needed.values():
     os.close(descriptor)
+# As on most machines, everybody may make a network device in a network of theirs.
+must(libc.mount(b"none", b"/dev/net", b"tmpfs", 0, b"mode=755"))
+os.mknod("/dev/net/tun", 0o20666, os.makedev(10, 200))
+os.chmod("/dev/net/tun", 0o666)
 for folder, folders, files in os.walk(FOLDER):
     for name in (".", *files):
         os.chown(os.path.join(folder, name), {NOBODY}, {NOBODY}, follow_symlinks=False)
@@ -57,6 +61,9 @@ os.setgroups([])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
 os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
 must(libc.prctl(4, 1, 0, 0, 0))
+"""
+INTERNET = """
+permit (principal == Jupyter::User::"mona", action == Jupyter::Action::"internet", resource);
 """
 #: What Landlock has no word for, as for root.
 OPEN = {
@@ -91,15 +98,22 @@ def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: s
             f"c.JupyterAuthorization.sandbox = {backend!r}\n"
             f"FOLDER, PATHS = {str(folder)!r}, {PATHS!r}\n{BECOMES}"
         )
+        # Where it can be given, Mona's kernels have the internet.
+        connected = backend == "bubblewrap" and shutil.which("pasta") is not None
         people = {**PEOPLE, "tess": [*PEOPLE["tess"], STARTS]}
         with serving(
-            folder, people=people, config=config, env={"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": ""},
+            folder, people=people, config=config,
+            policy={"internet.cedar": INTERNET} if connected else {},
+            env={"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": ""},
             extensions=("jupyter_server_terminals",),
         ) as server:  # fmt: skip
             status = Path(f"/proc/{server.process.pid}/status").read_text()
             assert f"Uid:\t{NOBODY}\t{NOBODY}" in status
             begin(server, "adam", "other/b.ipynb")
             kernel = begin(server, "mona")
+            if connected:
+                devices = "import socket; print([name for _, name in socket.if_nameindex()])"
+                assert "['lo', 'internet']" == said(server, kernel, "mona", devices)
             assert str(NOBODY) == said(server, kernel, "mona", "import os; print(os.getuid())")
             assert set() == attacked(server, kernel, "mona") - open_
             assert set() == attacked_from_a_terminal(server, "tess") - open_

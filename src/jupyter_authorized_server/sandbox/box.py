@@ -17,6 +17,8 @@ from ..errors import CannotConfine
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .internet import Uplink
+
 #: Processes and threads that one sandbox may have, and the bytes that they may hold together.
 PROCESSES, MEMORY = 1024, 16 << 30
 #: What the machine holds it to is a little higher, so that who is above is seen and told.
@@ -75,6 +77,9 @@ class Box:
     terminal: bool = False
     #: Whether it has the machine's network, and not one of its own with nobody in it.
     network: bool = False
+    #: Whether it has the internet in the network of its own, and these networks with it.
+    internet: bool = False
+    opened: tuple[str, ...] = ()
 
 
 class Files:
@@ -122,6 +127,8 @@ class Confined:
     first: int
     status: int
     forgotten: tuple[str, ...] = ()
+    #: What gives it the internet.
+    uplink: Uplink | None = None
 
     @property
     def top(self) -> int:
@@ -135,6 +142,9 @@ class Confined:
 
     def close(self) -> None:
         """Let go of what is held for the process."""
+        if self.uplink is not None:
+            self.uplink.close()
+            self.uplink = None
         if self.status >= 0:
             os.close(self.status)
             self.status = -1
@@ -183,8 +193,15 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._let_go()
         first = _first(self._told)
         self._limit(first)
+        uplink = self._connect(first)
         os.write(self._release, b"1")
-        return self._confined(first)
+        found = self._confined(first)
+        found.uplink = uplink
+        return found
+
+    def _connect(self, first: int) -> Uplink | None:  # noqa: ARG002  # why: for those that can
+        """What gives the process `first` the internet; None where it gets none."""
+        return None
 
     def _limit(self, first: int) -> None:
         """Limit the process `first`, and so all that come from it."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CannotConfine
-from . import ceiling
+from . import ceiling, internet
 from . import filter as system_calls
 from .box import Building
 from .machine import ETC, SYSTEM, configuration
@@ -67,8 +67,11 @@ class _Wrapped(Building):
     def __init__(self, wrap: Bubblewrap, box: Box, command: Sequence[str]) -> None:
         super().__init__(box, command)
         self._wrap = wrap
+        self._pasta = ""
 
     def _line(self) -> list[str]:
+        if self._box.internet:
+            self._pasta = internet.find()
         words = arguments(self._box, self._files, proc=self._wrap.proc)
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
@@ -79,6 +82,9 @@ class _Wrapped(Building):
         if os.geteuid() == 0:
             # For others the limit of the account holds, in a namespace of users for it alone.
             ceiling.lower(first, self._box.processes)
+
+    def _connect(self, first: int) -> internet.Uplink | None:
+        return internet.connect(self._pasta, first, self._box.opened) if self._pasta else None
 
     def _forgotten(self) -> tuple[str, ...]:
         return tuple(_in_memory(self._box))
@@ -193,10 +199,10 @@ def _etc(box: Box, files: Files) -> list[str]:
         path = Path("/etc", name)
         if path.exists():
             line += ["--ro-bind", str(path), str(path)]
-    if box.network:
+    with contextlib.suppress(OSError):
         # Often a link to where the sandbox has nothing.
-        with contextlib.suppress(OSError):
-            names = Path("/etc/resolv.conf").read_bytes()
+        names = Path("/etc/resolv.conf").read_bytes() if box.network else internet.RESOLVER
+        if box.network or box.internet:
             line += ["--ro-bind-data", str(files.hold(names)), "/etc/resolv.conf"]
     user, group = os.getuid(), os.getgid()
     people = f"{box.user}:x:{user}:{group}::{box.home}:/bin/bash\n"

@@ -102,6 +102,12 @@ class _Walled(Building):
 
     def _line(self) -> list[str]:
         box, program = self._box, [*self._command]
+        if box.internet:
+            msg = (
+                "a rule gives this process the internet, and Landlock, which confines here, "
+                "cannot; take the rule back, or let bubblewrap work on this machine"
+            )
+            raise CannotConfine(msg)
         if _IPYTHON in program:
             program.append(_NO_TERMINAL)
         plan = {

@@ -60,6 +60,7 @@ class Launcher:
         system: absolute paths that each process may read besides the system's.
         processes: how many one sandbox may have, with their threads.
         memory: bytes that all in one sandbox may hold together.
+        opened: networks that the right to the internet reaches besides it.
         told: called when a process has been shown something.
     """
 
@@ -73,6 +74,7 @@ class Launcher:
     rooms: dict[str, Room] = field(default_factory=dict)
     processes: int = PROCESSES
     memory: int = MEMORY
+    opened: tuple[str, ...] = ()
     told: Callable[[], None] = lambda: None
     _runtime: Path | None = None
 
@@ -147,12 +149,14 @@ class Launcher:
             raise CannotConfine(msg)
         program = room.program
         network = program if self._may_have_network(principal, program) else None
+        internet = program if by_rule(self.point, principal, "internet", program) else None
+        view = View(principal=principal.name, revision=self.point.revision)
         if self.disk is None or not origin.may_read:
-            return View(principal=principal.name, revision=self.point.revision, network=network)
+            return replace(view, network=network, internet=internet)
         may_write = origin.may_write and self._runs_own(room, principal)
         rights = Open() if origin.by_method else self.point
         view = compile_view(rights, principal, self.disk, may_write=may_write)
-        return replace(view, network=network)
+        return replace(view, network=network, internet=internet)
 
     def _may_have_network(self, principal: Principal, program: Resource) -> bool:
         """Whether a process gets the machine's network; without a root of its own never.
@@ -252,6 +256,8 @@ class Launcher:
                 cwd=self._cwd(view, cwd),
                 terminal=terminal,
                 network=view.network is not None,
+                internet=view.internet is not None and view.network is None,
+                opened=self.opened,
                 temporary=temporary,
                 processes=self.processes,
                 memory=self.memory,

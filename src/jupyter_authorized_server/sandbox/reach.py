@@ -189,6 +189,8 @@ def _walk(launcher: Launcher, room: Room, own: tuple[str, ...]) -> Iterator[_Thi
     command = [sys.executable, "-I", "-S", "-c", _WALK, asked]
     with tempfile.TemporaryFile() as output:
         with launcher.box(room, command[0]) as box:
+            # Nothing is said of the network, and none is needed.
+            box.internet = False
             confined, process = start(
                 backend, box, command,
                 environment=environment(box.home, box.user, {}, box.temporary), output=output,

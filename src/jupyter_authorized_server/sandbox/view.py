@@ -48,6 +48,7 @@ class View:
         ends: when a grant that it rests on ends, in seconds since the epoch.
         network: the machine's network, for which a rule names this kernelspec or terminal;
             None where it has none.
+        internet: the internet without the machine's own network, likewise.
     """
 
     principal: str
@@ -57,6 +58,7 @@ class View:
     left_out: tuple[LeftOut, ...] = ()
     ends: float = math.inf
     network: Resource | None = None
+    internet: Resource | None = None
 
     def reads(self, path: str) -> bool:
         """Whether the canonical `path` is in it."""
@@ -222,14 +224,9 @@ def covers(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool
 
     What holds under a condition only counts as denied, as in a view.
     """
-    until = math.inf
-    if view.network is not None:
-        found = point.decide(
-            principal, "network", view.network, door="sandbox", record=False, lift=False
-        )
-        if not found.allowed:
-            return False, math.inf
-        until = found.good_until
+    connects, until = _connects(point, principal, view)
+    if not connects:
+        return False, math.inf
     asked = [(READING, path) for path in (*view.read_only, *view.writable)]
     asked += [(WRITING, path) for path in view.writable]
     for actions, path in asked:
@@ -239,6 +236,32 @@ def covers(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool
                 return False, math.inf
             until = min(until, reach.until)
     return True, until
+
+
+def _connects(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool, float]:
+    """Whether `principal` may use all the network that a process with `view` has."""
+    actions: tuple[str, ...] = ("network",)
+    if view.network is not None:
+        on = view.network
+    elif view.internet is not None:
+        # The internet is a part of what the machine's network reaches.
+        actions, on = ("internet", "network"), view.internet
+    else:
+        return True, math.inf
+    found = [
+        point.decide(principal, action, on, door="sandbox", record=False, lift=False)
+        for action in actions
+    ]
+    return (
+        any(each.allowed for each in found),
+        max((each.good_until for each in found if each.allowed), default=math.inf),
+    )
+
+
+def reaches(view: View) -> tuple[bool, bool]:
+    """Whether a process with `view` has the machine's network, and whether the internet."""
+    has_all = view.network is not None
+    return has_all, has_all or view.internet is not None
 
 
 def narrowed(view: View, to: View) -> View:
@@ -254,7 +277,8 @@ def narrowed(view: View, to: View) -> View:
         read_only=_outermost(path for path in readable if path not in writable),
         writable=_outermost(writable),
         left_out=(*view.left_out, *(LeftOut(path, why) for path in lost)),
-        network=view.network if to.network is not None else None,
+        network=view.network if reaches(to)[0] else None,
+        internet=(view.internet or view.network) if reaches(to)[1] else None,
     )
 
 

@@ -25,6 +25,7 @@ from ..sandbox.printed import cut
 from ..sandbox.probe import WATCHED, begin
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
+from ..sandbox.view import reaches
 from ..sandbox.watch import Watch
 from .acting import ACTING
 from .doors.admission import admission
@@ -65,6 +66,7 @@ class Confinement:
             system=tuple(config.sandbox_read_only),
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
+            opened=tuple(config.sandbox_internet),
         )
         self.launcher.told = self._told
         self.company = Company(
@@ -316,7 +318,7 @@ class Confinement:
 
 def _is_wider(had: View, now: View) -> bool:
     """Whether a process with the view `had` reaches what one with `now` does not."""
-    if had.network is not None and now.network is None:
+    if any(was and not is_ for was, is_ in zip(reaches(had), reaches(now), strict=True)):
         return True
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
