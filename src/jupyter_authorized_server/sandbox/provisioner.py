@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets.config import SingletonConfigurable
 
 from ..errors import CannotConfine, ConfigurationError, EndedAtOnce
 from .launch import SOCKETS
@@ -199,6 +200,11 @@ class ConfinedFactory(KernelProvisionerFactory):
     """Gives every kernel a `ConfinedProvisioner`; a kernelspec cannot name another."""
 
     launcher: Launcher
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Upstream reads what every installed package offers. Here that decides nothing,
+        # and a name is looked for when a kernelspec gives it.
+        SingletonConfigurable.__init__(self, **kwargs)
 
     def create_provisioner_instance(
         self, kernel_id: str, kernel_spec: Any, parent: Any

@@ -155,7 +155,7 @@ async def start(app: ServerApp) -> None:
             *watch(wired),
             RecordKeeping(wired).callback,
         ]
-        application.settings["jupyter_authorization_thread"] = ready_thread.keep()
+        application.settings["jupyter_authorization_thread"] = ready_thread.keep(after=1.0)
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
             if url is not None:

@@ -22,14 +22,21 @@ from anyio.to_thread import run_sync
 _LOOK_EVERY = 5.0
 
 
-def keep() -> asyncio.Task[None]:
-    """Begin, in the loop that runs; the caller holds the task, which ends with the loop."""
+def keep(*, after: float = 0.0) -> asyncio.Task[None]:
+    """Begin, in the loop that runs; the caller holds the task, which ends with the loop.
+
+    Args:
+        after: seconds until the thread is made, so that a server that starts answers
+            first: with it come AnyIO's modules for the loop.
+    """
     kept: WeakSet[Any] = WeakSet()
     threading.Thread(target=_end_with_the_main, args=(kept,), daemon=True).start()
-    return asyncio.ensure_future(_keep(kept))
+    return asyncio.ensure_future(_keep(kept, after))
 
 
-async def _keep(kept: WeakSet[Any]) -> None:
+async def _keep(kept: WeakSet[Any], after: float) -> None:
+    await asyncio.sleep(after)
+
     def hold() -> bool:
         thread: Any = threading.current_thread()
         if not callable(getattr(thread, "stop", None)):
