@@ -29,6 +29,12 @@ NOW = 1_800_000_000.0
 CONTEXT = Context(time=NOW, hour=12, weekday=3, door="http")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> None:
+    """What Cedar has answered in another test is asked again."""
+    cedar._shared.clear()
+
+
 def snapshot(policy: str = "", *grants: Grant) -> Snapshot:
     return Snapshot(load_policy([PolicyFile(source="a.cedar", text=policy)]), grants, 7)
 
@@ -338,6 +344,7 @@ def test_without_its_private_call_cedar_answers_the_same(monkeypatch: pytest.Mon
     asked = [("open", 12), ("save", 12), ("save", 9), ("list", 9)]
     fast = [ask(at, action, "contents:/a", hour=hour) for action, hour in asked]
     monkeypatch.delattr(cedarpy._internal, "is_authorized")
+    cedar._shared.clear()
     assert [ask(at, action, "contents:/a", hour=hour) for action, hour in asked] == fast
 
 
@@ -457,3 +464,64 @@ def test_a_name_cannot_end_an_answer_of_cedar_before_its_errors() -> None:
     assert ask(at, "open", name).allowed
     found = ask(broken, "open", name)
     assert (found.allowed, found.determining[0].kind) == (False, "error")
+
+
+def asked_of_cedar(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The requests that Cedar is asked about from here on."""
+    seen = []
+    ask_cedar = cedar._ask
+
+    def watched(request: dict[str, Any], *more: Any) -> str:
+        seen.append(request)
+        return ask_cedar(request, *more)
+
+    monkeypatch.setattr(cedar, "_ask", watched)
+    return seen
+
+
+def test_a_rule_of_the_hour_alone_is_asked_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = asked_of_cedar(monkeypatch)
+    at = snapshot(
+        "permit (principal, action, resource) when { context.hour < 18 };\n"
+        'forbid (principal == Jupyter::User::"ben", action, resource)'
+        " when { context.hour > 15 };"
+    )
+    for hour, (ada, ben) in {12: (True, True), 16: (True, False), 19: (False, False)}.items():
+        for path in ("/a", "/b"):
+            for action in ("open", "save"):
+                assert ada is ask(at, action, f"contents:{path}", hour=hour).allowed
+                assert ben is ask(at, action, f"contents:{path}", "user:ben", hour=hour).allowed
+    # Two persons, since to one of them two rules apply, and three hours.
+    assert 2 * 3 == len(seen)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'context.hour == 12 && resource has path && resource.path == "/a"',
+        'context.hour == 12 && action == Jupyter::Action::"open"',
+        'context.hour == 12 && principal == Jupyter::User::"ada"',
+        "context.hour == 12 && resource is Jupyter::File",
+        'Jupyter::File::"/a" has path',
+    ],
+)
+def test_a_rule_that_looks_at_more_than_the_circumstances_is_asked_each_time(
+    monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    seen = asked_of_cedar(monkeypatch)
+    at = snapshot(
+        '@id("it") permit (principal, action, resource in Jupyter::Folder::"/") '
+        f"when {{ {condition} }};"
+    )
+    for action, path in (("open", "/a"), ("save", "/b")):
+        ask(at, action, f"contents:{path}", "user:ada")
+    assert 2 <= len(seen)
+    assert ask(at, "open", "contents:/a", "user:ada").allowed
+
+
+def test_a_rule_that_failed_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = asked_of_cedar(monkeypatch)
+    at = snapshot(ALL + '\n@id("broken") permit (principal, action, resource) ' + OVERFLOW)
+    for _ in range(2):
+        assert not ask(at, "open", "contents:/a").allowed
+    assert 2 <= len(seen)

@@ -65,6 +65,10 @@ class Evaluable(Protocol):
     def reads(self) -> frozenset[str]:
         """The context attributes its clauses read."""
 
+    @property
+    def circumstantial(self) -> bool:
+        """Whether its clauses look at nothing but the context."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
@@ -74,6 +78,11 @@ class Evaluation:
     determining: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
+
+
+#: What Cedar answered about circumstantial rules, by the context's text.
+_shared: dict[tuple[tuple[Evaluable, ...], str], Evaluation] = {}
+_MOST_SHARED = 1024
 
 
 def with_room(work: Callable[[], T]) -> T:
@@ -150,15 +159,30 @@ def evaluate(
         ValueError: Cedar could not read a name or the context (its own error, or
             UnicodeEncodeError).
     """
+    text = _context_text(rules, context)
+    # Invariant: their scopes hold, so what is left is the same for everybody and everything.
+    is_shared = _are_circumstantial(rules)
+    if is_shared and (known := _shared.get((rules, text))) is not None:
+        return known
     room = len(chain) <= _CACHED_CHAIN
     asked, entities = (_question if room else _question.__wrapped__)(keys, action, chain, owner)
-    request = {**asked, "context": _context_text(rules, context)}
-    answer = _ask(request, _policy_set(rules), entities)
+    answer = _ask({**asked, "context": text}, _policy_set(rules), entities)
     # The times that Cedar took end its answer; without them the next one is often the same.
     head, has_times, _ = answer.partition(',"metrics":')
     if has_times and len(head) <= _CACHED_ANSWER:
-        return _understood(f"{head}}}")
-    return _understood.__wrapped__(answer)
+        found = _understood(f"{head}}}")
+    else:
+        found = _understood.__wrapped__(answer)
+    if is_shared and not found.errors:
+        if len(_shared) >= _MOST_SHARED:
+            _shared.clear()
+        _shared[rules, text] = found
+    return found
+
+
+@lru_cache(maxsize=256)
+def _are_circumstantial(rules: tuple[Evaluable, ...]) -> bool:
+    return all(rule.circumstantial for rule in rules)
 
 
 @lru_cache(maxsize=1024)

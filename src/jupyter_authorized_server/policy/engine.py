@@ -28,6 +28,7 @@ from .model import (
     Reasons,
     Resource,
 )
+from .plan import parted
 from .snapshot import CheckedPolicy, Snapshot, chain_of, load_policy
 
 if TYPE_CHECKING:
@@ -301,51 +302,43 @@ def _with_rules(
 ) -> _Weighed:
     """The grants that permit, with the rules whose scope holds added."""
     permits, good_until = weighed.permits, weighed.good_until
-    plain, conditional, reads = _parted(rules)
-    applying = plain
-    failed: list[Determinant] = []
-    complaints: tuple[str, ...] = ()
-    if conditional:
+    parts = parted(rules)
+    applying, failed, complaints = list(parts.plain), list[Determinant](), list[str]()
+    for some in parts.conditional:
         answer = cedar.evaluate(
-            conditional,
+            some,
             keys=view.keys,
             action=action,
             chain=chain,
             owner=request.resource.owner,
             context=request.context,
         )
-        applying += tuple(conditional[number] for number in answer.determining)
-        good_until = min(good_until, _kept_until(reads, request.context.time))
+        applying += [some[number] for number in answer.determining]
         if answer.errors:
-            broken = [conditional[number] for number in answer.failed]
-            failed = [_determinant(rule, chain, kind="error") for rule in broken] or [
+            broken = [some[number] for number in answer.failed]
+            failed += [_determinant(rule, chain, kind="error") for rule in broken] or [
                 explanation.unnamed_failure()
             ]
-            complaints, good_until = answer.errors, 0.0
+            complaints += answer.errors
+    if failed:
+        good_until = 0.0
+    elif parts.reads:
+        good_until = min(good_until, _kept_until(parts.reads, request.context.time))
     forbids: list[Determinant] = []
     for rule in applying:
         (permits if rule.effect is _PERMIT else forbids).append(_determinant(rule, chain))
-    idle = tuple(rule for rule in conditional if rule not in applying)
-    return _Weighed(permits, good_until, forbids, failed, complaints, idle)
-
-
-@lru_cache(maxsize=1024)
-def _parted(
-    rules: tuple[Rule, ...],
-) -> tuple[tuple[Rule, ...], tuple[Rule, ...], frozenset[str]]:
-    """Those without a condition, those with one, and what these read of the context."""
-    conditional = tuple(rule for rule in rules if rule.conditional)
-    reads: frozenset[str] = frozenset().union(*(rule.reads for rule in conditional))
-    return tuple(rule for rule in rules if not rule.conditional), conditional, reads
+    weighed = _Weighed(permits, good_until, forbids, failed, tuple(complaints))
+    if _allows(weighed):
+        return weighed
+    idle = (rule for some in parts.conditional for rule in some if rule not in applying)
+    return weighed._replace(idle=tuple(idle))
 
 
 def _kept_until(reads: frozenset[str], now: float) -> float:
-    """How long answers made of `reads` hold; 0 where that cannot be told."""
+    """How long answers that read this of the context hold; 0 where that cannot be told."""
     if reads & {"time", "door", "address"}:
         return 0.0
-    if reads:
-        return (now // _QUARTER + 1) * _QUARTER
-    return math.inf
+    return (now // _QUARTER + 1) * _QUARTER
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,6 +34,32 @@ class Plan(NamedTuple):
             for name in chain:
                 found += self.named.get(name, ())
         return found
+
+
+class Parts(NamedTuple):
+    """Rules by how they are decided, and what those with a condition read of the context.
+
+    Of these, the ones that look at nothing else stand together: Cedar answers once for all.
+    """
+
+    plain: tuple[Rule, ...]
+    conditional: tuple[tuple[Rule, ...], ...]
+    reads: frozenset[str]
+
+
+@lru_cache(maxsize=1024)
+def parted(rules: tuple[Rule, ...]) -> Parts:
+    """`rules` by how they are decided."""
+    conditional = [rule for rule in rules if rule.conditional]
+    parts = (
+        tuple(rule for rule in conditional if rule.circumstantial is is_shared)
+        for is_shared in (True, False)
+    )
+    return Parts(
+        plain=tuple(rule for rule in rules if not rule.conditional),
+        conditional=tuple(filter(None, parts)),
+        reads=frozenset().union(*(rule.reads for rule in conditional)),
+    )
 
 
 class View:

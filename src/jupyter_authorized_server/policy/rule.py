@@ -68,6 +68,7 @@ class Rule:
         resource: what it names.
         conditional: whether it has a `when` or `unless` clause.
         reads: the context attributes its clauses read.
+        circumstantial: whether its clauses look at nothing but the context.
         tree: its syntax tree, to find it again in an answer.
     """
 
@@ -80,6 +81,7 @@ class Rule:
     resource: Scope
     conditional: bool
     reads: frozenset[str]
+    circumstantial: bool
     tree: pst.Template = field(repr=False)
 
     def covers(self, type_: str, action: str) -> bool:
@@ -148,6 +150,7 @@ def _rule(statement: Statement, *, is_valid: bool) -> Rule:
         resource=_scope(tree.resource, _resource_name),
         conditional=bool(tree.clauses),
         reads=_reads(tree),
+        circumstantial=_is_circumstantial(tree),
         tree=tree,
     )
 
@@ -276,6 +279,18 @@ def _reads(tree: pst.Template) -> frozenset[str]:
     known = frozenset(each.name for each in fields(Context))
     # Of an attribute that no context has, `has` is a plain no and needs nothing.
     return known if whole > named else known & read
+
+
+def _is_circumstantial(tree: pst.Template) -> bool:
+    """Whether the clauses mean the same for everybody and everything.
+
+    One that names an entity does not: what Cedar knows of it comes with the request.
+    """
+    return all(
+        node == pst.Var("context")
+        for node in _walk(tree.clauses)
+        if isinstance(node, (pst.Var, pst.EntityUid, pst.Slot))
+    )
 
 
 def _scope(constraint: object, name: Callable[[pst.EntityUid], tuple[str, bool]]) -> Scope:
