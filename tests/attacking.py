@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import json
 import os
 import socket
@@ -50,6 +51,55 @@ def past(device):
 def says(command):
     return subprocess.run(command, shell=True, capture_output=True, text=True).stdout
 """
+#: What Dora's processes are given besides, as a rule of the policy files says, and where.
+EXTRA = """
+permit (
+  principal == Jupyter::User::"dora",
+  action in [Jupyter::Action::"mounts", Jupyter::Action::"devices"],
+  resource
+);
+"""
+#: A device that every machine has with a number of its own, and that does nothing.
+DEVICE = next(iter(sorted(glob.glob("/dev/hwrng") + glob.glob("/dev/net/tun"))), "")  # noqa: PTH207  # why: two texts
+USES_EXTRA = """
+import os, stat
+def tried(act):
+    try:
+        return act()
+    except OSError as error:
+        return type(error).__name__
+def write(path):
+    with open(path, "w") as file:
+        file.write("x")
+    return "written"
+print([
+    tried(lambda: open(F + "/shared/data").read()),
+    tried(lambda: write(F + "/shared/new")) == "written",
+    tried(lambda: write(F + "/scratch/new")),
+    tried(lambda: open(F + "/scratch/led/store.sqlite", "rb").read(1)) == b"S",
+    not DEVICE or tried(lambda: os.close(os.open(DEVICE, os.O_RDONLY))) is None,
+])
+"""
+
+
+def extra_config(folder: Path) -> str:
+    """Settings that name folders and a device, which are made here, for who may have them."""
+    for name in ("shared", "scratch"):
+        (folder / name).mkdir()
+    (folder / "shared" / "data").write_text("1")
+    (folder / "scratch" / "led").symlink_to(folder / "data" / "authorization")
+    return (
+        f"c.JupyterAuthorization.sandbox_mounts = ['{folder}/shared', '{folder}/scratch:rw']\n"
+        f"c.JupyterAuthorization.sandbox_devices = [{DEVICE!r}] if {DEVICE!r} else []\n"
+    )
+
+
+def uses_extra(server: Serving, kernel: str, who: str) -> str:
+    """What of what settings name `who`'s kernel can use."""
+    known = f"F, DEVICE = {str(server.folder)!r}, {DEVICE!r}\n"
+    return said(server, kernel, who, known + USES_EXTRA)
+
+
 #: What is attacked, by class: an expression over `F`, the folder of the server, and more.
 ATTACKS = {
     "reads another team's file": "reads(F + '/root/other/secret.txt')",

@@ -215,6 +215,18 @@ export const ABILITIES: readonly {
   },
   {
     "type": "kernelspecs",
+    "action": "devices",
+    "level": "admin",
+    "verb": "use the devices of the machine from"
+  },
+  {
+    "type": "kernelspecs",
+    "action": "mounts",
+    "level": "admin",
+    "verb": "use the shared folders of the machine from"
+  },
+  {
+    "type": "kernelspecs",
     "action": "review",
     "level": "editor",
     "verb": "see who may use"
@@ -326,6 +338,18 @@ export const ABILITIES: readonly {
     "action": "internet",
     "level": "admin",
     "verb": "use the internet from"
+  },
+  {
+    "type": "terminals",
+    "action": "devices",
+    "level": "admin",
+    "verb": "use the devices of the machine from"
+  },
+  {
+    "type": "terminals",
+    "action": "mounts",
+    "level": "admin",
+    "verb": "use the shared folders of the machine from"
   },
   {
     "type": "terminals",

@@ -167,6 +167,19 @@ class JupyterAuthorization(LoggingConfigurable):
         programs and the Python environment, such as a folder of data or a licence.""",
     ).tag(config=True)
 
+    sandbox_mounts = List(
+        Unicode(),
+        help="""Absolute folders that a process with the right to `mounts` reads besides the
+        contents, and changes those whose name is followed by `:rw`. None can hold, or lie in,
+        what is the server's own or the contents; and none another one.""",
+    ).tag(config=True)
+
+    sandbox_devices = List(
+        Unicode(),
+        help="""Devices, such as `/dev/dri/*` or `/dev/nvidia*`, that a process with the right to
+        `devices` uses. Disks, the machine's memory and terminals are left out.""",
+    ).tag(config=True)
+
     sandbox_internet = List(
         Unicode(),
         help="""Networks, such as `10.20.0.0/16` or the address of a proxy, that a process with

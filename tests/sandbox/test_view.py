@@ -20,14 +20,15 @@ from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
 from jupyter_authorized_server.sandbox.disk import Disk, server_paths
 from jupyter_authorized_server.sandbox.view import (
+    BESIDES,
     MAX_FOLDERS,
     READING,
     WRITING,
     View,
     compile_view,
     covers,
+    has_besides,
     narrowed,
-    reaches,
 )
 
 HEADER = "(principal, action, resource in Jupyter::Folder::"
@@ -263,18 +264,16 @@ def test_a_token_s_view_is_within_its_scope(
 
 FOLDERS = st.lists(st.sampled_from(PATHS), max_size=3).map(tuple)
 VIEWS = st.builds(
-    lambda reads, writes, network, internet: View(
+    lambda reads, writes, besides: View(
         principal="user:ada",
         revision=1,
         read_only=reads,
         writable=writes,
-        network=Resource(type="kernelspecs", id="python3") if network else None,
-        internet=Resource(type="kernelspecs", id="python3") if internet else None,
+        besides=besides,
     ),
     FOLDERS,
     FOLDERS,
-    st.booleans(),
-    st.booleans(),
+    st.frozensets(st.sampled_from(BESIDES)),
 )
 
 
@@ -287,8 +286,7 @@ def test_a_narrowed_view_is_what_both_views_have(now: View, had: View) -> None:
         for path in (folder, f"{folder.rstrip('/')}/new"):
             assert (now.reads(path) and had.reads(path)) == found.reads(path)
             assert (now.writes(path) and had.writes(path)) == found.writes(path)
-    wanted = tuple(a and b for a, b in zip(reaches(now), reaches(had), strict=True))
-    assert wanted == reaches(found)
+    assert has_besides(now) & has_besides(had) == has_besides(found)
 
 
 @pytest.mark.parametrize(
@@ -299,6 +297,8 @@ def test_a_narrowed_view_is_what_both_views_have(now: View, had: View) -> None:
         ("internet", "network", False),
         ("network", "network", True),
         ("launch", "internet", False),
+        ("mounts", "mounts", True),
+        ("mounts", "devices", False),
     ],
 )
 def test_who_joins_in_a_process_with_a_network_has_as_much_of_it_by_a_right(
@@ -308,7 +308,7 @@ def test_who_joins_in_a_process_with_a_network_has_as_much_of_it_by_a_right(
     world.rules = f'permit (principal, action == Jupyter::Action::"{right}", {spec});'
     point = world.point()
     on = Resource(type="kernelspecs", id="python3")
-    view = replace(View(principal="user:bob", revision=1), **{has: on})  # type: ignore[arg-type]  # why: by name
+    view = View(principal="user:bob", revision=1, besides=frozenset({has}), program=on)
     assert joins is covers(point, point.principal("user:ada"), view)[0]
     point.store.close()
 
@@ -333,11 +333,8 @@ def test_who_joins_in_a_process_may_touch_all_of_it_at_any_time(
     point = world.point()
     view = View(principal="user:bob", revision=1, writable=("/team",))
     assert joins is covers(point, point.principal("user:ada"), view)[0]
-    network = View(
-        principal="user:bob", revision=1, network=Resource(type="kernelspecs", id="python3")
-    )
-    internet = replace(network, network=None, internet=network.network)
     assert covers(point, point.principal("user:ada"), View(principal="user:bob", revision=1))[0]
-    assert not covers(point, point.principal("user:ada"), network)[0]
-    assert not covers(point, point.principal("user:ada"), internet)[0]
+    for right in BESIDES:
+        has = replace(view, writable=(), besides=frozenset({right}))
+        assert not covers(point, point.principal("user:ada"), has)[0]
     point.store.close()

@@ -19,14 +19,17 @@ import pytest
 from attacking import (
     ATTACKS,
     DEPENDS,
+    EXTRA,
     PEOPLE,
     STARTS,
     attacked,
     attacked_from_a_terminal,
     begin,
+    extra_config,
     furnish,
     said,
     stop,
+    uses_extra,
     waited_for,
 )
 from serving import Serving, refused_start, serving
@@ -42,6 +45,7 @@ permit (principal == Jupyter::User::"edda", action == Jupyter::Action::"internet
 """
 #: Where it can be given, Edda's kernels have the internet.
 CONNECTED = {"internet.cedar": INTERNET} if shutil.which("pasta") else {}
+RULES = {**CONNECTED, "extra.cedar": EXTRA}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +54,9 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     furnish(folder)
     extensions = ("jupyter_server_terminals",)
     with serving(
-        folder, people=PEOPLE, policy=CONNECTED, env={"HIDDEN_KEY": "x"}, extensions=extensions
-    ) as server:
+        folder, people={**PEOPLE, "dora": PEOPLE["mona"]}, policy=RULES, env={"HIDDEN_KEY": "x"},
+        extensions=extensions, config=extra_config(folder),
+    ) as server:  # fmt: skip
         yield server
 
 
@@ -78,11 +83,15 @@ def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
 def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
     devices = "import socket; print([name for _, name in socket.if_nameindex()])"
     kernel, other = begin(confined, "edda"), begin(confined, "mona")
-    assert "['lo', 'internet']" == said(confined, kernel, "edda", devices)
+    end = time.monotonic() + 60
+    while said(confined, kernel, "edda", devices) != "['lo', 'internet']":
+        # An earlier try of this test has taken the rule away, and given it back just now.
+        assert time.monotonic() < end
+        assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "edda").status
     assert "['lo']" == said(confined, other, "mona", devices)
     # Mona has Edda's files and more, and would have the internet by joining in.
     assert "may not" in said(confined, kernel, "mona", devices)
-    rule, end = confined.folder / "policy" / "internet.cedar", time.monotonic() + 60
+    rule = confined.folder / "policy" / "internet.cedar"
     try:
         rule.write_text("")
         while confined.request("GET", f"/api/kernels/{kernel}", "adam").status != 404:
@@ -93,12 +102,30 @@ def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
     finally:
         stop(confined)
         rule.write_text(INTERNET)
-    while True:
-        if "internet" in said(confined, begin(confined, "edda"), "edda", devices):
-            break
-        stop(confined)
+
+
+def test_folders_and_devices_are_for_whom_a_rule_gives_them(confined: Serving) -> None:
+    wanted, end = "['1', False, 'written', False, True]", time.monotonic() + 60
+    kernel, other = begin(confined, "dora"), begin(confined, "mona")
+    while wanted != uses_extra(confined, kernel, "dora"):
+        # An earlier try of this test has taken the rule away, and given it back just now.
         assert time.monotonic() < end
-    stop(confined)
+        assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "dora").status
+    assert set() == attacked(confined, kernel, "dora")
+    assert "'1'" not in uses_extra(confined, other, "mona")
+    assert "True" not in uses_extra(confined, other, "mona")
+    # Mona may touch all else that it shows.
+    assert "may not" in said(confined, kernel, "mona", "1")
+    rule = confined.folder / "policy" / "extra.cedar"
+    try:
+        rule.write_text("")
+        while confined.request("GET", f"/api/kernels/{kernel}", "adam").status != 404:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert "1" == said(confined, other, "mona", "print(1)")
+    finally:
+        stop(confined)
+        rule.write_text(EXTRA)
 
 
 #: Lays something over a part of `/proc`, as containers do; then none can be mounted.

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attacking import (
+    EXTRA,
     PEOPLE,
     STARTS,
     attacked,
     attacked_from_a_terminal,
     begin,
+    extra_config,
     furnish,
     said,
     stop,
+    uses_extra,
     waited_for,
 )
 from serving import Serving, environment, serving
@@ -55,7 +58,7 @@ def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("walled")
     furnish(folder)
     people = {**PEOPLE, "nell": [("manager", "contents:/team"), STARTS]}
-    people["ines"] = people["nell"]
+    people["ines"] = people["dora"] = people["nell"]
     rule = (
         'permit (principal == Jupyter::User::"nell",'
         ' action == Jupyter::Action::"network", resource);\n'
@@ -63,8 +66,8 @@ def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         ' action == Jupyter::Action::"internet", resource);'
     )
     with serving(
-        folder, people=people, config=LANDLOCK, env={"HIDDEN_KEY": "x"},
-        policy={"a.cedar": rule}, extensions=("jupyter_server_terminals",),
+        folder, people=people, config=LANDLOCK + extra_config(folder), env={"HIDDEN_KEY": "x"},
+        policy={"a.cedar": rule, "extra.cedar": EXTRA}, extensions=("jupyter_server_terminals",),
     ) as server:  # fmt: skip
         yield server
 
@@ -81,6 +84,12 @@ def test_from_a_kernel_no_attack_succeeds_but_those_that_are_told(
     stop(walled)
     told = walled.request("GET", "/api/authz/me", who).json["sandbox"]
     assert {"backend": "landlock", "confined": True, "runs": True, "why": None} == told
+
+
+def test_folders_and_devices_are_for_whom_a_rule_gives_them(walled: Serving) -> None:
+    wanted = "['1', False, 'written', False, True]"
+    assert wanted == uses_extra(walled, begin(walled, "dora"), "dora")
+    stop(walled)
 
 
 def test_who_has_the_internet_by_a_rule_is_told_that_it_cannot_be_given(walled: Serving) -> None:

@@ -80,6 +80,8 @@ class Box:
     #: Whether it has the internet in the network of its own, and these networks with it.
     internet: bool = False
     opened: tuple[str, ...] = ()
+    #: Paths of devices that it may use besides the usual ones.
+    devices: tuple[str, ...] = ()
 
 
 class Files:

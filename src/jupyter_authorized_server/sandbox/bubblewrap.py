@@ -145,7 +145,7 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
     if proc:
         # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
         line += ["--disable-userns", "--proc", "/proc", "--remount-ro", "/proc"]
-    line += ["--dev", "/dev"]
+    line += ["--dev", "/dev", *(word for each in box.devices for word in _device(each))]
     # One alone takes no more than half of what all may take together.
     memory = {path: ["--size", str(max(1, box.memory // 2)), "--tmpfs", path]
               for path in _in_memory(box)}  # fmt: skip
@@ -158,6 +158,10 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
     line += ["--chdir", box.cwd or box.home, "--remount-ro", "/"]
     line += ["--seccomp", str(files.hold(system_calls.program()))]
     return line
+
+
+def _device(path: str) -> tuple[str, str, str]:
+    return ("--dev-bind", path, path)
 
 
 def _in_memory(box: Box) -> list[str]:

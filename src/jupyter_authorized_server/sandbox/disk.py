@@ -161,11 +161,16 @@ def kept_by(config: JupyterAuthorization) -> tuple[str, ...]:
     return tuple(path for path in found if path)
 
 
+def operators_secrets() -> list[Path]:
+    """What of the home of whoever runs the server is nobody else's."""
+    return [Path.home() / name for name in _SECRETS]
+
+
 def server_paths(*folders: str) -> list[Path]:
     """What is never shown: `folders`, the code the server runs, and its operator's secrets."""
     own = {Path(folder) for folder in folders if folder}
     own.update(Path(entry) for entry in sys.path if entry)
     own.update(Path(entry) for entry in (sys.prefix, sys.base_prefix, sysconfig.get_path("data")))
     own.add(Path(__file__).parent.parent)
-    own.update(Path.home() / name for name in _SECRETS)
+    own.update(operators_secrets())
     return [path.absolute() for path in own]

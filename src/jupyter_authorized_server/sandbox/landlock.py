@@ -129,8 +129,8 @@ class _Walled(Building):
             yield self._files.inherit(mount.source), right
         for path in _readable(box.system):
             yield from self._rule(path, _READING)
-        for name in _DEVICES:
-            yield from self._rule(f"/dev/{name}", _DEVICE)
+        for path in (*(f"/dev/{name}" for name in _DEVICES), *box.devices):
+            yield from self._rule(path, _DEVICE)
 
     def _rule(self, path: str, right: int) -> Iterator[tuple[int, int]]:
         try:

@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..policy.paths import canonical
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
+from .extra import Extra
 from .printed import opened
-from .room import Room, home_in, new_scratch, new_sockets
+from .room import Room, contents_in, home_in, new_scratch, new_sockets
 from .surroundings import (
     SOCKET_PATH,
     account,
@@ -28,7 +29,18 @@ from .surroundings import (
     system_paths,
 )
 from .unconfined import may_be_unconfined, start_unconfined
-from .view import Open, View, by_rule, compile_view, covers, may_execute, narrowed, runs_own_code
+from .view import (
+    BESIDES,
+    Open,
+    View,
+    by_rule,
+    compile_view,
+    covers,
+    has_besides,
+    may_execute,
+    narrowed,
+    runs_own_code,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -61,6 +73,7 @@ class Launcher:
         processes: how many one sandbox may have, with their threads.
         memory: bytes that all in one sandbox may hold together.
         opened: networks that the right to the internet reaches besides it.
+        extra: folders and devices of the machine for whom a rule gives them.
         told: called when a process has been shown something.
     """
 
@@ -75,6 +88,7 @@ class Launcher:
     processes: int = PROCESSES
     memory: int = MEMORY
     opened: tuple[str, ...] = ()
+    extra: Extra = field(default_factory=Extra)
     told: Callable[[], None] = lambda: None
     _runtime: Path | None = None
 
@@ -148,24 +162,23 @@ class Launcher:
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
         program = room.program
-        network = program if self._may_have_network(principal, program) else None
-        internet = program if by_rule(self.point, principal, "internet", program) else None
-        view = View(principal=principal.name, revision=self.point.revision)
+        besides = frozenset(self._besides(principal, program))
         if self.disk is None or not origin.may_read:
-            return replace(view, network=network, internet=internet)
+            view = View(principal=principal.name, revision=self.point.revision)
+            return replace(view, besides=besides, program=program)
         may_write = origin.may_write and self._runs_own(room, principal)
         rights = Open() if origin.by_method else self.point
         view = compile_view(rights, principal, self.disk, may_write=may_write)
-        return replace(view, network=network, internet=internet)
+        return replace(view, besides=besides, program=program)
 
-    def _may_have_network(self, principal: Principal, program: Resource) -> bool:
-        """Whether a process gets the machine's network; without a root of its own never.
-
-        It would come with each socket that lies in a folder of the machine.
-        """
-        if not by_rule(self.point, principal, "network", program):
-            return False
-        return self.backend is None or self.backend.has_root
+    def _besides(self, principal: Principal, program: Resource) -> Iterator[str]:
+        """What a rule gives a process besides the contents."""
+        for right in BESIDES:
+            # Without a root of its own the machine's network would come with each socket that
+            # lies in a folder of the machine.
+            can = right != "network" or self.backend is None or self.backend.has_root
+            if can and by_rule(self.point, principal, right, program):
+                yield right
 
     def with_company(self, room: Room, view: View) -> View:
         """Of `view`, what whoever has shared the process may touch too, or has had in it.
@@ -241,7 +254,9 @@ class Launcher:
                 mounts.append(Mount(source=os.open(scratch, _OPEN), at=scratch, writable=True))
                 home = home if keeps else f"{scratch}/home"
                 temporary = f"{scratch}/temporary"
-            mounts += self._contents(view)
+            mounts += contents_in(self.disk, view)
+            if "mounts" in view.besides:
+                mounts += self.extra.opened()
             if room.folder is not None:
                 sockets = new_sockets(room, SOCKETS)
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
@@ -255,9 +270,10 @@ class Launcher:
                 user=account(principal.name),
                 cwd=self._cwd(view, cwd),
                 terminal=terminal,
-                network=view.network is not None,
-                internet=view.internet is not None and view.network is None,
+                network="network" in view.besides,
+                internet="internet" in has_besides(view) and "network" not in view.besides,
                 opened=self.opened,
+                devices=self.extra.nodes() if "devices" in view.besides else (),
                 temporary=temporary,
                 processes=self.processes,
                 memory=self.memory,
@@ -354,22 +370,6 @@ class Launcher:
         """Folders that no Python path opens to a process."""
         root = () if self.disk is None else (self.disk.root,)
         return (*root, self.folder.absolute(), Path.home())
-
-    def _contents(self, view: View) -> list[Mount]:
-        disk = self.disk
-        if disk is None:
-            return []
-        made = []
-        for path in sorted({*view.read_only, *view.writable}, key=lambda p: p.count("/") + len(p)):
-            try:
-                source = disk.open(path)
-            except OSError as error:
-                # It was a folder a moment ago; whatever it is now is not what was granted.
-                _log.warning("a kernel is not shown %s, which has changed: %s", path, error)
-                continue
-            at = disk.place(path)
-            made.append(Mount(source=source, at=at, writable=path in view.writable))
-        return made
 
     def _home_of(self, room: Room, view: View) -> str:
         """Name of the home of whose process it is.

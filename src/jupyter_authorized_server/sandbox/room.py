@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING
 
 from ..policy.model import ANONYMOUS, Principal, Resource
 from ..policy.paths import ancestors
+from .box import Mount
 
 if TYPE_CHECKING:
     from .box import Confined
+    from .disk import Disk
     from .view import View
+
+_log = logging.getLogger(__name__)
 
 #: People whose rights are asked about again when a process that they share restarts; where
 #: more have shared it, it never gets more.
@@ -144,3 +149,20 @@ def home_in(folder: Path, name: str, *, is_kept: bool = True) -> str:
     if is_kept:
         home.mkdir(exist_ok=True, mode=0o700)
     return str(home)
+
+
+def contents_in(disk: Disk | None, view: View) -> list[Mount]:
+    """The folders of `view`, the outermost first; whoever asks closes them."""
+    made: list[Mount] = []
+    if disk is None:
+        return made
+    shown = {*view.read_only, *view.writable}
+    for path in sorted(shown, key=lambda p: p.count("/") + len(p)):
+        try:
+            source = disk.open(path)
+        except OSError as error:
+            # It was a folder a moment ago; whatever it is now is not what was granted.
+            _log.warning("a kernel is not shown %s, which has changed: %s", path, error)
+            continue
+        made.append(Mount(source=source, at=disk.place(path), writable=path in view.writable))
+    return made

@@ -12,18 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TooMuch
-from ..policy.model import Cover
+from ..policy.model import Cover, Resource
 from ..policy.paths import ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..decision_point import DecisionPoint
-    from ..policy.model import Principal, Resource
+    from ..policy.model import Principal
 
 #: What a process does to files that it may read, and to those that it may write.
 READING = ("list", "open", "download", "copy")
 WRITING = ("save", "create", "rename", "delete")
+#: What a rule of the policy files can give a process besides the contents.
+BESIDES = ("network", "internet", "devices", "mounts")
 #: Folders that one process is shown; each costs time at the start of every kernel.
 MAX_FOLDERS = 100
 
@@ -46,9 +48,8 @@ class View:
         writable: of those it may change too, each with all that is below it.
         left_out: what it is not shown for a reason that is not the policy's.
         ends: when a grant that it rests on ends, in seconds since the epoch.
-        network: the machine's network, for which a rule names this kernelspec or terminal;
-            None where it has none.
-        internet: the internet without the machine's own network, likewise.
+        besides: of `BESIDES`, what a rule gives it.
+        program: the kernelspec or terminal for which the rule gives it that.
     """
 
     principal: str
@@ -57,8 +58,8 @@ class View:
     writable: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     ends: float = math.inf
-    network: Resource | None = None
-    internet: Resource | None = None
+    besides: frozenset[str] = frozenset()
+    program: Resource = field(default_factory=lambda: Resource(type="kernelspecs"))
 
     def reads(self, path: str) -> bool:
         """Whether the canonical `path` is in it."""
@@ -224,8 +225,8 @@ def covers(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool
 
     What holds under a condition only counts as denied, as in a view.
     """
-    connects, until = _connects(point, principal, view)
-    if not connects:
+    has_all, until = _has_besides(point, principal, view)
+    if not has_all:
         return False, math.inf
     asked = [(READING, path) for path in (*view.read_only, *view.writable)]
     asked += [(WRITING, path) for path in view.writable]
@@ -238,30 +239,25 @@ def covers(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool
     return True, until
 
 
-def _connects(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool, float]:
-    """Whether `principal` may use all the network that a process with `view` has."""
-    actions: tuple[str, ...] = ("network",)
-    if view.network is not None:
-        on = view.network
-    elif view.internet is not None:
-        # The internet is a part of what the machine's network reaches.
-        actions, on = ("internet", "network"), view.internet
-    else:
-        return True, math.inf
-    found = [
-        point.decide(principal, action, on, door="sandbox", record=False, lift=False)
-        for action in actions
-    ]
-    return (
-        any(each.allowed for each in found),
-        max((each.good_until for each in found if each.allowed), default=math.inf),
-    )
+def _has_besides(point: DecisionPoint, principal: Principal, view: View) -> tuple[bool, float]:
+    """Whether a right gives `principal` all that a process with `view` has besides."""
+    until = math.inf
+    for right in view.besides:
+        # The machine's network holds the internet.
+        actions = (right, "network") if right == "internet" else (right,)
+        found = [
+            point.decide(principal, action, view.program, door="sandbox", record=False, lift=False)
+            for action in actions
+        ]
+        if not any(each.allowed for each in found):
+            return False, math.inf
+        until = min(until, max(each.good_until for each in found if each.allowed))
+    return True, until
 
 
-def reaches(view: View) -> tuple[bool, bool]:
-    """Whether a process with `view` has the machine's network, and whether the internet."""
-    has_all = view.network is not None
-    return has_all, has_all or view.internet is not None
+def has_besides(view: View) -> frozenset[str]:
+    """What a process with `view` has besides; the machine's network holds the internet."""
+    return view.besides | ({"internet"} if "network" in view.besides else set())
 
 
 def narrowed(view: View, to: View) -> View:
@@ -277,8 +273,7 @@ def narrowed(view: View, to: View) -> View:
         read_only=_outermost(path for path in readable if path not in writable),
         writable=_outermost(writable),
         left_out=(*view.left_out, *(LeftOut(path, why) for path in lost)),
-        network=view.network if reaches(to)[0] else None,
-        internet=(view.internet or view.network) if reaches(to)[1] else None,
+        besides=has_besides(view) & has_besides(to),
     )
 
 

@@ -18,14 +18,15 @@ from tornado.websocket import WebSocketClosedError
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
-from ..sandbox.disk import Disk, kept_by, server_paths
+from ..sandbox.disk import Disk, kept_by, operators_secrets, server_paths
+from ..sandbox.extra import Extra, check_shown, parse
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.printed import cut
 from ..sandbox.probe import WATCHED, begin
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
-from ..sandbox.view import reaches
+from ..sandbox.view import has_besides
 from ..sandbox.watch import Watch
 from .acting import ACTING
 from .doors.admission import admission
@@ -67,6 +68,7 @@ class Confinement:
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
             opened=tuple(config.sandbox_internet),
+            extra=_extra(app, wired),
         )
         self.launcher.told = self._told
         self.company = Company(
@@ -318,11 +320,31 @@ class Confinement:
 
 def _is_wider(had: View, now: View) -> bool:
     """Whether a process with the view `had` reaches what one with `now` does not."""
-    if any(was and not is_ for was, is_ in zip(reaches(had), reaches(now), strict=True)):
+    if has_besides(had) - has_besides(now):
         return True
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
     )
+
+
+def _extra(app: ServerApp, wired: Wiring) -> Extra:
+    """What settings name of the machine besides.
+
+    Raises:
+        ConfigurationError: something that no process may be given.
+    """
+    config = wired.config
+    contents = getattr(app.contents_manager, "root_dir", None)
+    own = (*kept_by(config), *secrets_of(app), *((contents,) if contents else ()))
+    kept = [*(Path(path) for path in own), *operators_secrets()]
+    check_shown(config.sandbox_read_only, kept)
+    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
+
+
+def secrets_of(app: ServerApp) -> tuple[str, ...]:
+    """What is this server's own besides what the settings say."""
+    found = (app.runtime_dir, app.config_dir, app.certfile, app.keyfile, app.cookie_secret_file)
+    return tuple(path for path in found if path)
 
 
 def _disk(app: ServerApp, wired: Wiring) -> Disk | None:
@@ -334,10 +356,6 @@ def _disk(app: ServerApp, wired: Wiring) -> Disk | None:
         *jupyter_config_path(),
         *jupyter_path(),
         *kept_by(wired.config),
-        app.runtime_dir,
-        app.config_dir,
-        app.certfile,
-        app.keyfile,
-        app.cookie_secret_file,
+        *secrets_of(app),
     ]
     return Disk(Path(root), server_paths(*kept))

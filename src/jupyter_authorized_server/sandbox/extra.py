@@ -1,0 +1,158 @@
+"""Folders and devices of the machine that a rule gives some processes besides the contents.
+
+Which they may be a setting says, and whose, a rule of the policy files. None may be a way to
+what is the server's own, or to the contents past what the policy says of them.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import CannotConfine, ConfigurationError
+from .box import Mount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_log = logging.getLogger(__name__)
+_OPEN = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | os.O_CLOEXEC
+#: What is the machine's, or has its sockets; a sandbox has its own of some.
+_MACHINES = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/boot", "/root/.ssh")
+#: Where a licence may lie that all read.
+_ETC = Path("/etc")
+_WRITABLE = ":rw"
+#: The numbers of memory and of terminals, which undo a sandbox.
+_UNSAFE = {1, 4, 5, 7, *range(136, 144)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What settings name.
+
+    Args:
+        mounts: folders, each with whether it may be changed.
+        devices: paths of devices, or patterns of such.
+        kept: absolute paths that no folder may hold or lie in.
+    """
+
+    mounts: tuple[tuple[str, bool], ...] = ()
+    devices: tuple[str, ...] = ()
+    kept: tuple[Path, ...] = ()
+
+    def opened(self) -> list[Mount]:
+        """The folders as they are now; whoever asks closes them.
+
+        Raises:
+            CannotConfine: one leads to where none may.
+        """
+        found: list[Mount] = []
+        try:
+            for path, writable in self.mounts:
+                source = _opened(path)
+                if source is not None:
+                    found.append(Mount(source=source, at=path, writable=writable))
+                    self._judge(path, source)
+        except BaseException:  # why: raised again below
+            for mount in found:
+                os.close(mount.source)
+            raise
+        return found
+
+    def _judge(self, path: str, source: int) -> None:
+        """Raise unless what has been opened, wherever a link has led, may be given."""
+        why = why_not(Path(os.readlink(f"/proc/self/fd/{source}")), self.kept)  # noqa: PTH115  # why: a text
+        if why:
+            msg = f"`sandbox_mounts` names `{path}`, {why}"
+            raise CannotConfine(msg)
+
+    def nodes(self) -> tuple[str, ...]:
+        """The devices that are there now."""
+        paths = {path for pattern in self.devices for path in glob.glob(pattern)}  # noqa: PTH207  # why: absolute patterns
+        return tuple(path for path in sorted(paths) if _is_device(path))
+
+
+def _opened(path: str) -> int | None:
+    try:
+        return os.open(path, _OPEN)
+    except OSError as error:
+        _log.warning("a process is not shown `%s`: %s", path, error.strerror)
+        return None
+
+
+def _is_device(path: str) -> bool:
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISCHR(info.st_mode) and os.major(info.st_rdev) not in _UNSAFE
+
+
+def why_not(path: Path, kept: Iterable[Path], *, within: Path | None = None) -> str:
+    """Why no process may be given `path`, which is resolved; empty where it may.
+
+    Args:
+        within: a folder of the machine, not all of it, in which it may be.
+    """
+    machines = any(path.is_relative_to(each) for each in _MACHINES)
+    if within is not None and within in path.parents:
+        machines = False
+    if path == Path("/") or machines:
+        return "which is the machine's own; name a folder of data"
+    for each in kept:
+        there = each.resolve()
+        if path.is_relative_to(there) or there.is_relative_to(path):
+            return f"which is, holds or lies in `{each}`, of the server's own or of its contents"
+    return ""
+
+
+def parse(mounts: Sequence[str], devices: Sequence[str], kept: Iterable[Path]) -> Extra:
+    """What the settings `sandbox_mounts` and `sandbox_devices` name.
+
+    Raises:
+        ConfigurationError: something that no process may be given.
+    """
+    kept = tuple(kept)
+    found: list[tuple[str, bool]] = []
+    for text in mounts:
+        path = text.removesuffix(_WRITABLE)
+        why = _why_not_named(path) or why_not(Path(path).resolve(), kept)
+        others = [Path(other).resolve() for other, _ in found]
+        real = Path(path).resolve()
+        if any(real.is_relative_to(each) or each.is_relative_to(real) for each in others):
+            why = why or "which lies in another that it names, or holds one"
+        if why:
+            msg = f"`sandbox_mounts` names `{path}`, {why}"
+            raise ConfigurationError(msg)
+        found.append((path, text.endswith(_WRITABLE)))
+    for path in devices:
+        if not path.startswith("/dev/") or ".." in path.split("/"):
+            msg = f"`sandbox_devices` names `{path}`, which is not below `/dev`"
+            raise ConfigurationError(msg)
+    return Extra(mounts=tuple(found), devices=tuple(devices), kept=kept)
+
+
+def check_shown(paths: Iterable[str], kept: Iterable[Path]) -> None:
+    """Raise unless what every process reads is no way to what none may.
+
+    Raises:
+        ConfigurationError: `sandbox_read_only` names such a path.
+    """
+    kept = tuple(kept)
+    for path in paths:
+        why = _why_not_named(path) or why_not(Path(path).resolve(), kept, within=_ETC)
+        if why:
+            msg = f"`sandbox_read_only` names `{path}`, {why}"
+            raise ConfigurationError(msg)
+
+
+def _why_not_named(path: str) -> str:
+    parts = path.split("/")
+    if not path.startswith("/") or {".", ".."} & set(parts) or "\0" in path:
+        return "which is not an absolute path without `.` and `..`"
+    return ""

@@ -1,0 +1,123 @@
+"""Folders and devices that settings name are no way to what is the server's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jupyter_authorized_server.errors import CannotConfine, ConfigurationError
+from jupyter_authorized_server.sandbox.extra import Extra, check_shown, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for name in ("data/inner", "server/store", "contents/team", "other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "led").symlink_to("server")
+    return tmp_path
+
+
+def kept(place: Path) -> list[Path]:
+    return [place / "server" / "store", place / "contents"]
+
+
+#: What is named, and what is said to it.
+REFUSED = {
+    "{}": "holds or lies in",
+    "{}/server": "holds or lies in",
+    "{}/server/store": "holds or lies in",
+    "{}/server/store/below": "holds or lies in",
+    "{}/led": "holds or lies in",
+    "{}/contents/team": "holds or lies in",
+    "{}/data/../server": "without `.` and `..`",
+    "data": "not an absolute path",
+    "/": "the machine's own",
+    "/proc": "the machine's own",
+    "/dev/dri": "the machine's own",
+    "/var/run/some": "the machine's own",
+    "/etc": "the machine's own",
+}
+
+
+HOW: dict[str, Callable[[str, list[Path]], object]] = {
+    "mounts": lambda path, kept: parse([path], [], kept),
+    "mounts to be changed": lambda path, kept: parse([f"{path}:rw"], [], kept),
+    "what all read": lambda path, kept: check_shown([path], kept),
+}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+@pytest.mark.parametrize("how", HOW)
+def test_no_folder_is_given_that_leads_to_the_servers_own(
+    place: Path, path: str, how: str
+) -> None:
+    named = path.format(place)
+    with pytest.raises(ConfigurationError, match=REFUSED[path]):
+        HOW[how](named, kept(place))
+
+
+def test_of_the_machines_settings_only_a_part_is_read_by_all_and_none_changed(place: Path) -> None:
+    check_shown(["/etc/licences"], kept(place))
+    with pytest.raises(ConfigurationError, match="the machine's own"):
+        parse(["/etc/licences"], [], kept(place))
+
+
+def test_no_folder_is_given_twice_or_in_another(place: Path) -> None:
+    for other in ("data", "data/inner", "."):
+        names = [f"{place}/data", str(place / other)]
+        with pytest.raises(ConfigurationError, match=r"lies in another|holds or lies in"):
+            parse(names, [], kept(place))
+
+
+def test_a_folder_that_has_become_a_link_to_the_servers_own_is_given_to_nobody(
+    place: Path,
+) -> None:
+    extra = parse([f"{place}/data", f"{place}/other"], [], kept(place))
+    for mount in extra.opened():
+        os.close(mount.source)
+    (place / "other").rmdir()
+    (place / "other").symlink_to("server")
+    before = len([*DESCRIPTORS.iterdir()])
+    with pytest.raises(CannotConfine, match="holds or lies in"):
+        extra.opened()
+    assert before == len([*DESCRIPTORS.iterdir()])
+
+
+def test_a_folder_that_is_gone_is_left_out(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    extra = parse([f"{place}/other:rw", f"{place}/data"], [], kept(place))
+    (place / "other").rmdir()
+    found = extra.opened()
+    for mount in found:
+        os.close(mount.source)
+    assert [(f"{place}/data", False)] == [(mount.at, mount.writable) for mount in found]
+    assert "is not shown" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/opt/x", "/dev/../etc/x", "dev/x", "/dev"])
+def test_only_what_is_below_dev_is_a_device(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="which is not below `/dev`"):
+        parse([], [path], [])
+
+
+def test_no_device_is_memory_or_a_terminal_or_a_disk_or_a_link(tmp_path: Path) -> None:
+    all_ = (
+        "/dev/mem",
+        "/dev/kmsg",
+        "/dev/tty*",
+        "/dev/vcs*",
+        "/dev/pts/*",
+        "/dev/[svx]d*",
+        "/dev/fd/*",
+    )
+    assert () == Extra(devices=all_).nodes()
+    (tmp_path / "link").symlink_to("/dev/null")
+    assert () == Extra(devices=(str(tmp_path / "*"),)).nodes()
