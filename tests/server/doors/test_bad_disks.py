@@ -7,6 +7,8 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,10 @@ from filing import World, text
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
+from jupyter_authorized_server.server.doors.reader import MOST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BIG = "x" * 2_000_000
 
@@ -31,6 +34,14 @@ def kind(request: pytest.FixtureRequest) -> type[Any]:
 @pytest.fixture
 def world(tmp_path: Path, kind: type[Any]) -> Iterator[World]:
     found = World(tmp_path, kind)
+    yield found
+    found.store.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[World]:
+    """A world of one kind, where the others do the same."""
+    found = World(tmp_path, AsyncLargeFileManager)
     yield found
     found.store.close()
 
@@ -88,6 +99,18 @@ def test_on_a_full_disk_a_save_changes_nothing(tiny: World) -> None:
     assert tiny.as_("edda", "save", text("small"), "team/a.txt")["name"] == "a.txt"
 
 
+def test_a_disk_of_its_own_has_its_own_trash(tiny: World) -> None:
+    tiny.manager.delete_to_trash = True
+    trash = tiny.root / f".Trash-{os.geteuid()}"
+    assert tiny.as_("mona", "delete", "team/a.txt") is None
+    assert "team/a.txt" == (trash / "files" / "a.txt").read_text()
+    shutil.rmtree(trash)
+    trash.symlink_to("hr")
+    assert 400 == tiny.as_("mona", "delete", "team/sub/c.txt")
+    assert ["c.txt"] == left(tiny, "team/sub")
+    assert ["pay.txt"] == left(tiny, "hr")
+
+
 def test_on_a_read_only_disk_everything_is_read_and_nothing_changed(tiny: World) -> None:
     command = ["mount", "-o", "remount,ro", str(tiny.root)]
     subprocess.run(command, check=True, capture_output=True)
@@ -103,6 +126,86 @@ def test_on_a_read_only_disk_everything_is_read_and_nothing_changed(tiny: World)
         assert tiny.as_("cora", method, *args) in {403, 500}
     assert tiny.as_("mona", "delete", "team/a.txt") in {400, 403, 500}
     assert left(tiny, "team") == ["a.txt", "closed", "kept", "secret.txt", "sub"]
+
+
+def test_a_name_as_long_as_can_be_is_a_name_and_what_does_not_fit_is_said(world: World) -> None:
+    long = "l" * 251 + ".txt"
+    for method, args, expected in (
+        ("save", (text("1"), f"team/{long}"), 200),
+        ("save", (text("2"), f"team/{long}"), 200),
+        ("get", (f"team/{long}",), 200),
+        ("list_checkpoints", (f"team/{long}",), 200),
+        ("create_checkpoint", (f"team/{long}",), 400),
+        ("restore_checkpoint", ("checkpoint", f"team/{long}"), 404),
+        ("copy", (f"team/{long}", "team"), 404),
+        ("rename", (f"team/{long}", "team/short.txt"), 200),
+        ("rename", ("team/short.txt", f"team/{long}"), 200),
+        ("save", (text(), f"team/{long}l"), 404),
+        ("delete", (f"team/{long}",), 200),
+    ):
+        found = world.as_("mona", method, *args)
+        status = found if isinstance(found, int) else 200
+        assert (method, expected) == (method, status)
+    assert ["a.txt", "closed", "kept", "secret.txt", "sub"] == world.names("owen", "team")
+
+
+def test_a_folder_of_50_000_names_is_listed_and_is_not_deleted_where_a_rule_divides_it(
+    tmp_path: Path,
+) -> None:
+    memory = Path("/dev/shm")  # noqa: S108  # why: thousands of files are made there at once
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as place:
+        world = World(Path(place), AsyncLargeFileManager)
+        folder = world.root / "team" / "kept"
+        held = os.open(folder, os.O_RDONLY)
+        for number in range(MOST):
+            os.close(os.open(f"{number}.txt", os.O_CREAT | os.O_WRONLY, dir_fd=held))
+        os.close(held)
+        (folder / "pay.txt").symlink_to("../../hr/pay.txt")
+        try:
+            names = world.names("vera", "team/kept")
+            assert isinstance(names, list)
+            assert (MOST + 1, "pay.txt" in names) == (len(names), False)
+            assert 403 == world.as_("mona", "delete", "team/kept")
+            assert MOST + 2 == len(os.listdir(folder))  # noqa: PTH208  # why: of thousands
+        finally:
+            world.store.close()
+
+
+def test_a_folder_goes_into_itself_by_no_way(world: World) -> None:
+    (world.root / "team" / "box" / "in").mkdir(parents=True)
+    (world.root / "team" / "again").symlink_to("box/in")
+    for method, to in (
+        ("copy", "team/box/in"),
+        ("copy", "team/box"),
+        ("copy", "team/again"),
+        ("rename", "team/box/in/box"),
+        ("rename", "team/again/box"),
+    ):
+        assert 400 == world.as_("cora", method, "team/box", to), (method, to)
+    assert ["in"] == left(world, "team/box")
+    assert [] == left(world, "team/box/in")
+
+
+@pytest.mark.parametrize(("levels", "copied"), [(300, True), (500, False)])
+def test_folders_in_one_another_are_copied_whole_or_not_at_all(
+    one: World, levels: int, copied: bool
+) -> None:
+    world = one
+    top = world.root / "team" / "deep"
+    (top / Path(*["d"] * levels)).mkdir(parents=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_024, hard))
+    try:
+        found = world.as_("cora", "copy", "team/deep", "team/sub")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (found != 400) is copied
+    assert ["c.txt", *(["deep"] if copied else [])] == left(world, "team/sub")
+    if copied:
+        assert levels == sum(1 for _ in (world.root / "team" / "sub" / "deep").rglob("d"))
+        assert 200 == (
+            200 if isinstance(world.as_("cora", "get", "team/deep" + "/d" * levels), dict) else 0
+        )
 
 
 def test_a_file_that_vanishes_before_it_is_opened_is_not_there(

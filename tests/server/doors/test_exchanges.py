@@ -6,6 +6,7 @@ import builtins
 import errno
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from filing import World, text
@@ -214,6 +215,65 @@ def test_a_folder_that_is_exchanged_while_another_is_made_in_it_makes_none_elsew
     swapping.name = ""
     world.as_("cora", "save", {"type": "directory"}, "team/sub/new")
     assert (world.root / "team" / "sub" / "new").is_dir()
+
+
+@pytest.fixture
+def trash(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the world's manager puts what is deleted."""
+    world.manager.delete_to_trash = True
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "Trash"
+
+
+def test_what_is_deleted_goes_to_the_trash_under_a_name_that_is_free(
+    world: World, trash: Path
+) -> None:
+    team, long = world.root / "team", "l" * 251 + ".txt"
+    (team / long).write_text("long")
+    (team / "link").symlink_to("a.txt")
+    for round_ in ("first", "second"):
+        (team / "a%.txt").write_text(round_)
+        assert world.as_("mona", "delete", "team/a%.txt") is None
+    for name in ("link", "sub", long):
+        assert world.as_("mona", "delete", f"team/{name}") is None, name
+    kept = {each.name: each for each in (trash / "files").iterdir()}
+    assert {"a%.txt", "a% 1.txt", "link", "sub"} == {n for n in kept if len(n) < 99}
+    assert ("first", "second") == (kept["a%.txt"].read_text(), kept["a% 1.txt"].read_text())
+    assert kept["link"].is_symlink()
+    assert "team/sub/c.txt" == (kept["sub"] / "c.txt").read_text()
+    assert ["long"] == [each.read_text() for name, each in kept.items() if len(name) > 99]
+    note = (trash / "info" / "a% 1.txt.trashinfo").read_text()
+    assert f"Path={quote(str(world.root.resolve() / 'team/a%.txt'))}\n" in note
+    assert 5 == len(list((trash / "info").iterdir()))
+    assert (team / "a.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["pay.txt", "sub"])
+def test_a_folder_that_is_exchanged_while_a_file_goes_to_the_trash_takes_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, trash: Path, name: str
+) -> None:
+    (world.root / "team" / "sub" / "pay.txt").write_text("mine")
+    swapping = Swapping(world, monkeypatch)
+    swapping.name = name
+    world.as_("mona", "delete", "team/sub/pay.txt")
+    swapping.name = ""
+    assert swapping.times
+    kept = [*trash.rglob("pay.txt"), *(world.root / "team").rglob("pay.txt")]
+    assert ["mine"] == [each.read_text() for each in kept]
+    assert SECRET == read(world, SECRET)
+
+
+@pytest.mark.parametrize("place", ["", "files", "info"])
+def test_a_link_in_the_place_of_the_trash_takes_nothing(
+    world: World, trash: Path, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (trash / place).parent.mkdir(parents=True)
+    (trash / place).symlink_to(tmp_path / "mine")
+    assert 400 == world.as_("mona", "delete", "team/a.txt")
+    assert [] == list((tmp_path / "mine").iterdir())
+    assert "team/a.txt" == read(world, "team/a.txt")
 
 
 def test_a_folder_is_copied_with_all_that_is_in_it_and_links_as_their_files(world: World) -> None:

@@ -207,6 +207,25 @@ def test_where_the_disk_folds_case_a_file_is_called_as_its_folder_lists_it(
     assert disk.place("TEAM/New.txt").target == "/team/New.txt"
 
 
+def test_a_folder_that_begins_to_fold_case_is_noticed_although_it_did_not_before(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(str(root))
+    for _ in range(2):
+        assert ("/team/A.TXT", "") == (
+            disk.place("team/A.TXT").target,
+            disk.place("team/A.TXT").kind,
+        )
+        assert disk.place("team/a.txt").kind == "file"
+    other = folding(os.lstat, os.path.realpath(root))
+    # It can begin only while it is empty, so something was made in it since.
+    (root / "team" / "new.txt").write_text("")
+    os.utime(root / "team")
+    monkeypatch.setattr(os, "lstat", other)
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    assert disk.place("team/A.TXT").target == "/team/a.txt"
+
+
 def test_a_file_that_vanishes_between_listing_and_looking_is_left_out(root: Path) -> None:
     disk = Disk(str(root))
     assert disk.child("/team", "gone.txt") is None

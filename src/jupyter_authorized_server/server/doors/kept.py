@@ -21,6 +21,7 @@ from jupyter_server.services.contents.filecheckpoints import FileCheckpoints
 from tornado.web import HTTPError
 
 from ...errors import UnsafePath
+from ...policy.paths import MAX_COMPONENT_BYTES
 from ..surface import descent
 from ..surface.descent import Folder, Held
 from ..surface.disk import disk_of
@@ -87,6 +88,9 @@ def _held(checkpoints: Any, checkpoint_id: str, target: str) -> Held | None:
         return None
     stem, ending = os.path.splitext(name)  # noqa: PTH122  # why: as upstream names it
     copy = f"{stem}-{checkpoint_id}{ending}"
+    if len(os.fsencode(copy)) > MAX_COMPONENT_BYTES:
+        # No copy has that name, and upstream says of none that it is not there.
+        return None
     _take_away(kept, copy, stat.S_ISREG)
     return descent.through(kept, copy, disk.path(f"{above}/{kept_in}/{copy}"))
 
@@ -106,6 +110,8 @@ def _take_away(folder: Folder, name: str, is_right: Callable[[int], bool]) -> No
 
 def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
     def begun(self: Any, source: str, to: str) -> tuple[int, int, bool, Held]:
+        if len(os.fsencode(to.rpartition(os.sep)[2])) > MAX_COMPONENT_BYTES:
+            raise HTTPError(400, "the name is too long for a checkpoint to be kept of it")
         try:
             here, there = _side(self, source), _side(self, to)
             try:

@@ -6,7 +6,6 @@ is held open meanwhile: what becomes of the names above it makes no difference.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -22,7 +21,7 @@ from ...policy.model import Resource
 from ..surface import descent
 from ..surface.descent import Held
 from ..surface.disk import disk_of
-from . import listing, opened, shape, tree
+from . import listing, opened, shape, trash, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,11 +104,9 @@ def _install() -> None:
 
     def to_trash(path: str) -> None:
         if isinstance(path, Held):
-            # The trash keeps the path that its file had, so it needs the written one.
-            if not os.path.samestat(os.lstat(path), os.lstat(path.named)):
-                raise HTTPError(404, opened.EXCHANGED)
-            path = path.named
-        send2trash(path)
+            trash.put(path)
+        else:
+            send2trash(path)
 
     hidden.upstream = is_hidden  # type: ignore[attr-defined]  # why: a mark of our own
     module.is_hidden = hidden

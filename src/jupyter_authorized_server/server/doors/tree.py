@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import traceback
 from typing import TYPE_CHECKING
+
+from tornado.web import HTTPError
 
 from ...errors import Nowhere
 from ..surface import descent
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from ..surface.disk import Disk
     from .sight import Sight
 
+#: Most folders in one another that are copied, two of each of which are held open.
+MOST = 400
 _COPIES = ("copy", "download")
 
 
@@ -35,12 +40,20 @@ def copy(disk: Disk, sight: Sight | None, source: Held, to: Held) -> None:
     made = to.folder.enter(to.name)
     try:
         _fill(disk, sight, source.folder.enter(source.name), made)
-    except BaseException:  # why: raised again
+    except BaseException as error:  # why: raised again
+        # What was held open on the way down is let go, or there may be none left to remove it.
+        traceback.clear_frames(error.__traceback__)
         shutil.rmtree(to, ignore_errors=True)
         raise
 
 
+def _require_shallow(folder: Folder) -> None:
+    if folder.path.count("/") > MOST:
+        raise HTTPError(400, f"more than {MOST} folders in one another cannot be copied")
+
+
 def _fill(disk: Disk, sight: Sight | None, source: Folder, to: Folder) -> None:
+    _require_shallow(source)
     for name in source.names():
         info = source.look(name)
         if info is None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.contents.fileio import path_to_intermediate
 
+from ...policy.paths import MAX_COMPONENT_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -124,6 +126,8 @@ def transfer(source: int, to: int) -> None:
 def _copied(found: Held, number: int) -> str | None:
     """The name of a copy of the file beside it; None where its folder takes none."""
     beside = str(path_to_intermediate(found.name))  # type: ignore[no-untyped-call]  # why: upstream's
+    if len(os.fsencode(beside)) > MAX_COMPONENT_BYTES:
+        beside = os.fsencode(beside)[: MAX_COMPONENT_BYTES - 3].decode("utf-8", "ignore")
     folder = found.folder
     try:
         folder.remove(beside)

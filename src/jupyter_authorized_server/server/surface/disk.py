@@ -104,6 +104,7 @@ class Disk:
         todo = list(reversed(parts))
         here = self._joined(done) if done else self._drive
         info: os.stat_result | None = None
+        above: os.stat_result | None = None
         entry: tuple[str, ...] | None = None if todo else tuple(done)
         links, missing, renamed = 0, False, False
         while todo:
@@ -112,7 +113,7 @@ class Disk:
                 if done:
                     done.pop()
                 here = self._joined(done) if done else self._drive
-                info, missing = None, False
+                info, above, missing = None, None, False
                 continue
             info = None if missing else _look(f"{here}{os.sep}{name}")
             if info is None:
@@ -122,17 +123,17 @@ class Disk:
                 if links > MAX_LINKS:
                     msg = "the path leads through too many links"
                     raise Nowhere(msg)
-                name = _listed(here, name, info)
+                name = _listed(here, name, info, above)
                 if not todo and entry is None:
                     entry = (*done, name)
                 if self._turn(f"{here}{os.sep}{name}", todo):
                     done = []
                     here = self._drive
-                info = None
+                info = above = None
                 continue
             else:
-                listed = _listed(here, name, info)
-                renamed, name = renamed or listed != name, listed
+                listed = _listed(here, name, info, above)
+                renamed, name, above = renamed or listed != name, listed, info
             done.append(name)
             here = f"{here}{os.sep}{name}"
             if not todo and entry is None:
@@ -214,21 +215,41 @@ class Disk:
         Raises:
             Nowhere: a folder in it cannot be listed.
         """
+        for inner, names in self._walk(folder):
+            here = f"{folder.rstrip('/')}/{inner}".rstrip("/") or "/"
+            for name in names:
+                yield f"{inner}/{name}".lstrip("/"), self.child(here, name)
+
+    def holds_more(self, folder: str, most: int) -> bool:
+        """Whether more than `most` names are below the canonical path `folder`.
+
+        Raises:
+            Nowhere: a folder in it cannot be listed.
+        """
+        passed = 0
+        for _, names in self._walk(folder):
+            passed += len(names)
+            if passed > most:
+                return True
+        return False
+
+    def _walk(self, folder: str) -> Iterator[tuple[str, list[str]]]:
+        """Each folder below `folder`, relative to it, with the names in it."""
         waiting = [""]
         while waiting:
             inner = waiting.pop()
             here = f"{folder.rstrip('/')}/{inner}".rstrip("/") or "/"
+            names = []
             try:
                 with os.scandir(self.path(here)) as entries:
-                    names = [(each.name, each.is_dir(follow_symlinks=False)) for each in entries]
+                    for each in entries:
+                        names.append(each.name)
+                        if each.is_dir(follow_symlinks=False):
+                            waiting.append(f"{inner}/{each.name}".lstrip("/"))
             except OSError:
                 msg = "a folder in it cannot be listed"
                 raise Nowhere(msg) from None
-            for name, is_folder in names:
-                relative = f"{inner}/{name}".lstrip("/")
-                yield relative, self.child(here, name)
-                if is_folder:
-                    waiting.append(relative)
+            yield inner, names
 
     def git(self, place: str) -> str:
         """Whether a folder is the top of a git repository, kept `here` or `elsewhere`.
@@ -290,21 +311,50 @@ def _other_spelling(name: str) -> str | None:
     return other if other != name else None
 
 
-def _listed(folder: str, name: str, info: os.stat_result) -> str:
-    """`name` as `folder` lists it; another one only where its file system folds names."""
+#: Folders that find no name by another spelling of its letters, until they change.
+_PLAIN: dict[tuple[int, int], int] = {}
+_MOST_PLAIN = 4_096
+
+
+def _listed(
+    folder: str, name: str, info: os.stat_result, above: os.stat_result | None = None
+) -> str:
+    """`name` as `folder` lists it; another one only where its file system folds names.
+
+    Args:
+        above: what `folder` is, where that is known. Whether names fold in it can be
+            changed only while it is empty, and whatever changes it changes its time.
+    """
+    plain = name.isascii() and above is not None
+    if (
+        plain
+        and above is not None
+        and _PLAIN.get((above.st_dev, above.st_ino)) == above.st_ctime_ns
+    ):
+        return name
+    found = _found(folder, name, info)
+    if plain and above is not None and found is None and name.swapcase() != name:
+        if len(_PLAIN) >= _MOST_PLAIN:
+            _PLAIN.clear()
+        _PLAIN[above.st_dev, above.st_ino] = above.st_ctime_ns
+    return name if found is None else found
+
+
+def _found(folder: str, name: str, info: os.stat_result) -> str | None:
+    """`name` as `folder` lists it, if another spelling of it finds it there too."""
     other = _other_spelling(name)
     if other is None:
-        return name
+        return None
     spelled = f"{folder}{os.sep}{other}"
     # Nearly always nothing is there, and `access` says so without an exception.
     if not os.access(spelled, os.F_OK):
-        return name
+        return None
     try:
         found = os.lstat(spelled)
     except OSError:
-        return name
+        return None
     if (found.st_ino, found.st_dev) != (info.st_ino, info.st_dev):
-        return name
+        return None
     try:
         with os.scandir(folder or os.sep) as entries:
             same = [each.name for each in entries if each.inode() == info.st_ino]

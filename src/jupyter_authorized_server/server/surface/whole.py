@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
@@ -57,11 +56,10 @@ def _even(call: Call, folder: str, actions: tuple[str, ...]) -> bool:
 
 def _inside(disk: Disk, folder: str, *, follows: bool) -> tuple[Resource, ...]:
     found: dict[Resource, None] = {}
-    names = list(islice(disk.below(folder), MOST + 1))
-    if len(names) > MOST:
+    if disk.holds_more(folder, MOST):
         msg = "there is too much in this folder to do this at once"
         raise Nowhere(msg)
-    for name, inner in names:
+    for name, inner in disk.below(folder):
         if inner is None or (inner.entry != inner.target and inner.kind == "folder"):
             if follows:
                 msg = "a link in this folder leads to another folder, or nowhere"
