@@ -193,8 +193,9 @@ def shoot() -> Callable[[Window, str], None]:
         if os.environ.get("AUTHORIZED_SCREENSHOTS") == "1":
             IMAGES.mkdir(exist_ok=True)
             window.page.mouse.move(0, 0)
-            window.page.wait_for_timeout(200)
-            # What slides in is shown where it comes to rest.
-            window.page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+            # What slides in is shown where it comes to rest; not by ending its animation, since
+            # that is a toast's clock as well.
+            window.page.wait_for_timeout(1_500)
+            window.page.screenshot(path=IMAGES / f"{name}.png")
 
     return keep

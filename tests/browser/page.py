@@ -197,12 +197,10 @@ class Lab:
         self.page.locator(".jp-NotebookPanel-notebook").press("Control+s")
 
     def refuses(self, text: str) -> None:
-        """Wait until it says `text` about saving, or that the notebook is read-only."""
+        """Wait until it says `text` about saving."""
         dialog = self.page.locator(".jp-Dialog").filter(has_text=text)
-        badge = self.page.get_by_text("notebook is read-only", exact=True)
         toast = self.page.locator(".Toastify__toast").filter(has_text=text)
-        said = dialog.or_(toast).or_(badge).locator("visible=true")
-        expect(said.first).to_be_visible()
+        expect(dialog.or_(toast).locator("visible=true").first).to_be_visible()
 
     def saved(self) -> None:
         """Wait until the notebook's tab has no mark of unsaved changes."""

@@ -52,6 +52,10 @@ def test_what_the_configuration_takes_away_is_not_said_to_be_allowed(server: Ser
     body = {"type": "file", "format": "text", "content": "b"}
     answer = server.request("PUT", "/api/contents/team/a.txt", "adam", json_body=body)
     assert (403, SENTENCE) == (answer.status, answer.json["message"])
+    # What a front end goes by: one that is told it can write begins by doing so.
+    file = server.request("GET", "/api/contents/team/a.txt", "adam").json
+    folder = server.request("GET", "/api/contents/team", "adam").json
+    assert [False] * 3 == [each["writable"] for each in (file, folder, *folder["content"])]
 
 
 def test_what_the_policy_denies_is_denied_for_its_own_reason(server: Serving) -> None:

@@ -80,6 +80,11 @@ class Hook:
             self._keep(key, await _awaited(answer) if isawaitable(answer) else answer)
         return self._said[key].allowed
 
+    def has_refused(self, word: str, resource: str) -> bool:
+        """Whether it was asked that in this request, and has said no."""
+        said = self._said.get((word, resource))
+        return said is not None and not said.allowed
+
     def allows(self, word: str, resource: str) -> bool:
         """As asked before in this request, or now, without waiting."""
         key = (word, resource)

@@ -211,10 +211,8 @@ class Judge:
             [await each.allows_all(entry, questions) for each in found.hooks]
         ):
             why = self._no(CONFIGURED, found)
-        if why is None and entry is not None and entry.inside and found.hook.is_replaced:
-            # Each message will ask it, and must not wait for the first answer.
-            for word in WORDS:
-                await found.hook.ask(word, entry.resource)
+        if why is None and entry is not None:
+            await _ask_ahead(entry, found)
         if why is None and not all([await self._is_there(each) for each in asked]):
             why = Why(status=404, message=NOTHING, gate=found.gate, user=found.user)
         if why is None and entry is not None and entry.own is not None:
@@ -330,6 +328,18 @@ class Judge:
             gate=None if found is None else found.gate,
             user=None if found is None else found.user,
         )
+
+
+async def _ask_ahead(entry: Asks, found: Admission) -> None:
+    """Ask the configuration's own function what is asked later, where nothing can wait for it.
+
+    That is each message behind a handshake; and of files, whether what is shown can be changed.
+    """
+    words = WORDS if entry.inside else ("write",) if entry.resource == "contents" else ()
+    for hook in found.hooks:
+        if hook.is_replaced:
+            for word in words:
+                await hook.ask(word, entry.resource)
 
 
 def _is_about_a_kernel(asked: Asked) -> bool:

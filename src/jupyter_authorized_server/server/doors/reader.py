@@ -11,6 +11,7 @@ from tornado.web import HTTPError
 from ...errors import Nowhere, UnsafePath
 from ...policy.model import Answer, Resource
 from ...policy.paths import canonical
+from ..acting import ACTING
 from ..surface.disk import Disk, Place, disk_of
 from ..surface.made import is_upload
 from ..surface.places import UNKNOWN, place_of, resources
@@ -37,6 +38,10 @@ class Reader:
         self.manager = manager
         self._sight = sight
         self._disk = disk_of(manager)
+        acting = ACTING.get()
+        hooks = () if acting is None else acting.hooks
+        #: Whether the configuration's own function lets nothing be changed.
+        self._fixed = any(each.has_refused("write", "contents") for each in hooks)
 
     def _place(self, path: object) -> Place:
         try:
@@ -265,10 +270,11 @@ class Reader:
     def _tell(self, model: dict[str, Any], on: tuple[Resource, ...]) -> None:
         self._tell_by(lambda action: self._sight.allows(action, on), model)
 
-    @staticmethod
-    def _tell_by(allows: Callable[[str], bool], model: dict[str, Any]) -> None:
+    def _tell_by(self, allows: Callable[[str], bool], model: dict[str, Any]) -> None:
         if model.get("writable"):
-            model["writable"] = allows("create" if model.get("type") == "directory" else "save")
+            model["writable"] = not self._fixed and allows(
+                "create" if model.get("type") == "directory" else "save"
+            )
 
     def truthful(self, model: Any) -> Any:
         """A model that another method than `get` answers with."""
