@@ -281,7 +281,7 @@ def test_without_its_store_a_server_goes_on_for_a_while_then_denies_and_comes_ba
     tmp_path: Path,
 ) -> None:
     config = "c.JupyterAuthorization.stale_seconds = 2"
-    people = {"ada": [("viewer", "contents:/")]}
+    people = {name: [("viewer", "contents:/")] for name in ("ada", "bea")}
     with serving(tmp_path, people=people, config=config) as server:
         (server.root / "a.txt").write_text("a")
 
@@ -291,6 +291,11 @@ def test_without_its_store_a_server_goes_on_for_a_while_then_denies_and_comes_ba
         assert 200 == status()
         place = tmp_path / "data" / "authorization" / "store.sqlite"
         place.rename(place.with_name("away"))
+        # Whoever is not known yet is neither let in nor told to sign in, which nobody can now.
+        for path in ("/api/contents/a.txt?content=0", "/files/a.txt", "/api/kernels"):
+            found = server.request("GET", path, "bea")
+            assert (503, True) == (found.status, "cannot reach its store" in found.text), path
+        assert 403 == server.request("GET", "/api/contents/a.txt").status
         seen: list[int] = []
         assert until(lambda: not_as_before(seen, status()))
         # As before, then a denial that tells nothing; never an error, never open again.
@@ -303,3 +308,4 @@ def test_without_its_store_a_server_goes_on_for_a_while_then_denies_and_comes_ba
         assert given.status in {403, 404, 503}
         place.with_name("away").rename(place)
         assert until(lambda: status() == 200)
+        assert 200 == server.request("GET", "/files/a.txt", "bea").status

@@ -25,7 +25,7 @@ from ..wiring import wiring
 from . import backlog, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
-from .refusal import Refusal, Why
+from .refusal import OUT_OF_REACH, Refusal, Why
 from .routing import Target, match
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-OUT_OF_REACH = "The server cannot reach its store. Try again in a moment."
 TOO_MANY = "You have as many connections open as one person may. Close a page and try again."
 
 

@@ -12,6 +12,7 @@ from tornado.web import Application, RequestHandler
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import ANONYMOUS, Answer, Decision, Principal, parse_principal
 from ..acting import ACTING, CONFIGURED, Acting
+from ..identity.local import UNREACHABLE
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
@@ -26,7 +27,7 @@ from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
 from .permitted import record
-from .refusal import Why, leads_to_log_in
+from .refusal import OUT_OF_REACH, Why, leads_to_log_in
 from .sight import NOTHING, Sight, sentence
 from .viewing import NotAsAnother, as_another, is_view
 
@@ -72,6 +73,9 @@ class Judge:
         user = gate.identity_provider.get_user(gate)
         if isawaitable(user):
             user = await user
+        if user is None and getattr(gate, UNREACHABLE, False):
+            # Not the way to the log-in page: they may be signed in, and could not do so now.
+            return Why(status=503, message=OUT_OF_REACH, gate=gate)
         if user is None:
             return self._not_signed_in("sign in first", gate)
         found = self._admitted(gate, user, entry)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ...policy.model import Decision
 
+#: Whoever asks for what only the store can tell.
+OUT_OF_REACH = "The server cannot reach its store. Try again in a moment."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:

@@ -32,6 +32,9 @@ PASSWORD_PATH = "/authz/password"  # noqa: S105  # why: a path, not a password
 #: Of what a client typed or calls itself, so much goes into records.
 MOST_RECORDED = 128
 
+#: Marks a handler of which nobody knows who asks, since the store could not be asked.
+UNREACHABLE = "jupyter_authorized_server_unreachable"
+
 
 class LocalIdentityProvider(IdentityProvider):
     """Who asks: a person of this server's own store.
@@ -104,6 +107,7 @@ class LocalIdentityProvider(IdentityProvider):
             if not self._unreachable:
                 self.log.error("nobody is recognised until this is mended: %s", error)  # noqa: TRY400  # why: the message says it all
             self._unreachable = True
+            setattr(handler, UNREACHABLE, True)
             return None
         self._unreachable = False
         return user
