@@ -6,6 +6,7 @@ process and the command line.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import subprocess
@@ -20,7 +21,12 @@ import websocket
 from postgresql import postgresql
 from serving import PASSWORD, Serving, environment, serving, store_url
 
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.credentials import hash_password, new_secret
+from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.server.store_watch import StoreWatch
+from jupyter_authorized_server.server.wiring import Wiring
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
@@ -180,6 +186,25 @@ def test_what_another_process_takes_back_is_gone_within_a_second(house: House) -
         if max(rounds[-1]) < 1:
             break
     assert max(rounds[-1]) < 1, rounds
+
+
+def test_a_database_that_tells_of_changes_is_looked_at_at_once(house: House) -> None:
+    if house.database is None:
+        pytest.skip("a file tells nobody")  # why: nothing to hear
+
+    async def hears(url: str) -> None:
+        with Store.open(url) as store:
+            point = DecisionPoint(store, policy_dir=None, audit=Audit(None))
+            watch = StoreWatch(Wiring(config=JupyterAuthorization(), point=point))
+            # Nobody asks now and then.
+            watch.callback.stop()
+            taken_over = asyncio.Event()
+            point.on_change(lambda _: taken_over.set())
+            house.store.add_group(f"told-{house.store.revision()}", now=1)
+            await asyncio.wait_for(taken_over.wait(), LIMIT)
+            assert house.store.revision() == point.revision
+
+    asyncio.run(hears(house.database.url))
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from jupyter_authorized_server.errors import StoreUnavailable, StoreVersionError
-from jupyter_authorized_server.store import Store, migrating
+from jupyter_authorized_server.errors import DuplicateName, StoreUnavailable, StoreVersionError
+from jupyter_authorized_server.store import Store, listening, migrating
 from jupyter_authorized_server.store.check import drift
 
 if TYPE_CHECKING:
@@ -75,6 +75,29 @@ def test_what_one_server_changes_the_other_sees_at_once(
         shared_store.add_person("ada", now=1)
         assert again.revision() == 1
         assert [person.name for person in again.state().people] == ["ada"]
+
+
+def test_a_change_is_told_to_whoever_listens_also_after_the_connection_broke(
+    shared_store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_PAUSE", 0.1)
+    told = threading.Semaphore(0)
+    shared_store.listen(told.release)
+    # It says so once it listens.
+    assert told.acquire(timeout=60)
+    with Store.open(database.url) as elsewhere:
+        elsewhere.add_group("one", now=1)
+        assert told.acquire(timeout=60)
+        with pytest.raises(DuplicateName):
+            elsewhere.add_group("one", now=1)
+        elsewhere.touch_token("none", 1)
+        assert not told.acquire(timeout=0.3)
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
+        )
+        assert told.acquire(timeout=60)
+        elsewhere.remove_group("one", now=1, keepers=())
+        assert told.acquire(timeout=60)
 
 
 def test_writers_take_turns_and_none_is_lost(shared_store: Store, database: Database) -> None:

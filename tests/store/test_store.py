@@ -147,7 +147,7 @@ def test_each_change_counts_once_and_reloads_only_what_it_changed(full: Store, n
 
 
 def test_every_changing_operation_is_in_the_table_above() -> None:
-    reading = {"revision", "state", "password_hash", "token", "tokens", "login_session"}
+    reading = {"listen", "revision", "state", "password_hash", "token", "tokens", "login_session"}
     reading |= {"login_sessions", "setup_link", "journal", "export_rows", "row_counts"}
     reading |= {"identities", "moves", "orphans", "link", "links", "wish", "wishes", "owners"}
     reading |= {"guest", "standing", "counted", "tokens_called", "login_sessions_called"}

@@ -1,5 +1,7 @@
 """Watching the store for what other processes change in it, without waiting for it.
 
+It is asked now and then, and where the database tells of changes, at once.
+
 A database that is locked or slow answers late, and all that the server does would stand
 still meanwhile. So it is asked in a thread, one question at a time, and while no answer
 comes it counts as away from when it was asked.
@@ -43,6 +45,26 @@ class StoreWatch:
         self._is_away = False
         self.callback = PeriodicCallback(self.look, wired.config.poll_seconds * 1000)
         self.callback.start()
+        self._loop = asyncio.get_running_loop()
+        self._soon: asyncio.Task[None] | None = None
+        wired.point.store.listen(self._told)
+
+    def _told(self) -> None:
+        """Look at once; called from another thread."""
+        with contextlib.suppress(RuntimeError):
+            # The server may have ended.
+            self._loop.call_soon_threadsafe(self._look_soon)
+
+    def _look_soon(self) -> None:
+        if self._soon is None or self._soon.done():
+            self._soon = asyncio.ensure_future(self._look_twice())
+
+    async def _look_twice(self) -> None:
+        """Look, and once more where somebody was asking already: that may have been too early."""
+        is_asking = self._asked is not None
+        await self.look()
+        if is_asking:
+            await self.look()
 
     async def look(self) -> None:
         """Ask for the revision, unless that is still being asked; take over what is new."""
@@ -59,7 +81,8 @@ class StoreWatch:
             point.absence.missed(self._since)
             self._say(StoreUnavailable("it does not answer"))
             return
-        self._asked = None
+        if self._asked is asked:
+            self._asked = None
         try:
             point.refresh(asked.result())
         except Exception as error:  # noqa: BLE001  # why: whatever keeps it from being read

@@ -6,6 +6,7 @@ For several servers that share one store. The choices:
   committed while it waited for its turn (`READ COMMITTED`).
 - Nobody migrates a shared store by starting: it is older servers' store too, until an
   administrator says otherwise with `jupyter authz store upgrade`.
+- A change is told to whoever listens, so that other servers need not ask first.
 - One that does not answer is waited for no longer than it takes to find that out.
 """
 
@@ -20,13 +21,14 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import StoreUnavailable, StoreVersionError
 from .attention import KNOCK, SILENT, Attention, attentive
+from .listening import Ear, announce
 from .schema import HEAD
 from .version import schema_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from sqlalchemy.engine import URL, Engine
+    from sqlalchemy.engine import URL, Connection, Engine
 
 _NAMES = ("postgresql", "postgresql+psycopg")
 #: Seconds for a connection to be made.
@@ -72,6 +74,7 @@ class Shared:
         self.name = f"{place.host or 'localhost'}/{place.database or ''}"
         options = f"-c lock_timeout={int(busy_timeout * 1000)} -c timezone=UTC"
         self._attention = Attention(self._knock)
+        self._ears: list[Ear] = []
         try:
             self._engine = create_engine(
                 place,
@@ -90,7 +93,17 @@ class Shared:
 
     def close(self) -> None:
         """End all connections."""
+        for each in self._ears:
+            each.close()
         self._engine.dispose()
+
+    def announce(self, connection: Connection) -> None:
+        """Tell whoever listens that this transaction has changed something."""
+        announce(connection)
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, from a thread, after each change."""
+        self._ears.append(Ear(self._where, tell))
 
     def check_place(self, *, probe: bool = False) -> None:
         """Raise while the database is silent; it is not exchanged behind open connections."""

@@ -136,6 +136,12 @@ class File:
             msg = f"the store `{self.name}` was exchanged for another file: restart the server"
             raise StoreUnavailable(msg)
 
+    def announce(self, connection: Connection) -> None:
+        """Nothing: a file tells nobody."""
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Nothing, likewise."""
+
     def heard(self) -> None:
         """Nothing: a file always answers, if only that it is locked."""
 

@@ -14,7 +14,7 @@ from . import schema
 from .model import is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
@@ -48,6 +48,12 @@ class Database(Protocol):
     def heard(self) -> None:
         """It has answered a probe."""
 
+    def announce(self, connection: Connection) -> None:
+        """Tells whoever listens that this transaction changes something, where it can."""
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Has `tell` called, from a thread, after each change, where it can be told."""
+
     def translated(self) -> AbstractContextManager[None]:
         """Turns whatever the driver raises inside into `StoreUnavailable`."""
 
@@ -77,6 +83,13 @@ class Transactions:
         with self._watch_lock:
             self._drop_watch()
         self._database.close()
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Has `tell` called after changes, from a thread, where the database can tell.
+
+        Not after each for certain: whoever wants to miss none also asks for the `revision`.
+        """
+        self._database.listen(tell)
 
     def revision(self, *, probe: bool = False) -> int:
         """The number of the last change.
@@ -138,6 +151,7 @@ class Transactions:
         with self._write() as connection:
             yield connection
             _count(connection, people=people, grants=grants)
+            self._database.announce(connection)
 
     def count_policy_change(self) -> None:
         """Adds one to the revision for a change outside the store: of the policy files."""
@@ -152,6 +166,7 @@ class Transactions:
             yield removal
             if removal.count:
                 _count(connection, people=False, grants=False)
+                self._database.announce(connection)
 
 
 class _Removal:
