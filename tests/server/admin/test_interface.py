@@ -7,14 +7,17 @@ documentation does not give it, and who may not share has changed nothing.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving import Serving, serving
+from serving import Answer, Serving, serving
+from visiting import Browser
 
+from jupyter_authorized_server.credentials import new_secret
 from jupyter_authorized_server.policy.vocabulary import ABILITY, LEVEL, Level
 from jupyter_authorized_server.server.admin import openapi, routes
 from jupyter_authorized_server.server.admin.operation import operations
@@ -32,8 +35,16 @@ if TYPE_CHECKING:
 
     from jupyter_authorized_server.store import Store
 
-#: Who asks: a person for each level on the whole server, and one with none.
-WHO = ("stranger", "viewer", "editor", "manager", "admin")
+#: A person for each level on the whole server, and one with none.
+PEOPLE = ("stranger", *(level.word for level in Level))
+#: Who asks: they, nobody, a guest, and an agent that is an administrator's and may edit files.
+WHO = ("nobody", "guest", "agent", *PEOPLE)
+#: Who may not share anything, and so has changed nothing.
+HARMLESS = frozenset(WHO) - {"manager", "admin"}
+RULES = """
+permit(principal == Jupyter::Guest::"anonymous", action in Jupyter::Action::"viewer",
+  resource in Jupyter::Folder::"/");
+"""
 #: What makes a request likely to mean something, by the name of the field.
 LIKELY: dict[str, list[Any]] = {
     "principal": [
@@ -54,7 +65,9 @@ LIKELY: dict[str, list[Any]] = {
 }
 #: Answers a question after a while, on purpose.
 SLOW = "/api/authz/changes"
-EXAMPLES = 3
+#: What a guest is answered besides.
+FOR_GUESTS = "/api/authz/me"
+EXAMPLES = 2
 
 
 def likely(value: Any, chance: random.Random) -> Any:
@@ -86,14 +99,42 @@ TABLE = {
 }
 
 
+@dataclass(frozen=True)
+class House:
+    """A server, and whoever asks without being a person."""
+
+    server: Serving
+    guest: Browser
+
+    def ask(self, who: str, method: str, path: str, body: Any) -> Answer:
+        if who == "guest":
+            return self.guest.ask(method, path, json_body=body)
+        asker = None if who == "nobody" else who
+        return self.server.request(method, path, asker, json_body=body)
+
+
+@pytest.fixture(scope="module")
+def house(server: Serving) -> House:
+    body = {"level": "viewer", "resource": "contents:/", "guests": True, "confirm": True}
+    made = server.request("POST", "/api/authz/links", "admin", json_body=body)
+    guest = Browser(server)
+    assert 302 == guest.opens(made.json).status
+    assert 200 == guest.ask("GET", "/api/authz/me").status
+    return House(server, guest)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("interface")
-    people = {who: None if who == "stranger" else who for who in WHO}
-    with serving(folder, people=people) as running:
+    people = {who: None if who == "stranger" else who for who in PEOPLE}
+    with serving(folder, people=people, policy={"guests.cedar": RULES}) as running:
         (running.root / "a.txt").write_text("a")
+        secret = new_secret()
+        running.tokens["agent"] = secret.text
         with running.store() as store:
             store.add_group("team", now=1)
+            scope = (("editor", "contents:/"),)
+            store.add_token(secret.id, secret.hash, "agent", "admin", None, 1, scope=scope)
         yield running
 
 
@@ -112,14 +153,14 @@ def shared(store: Store, before: Any = None) -> Any:
     return (revision, state.people, state.groups, state.grants, store.links())
 
 
-def send(server: Serving, who: str, case: Any, body: Any) -> int:
+def send(house: House, who: str, case: Any, body: Any) -> int:
     query = [
         (name, each)
         for name, value in (case.query or {}).items()
         for each in (value if isinstance(value, list) else [value])
     ]
     path = case.formatted_path + (f"?{urlencode(query)}" if query else "")
-    answer = server.request(case.method.upper(), path, who, json_body=body)
+    answer = house.ask(who, case.method.upper(), path, body)
     assert answer.status < 500, (who, case.method, path, body, answer.text)
     known = {*case.operation.definition.raw["responses"], "405"}
     # An id that no pattern has leads nowhere; a path of the contents says 404 as well.
@@ -129,7 +170,7 @@ def send(server: Serving, who: str, case: Any, body: Any) -> int:
 
 @pytest.mark.parametrize("part", range(2))
 def test_every_level_gets_an_answer_and_none_beyond_it(
-    server: Serving, store: Store, part: int
+    house: House, store: Store, part: int
 ) -> None:
     schema = schemathesis.openapi.from_dict(openapi.document(routes.ALL))
     every: list[Any] = [found.ok() for found in schema.get_all_operations()]  # type: ignore[union-attr]  # why: an `Err` has none, which fails the test
@@ -147,15 +188,22 @@ def test_every_level_gets_an_answer_and_none_beyond_it(
             body = case.body if isinstance(case.body, (dict, list)) else None
             body = likely(body, chance)
             lowest = least(handler, case.method.upper())
+            is_safe = operations(handler)[case.method.upper()].safe
             before = None
             for who in WHO:
                 before = shared(store, before)
-                status = send(server, who, case, body)
-                own = 0 if who == "stranger" else LEVEL[who]
-                if own < lowest and lowest > Level.VIEWER:
-                    assert status in {403, 404}, (who, case.method, case.formatted_path, body)
-                if who not in {"manager", "admin"}:
-                    assert before[1:] == shared(store, before)[1:], (who, case.method, body)
+                status = send(house, who, case, body)
+                told = (who, case.method, case.formatted_path, body, status)
+                own = LEVEL["editor"] if who == "agent" else LEVEL.get(who, 0)
+                is_for_guests = who == "guest" and case.operation.path == FOR_GUESTS
+                if (own < lowest and lowest > Level.VIEWER) or (
+                    who in {"nobody", "guest"} and not is_for_guests
+                ):
+                    assert status in {403, 404}, told
+                # A token with a scope changes nothing here, not even what is its owner's.
+                assert who != "agent" or is_safe or status >= 400, told
+                if who in HARMLESS:
+                    assert before[1:] == shared(store, before)[1:], told
 
         ask()
 
