@@ -81,20 +81,30 @@ class Sharing(RuleBasedStateMachine):
         self._start()
         # What moves and is used from the start on, or some runs would show nothing of it.
         self.make_a_token("ada", "editor", "contents:/a/b")
-        self.give("user:bob", "viewer", "contents:/a/b", None, 2)
+        self.give("user:bob", "viewer", "contents:/a/b", (None, None), 2)
+        self.give("user:cat", "editor", "contents:/a", (10, 40), None)
 
     @rule(to=members | st.just("everyone"), level=levels, on=st.sampled_from(PLACES),
-          ends=st.none() | st.integers(1, 50),
+          span=st.tuples(st.none() | st.integers(-9, 30), st.none() | st.integers(31, 60)),
           uses=st.none() | st.integers(1, 2))  # fmt: skip
-    def give(self, to: str, level: str, on: str, ends: int | None, uses: int | None) -> None:
+    def give(
+        self,
+        to: str,
+        level: str,
+        on: str,
+        span: tuple[int | None, int | None],
+        uses: int | None,
+    ) -> None:
         if level in {"manager", "admin"}:
             uses = None
+        starts, ends = (None if each is None else self.now + each for each in span)
         given = self.store.add_grant(
             principal=to,
             level=level,
             resource=on,
             now=self.now,
-            ends=None if ends is None else self.now + ends,
+            starts=starts,
+            ends=ends,
             granted_by="os:test",
             uses=uses,
             once=True,
@@ -194,7 +204,7 @@ class Sharing(RuleBasedStateMachine):
         self.store.add_token(id_, "0" * 64, id_, name, None, self.now, scope=scope)
         self.scopes[id_] = (name, scope)
 
-    @rule(seconds=st.integers(-20, 60))
+    @rule(seconds=st.sampled_from([-40, -20, -1, 1, 20, 40]))
     def time_goes(self, seconds: int) -> None:
         self.now += seconds
 
