@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InvalidName, Unconfirmed, UnknownName
+from ...errors import InvalidName, Outdated, Unconfirmed, UnknownName
 from .asker import Refused
 from .giving import fields_of
 from .grant import GRANT, NEW, SharedHandler
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Most grants of one request; `jupyter authz grants give` takes more.
 MOST = 200
+#: How often it is asked whether all may be given, where something changes meanwhile.
+_TRIES = 5
 
 
 class GrantBatchHandler(SharedHandler):
@@ -43,12 +45,7 @@ class GrantBatchHandler(SharedHandler):
     )
     async def post(self) -> dict[str, Any]:
         """Give many levels, all or none; 200 where grants say all of it already."""
-        admitted = frozenset((*self.admitted("share"), *self.admitted("administer")))
-        wanted = []
-        for number, body in enumerate(self.body["grants"], start=1):
-            wanted.append(await self._numbered(number, body, admitted))
-            # Each asks many questions, and others of the server have theirs.
-            await asyncio.sleep(0)
+        wanted = await self._checked()
         given: tuple[Grant, ...]
         given, new = await self.change(
             lambda store: store.add_grants(wanted, now=time.time(), granted_by=self.principal.name)
@@ -59,6 +56,26 @@ class GrantBatchHandler(SharedHandler):
         if not new:
             self.set_status(200)
         return {"items": [self.told(each) for each in given]}
+
+    async def _checked(self) -> list[Wanted]:
+        """What the request wants given, of which whoever asks may give all.
+
+        Raises:
+            InvalidName, UnknownName, Refused, Unconfirmed: some of it cannot be given.
+            Outdated: what they may changed again and again meanwhile.
+        """
+        admitted = frozenset((*self.admitted("share"), *self.admitted("administer")))
+        for _ in range(_TRIES):
+            revision, wanted = self.point.revision, []
+            for number, body in enumerate(self.body["grants"], start=1):
+                wanted.append(await self._numbered(number, body, admitted))
+                # Each asks many questions, and others of the server have theirs.
+                await asyncio.sleep(0)
+            # Invariant: all of it may be given at one revision, and at the last one known.
+            if revision == self.point.revision:
+                return wanted
+        msg = "what you may give has changed meanwhile, several times; send it again"
+        raise Outdated(msg)
 
     async def _numbered(
         self, number: int, body: Mapping[str, Any], admitted: frozenset[Resource]
