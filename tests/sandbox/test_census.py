@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.sandbox import ceiling, machine, probe
+from jupyter_authorized_server.sandbox import bounds, ceiling, machine, probe
 from jupyter_authorized_server.sandbox.box import Box, start
 from jupyter_authorized_server.sandbox.census import Held, census, litter
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
@@ -144,10 +144,15 @@ def test_the_machine_limits_what_it_can(backend: Backend) -> None:
 
 def test_what_cannot_be_limited_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceiling, "lower", lambda *_: False)
+    monkeypatch.setattr(bounds, "_own", lambda: iter(()))
     found = probe.probe("bubblewrap")
     assert found.backend is not None
     wanted = {probe.WATCHED} if os.geteuid() == 0 else set()
     assert wanted == found.backend.leaves_open
+    assert (None, "no control group can be made here: none is mounted") == (
+        found.bounds,
+        found.unbounded,
+    )
 
 
 def test_the_memory_of_the_machine_is_no_more_than_there_is() -> None:

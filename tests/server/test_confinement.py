@@ -71,7 +71,8 @@ def test_without_a_sandbox_every_attack_succeeds(tmp_path: Path) -> None:
         assert "kernels and terminals are not confined" in server.log
 
 
-@pytest.mark.parametrize("who", ["mona", "edda"])
+# One changes what she is shown, and has what settings name; one reads, and has the internet.
+@pytest.mark.parametrize("who", ["dora", "edda"])
 def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
     begin(confined, "adam", "other/b.ipynb")
     kernel = begin(confined, who)
@@ -111,7 +112,6 @@ def test_folders_and_devices_are_for_whom_a_rule_gives_them(confined: Serving) -
         # An earlier try of this test has taken the rule away, and given it back just now.
         assert time.monotonic() < end
         assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "dora").status
-    assert set() == attacked(confined, kernel, "dora")
     assert "'1'" not in uses_extra(confined, other, "mona")
     assert "True" not in uses_extra(confined, other, "mona")
     # Mona may touch all else that it shows.

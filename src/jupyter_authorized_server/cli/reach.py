@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..decision_point import DecisionPoint
     from ..sandbox.box import Backend
+    from ..sandbox.probe import Probed
     from .desk import Desk
 
 NOTHING, SOMETHING = 0, 1
@@ -88,6 +89,7 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             folder=Path(folder),
             backend=tried.backend,
             system=tuple(config.sandbox_read_only),
+            bounds=tried.bounds,
         )
         try:
             for origin in _origins(point, user, kernel):
@@ -97,10 +99,18 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
                     note(f"{name}: {found[name].things} files and folders looked at")
         finally:
             launcher.close()
-    for each in sorted(tried.backend.leaves_open):
-        if not as_json:
-            note(f"{tried.backend.name} does not keep a process from this: it {each}")
+    if not as_json:
+        _note_limits(tried)
     return _tell(found, tried.backend, as_json=as_json)
+
+
+def _note_limits(tried: Probed) -> None:
+    """Say what the machine keeps no process from."""
+    for each in sorted(tried.backend.leaves_open if tried.backend is not None else ()):
+        name = "" if tried.backend is None else tried.backend.name
+        note(f"{name} does not keep a process from this: it {each}")
+    if tried.bounds is None:
+        note(f"memory is counted once a second and not bounded: {tried.unbounded}")
 
 
 def _origins(point: DecisionPoint, user: str | None, kernel: str | None) -> Iterator[Origin]:

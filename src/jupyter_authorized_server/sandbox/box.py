@@ -17,12 +17,15 @@ from ..errors import CannotConfine
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .bounds import Bound, Bounds
     from .internet import Uplink
 
 #: Processes and threads that one sandbox may have, and the bytes that they may hold together.
 PROCESSES, MEMORY = 1024, 16 << 30
 #: What the machine holds it to is a little higher, so that who is above is seen and told.
 _ABOVE = 300
+#: Of memory, this part more.
+_ABOVE_MEMORY = 8
 #: Per process: bytes of data, open files, bytes a file, core dumps.
 LIMITS = {
     "RLIMIT_DATA": 16 << 30,
@@ -73,6 +76,8 @@ class Box:
     #: How many it may be, with its threads, and the bytes that its files in memory may take.
     processes: int = PROCESSES
     memory: int = MEMORY
+    #: Where the machine bounds all that it is together; None where it cannot.
+    bounds: Bounds | None = None
     #: Whether it may be controlled by the terminal that starts it.
     terminal: bool = False
     #: Whether it has the machine's network, and not one of its own with nobody in it.
@@ -131,6 +136,8 @@ class Confined:
     forgotten: tuple[str, ...] = ()
     #: What gives it the internet.
     uplink: Uplink | None = None
+    #: The control group that all of it is in.
+    bound: Bound | None = None
 
     @property
     def top(self) -> int:
@@ -147,6 +154,8 @@ class Confined:
         if self.uplink is not None:
             self.uplink.close()
             self.uplink = None
+        if self.bound is not None:
+            self.bound.remove()
         if self.status >= 0:
             os.close(self.status)
             self.status = -1
@@ -166,6 +175,7 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._told, self._tells = os.pipe()
         self._waits, self._release = os.pipe()
         self._is_ours = False
+        self._bound: Bound | None = None
         #: What to start, with these descriptors and no others.
         self.line: list[str] = []
 
@@ -194,12 +204,24 @@ class Building(contextlib.AbstractContextManager["Building"]):
         """
         self._let_go()
         first = _first(self._told)
+        self._bind(first)
         self._limit(first)
         uplink = self._connect(first)
         os.write(self._release, b"1")
         found = self._confined(first)
         found.uplink = uplink
+        found.bound, self._bound = self._bound, None
         return found
+
+    def _bind(self, first: int) -> None:
+        """Put the process `first`, and so all that come from it, into a control group."""
+        box = self._box
+        if box.bounds is not None:
+            above = box.memory // _ABOVE_MEMORY
+            self._bound = box.bounds.make(
+                memory=box.memory + above, processes=box.processes + _ABOVE
+            )
+            self._bound.hold(first)
 
     def _connect(self, first: int) -> Uplink | None:  # noqa: ARG002  # why: for those that can
         """What gives the process `first` the internet; None where it gets none."""
@@ -241,6 +263,9 @@ class Building(contextlib.AbstractContextManager["Building"]):
             if descriptor >= 0:
                 os.close(descriptor)
         self._told = self._release = -1
+        if self._bound is not None:
+            # What was in it has not run, and is ended with what confines.
+            self._bound.remove()
 
 
 class Backend(Protocol):

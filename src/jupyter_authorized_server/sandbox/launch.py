@@ -18,7 +18,7 @@ from ..policy.paths import canonical
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
 from .extra import Extra
 from .printed import opened
-from .room import Room, contents_in, home_in, new_scratch, new_sockets
+from .room import Room, apart, contents_in, home_in, new_scratch, new_sockets
 from .surroundings import (
     SOCKET_PATH,
     account,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ..audit import Value
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal, Resource
+    from .bounds import Bounds
     from .box import Backend
     from .disk import Disk
     from .room import Origin
@@ -72,9 +73,11 @@ class Launcher:
         system: absolute paths that each process may read besides the system's.
         processes: how many one sandbox may have, with their threads.
         memory: bytes that all in one sandbox may hold together.
-        opened: networks that the right to the internet reaches besides it.
-        extra: folders and devices of the machine for whom a rule gives them.
+        opened: networks that the right to the internet reaches besides.
+        bounds: where each gets a control group; None where none can be made.
+        extra: folders and devices for whom a rule gives them.
         told: called when a process has been shown something.
+        outgrown: called when the machine has ended one for its memory, with what is said.
     """
 
     point: DecisionPoint
@@ -88,8 +91,10 @@ class Launcher:
     processes: int = PROCESSES
     memory: int = MEMORY
     opened: tuple[str, ...] = ()
+    bounds: Bounds | None = None
     extra: Extra = field(default_factory=Extra)
     told: Callable[[], None] = lambda: None
+    outgrown: Callable[[Room, str], None] = lambda room, why: None  # noqa: ARG005  # why: as it is called
     _runtime: Path | None = None
 
     def origin(self, manager: object) -> Origin:
@@ -174,8 +179,7 @@ class Launcher:
     def _besides(self, principal: Principal, program: Resource) -> Iterator[str]:
         """What a rule gives a process besides the contents."""
         for right in BESIDES:
-            # Without a root of its own the machine's network would come with each socket that
-            # lies in a folder of the machine.
+            # Without a root of its own all sockets in folders would come with the machine's.
             can = right != "network" or self.backend is None or self.backend.has_root
             if can and by_rule(self.point, principal, right, program):
                 yield right
@@ -228,7 +232,7 @@ class Launcher:
     def box(
         self, room: Room, *programs: str, cwd: str = "", terminal: bool = False
     ) -> Iterator[Box]:
-        """All that the process in `room` gets, in the view of its owner of now.
+        """All that the process in `room` gets, by the policy of now.
 
         Args:
             programs: absolute paths that it needs besides the Python environment.
@@ -260,11 +264,10 @@ class Launcher:
             if room.folder is not None:
                 sockets = new_sockets(room, SOCKETS)
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
-                mounts.append(
-                    Mount(source=os.open(sockets, _OPEN), at=str(sockets), writable=True)
-                )
+                source = os.open(sockets, _OPEN)
+                mounts.append(Mount(source=source, at=str(sockets), writable=True))
             yield Box(
-                system=system_paths(*programs, *self.system, apart=self._apart()),
+                system=system_paths(*programs, *self.system, apart=apart(self.disk, self.folder)),
                 mounts=tuple(mounts),
                 home=home,
                 user=account(principal.name),
@@ -277,6 +280,7 @@ class Launcher:
                 temporary=temporary,
                 processes=self.processes,
                 memory=self.memory,
+                bounds=self.bounds,
             )
         except OSError as error:
             msg = f"the process could not be given its folders: {error}"
@@ -365,11 +369,6 @@ class Launcher:
         if not by_method and not may_execute(self.point, principal, room.resource):
             return f"`{principal.name}` may not run code here any more"
         return "" if may_be_unconfined(self.point, principal) else self.missing
-
-    def _apart(self) -> tuple[Path, ...]:
-        """Folders that no Python path opens to a process."""
-        root = () if self.disk is None else (self.disk.root,)
-        return (*root, self.folder.absolute(), Path.home())
 
     def _home_of(self, room: Room, view: View) -> str:
         """Name of the home of whose process it is.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AuthorizationError, CannotConfine
-from . import bubblewrap, landlock
+from . import bounds, bubblewrap, landlock
 from .box import PROCESSES, Box, Mount, start
 from .bubblewrap import Bubblewrap
 from .surroundings import environment, system_paths
@@ -28,6 +28,7 @@ from .surroundings import environment, system_paths
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .bounds import Bounds
     from .box import Backend
 
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -112,10 +113,14 @@ class Probed:
     Args:
         backend: what confines here; None where nothing does.
         why: why not, or not in a better way, with the remedy.
+        bounds: where control groups can be made; None where none can.
+        unbounded: why none can be made.
     """
 
     backend: Backend | None = None
     why: str = ""
+    bounds: Bounds | None = None
+    unbounded: str = ""
 
 
 def probe(wanted: str = "auto") -> Probed:
@@ -128,6 +133,7 @@ def probe(wanted: str = "auto") -> Probed:
         wanted: `bubblewrap` or `landlock` for that alone; else any.
     """
     whys: list[str] = []
+    within, unbounded = _bounds()
     for kind, find in _WAYS.items():
         if wanted not in {kind, "auto", "require"}:
             continue
@@ -137,11 +143,24 @@ def probe(wanted: str = "auto") -> Probed:
             whys.append(f"{error}{_remedy() if kind == 'bubblewrap' else ''}")
             continue
         for way in ways:
-            why, open_ = _judged(way)
+            why, open_ = _judged(way, within)
             if not why:
-                return Probed(backend=way.leaving(open_), why="; ".join(whys))
+                return Probed(
+                    backend=way.leaving(open_),
+                    why="; ".join(whys),
+                    bounds=within,
+                    unbounded=unbounded,
+                )
             whys.append(why)
     return Probed(why="; ".join(dict.fromkeys(whys)))
+
+
+def _bounds() -> tuple[Bounds | None, str]:
+    """Where control groups can be made, or why none can."""
+    try:
+        return bounds.find(), ""
+    except CannotConfine as error:
+        return None, str(error)
 
 
 def begin(wanted: str = "auto") -> Future[Probed]:
@@ -174,10 +193,10 @@ def why_not(backend: Backend) -> str:
     return _judged(backend)[0]
 
 
-def _judged(backend: Backend) -> tuple[str, frozenset[str]]:
+def _judged(backend: Backend, within: Bounds | None = None) -> tuple[str, frozenset[str]]:
     """Why the sandbox does not hold, and what of it is left to be watched."""
     try:
-        open_ = _tried(backend)
+        open_ = _tried(backend, within)
     except (AuthorizationError, OSError, ValueError, subprocess.SubprocessError) as error:
         return f"{error}{_remedy() if backend.has_root else ''}", frozenset()
     worse = [what for what in open_ if what != WATCHED]
@@ -187,7 +206,7 @@ def _judged(backend: Backend) -> tuple[str, frozenset[str]]:
     return "", frozenset(open_)
 
 
-def _tried(backend: Backend) -> list[str]:
+def _tried(backend: Backend, within: Bounds | None) -> list[str]:
     """What a process in the sandbox can do and must not, or cannot and must."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jk-probe-")))
@@ -220,7 +239,7 @@ def _tried(backend: Backend) -> list[str]:
         home = str(folder / "home")
         # Where it is the account that is limited, the server and others are counted too.
         most = 1 if backend.has_root else PROCESSES
-        box = Box(system=system_paths(), mounts=mounts, home=home, processes=most)
+        box = Box(system=system_paths(), mounts=mounts, home=home, processes=most, bounds=within)
         output = stack.enter_context(tempfile.TemporaryFile())
         confined, process = start(
             backend, box, command, environment=environment(box.home, "probe", {}), output=output

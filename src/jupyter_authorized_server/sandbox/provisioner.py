@@ -16,6 +16,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
 from ..errors import CannotConfine, ConfigurationError, EndedAtOnce
+from .bounds import too_much
 from .launch import SOCKETS
 from .printed import last_words
 
@@ -140,6 +141,10 @@ class ConfinedProvisioner(LocalProvisioner):
             manager.reason = why
 
     def _why(self, room: Room, status: int) -> str:
+        bound = None if room.running is None else room.running.bound
+        if not room.stopped and bound is not None and bound.is_exceeded:
+            room.stopped = too_much(held=bound.memory, may=self.launcher.memory)
+            self.launcher.outgrown(room, room.stopped)
         if room.stopped:
             return f"the kernel was stopped: {room.stopped}"
         words = "" if room.log is None else last_words(room.log)

@@ -166,3 +166,8 @@ def contents_in(disk: Disk | None, view: View) -> list[Mount]:
             continue
         made.append(Mount(source=source, at=disk.place(path), writable=path in view.writable))
     return made
+
+
+def apart(disk: Disk | None, folder: Path) -> tuple[Path, ...]:
+    """Folders that no Python path opens to a process: contents, homes, the operator's."""
+    return (*(() if disk is None else (disk.root,)), folder.absolute(), Path.home())

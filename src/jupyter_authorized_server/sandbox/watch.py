@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from .bounds import too_much
 from .census import census, litter
 from .launch import SOCKETS
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SECONDS = 1.0
-_MEBIBYTE = 1 << 20
 #: Bytes that a kernel's sockets may take, at 512 each; all kernels and the server share the room.
 _SOCKETS = 1 << 16
 
@@ -59,6 +59,10 @@ class Watch:
         self._next = time.monotonic() + _SECONDS
         for (room, running), held, left in zip(rooms, found, littered, strict=True):
             why = "" if held is None else self._too_much(held)
+            bound = running.bound
+            if bound is not None and bound.is_exceeded:
+                # The machine has ended one of them, and the others may be of no use without.
+                why = too_much(held=bound.memory, may=memory)
             if left > _SOCKETS:
                 why = "it put more than sockets into the folder of its sockets"
             if why and room.running is running:
@@ -71,12 +75,7 @@ class Watch:
                 f"it had {held.processes} processes and threads, and may have {processes}; "
                 "start fewer at a time, or ask for a higher `sandbox_processes`"
             )
-        if held.memory > memory:
-            return (
-                f"its processes held {held.memory // _MEBIBYTE} MiB of memory together, and may "
-                f"hold {memory // _MEBIBYTE} MiB; use less, or ask for a higher `sandbox_memory`"
-            )
-        return ""
+        return too_much(held=held.memory, may=memory) if held.memory > memory else ""
 
 
 def _littered(folders: list[Path | None]) -> list[int]:

@@ -71,6 +71,7 @@ class Confinement:
             extra=_extra(app, wired),
         )
         self.launcher.told = self._told
+        self.launcher.outgrown = self._record_end
         self.company = Company(
             wired.point,
             self.launcher,
@@ -84,6 +85,16 @@ class Confinement:
             app.log.info("kernels and terminals are confined by %s", found.backend.name)
             if found.why:
                 app.log.warning("nothing better confines them here: %s", found.why)
+            self.launcher.bounds = found.bounds
+            if found.bounds is not None:
+                app.log.info(
+                    "a control group bounds the memory and the processes of each (version %d)",
+                    found.bounds.version,
+                )
+            else:
+                app.log.info(
+                    "what each holds in memory is counted once a second: %s", found.unbounded
+                )
             if WATCHED in found.backend.leaves_open:
                 app.log.warning(
                     "this machine cannot limit how many processes a kernel or terminal has: "
