@@ -200,6 +200,7 @@ def start(  # why: each is one thing a test may vary
     extensions: tuple[str, ...] = (),
     base_url: str = "/",
     env: Mapping[str, str] | None = None,
+    cwd: str = "home",
 ) -> Serving:
     """Start a server below `folder`; it may still be starting, or ending."""
     for name in ("config", "data", "runtime", "root", "home"):
@@ -239,7 +240,7 @@ def start(  # why: each is one thing a test may vary
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=environment(folder, env),
-            cwd=folder / "home",
+            cwd=folder / cwd,
         )
     return Serving(
         folder=folder,

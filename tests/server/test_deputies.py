@@ -4,6 +4,7 @@ gets out of its owner's sandbox, and none of it runs in the server."""
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -19,13 +20,56 @@ if TYPE_CHECKING:
 PLANTED = "PLANTED-42"
 
 
+#: What a server might read in the folder that it is started in, and an attempt to.
+IN_THE_FOLDER = (
+    "jupyter_server_config.py", "jupyter_config.py", "jupyter_notebook_config.py",
+    "sitecustomize.py", "usercustomize.py", "late_module.py",
+)  # fmt: skip
+#: Looks for modules in that folder, as `python -m` has it, and imports one again and again.
+LATE = """
+import importlib, sys, threading, time
+sys.path.insert(0, "")
+def look():
+    for number in range(100_000):
+        importlib.invalidate_caches()
+        try:
+            importlib.import_module("late_module")
+        except ImportError:
+            pass
+        with open(COUNT, "w") as file:
+            file.write(str(number))
+        time.sleep(0.1)
+threading.Thread(target=look, daemon=True).start()
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("deputies")
     furnish(folder)
+    for name in IN_THE_FOLDER[:-1]:
+        (folder / "root" / name).write_text(f"open({str(folder / 'ran')!r}, 'a').write({name!r})")
     extensions = ("jupyter_server_terminals", "jupyter_lsp")
-    with serving(folder, people=PEOPLE, extensions=extensions) as running:
+    late = f"COUNT = {str(folder / 'count')!r}\n{LATE}"
+    with serving(folder, people=PEOPLE, extensions=extensions, config=late, cwd="root") as running:
         yield running
+
+
+def test_a_server_runs_nothing_of_the_folder_that_it_is_started_in(server: Serving) -> None:
+    count, ran, end = server.folder / "count", server.folder / "ran", time.monotonic() + 120
+    module = server.root / IN_THE_FOLDER[-1]
+    module.write_text(f"open({str(ran)!r}, 'a').write('late')")
+
+    def tries() -> int:
+        return int(count.read_text() or 0)
+
+    before = tries()
+    while tries() < before + 3:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    module.unlink()
+    assert not ran.exists()
+    assert f"no module is imported from `{server.root}` any more" in server.log
 
 
 #: Python that writes, wherever it runs, what it reaches beside its own home.

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import logging
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -111,12 +112,8 @@ class Confinement:
                 msg = f"kernels cannot be confined: {found.why}"
                 raise ConfigurationError(msg)
             app.log.error("%s", self.launcher.missing)
-        if self.launcher.disk is not None and Path.cwd().is_relative_to(self.launcher.disk.root):
-            app.log.warning(
-                "this server was started in a folder of its contents: whoever may write there "
-                "can put a `jupyter_server_config.py` there, which its next start runs; "
-                "start it elsewhere and name the contents by `ServerApp.root_dir`"
-            )
+        if self.launcher.disk is not None:
+            _import_nothing_from(self.launcher.disk.root)
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
         #: By kernel, whose it was and for which document; the last one that ended is last.
@@ -336,6 +333,22 @@ def _is_wider(had: View, now: View) -> bool:
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
     )
+
+
+def _import_nothing_from(root: Path) -> None:
+    """Have no module imported from the contents, where people write.
+
+    A server that is started as `python -m` looks for modules in the folder it is started in.
+    """
+    for entry in [*sys.path]:
+        with contextlib.suppress(OSError, RuntimeError):
+            if Path(entry).resolve().is_relative_to(root):
+                sys.path.remove(entry)
+                _log.warning(
+                    "no module is imported from `%s` any more, which is in the contents: who "
+                    "may write there could have the server run it",
+                    entry or Path.cwd(),
+                )
 
 
 def _extra(app: ServerApp, wired: Wiring) -> Extra:
