@@ -264,6 +264,7 @@ def more_at_restart(server: Serving, kernel: str, who: str) -> object:
     return told(server, kernel, who, "more_at_restart")
 
 
+# It begins by the clock, when nothing in the policy changes.
 def test_what_is_granted_later_leaves_a_kernel_alone_and_its_owner_is_told_of_a_restart(
     confined: Serving,
 ) -> None:
@@ -274,7 +275,7 @@ def test_what_is_granted_later_leaves_a_kernel_alone_and_its_owner_is_told_of_a_
     with confined.store() as store:
         given = store.add_grant(
             principal="user:edda", level="viewer", resource="contents:/other",
-            now=time.time(), granted_by="os:test",
+            now=time.time(), starts=time.time() + 2, granted_by="os:test",
         )  # fmt: skip
         end = time.monotonic() + 60
         while not more_at_restart(confined, kernel, "edda"):

@@ -6,21 +6,16 @@ import asyncio
 import atexit
 import contextlib
 import logging
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core.paths import jupyter_config_path, jupyter_path
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
 from ..errors import AuthorizationError, ConfigurationError
 from ..sandbox import provisioner
-from ..sandbox.disk import Disk, kept_by, operators_secrets, server_paths
-from ..sandbox.extra import Extra, check_shown, parse
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.printed import cut
@@ -34,8 +29,11 @@ from .doors.admission import admission
 from .doors.authorizer import HandlerMethodAuthorizer
 from .doors.company import Company
 from .kernels import STARTING
+from .premises import contents_disk, extra_of, import_nothing_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_server.serverapp import ServerApp
 
     from ..audit import Value
@@ -44,6 +42,9 @@ if TYPE_CHECKING:
     from .wiring import Wiring
 
 _log = logging.getLogger(__name__)
+
+#: Between two looks at whether what somebody may has begun by the clock.
+_TURN_SECONDS = 1.0
 
 #: Most kernels of which it is remembered that the policy has ended them.
 MOST_ENDED = 1000
@@ -63,13 +64,13 @@ class Confinement:
         config = wired.config
         self.launcher = Launcher(
             point=wired.point,
-            disk=_disk(app, wired),
+            disk=contents_disk(app, wired),
             folder=config.sandbox_folder(),
             system=tuple(config.sandbox_read_only),
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
             opened=tuple(config.sandbox_internet),
-            extra=_extra(app, wired),
+            extra=extra_of(app, wired),
         )
         self.launcher.told = self._told
         self.launcher.outgrown = self._record_end
@@ -113,11 +114,12 @@ class Confinement:
                 raise ConfigurationError(msg)
             app.log.error("%s", self.launcher.missing)
         if self.launcher.disk is not None:
-            _import_nothing_from(self.launcher.disk.root)
+            import_nothing_from(self.launcher.disk.root)
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
         #: By kernel, whose it was and for which document; the last one that ended is last.
         self.ended: dict[str, Origin] = {}
+        self._turn, self._next_turn = 0, 0.0
         self._watch = Watch(self.launcher, self._end_for_size)
         wired.point.on_change(lambda _: self.look_again())
         atexit.register(self.launcher.close)
@@ -233,8 +235,11 @@ class Confinement:
 
     def look_again(self) -> None:
         """End each process that has more than its owner may have now."""
+        self._look_again_at([*self.launcher.rooms.values()])
+
+    def _look_again_at(self, rooms: list[Room]) -> None:
         ended: list[tuple[Room, str]] = []
-        for room in [*self.launcher.rooms.values()]:
+        for room in rooms:
             why = self._too_much(room)
             if why:
                 ended.append((room, why))
@@ -252,7 +257,11 @@ class Confinement:
                 del self.ended[next(iter(self.ended))]
 
     def look_at_the_clock(self) -> None:
-        """As `look_again`, where a grant has ended that a process rests on; logs are cut."""
+        """As `look_again`, where a grant has ended that a process rests on; logs are cut.
+
+        What has begun by the clock shows nothing less, so one process after the other is looked
+        at for it.
+        """
         for room in self.launcher.rooms.values():
             if room.log is not None:
                 cut(room.log)
@@ -261,6 +270,16 @@ class Confinement:
         views = (room.view for room in self.launcher.rooms.values())
         if any(view is not None and view.ends <= now for view in views):
             self.look_again()
+        elif time.monotonic() >= self._next_turn:
+            self._next_turn = time.monotonic() + _TURN_SECONDS
+            self._look_again_at([*self._in_turn()])
+
+    def _in_turn(self) -> Iterator[Room]:
+        """The process that has not been looked at for longest."""
+        rooms = [*self.launcher.rooms.values()]
+        if rooms:
+            self._turn += 1
+            yield rooms[self._turn % len(rooms)]
 
     def _too_much(self, room: Room) -> str:
         if room.view is None:
@@ -274,7 +293,10 @@ class Confinement:
         if _is_wider(room.view, now):
             return "it was shown more than its owner may have now; a new one has what is left"
         # What has shared a process keeps it from what others may not have.
-        room.lacks = _is_wider(self.launcher.with_company(room, now), room.view)
+        lacks = _is_wider(self.launcher.with_company(room, now), room.view)
+        if lacks is not room.lacks:
+            room.lacks = lacks
+            self._told()
         room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
 
@@ -333,53 +355,3 @@ def _is_wider(had: View, now: View) -> bool:
     return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
         not now.writes(path) for path in had.writable
     )
-
-
-def _import_nothing_from(root: Path) -> None:
-    """Have no module imported from the contents, where people write.
-
-    A server that is started as `python -m` looks for modules in the folder it is started in.
-    """
-    for entry in [*sys.path]:
-        with contextlib.suppress(OSError, RuntimeError):
-            if Path(entry).resolve().is_relative_to(root):
-                sys.path.remove(entry)
-                _log.warning(
-                    "no module is imported from `%s` any more, which is in the contents: who "
-                    "may write there could have the server run it",
-                    entry or Path.cwd(),
-                )
-
-
-def _extra(app: ServerApp, wired: Wiring) -> Extra:
-    """What settings name of the machine besides.
-
-    Raises:
-        ConfigurationError: something that no process may be given.
-    """
-    config = wired.config
-    contents = getattr(app.contents_manager, "root_dir", None)
-    own = (*kept_by(config), *secrets_of(app), *((contents,) if contents else ()))
-    kept = [*(Path(path) for path in own), *operators_secrets()]
-    check_shown(config.sandbox_read_only, kept)
-    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
-
-
-def secrets_of(app: ServerApp) -> tuple[str, ...]:
-    """What is this server's own besides what the settings say."""
-    found = (app.runtime_dir, app.config_dir, app.certfile, app.keyfile, app.cookie_secret_file)
-    return tuple(path for path in found if path)
-
-
-def _disk(app: ServerApp, wired: Wiring) -> Disk | None:
-    """The contents root; None where the contents are kept elsewhere than on a disk."""
-    root = getattr(app.contents_manager, "root_dir", None)
-    if not isinstance(root, str) or not Path(root).is_dir():
-        return None
-    kept = [
-        *jupyter_config_path(),
-        *jupyter_path(),
-        *kept_by(wired.config),
-        *secrets_of(app),
-    ]
-    return Disk(Path(root), server_paths(*kept))

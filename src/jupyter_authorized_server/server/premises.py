@@ -1,0 +1,71 @@
+"""What of the machine is this server's own, and what of it people's processes may have."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_core.paths import jupyter_config_path, jupyter_path
+
+from ..sandbox.disk import Disk, kept_by, operators_secrets, server_paths
+from ..sandbox.extra import Extra, check_shown, parse
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from .wiring import Wiring
+
+_log = logging.getLogger(__name__)
+
+
+def import_nothing_from(root: Path) -> None:
+    """Have no module imported from the contents, where people write.
+
+    A server that is started as `python -m` looks for modules in the folder it is started in.
+    """
+    for entry in [*sys.path]:
+        with contextlib.suppress(OSError, RuntimeError):
+            if Path(entry).resolve().is_relative_to(root):
+                sys.path.remove(entry)
+                _log.warning(
+                    "no module is imported from `%s` any more, which is in the contents: who "
+                    "may write there could have the server run it",
+                    entry or Path.cwd(),
+                )
+
+
+def extra_of(app: ServerApp, wired: Wiring) -> Extra:
+    """What settings name of the machine besides.
+
+    Raises:
+        ConfigurationError: something that no process may be given.
+    """
+    config = wired.config
+    contents = getattr(app.contents_manager, "root_dir", None)
+    own = (*kept_by(config), *_secrets_of(app), *((contents,) if contents else ()))
+    kept = [*(Path(path) for path in own), *operators_secrets()]
+    check_shown(config.sandbox_read_only, kept)
+    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
+
+
+def _secrets_of(app: ServerApp) -> tuple[str, ...]:
+    """What is this server's own besides what the settings say."""
+    found = (app.runtime_dir, app.config_dir, app.certfile, app.keyfile, app.cookie_secret_file)
+    return tuple(path for path in found if path)
+
+
+def contents_disk(app: ServerApp, wired: Wiring) -> Disk | None:
+    """The contents root; None where the contents are kept elsewhere than on a disk."""
+    root = getattr(app.contents_manager, "root_dir", None)
+    if not isinstance(root, str) or not Path(root).is_dir():
+        return None
+    kept = [
+        *jupyter_config_path(),
+        *jupyter_path(),
+        *kept_by(wired.config),
+        *_secrets_of(app),
+    ]
+    return Disk(Path(root), server_paths(*kept))
