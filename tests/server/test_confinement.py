@@ -141,17 +141,23 @@ assert 0 == libc.mount(b"none", run, b"tmpfs", 0, b"nr_inodes=32")
 """
 
 
-def test_where_no_proc_can_be_mounted_no_attack_succeeds_either(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, Path]]:
+    """A server where no `/proc` can be mounted, and its small run directory, as it sees it."""
     if os.geteuid() != 0:
         pytest.skip("only root lays something over a part of `/proc`")  # why: no mounts
-    furnish(tmp_path)
+    folder = tmp_path_factory.mktemp("masked")
+    furnish(folder)
     with tempfile.TemporaryDirectory(prefix="jk-run-") as run:
         env = {"HIDDEN_KEY": "x", "XDG_RUNTIME_DIR": run}
-        with serving(tmp_path, people=PEOPLE, config=MASKED, env=env) as server:
-            masked(server, run)
+        with serving(folder, people=PEOPLE, config=MASKED, env=env) as server:
+            yield server, Path(f"/proc/{server.process.pid}/root{run}")
 
 
-def masked(server: Serving, run: str) -> None:
+def test_where_no_proc_can_be_mounted_no_attack_succeeds_either(
+    masked: tuple[Serving, Path],
+) -> None:
+    server, _ = masked
     begin(server, "adam", "other/b.ipynb")
     kernel = begin(server, "mona")
     assert set() == attacked(server, kernel, "mona")
@@ -159,14 +165,28 @@ def masked(server: Serving, run: str) -> None:
     code = "subprocess.run(['cat', 'data.csv'], stdout=subprocess.PIPE).stdout"
     assert "b'1,2\\n'" == said(server, kernel, "mona", f"print({code})")
     assert "without `/proc`" in server.log
-    full = Path(f"/proc/{server.process.pid}/root{run}")
-    with contextlib.suppress(OSError):
-        for number in range(99):
-            (full / f"fill-{number}").touch()
+    stop(server)
+
+
+def test_a_full_run_directory_is_said_to_who_starts_a_kernel_and_harms_no_other(
+    masked: tuple[Serving, Path],
+) -> None:
+    server, full = masked
+    kernel = begin(server, "mona")
     body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
-    answer = server.request("POST", "/api/sessions", "edda", json_body=body)
-    assert (500, True) == (answer.status, "No space left on device" in answer.json["message"])
-    assert "1,2" == said(server, kernel, "mona", "print(open('data.csv').read())")
+    try:
+        with contextlib.suppress(OSError):
+            for number in range(99):
+                (full / f"fill-{number}").touch()
+        answer = server.request("POST", "/api/sessions", "edda", json_body=body)
+        wanted = "cannot be given a place for its sockets: [Errno 28] No space left on device"
+        assert (500, True) == (answer.status, wanted in answer.json["message"]), answer.text
+        assert "1,2" == said(server, kernel, "mona", "print(open('data.csv').read())")
+    finally:
+        for path in full.glob("fill-*"):
+            path.unlink()
+    assert 201 == server.request("POST", "/api/sessions", "edda", json_body=body).status
+    stop(server)
 
 
 def test_who_may_change_a_folder_changes_it_from_a_kernel(confined: Serving) -> None:
