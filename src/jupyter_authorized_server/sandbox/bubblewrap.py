@@ -79,7 +79,7 @@ class _Wrapped(Building):
 
     def _limit(self, first: int) -> None:
         super()._limit(first)
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and self._box.bounds is None:
             # For others the limit of the account holds, in a namespace of users for it alone.
             ceiling.lower(first, self._box.processes)
 

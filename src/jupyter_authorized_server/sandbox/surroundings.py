@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
 import hashlib
 import os
 import re
@@ -124,12 +126,35 @@ def _linked_folders(shown: Iterable[str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for prefix in shown:
-        for file in sorted(Path(prefix).glob("lib/python3*/site-packages/*.pth")):
-            with contextlib.suppress(OSError, ValueError):
-                for line in file.read_text("utf-8").splitlines():
-                    if line.startswith("/") and Path(line.rstrip()).is_dir():
-                        found.setdefault(line.rstrip())
+        for packages in sorted(glob.glob(f"{glob.escape(prefix)}/lib/python3*/site-packages")):  # noqa: PTH207  # why: twice as fast, at each start
+            with contextlib.suppress(OSError):
+                for file in _path_files(packages, os.stat(packages).st_mtime_ns):  # noqa: PTH116  # why: a text
+                    for line in _path_lines(file, *_version(file)):
+                        if os.path.isdir(line):  # noqa: PTH112  # why: texts
+                            found.setdefault(line)
     return tuple(found)
+
+
+def _version(file: str) -> tuple[int, ...]:
+    """What changes when `file` does."""
+    info = os.stat(file)  # noqa: PTH116  # why: a text
+    return (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _path_files(packages: str, changed: int) -> list[str]:  # noqa: ARG001  # why: another one then
+    """The `.pth` files in `packages`, which was changed last at `changed`."""
+    return sorted(f"{packages}/{name}" for name in os.listdir(packages) if name.endswith(".pth"))  # noqa: PTH208  # why: names only
+
+
+@functools.lru_cache(maxsize=256)
+def _path_lines(file: str, *version: int) -> list[str]:  # noqa: ARG001  # why: another one then
+    """The folders that `file` names."""
+    try:
+        lines = Path(file).read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    return [line.rstrip() for line in lines if line.startswith("/")]
 
 
 def _environment_of(path: str) -> list[str]:
