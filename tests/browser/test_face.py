@@ -187,19 +187,25 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     assert "# half a sentence" in (server.root / name).read_text("utf-8")
 
 
-def test_whose_access_is_taken_while_her_code_runs_is_told_and_keeps_what_is_on_the_page(
+def test_who_is_given_more_and_then_nothing_while_her_code_runs_is_told_and_keeps_her_page(
     served: Start, visit: Visit, shoot: Shoot
 ) -> None:
     server = served("demo")
     regrant(server, "edda", "editor")
-    window = visit(server, "edda", f"{WHERE[LAB]}{own_copy(server)}")
+    name = own_copy(server)
+    window = visit(server, "edda", f"{WHERE[LAB]}{name}")
     notebook = window.lab()
     notebook.shows("Rain in a week")
     notebook.insert("import time; print('be' + 'gun'); time.sleep(3600)")
     notebook.run()
     notebook.prints("begun")
-    regrant(server, "edda", "")
     page = window.page
+    # Of what she is given she is told, and nothing of hers is stopped for it.
+    regrant(server, "edda", "manager")
+    more = f"You may have more files now than the kernel of {name} sees. Restart it"
+    expect(page.locator(".Toastify__toast").filter(has_text=more)).to_be_visible()
+    expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("begun")
+    regrant(server, "edda", "")
     gone = page.locator(".Toastify__toast").filter(has_text="You have no access to")
     expect(gone).to_be_visible()
     shoot(window, "face-gone")

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.errors import CannotConfine, ConfigurationError
 from jupyter_authorized_server.sandbox.extra import Extra, check_shown, parse
+from jupyter_authorized_server.server.premises import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def test_no_folder_is_given_that_holds_the_sockets_of_kernels(tmp_path: Path) -> None:
+    app = SimpleNamespace(
+        contents_manager=SimpleNamespace(root_dir=str(tmp_path / "root")),
+        runtime_dir=str(tmp_path / "run"), config_dir="", certfile="", keyfile="",
+        cookie_secret_file="",
+    )  # fmt: skip
+    for setting in ("sandbox_mounts", "sandbox_read_only"):
+        for path in ("/tmp", tempfile.gettempdir()):  # noqa: S108  # why: what is refused
+            config = JupyterAuthorization(**{setting: [path]})
+            with pytest.raises(ConfigurationError, match="holds or lies in"):
+                extra_of(app, SimpleNamespace(config=config))  # type: ignore[arg-type]  # why: what of them counts
 
 
 DESCRIPTORS = Path("/proc/self/fd")

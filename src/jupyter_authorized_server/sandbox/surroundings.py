@@ -170,10 +170,16 @@ def _environment_of(path: str) -> list[str]:
     return list(dict.fromkeys((str(prefix), str(prefix.resolve()), str(base))))
 
 
+def socket_places() -> list[str]:
+    """The folders in which that of the sockets can lie, the best first."""
+    found = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108  # why: the last resort; what is made in it is private
+    return [base for base in found if base]
+
+
 def short_folder(sockets: str) -> str | None:
     """Where the sockets go: the first folder whose sockets can have a name."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108  # why: the last resort; what is made in it is private
-        if not base or not os.access(base, os.W_OK):
+    for base in socket_places():
+        if not os.access(base, os.W_OK):
             continue
         longest = Path(base, "jk-12345678", "0" * 24, sockets, "k-10")
         if len(os.fsencode(longest)) <= SOCKET_PATH:

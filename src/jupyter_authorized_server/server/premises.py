@@ -12,6 +12,7 @@ from jupyter_core.paths import jupyter_config_path, jupyter_path
 
 from ..sandbox.disk import Disk, kept_by, operators_secrets, server_paths
 from ..sandbox.extra import Extra, check_shown, parse
+from ..sandbox.surroundings import socket_places
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -20,20 +21,28 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Stands for the folders of kernels' sockets, whose names nobody knows beforehand.
+_SOCKETS_OF_KERNELS = "jk-"
+
 
 def import_nothing_from(root: Path) -> None:
     """Have no module imported from the contents, where people write.
 
     A server that is started as `python -m` looks for modules in the folder it is started in.
     """
+    here = None
+    with contextlib.suppress(OSError):
+        here = Path.cwd().resolve()
+    if here is None or not here.is_relative_to(root):
+        return
     for entry in [*sys.path]:
         with contextlib.suppress(OSError, RuntimeError):
-            if Path(entry).resolve().is_relative_to(root):
+            if Path(entry).resolve() == here:
                 sys.path.remove(entry)
                 _log.warning(
                     "no module is imported from `%s` any more, which is in the contents: who "
                     "may write there could have the server run it",
-                    entry or Path.cwd(),
+                    here,
                 )
 
 
@@ -47,6 +56,8 @@ def extra_of(app: ServerApp, wired: Wiring) -> Extra:
     contents = getattr(app.contents_manager, "root_dir", None)
     own = (*kept_by(config), *_secrets_of(app), *((contents,) if contents else ()))
     kept = [*(Path(path) for path in own), *operators_secrets()]
+    # Whatever holds them holds the sockets of every kernel.
+    kept += [Path(base, _SOCKETS_OF_KERNELS) for base in socket_places()]
     check_shown(config.sandbox_read_only, kept)
     return parse(config.sandbox_mounts, config.sandbox_devices, kept)
 
