@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 INTERNET = """
 @id("internet")
 permit (principal == Jupyter::User::"edda", action == Jupyter::Action::"internet", resource);
+@id("internet of terminals")
+permit (principal == Jupyter::User::"tess", action == Jupyter::Action::"internet", resource);
 """
-#: Where it can be given, Edda's kernels have the internet.
+#: Where it can be given, Edda's kernels and Tess's terminals have the internet.
 CONNECTED = {"internet.cedar": INTERNET} if shutil.which("pasta") else {}
 RULES = {**CONNECTED, "extra.cedar": EXTRA}
 
@@ -90,6 +92,8 @@ def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
         assert time.monotonic() < end
         assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "edda").status
     assert "['lo']" == said(confined, other, "mona", devices)
+    shell = Shell(confined, "tess")
+    assert "internet:" in shell.says("cat /proc/net/dev")
     # Mona has Edda's files and more, and would have the internet by joining in.
     assert "may not" in said(confined, kernel, "mona", devices)
     rule = confined.folder / "policy" / "internet.cedar"
@@ -100,7 +104,9 @@ def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
             time.sleep(0.05)
         assert "['lo']" == said(confined, begin(confined, "edda"), "edda", devices)
         assert "['lo']" == said(confined, other, "mona", devices)
+        shell.until("This terminal was stopped: it was shown more than its owner may have now;")
     finally:
+        shell.socket.close()
         stop(confined)
         rule.write_text(INTERNET)
 
