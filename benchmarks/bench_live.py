@@ -37,6 +37,7 @@ from serving import serving
 from talking import Client, Shell, notebook, start
 
 from jupyter_authorized_server.policy.model import Answer, Decision, Resource
+from jupyter_authorized_server.server.doors.endings import Runs
 from jupyter_authorized_server.server.doors.frames import V1
 from jupyter_authorized_server.server.doors.kernel_judge import KernelJudge
 
@@ -88,8 +89,8 @@ def _judge(connection: Any, allowed: set[str]) -> Callable[[bytes], None]:
     live: Any = SimpleNamespace(generation=1, clock=time.time, ask=ask, current=lambda door: door)
     door: Any = SimpleNamespace(name="user:ada", token=None, until=math.inf, allowed=True)
     stock = ZMQChannelsWebsocketConnection.handle_incoming_message
-    executions: Any = SimpleNamespace(pending=False)
     nothing: Any = None
+    executions: Any = SimpleNamespace(runs=Runs(nothing))
     return KernelJudge(
         connection,
         live=live,

@@ -104,11 +104,7 @@ class Client:
         Raises:
             TimeoutError: none came.
         """
-        self.socket.settimeout(seconds)
-        try:
-            opcode, data = self.socket.recv_data()
-        except websocket.WebSocketTimeoutException:
-            raise TimeoutError from None
+        opcode, data = self._frame(seconds)
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             raise Closed(int.from_bytes(data[:2], "big"), data[2:].decode())
         if self.v1:
@@ -122,6 +118,41 @@ class Client:
         )
         kind = found["header"]["msg_type"]
         return Said(found["channel"], kind, found["content"], found["parent_header"])
+
+    def _frame(self, seconds: float) -> tuple[int, bytes]:
+        """The next frame; a ping, which comes every thirty seconds, is none."""
+        end = time.monotonic() + seconds
+        while True:
+            self.socket.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                opcode, frame = self.socket.recv_data_frame(control_frame=True)
+            except websocket.WebSocketTimeoutException:
+                raise TimeoutError from None
+            if opcode not in {websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG}:
+                return opcode, frame.data
+            if time.monotonic() >= end:
+                raise TimeoutError
+
+    def until(self, text: str, seconds: float = 60) -> None:
+        """Wait until a kernel has printed `text`; a busy machine may tell a line in two parts.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        seen, end = "", time.monotonic() + seconds
+        while text not in seen:
+            seen += self.hear(end - time.monotonic()).content.get("text", "")
+
+    def asked(self, seconds: float = 60) -> Said:
+        """Wait until a kernel asks this client for input.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        end = time.monotonic() + seconds
+        while (said := self.hear(end - time.monotonic())).msg_type != "input_request":
+            pass
+        return said
 
     def answer(self, sent: str, *, reply: bool = True) -> list[Said]:
         """All that answers `sent`, up to idle and, if there is to be one, the reply."""

@@ -61,6 +61,10 @@ class Window:
         expect(self.page.locator('[aria-busy="true"]')).to_have_count(0)
         expect(self.page.get_by_text("Loading…")).to_have_count(0)
 
+    def hears(self, text: str) -> None:
+        """Wait until others have printed `text` in the kernel; a notebook listens before."""
+        self.page.wait_for_function("text => window.heard.includes(text)", arg=text)
+
     def classic(self) -> Classic:
         """The notebook of this page, in nbclassic."""
         return Classic(self.page)
@@ -161,6 +165,14 @@ class Classic:
             code,
         )
 
+    def listen(self) -> None:
+        """Keep what others have the kernel print from now on; the page shows none of it."""
+        self.page.evaluate(
+            "() => { window.heard = ''; Jupyter.notebook.events.on("
+            "'received_unsolicited_message.Kernel', "
+            "(_, message) => { window.heard += message.content.text || ''; }); }"
+        )
+
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""
         found = self.page.locator("#notebook-container .output_subarea")
@@ -245,6 +257,14 @@ class Lab:
             "() => { const context = window.jupyterapp?.shell.currentWidget?.sessionContext; "
             "const kernel = context?.session?.kernel; return context?.isReady && kernel "
             "&& kernel.connectionStatus === 'connected' && kernel.status === 'idle'; }"
+        )
+
+    def listen(self) -> None:
+        """Keep what others have the kernel print from now on; the page shows none of it."""
+        self.page.evaluate(
+            "() => { window.heard = ''; const at = window.jupyterapp.shell.currentWidget; "
+            "at.context.sessionContext.session.kernel.iopubMessage.connect("
+            "(_, message) => { window.heard += message.content.text || ''; }); }"
         )
 
     def prints(self, text: str) -> None:

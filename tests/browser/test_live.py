@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
-from examples.serving import PASSWORD
+from examples.serving import PASSWORD, run_in
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
@@ -99,9 +99,11 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
     # In a kernel of another's, since her own would end with her right to what it shows.
     owner, person = (hired(server, f"{word}-{uuid.uuid4().hex[:6]}") for word in ("olga", "emmy"))
     body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
-    status, session = server.visitor(owner).ask("POST", "/api/sessions", body)
+    olga = server.visitor(owner)
+    status, session = olga.ask("POST", "/api/sessions", body)
     assert 201 == status
-    notebook = visit(server, person, f"{WHERE[front_end]}{name}").notebook(front_end)
+    window = visit(server, person, f"{WHERE[front_end]}{name}")
+    notebook = window.notebook(front_end)
     notebook.shows('print("a" + "b")')
     notebook.run_all()
     notebook.prints("ab")
@@ -116,6 +118,9 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
     until(False, server, person, name)
     notebook.run_as("7 * 7")
     notebook.prints("You can watch this kernel but not run code in it.")
+    notebook.listen()
+    run_in(olga, session["kernel"]["id"], 'print("to who" + " watches")')
+    window.hears("to who watches")
     give(server, person, "editor")
     until(True, server, person, name)
     notebook.run_as("import time; print('be' + 'gun'); time.sleep(3600)")
@@ -125,7 +130,7 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
             if grant.principal == f"user:{person}":
                 store.remove_grant(grant.id)
     notebook.prints("Your access to this kernel was taken back")
-    assert 204 == server.visitor(owner).status("DELETE", f"/api/sessions/{session['id']}")
+    assert 204 == olga.status("DELETE", f"/api/sessions/{session['id']}")
 
 
 def test_a_notebook_that_runs_in_an_administrators_kernel_gets_another_one(

@@ -257,6 +257,11 @@ class Visitor:
         return self.ask("POST", "/login?next=/api", fields, form=True)[0]
 
 
+def run_in(visitor: Visitor, kernel: str, code: str) -> str:
+    """What `code` prints in a kernel, or the words of its error."""
+    return asyncio.run(_run(visitor, kernel, code))
+
+
 async def _run(visitor: Visitor, kernel: str, code: str) -> str:
     url = f"{visitor.url.replace('http', 'ws', 1)}/api/kernels/{kernel}/channels"
     handshake = HTTPRequest(url, headers={"Cookie": visitor.cookies}, connect_timeout=30)
@@ -299,7 +304,7 @@ def run(visitor: Visitor, path: str, code: str) -> str:
     if status != 201:
         return f"no session: {status} {session['message']}"
     try:
-        return asyncio.run(_run(visitor, session["kernel"]["id"], code))
+        return run_in(visitor, session["kernel"]["id"], code)
     except HTTPClientError as error:
         return f"no connection: {error.code}"
     finally:

@@ -7,7 +7,7 @@ a culler) says so with `as_server`.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,10 +45,15 @@ CONFIGURED = "this server's configuration does not allow it"
 ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", default=None)
 
 
-@contextmanager
-def as_server() -> Iterator[None]:
+def as_server() -> AbstractContextManager[None]:
     """Do what is inside for the server itself, not for whoever happens to ask."""
-    token = ACTING.set(None)
+    return acting_as(None)
+
+
+@contextmanager
+def acting_as(whom: Acting | None) -> Iterator[None]:
+    """Do what is inside for somebody, as if it came in a request of theirs."""
+    token = ACTING.set(whom)
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from .confinement import Confinement
 from .doors import contents, downloads, exports, lists, own_pages, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
+from .doors.endings import Endings
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.hook import allow_all
@@ -101,8 +102,9 @@ def load(app: ServerApp) -> None:
         wired.live = LiveDoors(wired)
         routes.install(application)
         install(application)
+        endings = Endings(wired.point.audit)
         application.settings[_CONNECTION] = judged(
-            application.settings[_CONNECTION], app.contents_manager
+            application.settings[_CONNECTION], app.contents_manager, endings
         )
         contents.install(app.contents_manager, wired)
         own_trust(app.contents_manager)
@@ -112,6 +114,8 @@ def load(app: ServerApp) -> None:
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         if issubclass(application.settings[_CONNECTION], RefusedConnection):
             wired.kernels.refuse(app.kernel_manager, UNJUDGED)
+        else:
+            endings.install(app.kernel_manager)
         wired.kernels.restore()
         lists.install(application.settings, wired)
         if not isinstance(app.identity_provider, LocalIdentityProvider):

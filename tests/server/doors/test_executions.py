@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,10 +104,22 @@ def test_a_run_of_nothing_that_can_be_recorded_is_not_passed_on(
     server: Serving, kernel: str, content: Any
 ) -> None:
     before = len(records(server, "execution"))
-    edda = Client(server, kernel, "edda")
-    edda.send("execute_request", content)
-    assert 1003 == edda.closed(60)[0]
+    for who, metadata in (("edda", None), ("edda", {"savedCell": "x"})):
+        client = Client(server, kernel, who)
+        client.send("execute_request", content, metadata=metadata)
+        if metadata is None or not isinstance(content, dict):
+            assert 1003 == client.closed(60)[0]
+        client.close()
     assert before == len(records(server, "execution"))
+
+
+def test_a_run_of_who_runs_saved_cells_that_cannot_be_read_ends_the_socket(
+    server: Serving, kernel: str
+) -> None:
+    for metadata in ({}, {"savedCell": "x"}):
+        rune = Client(server, kernel, "rune")
+        rune.send("execute_request", ["x"], metadata=metadata)
+        assert 1003 == rune.closed(60)[0]
 
 
 def test_of_very_long_code_the_whole_content_is_hashed(server: Serving, kernel: str) -> None:
@@ -118,41 +131,54 @@ def test_of_very_long_code_the_whole_content_is_hashed(server: Serving, kernel: 
     edda.close()
 
 
-LONG = "import time; print('on'); time.sleep({}); {}"
-
-
 def leave_running(server: Serving, kernel: str, code: str, session: str = "") -> str:
     """Run `code`, close the page while it runs; the id of its record."""
     # Told from an earlier try of the same test.
-    code += f"  # {time.time_ns()}"
+    code = f"import time; print('on'); time.sleep(1); {code}  # {time.time_ns()}"
     edda = Client(server, kernel, "edda", session=session)
     edda.run(code)
-    while edda.hear().content.get("text") != "on\n":
-        pass
+    edda.until("on\n")
     edda.close()
     [record] = records(server, "execution", sha256=sha256(code))
     return str(record["id"])
 
 
-def test_the_end_of_a_run_is_recorded_when_its_page_comes_back(
-    server: Serving, kernel: str
+@pytest.mark.parametrize(("last", "status"), [("1 / 0", "error"), ("2", "ok")])
+def test_how_a_run_ends_whose_page_went_away_is_heard_by_the_server_itself(
+    server: Serving, kernel: str, last: str, status: str
 ) -> None:
-    left = leave_running(server, kernel, LONG.format(1, "1 / 0"), "the-same-page")
-    edda = Client(server, kernel, "edda", session="the-same-page")
-    found = ended(server, left)
-    assert ("user:edda", "error") == (found["principal"], found["status"])
-    edda.close()
-
-
-@pytest.mark.parametrize(("last", "status"), [("1 / 0", "error"), ("2", None)])
-def test_of_a_page_that_went_away_others_hear_how_its_run_ended(
-    server: Serving, kernel: str, last: str, status: str | None
-) -> None:
-    other = Client(server, kernel, "rune")
-    left = leave_running(server, kernel, LONG.format(2, last))
+    left = leave_running(server, kernel, last)
     found = ended(server, left)
     assert ("user:edda", status) == (found["principal"], found["status"])
+
+
+def test_the_end_of_a_run_is_recorded_once_whoever_else_is_connected(
+    server: Serving, kernel: str
+) -> None:
+    other = Client(server, kernel, "rune")
+    left = leave_running(server, kernel, "3", "the-same-page")
+    edda = Client(server, kernel, "edda", session="the-same-page")
+    ended(server, left)
+    edda.text("4")
+    other.text("5")
+    assert ["ok"] == [each["status"] for each in records(server, "execution_end", execution=left)]
+    edda.close()
     other.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_what_a_kernel_ran_that_is_restarted_or_shut_down_has_died(
+    server: Serving, method: str
+) -> None:
+    kernel = start(server, "edda", f"team/{uuid.uuid4().hex}.ipynb")
+    left = leave_running(server, kernel, "time.sleep(600)")
+    path = f"/api/kernels/{kernel}"
+    if method == "POST":
+        assert 200 == server.request("POST", f"{path}/restart", "edda").status
+        ended(server, left)
+    assert 204 == server.request("DELETE", path, "edda").status
+    # A kernel that is asked to end may interrupt what it runs.
+    assert ended(server, left)["status"] in {"died", "error"}
     assert 1 == len(records(server, "execution_end", execution=left))
 
 

@@ -62,6 +62,17 @@ def test_both_formats_are_read_as_upstream_reads_them(buffers: tuple[bytes, ...]
         assert CONTENT == frame.content()
 
 
+@pytest.mark.parametrize("code", ["print(1)", "x = '\N{SNOWMAN}'", "\ud800", '"\\\n\0'])
+def test_a_frame_with_other_code_is_the_same_in_all_else(code: str) -> None:
+    newer = FrameV1(FrameV1(v1(buffers=(b"a",))).with_code(code))
+    older = LegacyFrame(LegacyFrame(legacy(channel="control")).with_code(code))
+    for frame, channel in ((newer, "shell"), (older, "control")):
+        assert (channel, "execute_request", HEADER) == frame.message()
+        assert {**CONTENT, "code": code} == frame.content()
+    before, after = FrameV1(v1(buffers=(b"a",))).parts(), newer.parts()
+    assert [*before[:4], *before[5:]] == [*after[:4], *after[5:]]
+
+
 def test_a_frame_for_the_prompt_is_told_without_parsing() -> None:
     plain = {"content": {"code": "1"}}
     assert FrameV1(v1()).is_for(b"shell", b"control")

@@ -6,16 +6,19 @@ import json
 import re
 import time
 import urllib.parse
+import uuid
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 import websocket
-from serving import PASSWORD, Serving, give_password, serving
+from serving import PASSWORD, Serving, add_people, give_password, serving
 from talking import Client, Closed, notebook, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from jupyter_authorized_server.store import Store
 
 #: The design allows a second between a change and its effect; a machine that does much
 #: besides is given more, and `benchmarks/bench_live.py` measures it.
@@ -51,7 +54,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "gail": None,
         "moe": "editor",
     }
-    with serving(folder, people=people, extensions=("jupyter_server_terminals",)) as running:
+    with serving(
+        folder, people=people, policy={}, extensions=("jupyter_server_terminals",)
+    ) as running:
         yield running
 
 
@@ -140,8 +145,7 @@ def test_whose_right_to_watch_is_taken_back_is_told_so_in_what_runs_and_the_kern
     hers, edda = Client(server, kernel, who, v1=v1), Client(server, kernel, "edda")
     running = hers.run("import time; print('begun'); time.sleep(600); print('secret')")
     queued = hers.run("print('secret too')")
-    while hers.hear().content.get("text") != "begun\n":
-        pass
+    hers.until("begun\n")
     revoke(server, who)
     for sent in (running, queued):
         said = [each for each in hers.answer(sent) if each.msg_type != "status"]
@@ -209,10 +213,8 @@ def test_who_is_disabled_is_out_at_once(server: Serving, kernel: str) -> None:
     assert time.monotonic() - began < SOON
 
 
-def sign_in(server: Serving, who: str) -> dict[str, str]:
+def sign_in(server: Serving, who: str) -> str:
     """Cookies of a browser in which `who` has signed in."""
-    give_password(server.folder, who)
-    time.sleep(1.5)
     cookies: dict[str, str] = {}
     for fields in (None, {"username": who, "password": PASSWORD}):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -233,32 +235,94 @@ def sign_in(server: Serving, who: str) -> dict[str, str]:
             cookies[found[1]] = found[2]
         answer.read()
         connection.close()
-    return cookies
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
-def test_signing_out_closes_the_sockets_of_that_login_and_no_other(
+def close_code(socket: websocket.WebSocket) -> int:
+    """Read up to the close; its code."""
+    socket.settimeout(2 * SOON)
+    while True:
+        frame = socket.recv_frame()  # type: ignore[no-untyped-call]  # why: untyped
+        if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+            # `close` would leave the descriptor open after a closing frame of the server.
+            socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+            return int.from_bytes(frame.data[:2], "big")
+
+
+def test_signing_out_closes_the_sockets_of_that_login_and_signing_out_everywhere_of_all(
     server: Serving, kernel: str
 ) -> None:
-    cookies = sign_in(server, "lars")
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    give_password(server.folder, "lars")
+    time.sleep(1.5)
+    cookies = [sign_in(server, "lars") for _ in range(2)]
     other = Client(server, kernel, "lars")
-    mine = websocket.create_connection(
-        f"ws://127.0.0.1:{server.port}/api/kernels/{kernel}/channels",
-        header=[f"Cookie: {cookie}"],
-        timeout=10,
+    first, second = (
+        websocket.create_connection(
+            f"ws://127.0.0.1:{server.port}/api/kernels/{kernel}/channels",
+            header=[f"Cookie: {cookie}"],
+            timeout=10,
+        )
+        for cookie in cookies
     )
-    assert 200 <= server.request("GET", "/logout", headers={"Cookie": cookie}).status < 400
-    began = time.monotonic()
-    while True:
-        opcode, data = mine.recv_data()
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
-            break
-    assert 1000 == int.from_bytes(data[:2], "big")
-    assert time.monotonic() - began < SOON
-    mine.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    out = server.request("GET", "/logout", headers={"Cookie": cookies[0]})
+    assert 200 <= out.status < 400
+    assert 1000 == close_code(first)
+    live = server.request("GET", "/api/authz/live", "lars").json["items"]
+    assert 2 == sum(each["resource"] == f"kernels:{kernel}" for each in live)
+    with server.store() as store:
+        assert 1 == store.end_login_sessions("lars")
+    assert 1000 == close_code(second)
     # Still open: it came with a token.
     assert "You can watch this kernel but not run code in it." == other.text("1")
     other.close()
+
+
+def out_of_group(_: Serving, store: Store, who: str) -> None:
+    store.remove_member(f"of-{who}", f"user:{who}")
+
+
+def group_removed(_: Serving, store: Store, who: str) -> None:
+    store.remove_group(f"of-{who}")
+
+
+def person_removed(_: Serving, store: Store, who: str) -> None:
+    store.remove_person(who)
+
+
+def policy_changed(server: Serving, _: Store, who: str) -> None:
+    rule = f'@id("one")\nforbid (principal == Jupyter::User::"{who}", action, resource);\n'
+    (server.folder / "policy" / "one.cedar").write_text(rule)
+
+
+@pytest.mark.parametrize("change", [out_of_group, group_removed, person_removed, policy_changed])
+def test_a_change_of_whatever_kind_reaches_an_open_socket_and_the_next_one_is_refused(
+    server: Serving, kernel: str, change: Callable[[Serving, Store, str], None]
+) -> None:
+    who, now = f"person-{uuid.uuid4().hex[:8]}", time.time()
+    server.tokens |= add_people(server.folder, {who: None})
+    with server.store() as store:
+        store.add_group(f"of-{who}", now=now)
+        store.add_member(f"of-{who}", f"user:{who}")
+        store.add_grant(
+            principal=f"group:of-{who}",
+            level="editor",
+            resource="server:",
+            now=now,
+            granted_by="os:test",
+        )
+        path = f"/api/kernels/{kernel}"
+        eventually(200, lambda: server.request("GET", path, who).status)
+        client = Client(server, kernel, who)
+        assert "1\n" == client.text("print(1)")
+        change(server, store, who)
+    if change is person_removed:
+        assert 1000 == client.closed(SOON)[0]
+    else:
+        lost = "You can no longer watch this kernel."
+        eventually(lost, lambda: client.text("print(1)"))
+        client.close()
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        Client(server, kernel, who)
 
 
 def terminal(server: Serving, who: str) -> tuple[str, websocket.WebSocket]:
@@ -336,14 +400,25 @@ def test_the_shell_of_who_may_start_none_any_more_ends_and_is_not_typed_in(
     socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
 
 
-def test_many_sockets_are_reached_within_a_second(server: Serving, kernel: str) -> None:
+def test_five_hundred_sockets_at_once_are_all_reached(server: Serving, kernel: str) -> None:
     clients = [Client(server, kernel, "moe") for _ in range(40)]
+    listening = [server.connect("/api/events/subscribe", "moe") for _ in range(460)]
+    # Others are served meanwhile.
+    edda = Client(server, kernel, "edda")
+    assert "1\n" == edda.text("print(1)")
     store = server.store()
     store.set_disabled("moe", disabled=True)
     store.close()
     began = time.monotonic()
     assert {1000} == {client.closed(SOON)[0] for client in clients}
+    for each in listening:
+        while (frame := each.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:  # type: ignore[no-untyped-call]  # why: untyped
+            pass
+        assert 1000 == int.from_bytes(frame.data[:2], "big")
+        each.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
     assert time.monotonic() - began < SOON
+    assert "2\n" == edda.text("print(2)")
+    edda.close()
 
 
 def test_an_open_door_is_let_go_when_it_closes(server: Serving, kernel: str) -> None:

@@ -11,20 +11,19 @@ import hmac
 import json
 import logging
 import secrets
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import zmq
 from jupyter_client.jsonutil import json_default
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
+from tornado.websocket import WebSocketClosedError
 
 from ..wiring import wiring
 from .backlog import Kept
-from .executions import Executions, Running
+from .executions import Executions
 from .frames import V1
 from .kernel_judge import KernelJudge
 from .live import FINAL, POLICY, close, nothing
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ...policy.model import Resource
+    from .endings import Endings
     from .live import LiveDoor
 
 _log = logging.getLogger(__name__)
@@ -59,9 +59,10 @@ class JudgedConnection:
     """
 
     _judge: KernelJudge | None = None
+    _is_garbled = False
     _secret: bytes
     _saved: SavedCells
-    _left: WeakKeyDictionary[Any, OrderedDict[str, Running]]
+    _endings: Endings
     session: Any
     websocket_handler: Any
     kernel_id: str
@@ -104,7 +105,7 @@ class JudgedConnection:
                 kernel,
                 path=path,
                 session=self.session.session,
-                left=self._left.setdefault(self.kernel_manager, OrderedDict()),
+                runs=self._endings.of(self.kernel_manager),
                 with_code=wired.config.record_code,
                 sandbox=partial(wired.sandbox_of, kernel),
             ),
@@ -178,18 +179,6 @@ class JudgedConnection:
         if kept and kept["session_key"] == self.session_key and type(kept["buffer"]) is list:
             kept["buffer"] = Kept()
 
-    def on_kernel_restarted(self) -> None:
-        """The kernel has died, and is started again."""
-        if self._judge is not None:
-            self._judge.kernel_died()
-        super().on_kernel_restarted()  # type: ignore[misc]  # why: a mixin
-
-    def on_restart_failed(self) -> None:
-        """The kernel has died for good."""
-        if self._judge is not None:
-            self._judge.kernel_died()
-        super().on_restart_failed()  # type: ignore[misc]  # why: a mixin
-
     def create_stream(self) -> None:
         """Let no more wait on the way to the kernel than what `KernelJudge` counts."""
         super().create_stream()  # type: ignore[misc]  # why: a mixin
@@ -205,8 +194,17 @@ class JudgedConnection:
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         """A message from the kernel."""
-        if self._judge is not None and self._judge.lets_out(stream, outgoing_msg):
+        if self._judge is None or not self._judge.lets_out(stream, outgoing_msg):
+            return
+        try:
             super().handle_outgoing_message(stream, outgoing_msg)  # type: ignore[misc]  # why: a mixin
+        except WebSocketClosedError:
+            # Its client has gone while the message was on its way.
+            return
+        except Exception as error:  # noqa: BLE001  # why: a kernel may send anything, unsigned too
+            if not self._is_garbled:
+                self._is_garbled = True
+                _log.warning("a message of kernel %s is no message: %s", self.kernel_id, error)
 
     def _send_status_message(self, status: str) -> None:
         """Before it is told that the kernel has died, why."""
@@ -235,7 +233,7 @@ class RefusedConnection:
         raise web.HTTPError(403, "%s", UNJUDGED)
 
 
-def judged(kind: type[Any], contents_manager: Any) -> type[Any]:
+def judged(kind: type[Any], contents_manager: Any, endings: Endings) -> type[Any]:
     """`kind` with every message judged; where that cannot be, with every socket refused."""
     if issubclass(kind, (JudgedConnection, RefusedConnection)):
         return kind
@@ -250,7 +248,7 @@ def judged(kind: type[Any], contents_manager: Any) -> type[Any]:
     own = {
         "_secret": secrets.token_bytes(32),
         "_saved": SavedCells(contents_manager),
-        "_left": WeakKeyDictionary(),
+        "_endings": endings,
     }
     return type(f"Judged{kind.__name__}", (JudgedConnection, kind), own)
 

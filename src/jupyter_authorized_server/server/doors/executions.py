@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...audit import REQUEST
+from .endings import Running
 from .frames import LONGEST_CONTENT, Malformed
 
 if TYPE_CHECKING:
@@ -20,37 +20,15 @@ if TYPE_CHECKING:
 
     from ...audit import Audit
     from ...policy.model import Resource
+    from .endings import Runs
     from .frames import Frame, Message
     from .live import LiveDoor
 
-#: Runs of one socket, or of one kernel's closed ones, whose end is awaited.
-_MOST_PENDING = 10_000
 #: Longest id that is recorded as a client has it.
 _LONGEST_ID = 128
 RUN = "execute_request"
 #: What a header has, as the protocol of messages says.
 _USUAL = ("msg_id", "msg_type", "session", "username", "version", "date", "subshell_id")
-
-
-@dataclass(slots=True, kw_only=True)
-class Running:
-    """A run whose end is awaited.
-
-    Args:
-        record: id of its first record.
-        actor: who runs it.
-        session: as the kernel knows the client; its next socket gets the reply.
-        header: what an answer to it names as its parent.
-        failed: whether the kernel has told everybody of an error in it.
-        told: whether its page has been told that it hears no more of it.
-    """
-
-    record: str
-    actor: str
-    session: str
-    header: dict[str, str]
-    failed: bool = False
-    told: bool = False
 
 
 class Executions:
@@ -62,7 +40,7 @@ class Executions:
         kernel: that runs them.
         path: of the kernel's notebook.
         session: as the kernel knows the client.
-        left: runs of this kernel whose socket has closed, for all sockets to it.
+        runs: of this kernel, of all sockets to it.
         with_code: whether the text of the code is recorded.
         sandbox: says what confines the kernel.
     """
@@ -75,7 +53,7 @@ class Executions:
         *,
         path: str | None,
         session: str,
-        left: OrderedDict[str, Running],
+        runs: Runs,
         with_code: bool,
         sandbox: Callable[[], str],
     ) -> None:
@@ -86,28 +64,15 @@ class Executions:
         self._with_code = with_code
         self._sandbox = sandbox
         self._session = session
-        self._left = left
-        self._pending: OrderedDict[str, Running] = OrderedDict()
-
-    @property
-    def pending(self) -> bool:
-        """Whether the end of a run is awaited."""
-        return bool(self._pending or self._left)
-
-    def listens(self, channel: str) -> bool:
-        """Whether the end of a run can be told on `channel`; all else need not be read."""
-        return bool(self._left) if channel == "iopub" else channel in {"shell", "control"}
+        self.runs = runs
 
     def leave(self) -> None:
-        """The socket has closed: whoever is connected from now on looks out for the ends."""
-        self._left.update(self._pending)
-        self._pending.clear()
-        while len(self._left) > _MOST_PENDING:
-            self._left.popitem(last=False)
+        """The socket has closed."""
+        self.runs.leave(self._session)
 
     def untold(self) -> list[dict[str, str]]:
         """The headers of this socket's runs that go on; of each run only once."""
-        found = [run for run in self._pending.values() if not run.told]
+        found = [run for run in self.runs.of(self._session) if not run.told]
         for run in found:
             run.told = True
         return [run.header for run in found]
@@ -138,14 +103,17 @@ class Executions:
         )
         sent = message.header.get("msg_id")
         if isinstance(sent, str) and len(sent) <= _LONGEST_ID:
-            self._pending[sent] = Running(
-                record=record,
-                actor=self._door.name,
-                session=self._session,
-                header=_kept(message.header),
+            self.runs.add(
+                Running(
+                    record=record,
+                    request=REQUEST.get(),
+                    actor=self._door.name,
+                    kernel=self._kernel.name,
+                    session=self._session,
+                    sent=sent,
+                    header=_kept(message.header),
+                )
             )
-            if len(self._pending) > _MOST_PENDING:
-                self._pending.popitem(last=False)
 
     @staticmethod
     def _code(frame: Frame) -> tuple[bytes, str]:
@@ -158,49 +126,11 @@ class Executions:
             raise Malformed("a run without code")
         return code.encode("utf-8", "surrogatepass"), "code"
 
-    def died(self) -> None:
-        """The kernel has died, and with it what it ran."""
-        for sent, run in [*self._pending.items(), *self._left.items()]:
-            self._end(sent, run, "died")
-
-    def note(self, channel: str, header: bytes, parent: bytes, content: bytes) -> None:
-        """Read what the kernel says; the end of a run is recorded.
-
-        The reply goes to who sent the run alone. Of a run whose page has gone, the
-        others hear that it is over, and whether with an error.
-        """
-        if channel == "iopub" and not self._left:
-            return
+    def note(self, parent: bytes, content: bytes) -> None:
+        """Read a reply of the kernel's to this client; the end of a run is recorded."""
         with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
-            sent = json.loads(parent).get("msg_id")
-            run = self._pending.get(sent) or self._left.get(sent)
-            if run is None:
-                return
-            if channel != "iopub":
-                if run.session == self._session:
-                    self._end(sent, run, json.loads(content).get("status"))
-            elif run.session != self._session:
-                self._note_told(sent, run, json.loads(header).get("msg_type"), content)
-
-    def _note_told(self, sent: str, run: Running, msg_type: object, content: bytes) -> None:
-        if msg_type == "error":
-            run.failed = True
-        elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
-            self._end(sent, run, "error" if run.failed else None)
-
-    def _end(self, sent: str, run: Running, status: object) -> None:
-        self._pending.pop(sent, None)
-        self._left.pop(sent, None)
-        self._audit.note(
-            "execution_end",
-            actor=run.actor,
-            fields={
-                "execution": run.record,
-                "kernel": self._kernel.name,
-                "status": status[:_LONGEST_ID] if isinstance(status, str) else None,
-                "door": "channel",
-            },
-        )
+            sent, status = json.loads(parent).get("msg_id"), json.loads(content).get("status")
+            self.runs.replied(self._session, sent, status)
 
 
 def _kept(header: dict[str, Any]) -> dict[str, str]:

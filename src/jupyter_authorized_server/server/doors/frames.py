@@ -76,11 +76,14 @@ def plain_parts(data: object) -> list[bytes] | None:
 def may_be(header: bytes | str, msg_type: str) -> bool:
     """Whether a header, not parsed, could be one of `msg_type`; False is certain.
 
-    An escape can spell any letter in another way.
+    An escape can spell any letter in another way, and so can another encoding, which some
+    kernel might take.
     """
     if isinstance(header, str):
         return msg_type in header or "\\" in header
-    return msg_type.encode() in header or b"\\" in header
+    return (
+        msg_type.encode() in header or b"\\" in header or b"\0" in header or not header.isascii()
+    )
 
 
 def plain_type(header: bytes) -> str | None:
@@ -183,6 +186,19 @@ class FrameV1:
         at = self._offsets
         return [self._data[at[n] : at[n + 1]] for n in range(len(at) - 1)]
 
+    def with_code(self, code: str) -> bytes:
+        """The same frame, running `code`.
+
+        Raises:
+            Malformed: as for `message`.
+        """
+        parts = self.parts()
+        parts[_CONTENT] = json.dumps({**self.content(), "code": code}).encode()
+        at = [8 * (len(parts) + 2)]
+        for part in parts:
+            at.append(at[-1] + len(part))
+        return b"".join((struct.pack(f"<{len(at) + 1}Q", len(at), *at), *parts))
+
 
 class LegacyFrame:
     """A frame of the older format: JSON text, or JSON and buffers behind a table.
@@ -267,6 +283,14 @@ class LegacyFrame:
         if not isinstance(content, dict):
             raise Malformed("no content")
         return content
+
+    def with_code(self, code: str) -> str:
+        """The same frame, running `code`; a run has no buffers.
+
+        Raises:
+            Malformed: as for `content`.
+        """
+        return json.dumps({**self._whole(), "content": {**self.content(), "code": code}})
 
     def _whole(self) -> dict[str, Any]:
         if self._parsed is None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
-from ..surface.messages import ACTIONS, EVERYTHING, PASSING, WIDGETS
+from ..acting import Acting
+from ..surface.messages import ACTIONS, WIDGETS
 from ..uses import USED_UP
 from . import replies
 from .answers import Answers
@@ -31,7 +31,11 @@ from .frames import (
     plain_type,
 )
 from .inflow import Inflow
+from .live import close
+from .prompts import Prompts
 from .refusals import words
+from .rights import Rights
+from .saved import SAVED_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -47,8 +51,6 @@ _log = logging.getLogger(__name__)
 
 #: Close code for a frame that cannot be read.
 UNREADABLE = 1003
-#: Seconds for which somebody is taken not to have every right.
-_AGAIN = 0.5
 _OTHERS = "You can move the widgets of kernels that you started, and not of this one"
 _NO_WIDGET = "You can move the widgets of this kernel, and not open other connections to it"
 _UNRECORDED = "This run could not be recorded, so it does not take place."
@@ -90,17 +92,12 @@ class KernelJudge:
         self._saved = saved
         self._refusals = refusals
         self._executions = executions
+        executions.runs.sockets.add(self)
         self._answers = Answers(connection, refusals)
         self._forward = forward
         self._format: type[FrameV1 | LegacyFrame] | None = None
-        self._everything = False
-        self._everything_at = -1
-        self._everything_until = 0.0
-        self._asked: dict[str, Decision] = {}
-        self._passing: set[str | None] = set()
-        self._asked_at = -1
-        self._asked_until = 0.0
-        self._prompts: set[str] = set()
+        self._rights = Rights(live, door, kernel)
+        self._prompts = Prompts(connection.session)
         self.inflow = Inflow(connection)
         self._work: asyncio.Task[None] | None = None
         # What upstream's own method would do with a frame is known; a subclass of its
@@ -117,8 +114,8 @@ class KernelJudge:
             parts = plain_parts(data)
             if parts is not None and (
                 not may_be(parts[1], RUN)
-                if self._may_everything()
-                else self._passes(plain_type(parts[1]))
+                if self._rights.may_everything()
+                else self._rights.passes(plain_type(parts[1]))
             ):
                 self._forward_parts(data, parts)
                 return
@@ -150,6 +147,8 @@ class KernelJudge:
                 if data is None:
                     break
                 waiting = self._take(data)
+        except Malformed as error:
+            self._end(error)
         except Exception:  # noqa: BLE001  # why: what cannot be judged is not passed on
             _log.exception("messages could not be judged, so they were dropped")
             self.inflow.drop()
@@ -160,11 +159,12 @@ class KernelJudge:
         """Judge a frame now; or return what remains to be waited for."""
         try:
             frame = self._frame(data)
-            if self._may_everything() and frame.is_for(b"shell", b"control"):
-                if frame.may_be(RUN):
-                    self._pass(frame, frame.message(), data)
-                else:
-                    self._forward(data)
+            if (
+                self._rights.may_everything()
+                and frame.is_for(b"shell", b"control")
+                and not frame.may_be(RUN)
+            ):
+                self._forward(data)
                 return None
             message = frame.message()
             if message.channel == "stdin":
@@ -172,71 +172,24 @@ class KernelJudge:
             elif message.channel in {"shell", "control"}:
                 return self._take_request(frame, message, data)
         except Malformed as error:
-            self._connection.websocket_handler.close(UNREADABLE, str(error))
+            self._end(error)
         return None
+
+    def _end(self, error: Malformed) -> None:
+        """Close the socket on which something came that cannot be read."""
+        self.inflow.drop()
+        close(self._connection.websocket_handler, UNREADABLE, str(error))
 
     def _frame(self, data: str | bytes) -> Frame:
         if self._format is None:
             self._format = FrameV1 if self._connection.subprotocol == V1 else LegacyFrame
         return self._format(data)
 
-    def _may_everything(self) -> bool:
-        live = self._live
-        if self._everything_at == live.generation and live.clock() < self._everything_until:
-            return self._everything
-        decisions = [self._ask(action) for action in EVERYTHING]
-        until = min(self._door.until, *(0 if d is None else d.good_until for d in decisions))
-        self._everything = all(d is not None and d.allowed for d in decisions)
-        if until <= live.clock():
-            # An answer that must not be kept; each message is asked about by itself.
-            self._everything, until = False, live.clock() + _AGAIN
-        self._everything_at, self._everything_until = live.generation, until
-        return self._everything
-
-    def _passes(self, msg_type: str | None) -> bool:
-        """Whether a message of this type is passed on, whatever else it holds; False says nothing.
-
-        Kept for as long as the answers are.
-        """
-        live = self._live
-        if (
-            msg_type in self._passing
-            and self._asked_at == live.generation
-            and live.clock() < self._asked_until
-        ):
-            return True
-        needed = PASSING.get(msg_type) if msg_type is not None else None
-        if needed is None or not all(self._may(action) for action in needed):
-            return False
-        if all(action in self._asked for action in needed):
-            self._passing.add(msg_type)
-        return True
-
-    def _ask(self, action: str) -> Decision | None:
-        """The decision on `action`; None where the handshake would be refused by now."""
-        live, now = self._live, self._live.clock()
-        if self._asked_at != live.generation or now >= self._asked_until:
-            door = live.current(self._door)
-            self._asked = {}
-            self._passing = set()
-            self._asked_at, self._asked_until = live.generation, door.until
-        found = self._asked.get(action)
-        if found is None and self._door.allowed:
-            found = live.ask(self._door, action, self._kernel)
-            if found.good_until > now:
-                self._asked[action] = found
-                self._asked_until = min(self._asked_until, found.good_until)
-        return found
-
-    def _may(self, action: str) -> bool:
-        decision = self._ask(action)
-        return decision is not None and decision.allowed
-
     def _take_reply(self, message: Message, data: str | bytes) -> None:
         # A kernel that waits for input takes whatever comes on stdin, from anybody, of
         # any type; so nothing else passes, and only where it asked.
-        if message.msg_type == "input_reply" and self._prompts and self._may("input"):
-            self._prompts.pop()
+        if message.msg_type == "input_reply" and self._prompts and self._rights.may("input"):
+            self._prompts.answered()
             self._forward(data)
 
     def _take_request(
@@ -245,18 +198,14 @@ class KernelJudge:
         action = ACTIONS.get(message.msg_type, "run")
         if message.msg_type == "shutdown_request" and frame.content().get("restart") is True:
             action = "restart"
-        decision = self._ask(action)
+        decision = self._rights.ask(action)
+        if message.msg_type == RUN:
+            return self._take_run(frame, message, data)
         if decision is None or not decision.allowed:
-            if action == "run" and message.msg_type == "execute_request":
-                saved = self._ask("run_saved")
-                if saved is not None and saved.allowed:
-                    return self._run_saved(frame, message, data)
-                if saved is not None and saved.determining == BY_VIEW:
-                    decision = saved
             self._refuse(frame, message, decision)
-        elif action == "watch" and not (self._may("run") and self._may("debug")):
+        elif action == "watch" and not (self._rights.may("run") and self._rights.may("debug")):
             self._tell_kernel_info(message)
-        elif action == "interact" and not self._may("run"):
+        elif action == "interact" and not self._rights.may("run"):
             why = self._why_no_comm(frame, message)
             if why:
                 self._refuse(frame, message, None, why)
@@ -287,7 +236,7 @@ class KernelJudge:
     def _spends(self) -> bool:
         """Whether what lets this run through is not used up."""
         for action in ("run", "run_saved"):
-            decision = self._ask(action)
+            decision = self._rights.ask(action)
             if decision is not None and decision.allowed:
                 return self._live.spend(decision)
         return False
@@ -313,11 +262,48 @@ class KernelJudge:
     async def _run_saved(self, frame: Frame, message: Message, data: str | bytes) -> None:
         why = await self._saved.refusal(frame.content(), self._path)
         # Asked again: it may have been taken back while the notebook was read.
-        if self._may("run") or (not why and self._may("run_saved")):
+        if self._rights.may("run") or (not why and self._rights.may("run_saved")):
             self._pass(frame, message, data)
             return
         sentence = self._refusals.of_rule(words(message), why)
         self._answers.refuse(message, sentence)
+
+    def _take_run(
+        self, frame: Frame, message: Message, data: str | bytes
+    ) -> Coroutine[Any, Any, None] | None:
+        run, saved = self._rights.ask("run"), self._rights.ask("run_saved")
+        may_run, may_run_saved = (each is not None and each.allowed for each in (run, saved))
+        cell = frame.metadata().get(SAVED_CELL)
+        if cell is not None and (may_run or may_run_saved):
+            return self._run_cell(frame, message, cell)
+        if may_run:
+            self._pass(frame, message, data)
+        elif may_run_saved:
+            return self._run_saved(frame, message, data)
+        else:
+            by_view = saved is not None and saved.determining == BY_VIEW
+            self._refuse(frame, message, saved if by_view else run)
+        return None
+
+    async def _run_cell(self, frame: Frame, message: Message, cell: object) -> None:
+        """Run what is saved in the cell that a client names, for who may also read it."""
+        door = self._live.current(self._door)
+        assert door.principal is not None  # noqa: S101  # why: it was allowed just now
+        whose = Acting(
+            principal=door.principal,
+            request=self._connection.websocket_handler.request,
+            questions=door.questions,
+            hooks=(door.hook,) if door.hook is not None else (),
+        )
+        why, code = await self._saved.cell(cell, frame.content(), self._path, whose=whose)
+        # Asked again: it may have been taken back while the notebook was read.
+        if not (self._rights.may("run") or self._rights.may("run_saved")):
+            self._refuse(frame, message, self._rights.ask("run"))
+        elif why:
+            self._refuse(frame, message, None, why)
+        else:
+            data = frame.with_code(code)
+            self._pass(self._frame(data), message, data)
 
     def _refuse(
         self, frame: Frame, message: Message, decision: Decision | None, why: str = ""
@@ -338,7 +324,7 @@ class KernelJudge:
         if not info:
             self._answers.refuse(message, _SILENT)
             return
-        told = replies.kernel_info(info, may_debug=self._may("debug"))
+        told = replies.kernel_info(info, may_debug=self._rights.may("debug"))
         self._answers.tell(message, told)
 
     @property
@@ -348,41 +334,24 @@ class KernelJudge:
 
     def lets_out(self, stream: Any, parts: list[Any]) -> bool:
         """Whether a message of the kernel goes to the client; keeps count of prompts."""
-        if self._executions.pending:
-            self._note_end(stream, parts)
+        channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
+        if channel != "iopub" and self._executions.runs:
+            self._note_reply(parts)
         if not self._live.current(self._door).allowed:
             return False
-        channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
         if channel == "stdin" or (self._prompts and channel == "iopub"):
-            # A kernel may send anything; what is no prompt opens none.
-            with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
-                self._note_prompt(parts)
+            self._prompts.hear(parts)
         return True
 
-    def _note_end(self, stream: Any, parts: list[Any]) -> None:
-        channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
-        if isinstance(channel, str) and self._executions.listens(channel):
-            with contextlib.suppress(ValueError, TypeError, OSError):
-                _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(
-                    parts
-                )
-                self._executions.note(channel, header, parent, content)
+    def _note_reply(self, parts: list[Any]) -> None:
+        with contextlib.suppress(ValueError, TypeError):
+            _, (_, _, parent, _, content, *_) = self._connection.session.feed_identities(parts)
+            self._executions.note(parent, content)
 
-    def kernel_died(self) -> None:
-        """Nothing that runs will end otherwise."""
+    def kernel_is_gone(self) -> None:
+        """The process that has asked for input is no more; another one has not asked."""
         self._prompts.clear()
-        with contextlib.suppress(OSError):
-            self._executions.died()
 
     def leave(self) -> None:
         """The socket has closed."""
         self._executions.leave()
-
-    def _note_prompt(self, parts: list[Any]) -> None:
-        _, (_, header, parent, _, content, *_) = self._connection.session.feed_identities(parts)
-        msg_type = json.loads(header).get("msg_type")
-        asked_by = str(json.loads(parent).get("msg_id"))
-        if msg_type == "input_request":
-            self._prompts.add(asked_by)
-        elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
-            self._prompts.discard(asked_by)

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
-from ..acting import as_server
+from ..acting import acting_as, as_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..acting import Acting
+
+#: Name in a run's metadata of the cell that is to be run as it is saved, by its id.
+SAVED_CELL = "savedCell"
 
 #: Notebooks whose cells are kept.
 MOST_NOTEBOOKS = 64
@@ -43,7 +48,7 @@ class SavedCells:
         if path is None or not path.endswith(".ipynb"):
             return "You can run saved cells only, and this kernel has no notebook"
         code = asked.get("code")
-        if not isinstance(code, str) or asked.get("user_expressions") or set(asked) - _FIELDS:
+        if not isinstance(code, str) or _has_more(asked):
             return "You can run saved cells only, and this is more than a cell"
         try:
             with as_server():
@@ -56,6 +61,37 @@ class SavedCells:
             f"You can run the cells that are saved in {path.strip('/')}, and this one was "
             "edited or is not saved. Reload the notebook, or ask for it to be saved"
         )
+
+    async def cell(
+        self, cell: object, asked: Mapping[str, Any], path: str | None, *, whose: Acting
+    ) -> tuple[str, str]:
+        """Why the cell of an id is not run, or else its code.
+
+        Args:
+            asked: content of the `execute_request`, which has no code of its own.
+            path: as for `refusal`.
+            whose: who asks. What runs is told to everybody at the kernel, so the notebook
+                is read as they read it, and nothing that was read before counts.
+        """
+        if path is None or not path.endswith(".ipynb"):
+            return "This kernel has no notebook whose cells could be run by their id", ""
+        if not isinstance(cell, str) or asked.get("code") != "" or _has_more(asked):
+            return f"A run that names a `{SAVED_CELL}` has no code of its own", ""
+        try:
+            with acting_as(whose):
+                model = await ensure_async(
+                    self._contents.get(path.strip("/"), content=True, type="notebook")
+                )
+            found = [
+                each["source"]
+                for each in model["content"]["cells"]
+                if each["cell_type"] == "code" and each.get("id") == cell
+            ]
+            if len(found) == 1:
+                return "", _one_form(found[0])
+        except Exception:  # noqa: BLE001  # why: whatever keeps us from reading refuses
+            return "The saved notebook of this kernel cannot be read", ""
+        return f"No cell of that id is saved in {path.strip('/')}", ""
 
     async def _cells(self, path: str) -> frozenset[str]:
         model = await ensure_async(self._contents.get(path, content=False, type="notebook"))
@@ -75,6 +111,11 @@ class SavedCells:
         if len(self._kept) > MOST_NOTEBOOKS:
             self._kept.popitem(last=False)
         return cells
+
+
+def _has_more(asked: Mapping[str, Any]) -> bool:
+    """Whether something beside the code could carry code."""
+    return bool(asked.get("user_expressions") or set(asked) - _FIELDS)
 
 
 def _one_form(source: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,13 @@ from ..acting import ACTING
 from ..kernels import STARTING, Owned, TooMany
 from ..surface import places
 from ..surface.disk import disk_of
+from .keys import typing_by
 from .live import FINAL, close
 from .refusals import Refusals
 from .sight import sight_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..wiring import Wiring
     from .live import LiveDoor
@@ -122,6 +124,21 @@ def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
     if any(f"{kind.__module__}.{kind.__qualname__}" == _SOCKET for kind in type(handler).__mro__):
         socket = _Socket(handler, door, wired)
         handler.open, handler.on_message = socket.open, socket.on_message
+
+        if os.name == "posix":
+            handler.stdin_to_ptyproc = typing_by(handler)
+        handler.on_pty_read = _if_open(handler.on_pty_read)
+        handler.on_pty_died = _if_open(handler.on_pty_died)
+
+
+def _if_open(tell: Callable[..., None]) -> Callable[..., None]:
+    """`tell`, which may find its client gone: the next one is told all the same."""
+
+    def told(*args: Any) -> None:
+        with contextlib.suppress(WebSocketClosedError):
+            tell(*args)
+
+    return told
 
 
 class _Socket:
