@@ -3,11 +3,16 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import websocket
 from serving import Serving, serving
+from terminado.websocket import TermSocket
+from tornado.websocket import WebSocketClosedError
+
+from jupyter_authorized_server.server.doors.terminals import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,6 +175,19 @@ def test_a_shell_that_reads_nothing_keeps_nobody_from_typing_in_another(server: 
         socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
     for each in (name, other):
         end(server, each)
+
+
+def test_a_client_that_has_gone_keeps_no_other_from_being_told() -> None:
+    class Gone(TermSocket):
+        def on_pty_read(self, text: str) -> None:
+            raise WebSocketClosedError(text)
+
+    gone = Gone.__new__(Gone)
+    door: Any = SimpleNamespace(questions=(), name="user:olga")
+    wired: Any = SimpleNamespace(point=SimpleNamespace(audit=None))
+    fit(gone, door, wired)
+    # Upstream tells one after the other.
+    gone.on_pty_read("line")
 
 
 def test_what_is_no_message_reaches_no_shell(server: Serving) -> None:
