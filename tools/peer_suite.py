@@ -151,6 +151,8 @@ def run(source: Path, name: str, arguments: list[str]) -> Run:
         "-p",
         "no:randomly",
         "-p",
+        "no:rerunfailures",
+        "-p",
         "no:cov",
         "-n",
         "2",

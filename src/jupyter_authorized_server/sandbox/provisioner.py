@@ -207,9 +207,15 @@ class ConfinedFactory(KernelProvisionerFactory):
     launcher: Launcher
 
     def __init__(self, **kwargs: Any) -> None:
-        # Upstream reads what every installed package offers. Here that decides nothing,
-        # and a name is looked for when a kernelspec gives it.
+        # Upstream reads here what every installed package offers, which takes as long as
+        # anything else at the start.
         SingletonConfigurable.__init__(self, **kwargs)
+
+    def _check_availability(self, provisioner_name: str) -> bool:
+        # Not left to upstream, whose own look for one name fails on Python 3.12.
+        if not self.provisioners:
+            self.provisioners.update({each.name: each for each in self._get_all_provisioners()})
+        return super()._check_availability(provisioner_name)
 
     def create_provisioner_instance(
         self, kernel_id: str, kernel_spec: Any, parent: Any
