@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -65,6 +66,10 @@ _MEANINGS = (
 )
 
 
+#: SQLAlchemy 2.0, the newest for Python 3.10, hands a path over as it is written.
+_HAS_DECODED = make_url("sqlite:///%41").database == "A"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """Where a store is.
@@ -87,7 +92,7 @@ def locate(url: str) -> Location:
             could hold a password.
     """
     try:
-        parsed = make_url(url)
+        parsed = _read(url)
     except (ArgumentError, ValueError, AttributeError):
         msg = "`store_url` is no database URL; write `sqlite:////absolute/path/store.sqlite`"
         raise StoreUnavailable(msg) from None
@@ -105,6 +110,13 @@ def locate(url: str) -> Location:
     path = Path(plain).absolute()
     scheme = "file:" if plain != name else ""
     return Location(url=parsed.set(database=f"{scheme}{path}"), path=path)
+
+
+def _read(url: str) -> URL:
+    parsed = make_url(url)
+    if _HAS_DECODED or parsed.database is None:
+        return parsed
+    return parsed.set(database=unquote(parsed.database))
 
 
 def file_of(url: str) -> Path | None:
