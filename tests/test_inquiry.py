@@ -242,6 +242,7 @@ def test_where_more_than_the_policy_answers_each_place_is_asked_about(
                 audit=Audit(None),
                 clock=lambda: now[0],
                 shadow=is_shadowed,
+                steady=lambda: now[0],
                 stale=10,
             )
             for is_shadowed in (False, True)
