@@ -17,8 +17,9 @@ from ...errors import DuplicateName, InvalidName
 if TYPE_CHECKING:
     from tornado.web import Application
 
-#: Seconds for which an answer is kept, and how many there are at most.
-KEPT, MOST = 600.0, 1024
+#: Seconds for which an answer is kept, how many there are at most, and of one person: who
+#: sends many keys has none of another's forgotten, whose write would then happen twice.
+KEPT, MOST, MOST_EACH = 600.0, 1024, 64
 #: Longest key.
 LONGEST = 128
 KEY = "jupyter_authorization_replays"
@@ -58,6 +59,12 @@ class Replays:
     def sent(self, asked: tuple[object, ...], key: str, body: bytes, *, now: float) -> _Sent:
         """The request that this is; hold its `lock` while it is answered.
 
+        Args:
+            asked: who, and what for; the person first.
+            key: that the client chose.
+            body: of the request.
+            now: seconds of a clock that nobody sets.
+
         Raises:
             InvalidName: the key is none.
             DuplicateName: another request had that key.
@@ -65,11 +72,15 @@ class Replays:
         if not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
             msg = f"an `Idempotency-Key` has 1 to {LONGEST} printable ASCII characters"
             raise InvalidName(msg)
+        known = (*asked, key)
+        own = [each for each in self._sent if each[0] == asked[0]]
+        if known not in self._sent and len(own) >= MOST_EACH:
+            del self._sent[own[0]]
         while self._sent and (
             len(self._sent) > MOST or next(iter(self._sent.values())).since < now - KEPT
         ):
             self._sent.popitem(last=False)
-        found = self._sent.setdefault((*asked, key), _Sent(body, now))
+        found = self._sent.setdefault(known, _Sent(body, now))
         if found.body != body:
             msg = "another request had this `Idempotency-Key`; choose a new one"
             raise DuplicateName(msg)
