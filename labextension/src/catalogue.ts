@@ -83,6 +83,7 @@ export const WORDS = {
   endsAt: (who: string | number, end: string | number): string => `${who}: ${end}.`,
   taken: (who: string | number): string => `The grant of ${who} is gone.`,
   inherited: (where: string | number): string => `inherited from ${where}`,
+  inheritedAll: "given for the whole server",
   fromFile: (source: string | number): string => `written in ${source}`,
   copyLink: "Copy link",
   copied: "The link is copied.",

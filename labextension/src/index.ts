@@ -13,6 +13,7 @@ import { Client } from './client.js';
 import { showAbout } from './lab/about.js';
 import { markListings, UploadButtons } from './lab/browser.js';
 import { gate } from './lab/commands.js';
+import { explainMenus } from './lab/menus.js';
 import { CopyBanner } from './lab/copy.js';
 import { showShare } from './lab/share.js';
 import { Badge, DocumentFace } from './lab/document.js';
@@ -66,7 +67,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const client = new Client(PageConfig.getBaseUrl());
     const standings = new Standings(client);
     const front = new Front(app, standings, documents, browsers);
-    const again = gate(
+    const gated = gate(
       app.commands,
       () => front.situation,
       (id, reason) => {
@@ -78,6 +79,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         ]);
       }
     );
+    explainMenus(gated.refused);
     const about = (): void => {
       void showAbout(client, standings, front.path, front.kernelId, () => void page.open());
     };
@@ -164,7 +166,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     let told = '';
     front.onChange(() => {
-      again();
+      gated.again();
       launchers.mark();
       uploads.grey(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {

@@ -80,10 +80,10 @@ export class Links {
       },
       h('summary', {}, WORDS.links),
       h('p', { class: 'authz-quiet' }, WORDS.linkHint),
-      this.rows,
-      this.form(offers),
       this.made,
-      this.say.node
+      this.say.node,
+      this.rows,
+      this.form(offers)
     );
   }
 
@@ -98,6 +98,9 @@ export class Links {
         fill(this.made, once(new URL(link.url, document.baseURI).href, WORDS.once));
         this.say.done(WORDS.linkMade);
         await this.refresh();
+        // It is shown this once, wherever the page has been scrolled to.
+        this.made.querySelector('input')?.focus();
+        this.made.scrollIntoView({ block: 'center' });
       }
     });
     return there;

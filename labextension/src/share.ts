@@ -139,6 +139,7 @@ export class Share {
             return;
           }
           add.disabled = true;
+          let next: HTMLElement | null = who.input;
           void this.say
             .trying(async () => {
               const [grant_ends, often] = [meant(ends.value), uses.value];
@@ -148,6 +149,7 @@ export class Share {
                 if (await links.make({ ...asked, uses: often === '' ? null : Number(often) })) {
                   who.input.value = '';
                   uses.value = '';
+                  next = null;
                 }
                 return;
               }
@@ -171,7 +173,7 @@ export class Share {
             })
             .then(() => {
               add.disabled = false;
-              who.input.focus();
+              next?.focus();
             });
         }
       },
@@ -267,7 +269,9 @@ export class Share {
       );
     const origin =
       grant.inherited_from !== null && grant.inherited_from !== undefined
-        ? WORDS.inherited(grant.inherited_from)
+        ? grant.inherited_from === 'server:'
+          ? WORDS.inheritedAll
+          : WORDS.inherited(grant.inherited_from)
         : grant.source === 'store'
           ? null
           : WORDS.fromFile(grant.source);

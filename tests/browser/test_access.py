@@ -137,7 +137,9 @@ def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
     page.get_by_label(WHO).fill("link")
     page.get_by_label("How often it counts").fill("1")
     page.get_by_role("button", name="Share", exact=True).click()
-    address = page.get_by_label("This is shown once; copy it now.").input_value()
+    once = page.get_by_label("This is shown once; copy it now.")
+    expect(once).to_be_focused()
+    address = once.input_value()
     expect(page.locator(".authz-links-list li")).to_contain_text("used 0 of 1 times")
     guest = visit(server, "nina", address.removeprefix(server.url)).page
     expect(guest.locator("main")).to_contain_text("notes.txt")
@@ -244,6 +246,8 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
         adam.status("DELETE", f"/api/authz/views/{view['id']}")
     seen = visit(server, "vera", "/authz").page
     expect(seen.get_by_role("tabpanel")).to_contain_text("user:vera")
+    classic = visit(server, "vera", "/nbclassic/tree").page.locator("#header [role=status]")
+    expect(classic).to_be_hidden()
     window = visit(server, "adam", "/authz#people")
     page = window.page
     page.get_by_role("button", name="View as: vera").click()
@@ -254,6 +258,7 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
     expect(page.get_by_role("tab")).to_have_text(OWN_TABS)
     expect(page.get_by_role("tabpanel")).to_contain_text("user:vera")
     expect(seen.locator("header")).to_contain_text(["", "user:adam looks around as you"])
+    expect(classic).to_have_text("user:adam looks around as you at the moment.")
     page.get_by_label("Name of the program").fill("a token of vera's")
     page.get_by_role("button", name="Make a token").click()
     said = "you change and run nothing"
@@ -264,6 +269,7 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
     expect(bar).to_have_count(0)
     expect(page.get_by_role("tab", name="People and groups")).to_be_visible()
     expect(seen.locator("header")).not_to_contain_text(["", "looks around as you"])
+    expect(classic).to_be_hidden()
 
 
 def test_a_token_is_shown_once_and_revoked(server: Served, visit: Visit) -> None:

@@ -116,6 +116,8 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
         expect(save).to_have_attribute("title", re.compile(re.escape(UNSAVED)))
         upload = page.locator('.jp-FileBrowser [data-jp-item-name="uploader"] jp-button')
         expect(upload).to_have_attribute("disabled", "")
+    twin = "window.jupyterapp.commands.isEnabled('docmanager:duplicate')"
+    assert page.evaluate(twin) is False
     notebook.insert("1 + 1")
     notebook.save()
     notebook.refuses(UNSAVED)
@@ -239,6 +241,14 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     expect(notebooks.first).to_have_attribute("title", re.compile(unmade))
     expect(cards.filter(has_text="Terminal")).to_have_attribute("aria-disabled", "true")
     expect(cards.filter(has_text="Contextual Help")).not_to_have_attribute("aria-disabled", "true")
+    # A menu says it as well, where one points at the words.
+    page.locator(".jp-DirListing-item").filter(has_text="notes.txt").click(button="right")
+    rename = page.get_by_role("menuitem", name="Rename")
+    expect(rename).to_have_attribute("aria-disabled", "true")
+    expect(rename).to_have_attribute("title", re.compile("^You can view notes.txt but not rename"))
+    open_ = page.get_by_role("menuitem", name="Open", exact=True)
+    expect(open_).not_to_have_attribute("title", re.compile("."))
+    page.keyboard.press("Escape")
     shoot(window, "face-launcher")
     # Grey for those who read it out as well, so that a click has to be forced.
     notebooks.first.click(force=True)

@@ -8,7 +8,7 @@ import { canOf } from '../lab/rights.js';
 import { contents, Standings } from '../me.js';
 import type { Notice, Seen } from '../notice.js';
 import { noticeOf } from '../notice.js';
-import { viewBar } from '../view.js';
+import { viewBar, viewedSentence } from '../view.js';
 import { watch } from '../watch.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 
@@ -48,9 +48,23 @@ export function load(classic: Classic): void {
       if (looks) {
         document.body.prepend(looks);
       }
+      document.querySelector('#header')?.append(viewedPart(standings));
       void watch(client, standings, new AbortController().signal);
     }
   });
+}
+
+/** Who looks around as oneself, for as long as they do. */
+function viewedPart(standings: Standings): HTMLElement {
+  const part = h('p', { role: 'status', class: 'alert alert-info', style: 'margin: 0' });
+  const say = (): void => {
+    part.textContent = standings.me ? viewedSentence(standings.me) : '';
+    part.hidden = part.textContent === '';
+    sized();
+  };
+  standings.onChange(say);
+  say();
+  return part;
 }
 
 function link(address: string, word: string): HTMLElement {

@@ -8,14 +8,14 @@ import type { Situation } from './gates.js';
  * Have `commands` say of each command in the table whether it is refused.
  *
  * A command's own answer still counts: ours only takes away. A key that is pressed for a
- * refused command is told why instead of nothing. The answer is a function that has
- * what shows a command look again, where it is about something else now.
+ * refused command is told why instead of nothing. The answer says of a command why it is
+ * refused, and has what shows a command look again, where it is about something else now.
  */
 export function gate(
   commands: CommandRegistry,
   situation: () => Situation,
   onRefused: (id: string, reason: string) => void
-): () => void {
+): Gated {
   const execute = commands.execute.bind(commands);
   const isEnabled = commands.isEnabled.bind(commands);
   const caption = commands.caption.bind(commands);
@@ -36,7 +36,7 @@ export function gate(
   };
   commands.caption = (id, args): string => refused(id) ?? caption(id, args);
   let before: Told = { front: null, reasons: new Map() };
-  return () => {
+  const again = (): void => {
     const now = reasonsIn(situation());
     for (const id of changed(before, now)) {
       if (commands.hasCommand(id)) {
@@ -45,6 +45,14 @@ export function gate(
     }
     before = now;
   };
+  return { refused, again };
+}
+
+export interface Gated {
+  /** Why a command is refused at this moment; null where it is not. */
+  refused: (id: string) => string | null;
+  /** Look again. */
+  again: () => void;
 }
 
 /** What is in front, and why which commands are refused there. */

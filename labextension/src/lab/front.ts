@@ -1,5 +1,6 @@
 /** What is in front at this moment, and what I may do with it. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
@@ -47,6 +48,11 @@ export class Front {
     return this.context?.path ?? null;
   }
 
+  /** The folder that the document in front is in; null where there is none. */
+  private get around(): string | null {
+    return this.path === null ? null : PathExt.dirname(this.path);
+  }
+
   get kernelId(): string | null {
     return this.context?.sessionContext.session?.kernel?.id ?? null;
   }
@@ -71,6 +77,7 @@ export class Front {
       kernel: this.kernel,
       hasKernel: this.kernelId !== null,
       selected: browser ? [...browser.selectedItems()].map(item => this.peek(item.path)) : [],
+      around: this.peek(this.around),
       folder: this.peek(browser?.model.path ?? null),
       terminals: this.standings.me?.abilities.terminals
     };
@@ -82,8 +89,10 @@ export class Front {
     const mine = this.asked;
     this.follow(this.context);
     const resources: string[] = [];
-    if (this.path !== null) {
-      resources.push(contents(this.path));
+    for (const path of [this.path, this.around]) {
+      if (path !== null) {
+        resources.push(contents(path));
+      }
     }
     if (this.kernelId !== null) {
       resources.push(`kernels:${this.kernelId}`);

@@ -13,6 +13,8 @@ export interface Situation {
   hasKernel: boolean;
   /** What is selected in the file browser. */
   selected: readonly (Standing | null | undefined)[];
+  /** The folder in which the document in front is. */
+  around: Standing | null | undefined;
   /** The folder that the file browser shows. */
   folder: Standing | null | undefined;
   /** Terminals. */
@@ -69,6 +71,7 @@ const create = folder('create');
 export const GATES: Readonly<Record<string, Gate>> = {
   'docmanager:save': file('save'),
   'docmanager:rename': file('rename'),
+  'docmanager:duplicate': at => refusedBecause(at.around, 'create'),
   'docmanager:delete': file('delete'),
   'docmanager:delete-file': file('delete'),
   'docmanager:restore-checkpoint': file('restore'),
