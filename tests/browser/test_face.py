@@ -150,11 +150,14 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     watching.lab().ready()
     notebook.insert("# half a sentence")
     regrant(server, "edda", "viewer", own="contributor")
+    # What was drawn while she could is grey now.
+    save = page.locator('[data-jp-item-name="save"] jp-button')
     # Her kernel may end with what it may see; then JupyterLab asks which one she wants,
     # and what is offered to her must not wait for the answer.
     theirs = page.locator(".jp-Dialog").filter(has_not=page.locator(".authz-Dialog"))
     page.add_locator_handler(theirs, put_away, no_wait_after=True)
     expect(badge).to_have_text("Viewing")
+    expect(save).to_have_attribute("aria-disabled", "true")
     toasts = page.locator(".Toastify__toast")
     expect(toasts.filter(has_text="is read-only for you now")).to_be_visible()
     # The kernel was hers and showed more than she may have now.
@@ -182,6 +185,7 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     regrant(server, "edda", "editor")
     expect(badge).to_have_text("Editing")
     expect(banner).to_be_hidden()
+    expect(save).not_to_have_attribute("aria-disabled", "true")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_have_count(0)
     expect(page.locator(".jp-Cell .cm-content[aria-readonly]")).to_have_count(0)
     notebook.save()
