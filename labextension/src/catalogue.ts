@@ -80,6 +80,7 @@ export const WORDS = {
   levelOf: (who: string | number): string => `Level of ${who}`,
   untilOf: (who: string | number): string => `End for ${who}`,
   given: (who: string | number, level: string | number): string => `${who} is ${level} here now.`,
+  endsBefore: "Ends before",
   endsAt: (who: string | number, end: string | number): string => `${who}: ${end}.`,
   taken: (who: string | number): string => `The grant of ${who} is gone.`,
   inherited: (where: string | number): string => `inherited from ${where}`,

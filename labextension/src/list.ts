@@ -2,6 +2,7 @@
 import type { Client, Page } from './client.js';
 import { fill, h, labelled } from './dom.js';
 import type { Child } from './dom.js';
+import { meant } from './moments.js';
 import { Say } from './say.js';
 import { WORDS } from './words.js';
 
@@ -18,6 +19,8 @@ export interface Filter {
   label: string;
   /** The values to choose from; free text without. */
   values?: readonly string[];
+  /** It is a moment, of the person's own clock. */
+  moment?: boolean;
 }
 
 export interface ListOptions<T> {
@@ -70,7 +73,7 @@ export class List<T> {
             ...filter.values.map(value => h('option', { value }, value))
           )
         : h('input', {
-            type: 'search',
+            type: filter.moment ? 'datetime-local' : 'search',
             name: filter.name,
             oninput: soon,
             maxlength: 200,
@@ -126,7 +129,8 @@ export class List<T> {
       ...this.options.query
     };
     for (const field of this.fields) {
-      query[field.name] = field.value.trim();
+      const typed = field.value.trim();
+      query[field.name] = field.type === 'datetime-local' ? (meant(typed) ?? '') : typed;
     }
     this.more.disabled = true;
     this.node.setAttribute('aria-busy', 'true');

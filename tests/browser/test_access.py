@@ -176,6 +176,13 @@ def test_a_manager_whose_own_access_ends_is_told_and_offered_that_end(
     page.get_by_role("button", name="Share", exact=True).click()
     row = page.locator('.authz-share [data-principal="user:vera"]')
     expect(row.get_by_label("Level of user:vera")).to_have_value("editor")
+    # Which end before a moment, and which do not.
+    both = page.locator(".authz-list tbody tr")
+    page.get_by_label("Ends before").fill("2098-06-15T00:00")
+    expect(both).to_have_count(1)
+    expect(both).to_contain_text("user:vera")
+    page.get_by_label("Ends before").fill("2098-08-01T00:00")
+    expect(both).to_have_count(2)
     # A link of hers gives no longer than that either, without her doing.
     page.get_by_text("Links", exact=True).click()
     page.get_by_role("button", name="Make a link").click()

@@ -20,7 +20,8 @@ export const GIVEN: Tab = {
       empty: WORDS.noGrants,
       filters: [
         { name: 'q', label: WORDS.search },
-        { name: 'level', label: WORDS.level, values: LEVELS.map(each => each.level) }
+        { name: 'level', label: WORDS.level, values: LEVELS.map(each => each.level) },
+        { name: 'ends_before', label: WORDS.endsBefore, moment: true }
       ],
       columns: [
         { title: WORDS.who, cell: each => each.principal },
