@@ -16,6 +16,7 @@ from jupyter_server.services.contents.largefilemanager import (
     LargeFileManager,
 )
 
+from jupyter_authorized_server.server.doors import kept as keeping
 from jupyter_authorized_server.server.doors import writing
 
 if TYPE_CHECKING:
@@ -217,6 +218,46 @@ def test_a_folder_that_is_exchanged_while_another_is_made_in_it_makes_none_elsew
     assert (world.root / "team" / "sub" / "new").is_dir()
 
 
+@pytest.mark.parametrize("do", ["create", "restore", "delete", "list"])
+def test_a_folder_that_is_exchanged_while_a_checkpoint_is_found_keeps_and_takes_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, do: str
+) -> None:
+    sub, hr, apart = world.root / "team" / "sub", world.root / "hr", world.root / "apart"
+    copy = hr / ".ipynb_checkpoints" / "c-checkpoint.txt"
+    copy.parent.mkdir()
+    for path in (hr / "c.txt", copy):
+        path.write_text("of hr")
+    asked, swaps = keeping.place_of, []
+
+    def place_of(*args: Any) -> Any:
+        swaps.append(do)
+        sub.rename(apart)
+        sub.symlink_to(hr)
+        try:
+            return asked(*args)
+        finally:
+            sub.unlink()
+            apart.rename(sub)
+
+    monkeypatch.setattr(keeping, "place_of", place_of)
+    # Who may also read the other file changes no more of it.
+    for who in ("edda", "vera"):
+        if who == "vera":
+            for resource, level in (("contents:/hr", "viewer"), ("contents:/team", "editor")):
+                world.store.add_grant(
+                    principal="user:vera", level=level, resource=resource, now=0, granted_by="os:t"
+                )
+            world.point.refresh()
+        method = "list_checkpoints" if do == "list" else f"{do}_checkpoint"
+        args = () if do in {"create", "list"} else ("checkpoint",)
+        found = world.as_(who, method, *args, "team/sub/c.txt")
+        assert swaps
+        assert ("of hr", "of hr") == (copy.read_text(), (hr / "c.txt").read_text())
+        if who == "edda":
+            assert 404 == found
+            assert "team/sub/c.txt" == (sub / "c.txt").read_text()
+
+
 @pytest.fixture
 def trash(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the world's manager puts what is deleted."""
@@ -237,12 +278,12 @@ def test_what_is_deleted_goes_to_the_trash_under_a_name_that_is_free(
         assert world.as_("mona", "delete", "team/a%.txt") is None
     for name in ("link", "sub", long):
         assert world.as_("mona", "delete", f"team/{name}") is None, name
-    kept = {each.name: each for each in (trash / "files").iterdir()}
-    assert {"a%.txt", "a% 1.txt", "link", "sub"} == {n for n in kept if len(n) < 99}
-    assert ("first", "second") == (kept["a%.txt"].read_text(), kept["a% 1.txt"].read_text())
-    assert kept["link"].is_symlink()
-    assert "team/sub/c.txt" == (kept["sub"] / "c.txt").read_text()
-    assert ["long"] == [each.read_text() for name, each in kept.items() if len(name) > 99]
+    there = {each.name: each for each in (trash / "files").iterdir()}
+    assert {"a%.txt", "a% 1.txt", "link", "sub"} == {n for n in there if len(n) < 99}
+    assert ("first", "second") == (there["a%.txt"].read_text(), there["a% 1.txt"].read_text())
+    assert there["link"].is_symlink()
+    assert "team/sub/c.txt" == (there["sub"] / "c.txt").read_text()
+    assert ["long"] == [each.read_text() for name, each in there.items() if len(name) > 99]
     note = (trash / "info" / "a% 1.txt.trashinfo").read_text()
     assert f"Path={quote(str(world.root.resolve() / 'team/a%.txt'))}\n" in note
     assert 5 == len(list((trash / "info").iterdir()))
@@ -259,8 +300,8 @@ def test_a_folder_that_is_exchanged_while_a_file_goes_to_the_trash_takes_no_othe
     world.as_("mona", "delete", "team/sub/pay.txt")
     swapping.name = ""
     assert swapping.times
-    kept = [*trash.rglob("pay.txt"), *(world.root / "team").rglob("pay.txt")]
-    assert ["mine"] == [each.read_text() for each in kept]
+    left = [*trash.rglob("pay.txt"), *(world.root / "team").rglob("pay.txt")]
+    assert ["mine"] == [each.read_text() for each in left]
     assert SECRET == read(world, SECRET)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
+import sys
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from filing import World
+from jupyter_server.services.contents import filemanager
 from jupyter_server.services.contents.filemanager import (
     AsyncFileContentsManager,
     FileContentsManager,
@@ -24,12 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NOW = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
 KINDS = [FileContentsManager, AsyncFileContentsManager, LargeFileManager, AsyncLargeFileManager]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     found = World(tmp_path, request.param)
+    yield found
+    found.store.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[World]:
+    """A world of one kind, where the others do the same."""
+    found = World(tmp_path, AsyncLargeFileManager)
     yield found
     found.store.close()
 
@@ -115,25 +127,54 @@ def test_a_folder_that_is_exchanged_while_it_is_listed_tells_nothing_of_another(
         assert 404 == world.as_("vera", "get", "team/sub")
 
 
+@pytest.mark.parametrize(
+    ("who", "method", "args"),
+    [
+        ("vera", "get", ("team/sub/c.txt", False)),
+        ("vera", "get", ("team/sub", False)),
+        ("edda", "save", ({"type": "file", "format": "text", "content": "."}, "team/sub/c.txt")),
+        ("cora", "new_untitled", ("team/sub", "file")),
+        ("cora", "copy", ("team/sub/c.txt", "team/sub")),
+        ("cora", "update", ({"path": "team/sub/d.txt"}, "team/sub/c.txt")),
+    ],
+)
 def test_a_file_that_is_exchanged_while_it_is_looked_at_tells_no_size_of_another(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    one: World,
+    monkeypatch: pytest.MonkeyPatch,
+    who: str,
+    method: str,
+    args: tuple[Any, ...],
 ) -> None:
-    sub, apart = world.root / "team" / "sub", world.root / "apart"
-    (world.root / "hr" / "c.txt").write_text("x" * 1_000)
-    original = type(world.manager)._base_model
+    sub, apart, hr = one.root / "team" / "sub", one.root / "apart", one.root / "hr"
+    for name in ("c.txt", "d.txt", "c-Copy1.txt", "untitled"):
+        (hr / name).write_text("x" * 1_000)
+    os.utime(hr, (0, 0))
+    looked, there, swaps = os.lstat, [False], [0]
 
-    def base_model(manager: Any, path: str) -> Any:
+    def lstat(path: Any, *more: Any, **kwargs: Any) -> Any:
+        # As upstream does it to tell of a file, not as we do to ask about it.
+        if there[0] or sys._getframe(1).f_code.co_filename != filemanager.__file__:
+            return looked(path, *more, **kwargs)
+        there[0], swaps[0] = True, swaps[0] + 1
         sub.rename(apart)
-        sub.symlink_to(world.root / "hr")
+        sub.symlink_to(hr)
         try:
-            return original(manager, path)
+            return looked(path, *more, **kwargs)
         finally:
             sub.unlink()
             apart.rename(sub)
+            there[0] = False
 
-    monkeypatch.setattr(type(world.manager), "_base_model", base_model)
-    found = world.as_("vera", "get", "team/sub/c.txt", content=False)
-    assert len("team/sub/c.txt") == found["size"]
+    monkeypatch.setattr(os, "lstat", lstat)
+    found = one.as_(who, method, *args)
+    monkeypatch.undo()
+    told = found if isinstance(found, dict) else {}
+    assert swaps[0]
+    assert 1_000 != told.get("size")
+    assert told.get("last_modified", NOW) >= NOW
+    assert ["x" * 1_000] * 4 == [
+        (hr / name).read_text() for name in ("c.txt", "d.txt", "c-Copy1.txt", "untitled")
+    ]
 
 
 def test_what_vanishes_while_its_folder_is_listed_hides_no_other(

@@ -124,7 +124,7 @@ def _install_on_checkpoints(manager: Any) -> None:
     }
     if not asking:
         return
-    asking |= kept.methods(kind, _sight)
+    asking |= kept.methods(kind, _sight, _work)
     try:
         checkpoints.__class__ = type(f"Guarded{kind.__name__}", (kind,), asking)
     except TypeError as error:
@@ -193,6 +193,12 @@ def _is_part(name: str) -> bool:
         return False
     # The name that was picked has not been asked about yet.
     return not (name == "save" and _names())
+
+
+def _work() -> str:
+    """The name of the method that is at work."""
+    at_work = _AT_WORK.get()
+    return "" if at_work is None else at_work[0]
 
 
 def _names() -> bool:

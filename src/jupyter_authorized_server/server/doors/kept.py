@@ -25,7 +25,7 @@ from ...policy.paths import MAX_COMPONENT_BYTES
 from ..surface import descent
 from ..surface.descent import Folder, Held
 from ..surface.disk import disk_of
-from ..surface.places import place_of
+from ..surface.places import place_of, resources
 from . import opened, writing
 
 if TYPE_CHECKING:
@@ -36,33 +36,49 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ANY = (*opened.READS, *opened.WRITES, "checkpoint")
+#: What changes no copy, and one of these has to be allowed for what changes one.
+_READING = {
+    "list_checkpoints",
+    "restore_checkpoint",
+    "get_file_checkpoint",
+    "get_notebook_checkpoint",
+}
+_CHANGING = ("checkpoint", "rename", "create", "delete")
 
 
-def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
+def methods(kind: type[Any], sight_of: SightOf, at_work: Callable[[], str]) -> dict[str, Any]:
     """What a class of checkpoints that keeps files does in a way of ours.
 
     Args:
         sight_of: who acts before a contents manager; None for the server itself.
+        at_work: the name of the method of a manager, or of checkpoints, that is at work.
     """
     if not descent.STEPS or getattr(kind, "checkpoint_path", None) is not (
         FileCheckpoints.checkpoint_path
     ):
         return {}
     made = opened.asking(kind, lambda _: None)
-    made["checkpoint_path"] = _path(kind.checkpoint_path)
+    made["checkpoint_path"] = _path(kind.checkpoint_path, sight_of, at_work)
     made["_copy"] = _copying(sight_of, is_async=iscoroutinefunction(kind._copy))  # noqa: SLF001  # why: upstream's seam
     return made
 
 
-def _path(original: Callable[..., str]) -> Any:
+def _path(original: Callable[..., str], sight_of: SightOf, at_work: Callable[[], str]) -> Any:
     @wraps(original)
     def checkpoint_path(self: Any, checkpoint_id: str, path: str) -> str:
         try:
-            target = place_of(self.parent, path).target
+            place, sight = place_of(self.parent, path), sight_of(self.parent)
+            target, actions = place.target, _ANY if at_work() in _READING else _CHANGING
+            # It may be another file by now than the one that was asked about.
+            on = resources(place)
+            if sight is not None and not any(sight.allows(each, on) for each in actions):
+                raise HTTPError(404, opened.EXCHANGED)
             found = _held(self, checkpoint_id, target)
+            return original(self, checkpoint_id, target) if found is None else found
         except UnsafePath:
             raise HTTPError(404, opened.EXCHANGED) from None
-        return original(self, checkpoint_id, target) if found is None else found
+        except OSError as error:
+            raise HTTPError(409, "something else stands where checkpoints are kept") from error
 
     return checkpoint_path
 

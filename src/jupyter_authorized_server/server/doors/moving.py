@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.contents import filemanager
 from jupyter_server.services.contents.fileio import FileManagerMixin
+from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.web import HTTPError
 
 from ...errors import UnsafePath
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: What each argument of a method has to be allowed: a name that goes, a name that comes.
 _MOVES = {"delete_file": ("delete",), "rename_file": ("rename", "create")}
+#: One of these has to be allowed where something is told of a file.
+_ANY = ("list", *opened.READS, *opened.WRITES)
 #: The paths of the system that the contents paths of the act at work mean.
 _AT_HAND: ContextVar[Mapping[str, Held]] = ContextVar("jupyter_authorization_at_hand", default={})  # noqa: B039  # why: never changed
 
@@ -49,6 +52,8 @@ def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
         made[name] = _holding(getattr(kind, name), sight_of, actions)
     made["_copy_dir"] = _copying(sight_of, is_async=iscoroutinefunction(kind._copy_dir))  # noqa: SLF001  # why: upstream's seam
     made["_save_directory"] = _making(kind._save_directory, sight_of)  # noqa: SLF001  # why: upstream's seam
+    if kind._base_model is FileContentsManager._base_model:  # noqa: SLF001  # why: upstream's seam
+        made["_base_model"] = _telling(kind._base_model, sight_of)  # noqa: SLF001  # why: upstream's seam
     return made | listing.method(kind, _at_hand)
 
 
@@ -119,9 +124,9 @@ def _path(self: Any, path: str) -> str:
 
 
 def _hold(
-    manager: Any, sight_of: SightOf, path: str, action: str, *, follows: bool = False
+    manager: Any, sight_of: SightOf, path: str, *actions: str, follows: bool = False
 ) -> Held:
-    """The name at the contents path `path`, in its open folder, if `action` is allowed there.
+    """The name at the contents path `path`, in its open folder, if one of `actions` is allowed.
 
     Raises:
         HTTPError: it is not, as if there were nothing.
@@ -137,9 +142,29 @@ def _hold(
     except OSError as error:
         raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
     on = Resource(type="contents", id=f"{found.folder.path.rstrip('/')}/{found.name}")
-    if sight is not None and not sight.allows(action, (on,)):
+    if sight is not None and not any(sight.allows(each, (on,)) for each in actions):
         raise HTTPError(404, opened.EXCHANGED)
     return found
+
+
+def _telling(original: Callable[..., Any], sight_of: SightOf) -> Any:
+    """What upstream tells of a file or folder: of the one that may be read or written."""
+
+    @wraps(original)
+    def base_model(self: Any, path: str) -> Any:
+        name, at_hand = path.strip("/"), _AT_HAND.get()
+        if name in at_hand:
+            return original(self, path)
+        found = _hold(self, sight_of, path, *_ANY, follows=True)
+        token = _AT_HAND.set({**at_hand, name: found})
+        try:
+            return original(self, path)
+        except FileNotFoundError as error:
+            raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
+        finally:
+            _AT_HAND.reset(token)
+
+    return base_model
 
 
 def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str, ...]) -> Any:
