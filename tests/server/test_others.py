@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,7 @@ PEOPLE = {
     "mona": "manager",
     "vera": [("viewer", "contents:/team"), ("viewer", "contents:/repo")],
     "gita": [("manager", "contents:/repo"), ("manager", "contents:/divided")],
+    "paco": [("viewer", "contents:/pack")],
     "nora": None,
 }
 POLICY = {
@@ -54,6 +58,18 @@ def telling(inside):
         return inside(disk, folder, **kwargs)
     return around
 whole._inside = telling(whole._inside)
+import os
+from jupyter_archive import handlers
+def swapping(make_writer):
+    def around(handler, form):
+        top = Path(handler.contents_manager.root_dir, "pack")
+        if (top.parent.parent / "swap").exists():
+            (top.parent.parent / "swap").unlink()
+            os.rename(top / "sub", top / "apart")
+            os.symlink("../loose", top / "sub")
+        return make_writer(handler, form)
+    return around
+handlers.make_writer = swapping(handlers.make_writer)
 """
 
 
@@ -191,6 +207,41 @@ def test_a_folder_is_packed_with_what_one_may_download(server: serving.Serving) 
     assert server.request("GET", f"/directories/team{token}", "vera").status in {403, 404}
     assert server.request("GET", f"/directories/loose{token}", "vera").status == 404
     assert server.request("GET", f"/extract-archive/team/a.zip{token}", "mona").status == 403
+
+
+def packed(answer: serving.Answer) -> dict[str, bytes]:
+    if answer.body.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as found:
+            return {each.filename: found.read(each) for each in found.infolist()}
+    with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
+        files = [each for each in archive.getmembers() if each.isreg()]
+        return {each.name: archive.extractfile(each).read() for each in files}  # type: ignore[union-attr]  # why: a file
+
+
+@pytest.mark.parametrize("form", ["zip", "tgz"])
+def test_what_is_packed_is_what_was_asked_about_whatever_is_put_in_its_place(
+    server: serving.Serving, form: str
+) -> None:
+    top = server.root / "pack"
+    (top / "sub" / "in").mkdir(parents=True, exist_ok=True)
+    (top / "sub" / "in" / "a.txt").write_text("mine")
+    (top / "b.txt").write_text("b")
+    (top / ".hidden").write_text("hidden")
+    if not (top / "again.txt").is_symlink():
+        (top / "again.txt").symlink_to("b.txt")
+    url = f"/directories/pack?archiveToken=1&archiveFormat={form}"
+    usual = {"pack/b.txt": b"b", "pack/again.txt": b"b", "pack/sub/in/a.txt": b"mine"}
+    assert usual == packed(server.request("GET", url, "paco"))
+    # When the packing begins, a link is put in the place of the folder.
+    (server.folder / "swap").touch()
+    found = packed(server.request("GET", url, "paco"))
+    assert (top / "sub").is_symlink()
+    (top / "sub").unlink()
+    (top / "apart").rename(top / "sub")
+    assert {"pack/b.txt": b"b", "pack/again.txt": b"b"} == {
+        name: each for name, each in found.items() if "apart" not in name
+    }
+    assert b"loose/x.txt" not in found.values()
 
 
 def test_a_folder_that_one_may_not_see_is_not_gone_through(server: serving.Serving) -> None:

@@ -22,7 +22,7 @@ from tornado.websocket import WebSocketHandler
 from ...audit import REQUEST
 from ...errors import AuthorizationError, StoreError
 from ..wiring import wiring
-from . import backlog, events, forwarding, preflight, rooms, terminals
+from . import archives, backlog, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import OUT_OF_REACH, Refusal, Why
@@ -163,6 +163,7 @@ class _Doorkeeper(HTTPMessageDelegate):
         # The body goes to the handler as it came, also to one that streams it.
         wired = wiring(self._application.settings)
         terminals.install(self._application.settings, wired)
+        archives.install(self._target.handler)
         assert self._head is not None  # noqa: S101  # why: Tornado sends the head first
         body, self._chunks = self._request.body, bytearray()
         waiting = inner.headers_received(*self._head)

@@ -1,0 +1,138 @@
+"""Door: folders that jupyter-archive packs, from folders that are held open.
+
+It goes through a folder by path and follows links, in a thread and for as long as that
+takes; whoever puts a link into the folder meanwhile would have another folder packed. So
+each file is opened from the folder before it, and asked about as what it is then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+import sys
+import time
+import zipfile
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from ...errors import Nowhere, UnsafePath
+from ..surface import descent
+from ..surface.disk import Place, disk_of
+from ..surface.places import resources
+from ..wiring import wiring
+from .admission import admission
+from .sight import Sight
+from .tree import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..surface.descent import Folder, Held
+    from ..surface.disk import Disk
+
+    #: Whether a file of so many names, at a canonical path, may be downloaded.
+    Allow = Callable[[str, int], bool]
+
+_PACKER = "jupyter_archive.handlers.DownloadArchiveHandler"
+_LOOP = "_jupyter_authorization_loop"
+#: Seconds that an answer may take; what is not answered is not packed.
+_SECONDS = 60
+_CHUNK = 64 * 1024
+#: A zip file can tell of no time before that.
+_ZIP_BEGINS = (1980, 1, 1, 0, 0, 0)
+
+
+def install(kind: type[Any] | None) -> None:
+    """Put this door under the handler that packs, if `kind` is that; once."""
+    if kind is None or f"{kind.__module__}.{kind.__qualname__}" != _PACKER:
+        return
+    if not descent.STEPS or hasattr(kind, _LOOP):
+        return
+    original = kind.get
+
+    @wraps(original)
+    async def get(self: Any, *args: Any, **kwargs: Any) -> None:
+        setattr(self, _LOOP, asyncio.get_running_loop())
+        await original(self, *args, **kwargs)
+
+    kind.get, kind.archive_and_download = get, _pack
+    setattr(kind, _LOOP, None)
+
+
+def _pack(handler: Any, path: Any, form: str, *more: Any) -> None:
+    """In place of upstream's, in a thread: pack the folder that the system calls `path`."""
+    disk = disk_of(handler.contents_manager)
+    found = admission(handler.request)
+    if disk is None or found is None:
+        msg = "nobody is known who could have this packed"
+        raise Nowhere(msg)
+    wired = wiring(handler.settings)
+    sight = Sight(wired.authorizer, wired.point, handler.request, found.principal)
+    top = descent.folder(disk, disk.place(disk.inside(os.path.realpath(path))).target)
+    allow = _in(getattr(handler, _LOOP), sight)
+    module = sys.modules[type(handler).__module__]
+    with module.make_writer(handler, form) as archive:
+        for name, held in _files(disk, top, path.name, hidden=bool(more[-1])):
+            if handler.canceled:
+                return
+            _add(archive, name, held, allow)
+
+
+def _in(loop: asyncio.AbstractEventLoop, sight: Sight) -> Allow:
+    """Ask in `loop`, where everything is asked, and wait for the answer."""
+
+    async def ask(path: str, names: int) -> bool:
+        on = resources(Place(target=path, entry=path, kind="file", names=names))
+        return sight.allows("download", on)
+
+    def allow(path: str, names: int) -> bool:
+        return asyncio.run_coroutine_threadsafe(ask(path, names), loop).result(_SECONDS)
+
+    return allow
+
+
+def _files(
+    disk: Disk, folder: Folder, above: str, *, hidden: bool, depth: int = 0
+) -> Iterator[tuple[str, Held]]:
+    """Each file below `folder`, with its name in the archive."""
+    if depth > MOST:
+        return
+    for name, info in sorted(folder.entries(), key=lambda each: each[0]):
+        if name.startswith(".") and not hidden:
+            continue
+        try:
+            if stat.S_ISDIR(info.st_mode):
+                inner = folder.enter(name)
+                yield from _files(disk, inner, f"{above}/{name}", hidden=hidden, depth=depth + 1)
+            elif stat.S_ISREG(info.st_mode):
+                yield f"{above}/{name}", descent.through(folder, name, name)
+            elif stat.S_ISLNK(info.st_mode):
+                place = disk.place(f"{folder.path.rstrip('/')}/{name}")
+                if place.kind == "file" and (hidden or not place.hidden):
+                    yield f"{above}/{name}", descent.held(disk, place.target)
+        except (UnsafePath, FileNotFoundError):
+            # It was exchanged or taken away meanwhile.
+            continue
+
+
+def _add(archive: Any, name: str, held: Held, allow: Allow) -> None:
+    path = f"{held.folder.path.rstrip('/')}/{held.name}"
+    try:
+        number = held.folder.open(held.name, os.O_RDONLY)
+    except (UnsafePath, FileNotFoundError):
+        return
+    with os.fdopen(number, "rb") as file:
+        info = os.fstat(number)
+        if not allow(path, info.st_nlink):
+            return
+        if isinstance(archive, zipfile.ZipFile):
+            moment = max(time.localtime(info.st_mtime)[:6], _ZIP_BEGINS)
+            told = zipfile.ZipInfo(name, moment)
+            told.external_attr = (info.st_mode & 0xFFFF) << 16
+            told.compress_type = archive.compression
+            with archive.open(told, "w", force_zip64=True) as packed:
+                shutil.copyfileobj(file, packed, _CHUNK)
+        else:
+            archive.addfile(archive.gettarinfo(arcname=name, fileobj=file), file)
