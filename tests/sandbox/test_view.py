@@ -87,6 +87,21 @@ def test_a_forbid_on_one_file_leaves_out_its_folder(world: World) -> None:
     assert ("/other", "/team/drafts", "/team/final") == found.writable
 
 
+def test_a_hidden_folder_beside_a_forbidden_file_is_left_out_since_it_may_hold_copies(
+    world: World, tmp_path: Path
+) -> None:
+    for name in (".ipynb_checkpoints", ".git", "drafts/.ipynb_checkpoints"):
+        (tmp_path / "root" / "team" / name).mkdir()
+    world.grants = [("manager", "/team")]
+    assert ("/team",) == world.view().writable
+    world.rules = 'forbid (principal, action, resource == Jupyter::File::"/team/a.txt");'
+    assert ("/team/drafts", "/team/final") == world.view().writable
+    # What is granted by itself is shown.
+    world.grants.append(("manager", "/team/.git"))
+    world.rules += '\nforbid (principal, action, resource == Jupyter::File::"/b.txt");'
+    assert "/team/.git" in world.view().writable
+
+
 def test_a_forbid_of_writing_below_makes_the_folder_read_only(world: World) -> None:
     world.grants = [("manager", "/team")]
     world.rules = (

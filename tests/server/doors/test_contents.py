@@ -259,6 +259,17 @@ def test_a_hidden_file_is_nowhere_also_behind_a_link(world: World) -> None:
     assert world.as_("nora", "get", "team/.env") == 404
 
 
+def test_a_checkpoint_of_a_file_that_one_may_not_see_is_not_seen_either(world: World) -> None:
+    for name in ("secret.txt", "a.txt"):
+        assert world.as_("owen", "create_checkpoint", f"team/{name}")["id"]
+    world.manager.allow_hidden = True
+    kept = "team/.ipynb_checkpoints"
+    assert world.as_("vera", "get", f"{kept}/a-checkpoint.txt")["content"] == "team/a.txt"
+    assert world.as_("vera", "get", f"{kept}/secret-checkpoint.txt") == 404
+    assert world.names("vera", kept) == ["a-checkpoint.txt"]
+    assert world.names("owen", kept) == ["a-checkpoint.txt", "secret-checkpoint.txt"]
+
+
 def test_a_folder_is_deleted_moved_and_copied_only_with_all_that_is_in_it(world: World) -> None:
     team = world.root / "team"
     assert world.as_("mona", "delete", "team/kept") == 403

@@ -233,7 +233,8 @@ class Reader:
             if ways is not None and name not in ways:
                 continue
             # Nearly all: a name of its own in a folder that no rule divides.
-            if is_plain(name) and not name.startswith(".") and inner.whole("open"):
+            is_open = not (place.hidden or name.startswith("."))
+            if is_open and is_plain(name) and inner.whole("open"):
                 self._tell_by(partial(inner.allows, name=name), entry)
                 kept.append(entry)
                 continue
@@ -250,7 +251,7 @@ class Reader:
         if place is None or (place.hidden and not self.manager.allow_hidden):
             return False
         on = resources(place)
-        if place.names > 1 or place.entry != place.target:
+        if place.hidden or place.names > 1 or place.entry != place.target:
             seen = self._sight.sees(on)
             self._tell(entry, on)
         else:

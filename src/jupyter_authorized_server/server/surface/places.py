@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SERVER = Resource(type="server")
 #: Kind of a place that only its contents manager knows about.
 UNKNOWN = "unknown"
+#: Where upstream keeps checkpoints, and how it calls them, unless it is told otherwise.
+_COPIES = ".ipynb_checkpoints"
+_COPY = re.compile(r"(.+)-checkpoint(\.[^.]*)?", re.DOTALL)
 
 
 def server(_: Call) -> Resource:
@@ -91,11 +94,22 @@ def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
     named = [found.target]
     if moved and found.entry != found.target:
         named.append(found.entry)
+    if found.hidden:
+        # A checkpoint has in it what its file had.
+        named += filter(None, map(_original, tuple(named)))
     # A file of several names may be under several rules, and nobody can list its names:
     # only who has the right everywhere has it under each of them.
     if found.names > 1:
         named.append("/")
     return tuple(Resource(type="contents", id=each) for each in named)
+
+
+def _original(path: str) -> str | None:
+    """The file that the one at `path` is a copy of, if that is a checkpoint."""
+    above, _, name = path.rpartition("/")
+    folder, _, kept_in = above.rpartition("/")
+    copy = _COPY.fullmatch(name) if kept_in == _COPIES else None
+    return copy and f"{folder}/{copy[1]}{copy[2]}"
 
 
 def contents(call: Call, path: object, *, moved: bool = False) -> tuple[Resource, ...]:
