@@ -99,8 +99,13 @@ def test_on_a_full_disk_a_save_changes_nothing(tiny: World) -> None:
     assert tiny.as_("edda", "save", text("small"), "team/a.txt")["name"] == "a.txt"
 
 
-def test_a_disk_of_its_own_has_its_own_trash(tiny: World) -> None:
+@pytest.mark.parametrize("home", ["elsewhere", "none"])
+def test_a_disk_of_its_own_has_its_own_trash(
+    tiny: World, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
     tiny.manager.delete_to_trash = True
+    if home == "none":
+        monkeypatch.setenv("HOME", str(tiny.root / "none"))
     trash = tiny.root / f".Trash-{os.geteuid()}"
     assert tiny.as_("mona", "delete", "team/a.txt") is None
     assert "team/a.txt" == (trash / "files" / "a.txt").read_text()

@@ -50,13 +50,24 @@ def put(found: Held) -> None:
 
 def _trashes(folder: Folder, device: int) -> Iterator[Folder]:
     """The trashes that may be on the same disk as what is in `folder`."""
-    home = Path.home()
-    if home.stat().st_dev == device:
+    data = _data(device)
+    if data is not None:
+        yield _own(data, "Trash")
+    yield _own(_top(folder), f".Trash-{os.geteuid()}")
+
+
+def _data(device: int) -> Folder | None:
+    """Where the server's account keeps data, if it has a home and that is on the disk."""
+    try:
+        home = Path.home()
+        if home.stat().st_dev != device:
+            return None
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield _own(Folder(os.open(data, _OPEN), str(data)), "Trash")
-    top = _top(folder)
-    yield _own(top, f".Trash-{os.geteuid()}")
+        return Folder(os.open(data, _OPEN), str(data))
+    except (OSError, RuntimeError):
+        # An account without a home, or one that it cannot write in.
+        return None
 
 
 def _top(folder: Folder) -> Folder:
