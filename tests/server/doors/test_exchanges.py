@@ -18,6 +18,7 @@ from jupyter_server.services.contents.largefilemanager import (
 
 from jupyter_authorized_server.server.doors import kept as keeping
 from jupyter_authorized_server.server.doors import writing
+from jupyter_authorized_server.server.surface import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -227,7 +228,7 @@ def test_a_folder_that_is_exchanged_while_a_checkpoint_is_found_keeps_and_takes_
     copy.parent.mkdir()
     for path in (hr / "c.txt", copy):
         path.write_text("of hr")
-    asked, swaps = keeping.place_of, []
+    asked, swaps = places.place_of, []
 
     def place_of(*args: Any) -> Any:
         swaps.append(do)
