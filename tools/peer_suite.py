@@ -48,6 +48,40 @@ DIFFERENCES = {
         "messages to a gateway's kernels cannot be judged yet, so its kernels are refused": (
             "tests/test_gateway.py::test_gateway_kernel_lifecycle",
             "tests/test_gateway.py::test_gateway_shutdown",
+            "tests/test_gateway.py::test_gateway_session_lifecycle",
+            "tests/test_gateway.py::test_websocket_connection_closed",
+            "tests/test_gateway.py::test_websocket_connection_with_session_id",
+            (
+                "tests/test_gateway.py::"
+                "test_kernel_client_response_router_notifies_channel_queue_when_finished"
+            ),
+        ),
+        "a path that leads out of the root is answered with 404, as one that may not be known "
+        "of": (
+            (
+                "tests/services/kernels/test_api.py::"
+                "test_resolve_path_server_expands_user_rejects_outside_root"
+            ),
+        ),
+        "takes from the application all but the contents manager, so nothing can be decided": (
+            "tests/base/test_handlers.py::test_authenticated_file_handler",
+        ),
+        "reads all events as if they were its own, and our records are events too": (
+            "tests/extension/test_app.py::test_events",
+            "tests/services/events/test_api.py::test_post_event",
+            "tests/services/events/test_extension.py::test_subscribe_websocket",
+        ),
+        "looks for upstream's listener, in whose place stands one that asks": (
+            (
+                "tests/services/events/test_api.py::"
+                "test_subscribe_websocket_self_removes_on_closed_socket"
+            ),
+        ),
+        "copies a folder into one that is not there, which is answered with 404": (
+            "tests/services/contents/test_api.py::test_copy_dir",
+        ),
+        "a terminal begins in a folder that can be judged, so in none outside the root": (
+            "tests/test_terminal.py::test_terminal_create_with_cwd",
         ),
         "counts the extensions that are loaded, of which we are one": (
             "tests/extension/test_app.py::test_stop_extension",

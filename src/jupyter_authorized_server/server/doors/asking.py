@@ -29,8 +29,9 @@ class Asked(NamedTuple):
     """One question of a request, with the resources it means.
 
     `named` tells a path that the request names from "all contents"; `seen` says that the
-    disk had all of it when the path was resolved; `nowhere` says why the path leads to
-    no file, for the audit file, and then the resources are the path as it was written.
+    disk had all of it when the path was resolved, or need not; `nowhere` says why the path
+    leads to no file, for the audit file, and then the resources are the path as it was
+    written.
     """
 
     action: str
@@ -72,5 +73,5 @@ async def _asked(question: Question, call: Call) -> Asked | None:
         return None
     named = isinstance(found, tuple)
     resources = found if isinstance(found, tuple) else (found,)
-    seen = named and call.present.issuperset([on.id for on in resources])
+    seen = question.absent or (named and call.present.issuperset([on.id for on in resources]))
     return Asked(question.action, resources, question.walk, named, seen)

@@ -160,9 +160,9 @@ ROUTES: tuple[Route, ...] = (
         methods={
             "GET": asks(
                 "contents",
-                ask("open", "contents", resolved.by_contents),
+                replace(ask("open", "contents", resolved.by_contents), absent=True),
                 ask("watch", "kernels", resolved.kernel),
-                ask("open", "contents", resolved.by_kernel),
+                replace(ask("open", "contents", resolved.by_kernel), absent=True),
                 ask("administer", "server", resolved.elsewhere),
             )
         },

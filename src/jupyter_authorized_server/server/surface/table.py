@@ -36,6 +36,8 @@ class Question:
             manager filters.
         whole: whether all that is in a folder is found, which takes as long as there is
             much in it; so it is looked for only when everything else is allowed.
+        absent: whether it is answered, by the handler's own words, also where nothing is
+            there; only for who may, so it tells others nothing.
     """
 
     action: str
@@ -43,6 +45,7 @@ class Question:
     where: Where
     walk: bool = False
     whole: bool = False
+    absent: bool = False
 
     def __post_init__(self) -> None:
         if (self.type, self.action) not in ABILITY:
