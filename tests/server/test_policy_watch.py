@@ -77,6 +77,6 @@ def test_shadow_mode_refuses_nothing_and_says_so_aloud(tmp_path: Path) -> None:
         assert saved.status == 201
         assert (made.root / "a.txt").read_text() == "vera was here"
         shadowed = [each for each in made.audit if each.get("shadow")]
-        assert {each["action"] for each in shadowed} == {"create"}
+        assert {each["action"] for each in shadowed} == {"create", "upload"}
         assert "NOTHING IS ENFORCED" in made.log
         assert made.request("GET", FILE).status == 403

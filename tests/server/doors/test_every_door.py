@@ -10,13 +10,15 @@ import http.client
 import json
 import os
 import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 import pytest
 import spec
-from serving import Serving, serving
+from serving import PACKAGE, TESTS, Serving, serving
 
 from jupyter_authorized_server.policy import paths
 from jupyter_authorized_server.policy.model import (
@@ -130,6 +132,9 @@ SPELLINGS: dict[str, Real | str] = {
     "/team" + "/.." * 300 + "/b.ipynb": IMPOSSIBLE,
 }
 MISSING = "/hr/none.ipynb"
+#: Where `make check` puts the packages of the others, of which one has a door.
+OTHERS = Path(sys.prefix) / "others"
+CI = {"1", "true"}
 IS_ABOUT_A_FILE = {each.action for each in ABILITIES if each.type == "contents"} - {"launch"}
 
 
@@ -298,6 +303,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
             "jupyter_server_terminals",
         ),
         config="c.FileContentsManager.delete_to_trash = False",
+        env={"PYTHONPATH": os.pathsep.join(map(str, (PACKAGE, TESTS, OTHERS)))},
     ) as running:
         yield running
 
@@ -387,6 +393,10 @@ def passes_over(door: Door, who: str, spelling: str) -> bool:
 def test_each_door_answers_as_the_specification_says_of_the_real_file(
     server: Serving, name: str
 ) -> None:
+    if name == "id" and not OTHERS.is_dir() and os.environ.get("CI", "").lower() not in CI:
+        pytest.skip(
+            "the other extensions are not installed; `make check` does it"
+        )  # why: in CI it fails
     door, number = DOORS[name], list(DOORS).index(name)
     for who, every in (("vera", 1), ("owen", 2), ("nora", 3)):
         spellings = list(SPELLINGS)[number % every :: every]
