@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from ..errors import InvalidName
 from ..policy.vocabulary import LEVEL, Level, parse_level
@@ -48,7 +48,12 @@ class Uses(Transactions):
 
     def drop_used_up(self) -> tuple[str, ...]:
         """Ends the grants that are used up; returns their ids."""
-        over = select(grant_uses.c.grant_id).where(grant_uses.c.used >= grant_uses.c.uses)
+        # One that was taken back before, or whose principal is no more, has ended already.
+        id_ = grant_uses.c.grant_id
+        over = select(id_).where(
+            grant_uses.c.used >= grant_uses.c.uses,
+            or_(id_.in_(select(grants.c.id)), id_.in_(select(orphans.c.id))),
+        )
         with self._read() as connection:
             found = tuple(connection.execute(over).scalars())
         if not found:
