@@ -143,7 +143,7 @@ class Classic:
     def ready(self) -> None:
         """Wait until the notebook's kernel is there."""
         self.page.wait_for_function(
-            "Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
+            "window.Jupyter?.notebook?.kernel?.is_connected()"
         )
 
     def run(self) -> None:

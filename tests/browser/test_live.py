@@ -156,6 +156,6 @@ def test_a_notebook_that_runs_in_an_administrators_kernel_gets_another_one(
     assert name == path
     assert kernel != theirs
     window = visit(server, "rune", f"{WHERE[CLASSIC]}{name}")
-    connected = "Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()"
+    connected = "window.Jupyter?.notebook?.kernel?.is_connected()"
     window.page.wait_for_function(connected)
     assert kernel == window.page.evaluate("Jupyter.notebook.kernel.id")
