@@ -63,7 +63,7 @@ class Window:
 
     def hears(self, text: str) -> None:
         """Wait until others have printed `text` in the kernel; a notebook listens before."""
-        self.page.wait_for_function("text => window.heard.includes(text)", arg=text)
+        self.page.wait_for_function("text => window.heard?.includes(text)", arg=text)
 
     def classic(self) -> Classic:
         """The notebook of this page, in nbclassic."""
@@ -123,8 +123,8 @@ class Classic:
     def refuses(self, text: str) -> None:
         """Wait until it says `text` about saving, or that the notebook is read-only."""
         self.page.wait_for_function(
-            "text => window.said.some(each => each.includes(text)) || "
-            "document.querySelector('.autosave_status').innerText.includes('read only')",
+            "text => window.said?.some(each => each.includes(text)) || "
+            "document.querySelector('.autosave_status')?.innerText.includes('read only')",
             arg=text,
         )
 
@@ -142,9 +142,7 @@ class Classic:
 
     def ready(self) -> None:
         """Wait until the notebook's kernel is there."""
-        self.page.wait_for_function(
-            "window.Jupyter?.notebook?.kernel?.is_connected()"
-        )
+        self.page.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected()")
 
     def run(self) -> None:
         """Run the selected cell."""
