@@ -394,9 +394,8 @@ def test_each_door_answers_as_the_specification_says_of_the_real_file(
     server: Serving, name: str
 ) -> None:
     if name == "id" and not OTHERS.is_dir() and os.environ.get("CI", "").lower() not in CI:
-        pytest.skip(
-            "the other extensions are not installed; `make check` does it"
-        )  # why: in CI it fails
+        missing = "the other extensions are not installed; `make check` does it"
+        pytest.skip(missing)  # why: in CI it fails
     door, number = DOORS[name], list(DOORS).index(name)
     for who, every in (("vera", 1), ("owen", 2), ("nora", 3)):
         spellings = list(SPELLINGS)[number % every :: every]
