@@ -66,5 +66,5 @@ def test_a_schema_that_says_nothing_against_a_refused_text_still_refuses_it(
         validation_passed = False
         errors: tuple[str, ...] = ()
 
-    monkeypatch.setattr(cedarpy, "validate_policies", lambda *_: Refusal())
+    monkeypatch.setattr(cedarpy, "validate_policies", lambda *_, **__: Refusal())
     assert cedar.validate("permit (principal, action, resource);") == ["refused by the schema"]

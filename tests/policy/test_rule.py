@@ -173,20 +173,73 @@ def test_a_syntax_that_a_later_cedar_brings_is_refused_rather_than_guessed() -> 
         rules._actions(of_a_word)
 
 
+_WRONG = {
+    "the schema": 'forbid(principal, action, resource) when {{ resource.colour == "{n}" }};',
+    "the syntax": "forbid(principal, action, ressource{n});",
+    "a slot": 'forbid(principal == ?principal, action, resource == Jupyter::File::"/{n}");',
+}
+
+
+@pytest.mark.parametrize("why", _WRONG)
 @pytest.mark.parametrize("wrong", [{0}, {7, 8}, {3, 4, 19}, set(range(20)), set()])
-def test_of_many_statements_each_that_is_wrong_is_named_and_no_other(wrong: set[int]) -> None:
-    # Right by syntax, so that the schema alone can refuse it; of each line once only, since
-    # what was right before is not asked again.
-    lines = [
-        f'forbid(principal, action, resource) when {{ resource.colour == "{n}" }};'
-        if n in wrong
-        else f'forbid(principal, action, resource == Jupyter::File::"/{n}{len(wrong)}");'
-        for n in range(20)
-    ]
+def test_of_many_statements_each_that_is_wrong_is_named_and_no_other(
+    wrong: set[int], why: str
+) -> None:
+    # Of each line once only, since what was right before is not asked again.
+    right = f'forbid(principal, action, resource == Jupyter::File::"/{why}{len(wrong)}'
+    lines = [_WRONG[why].format(n=n) if n in wrong else f'{right}-{n}");' for n in range(20)]
     files = [PolicyFile(source="a.cedar", text="\n".join(lines))]
+    named: dict[str, str] = {}
+    found: set[int] = set()
     try:
-        load_policy(files)
-        found = set()
+        named = {rule.source: rule.resource.name for rule in load_policy(files).rules}
     except PolicyError as error:
         found = {each.line - 1 for each in error.mistakes}
     assert wrong == found
+    assert wrong or all(named[f"a.cedar:{n + 1}"].endswith(f"-{n}") for n in range(20))
+
+
+def test_statements_that_have_moved_are_called_by_where_they_are_now() -> None:
+    text = (
+        'permit (principal, action, resource == Jupyter::File::"/moved");\n'
+        '@id("moved") forbid (principal, action, resource == Jupyter::File::"/moved");'
+    )
+    before = load_policy([PolicyFile(source="a.cedar", text=text)]).rules[-2:]
+    after = load_policy([PolicyFile(source="b.cedar", text=f"\n{text}")]).rules[-2:]
+    assert [(each.id, each.source) for each in before] == [
+        ("a.cedar:1", "a.cedar:1"),
+        ("moved", "a.cedar:2"),
+    ]
+    assert [(each.id, each.source) for each in after] == [
+        ("b.cedar:2", "b.cedar:2"),
+        ("moved", "b.cedar:3"),
+    ]
+    assert [each.effect for each in before] == [each.effect for each in after]
+
+
+def test_what_is_written_twice_is_two_rules_each_at_its_place() -> None:
+    text = 'permit (principal, action, resource == Jupyter::File::"/twice");'
+    found = load_policy([PolicyFile(source="a.cedar", text=f"{text}\n{text}")]).rules[-2:]
+    assert [each.id for each in found] == ["a.cedar:1", "a.cedar:2"]
+    assert found[0] != found[1]
+
+
+def test_what_is_written_twice_and_wrong_is_named_twice() -> None:
+    text = 'permit (principal, action, resource) when { resource.colour == "twice" };'
+    with pytest.raises(PolicyError) as caught:
+        load_policy([PolicyFile(source="a.cedar", text=f"{text}\n{text}")])
+    assert [each.line for each in caught.value.mistakes] == [1, 2]
+
+
+def test_a_statement_that_has_not_changed_is_the_very_rule_that_it_was() -> None:
+    # What Cedar answered about it is kept by the rule itself.
+    text = 'permit (principal, action, resource == Jupyter::File::"/kept");'
+    before = load_policy([PolicyFile(source="a.cedar", text=text)]).rules[-1]
+    more = f'{text}\nforbid (principal, action, resource == Jupyter::File::"/kept");'
+    assert load_policy([PolicyFile(source="a.cedar", text=more)]).rules[-2] is before
+
+
+def test_a_text_that_is_no_single_rule_is_none() -> None:
+    two = "permit (principal, action, resource); forbid (principal, action, resource);"
+    (found,) = rules._parsed([two])
+    assert "this is not one rule" in str(found)

@@ -1,6 +1,6 @@
 """Cedar: the only module that imports cedarpy.
 
-Parses and validates one statement at a time, and evaluates the few rules whose scope
+Parses and validates statements, and evaluates the few rules whose scope
 holds and that have a condition. Everything is judged by what Cedar answered: an error
 it reports is never an allow. Names go in as type and id, never as text.
 """
@@ -87,6 +87,11 @@ _MOST_SHARED = 1024
 
 def with_room(work: Callable[[], T]) -> T:
     """`work()` on a thread of its own whose stack is large enough for Cedar's parser."""
+    return begin(work)()
+
+
+def begin(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin what `with_room` does; what this returns waits for the outcome."""
     outcome: list[T] = []
     failure: list[BaseException] = []
 
@@ -103,10 +108,14 @@ def with_room(work: Callable[[], T]) -> T:
             thread.start()
         finally:
             threading.stack_size(before)
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
+
+    def ended() -> T:
+        thread.join()
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
+    return ended
 
 
 def action_groups(action: str) -> tuple[str, ...]:
@@ -129,8 +138,11 @@ def parse(text: str) -> pst.PolicySet:
 
 
 def validate(text: str) -> list[str]:
-    """What the strict validator says against `text`; empty if nothing."""
-    answer = cedarpy.validate_policies(text, _schema())
+    """What the strict validator says against `text`; empty if nothing.
+
+    Other threads run meanwhile.
+    """
+    answer = cedarpy.validate_policies(text, _schema(), release_gil=True)
     if answer.validation_passed:
         return []
     return sorted(error.error for error in answer.errors) or ["refused by the schema"]

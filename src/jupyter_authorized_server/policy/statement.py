@@ -29,11 +29,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# What may go over several lines.
+_LONG = frozenset({"blank", "text"})
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 # What chains values into one tree that grows with every link.
 _LINKS = frozenset({"&&", "||", "+", "-", "*", "if", "when", "unless"})
 # What wraps or reaches into one value.
 _WRAPS = frozenset({"!", ".", "has", "in", "is", "like", "==", "!=", "<", "<=", ">", ">=", "="})
+# Any other token leaves the depth as it is.
+_COUNTED = _LINKS | _WRAPS | {",", *_CLOSES, *_CLOSES.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class _Depth:
 
     def add(self, part: str) -> str:
         """Count `part`; a complaint, or nothing."""
+        if part not in _COUNTED:
+            return ""
         if part in {"(", "[", "{"}:
             self.opened.append(part)
             self._frames.append(_Frame())
@@ -172,7 +178,8 @@ def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
             if part == ";":
                 ended.append(pending.end())
                 pending = _Pending(source)
-        line += part.count("\n")
+        if kind in _LONG:
+            line += part.count("\n")
     if pending.line:
         ended.append(pending.end("the statement does not end with `;`"))
     return (
