@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jupyter_authorized_server.policy.model import Principal
+    from jupyter_authorized_server.policy.index import Index
+    from jupyter_authorized_server.policy.model import Grant, Principal
 
 RULES = """
 @id("readers") permit(principal in Jupyter::Group::"readers", action == Jupyter::Action::"open",
@@ -275,3 +276,75 @@ def test_where_more_than_the_policy_answers_each_place_is_asked_about(
         assert (["/a", "/b"], ["user:ada"]) == (found(point, ada), holders(point, "/a"))
         now[0] += 11
         assert ([], []) == (found(point, ada), holders(point, "/a"))
+
+
+#: Places around `/a` that a look at the letters alone would take for something in it.
+AROUND = ("/a", "/a b", "/a.b", "/a/", "/a/b", "/a/b/c", "/a0", "/ab", "/A", "/z", "/\xe9", "/")
+ELSEWHERE = ("server:", "kernels:", "kernelspecs:python3")
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionPoint]:
+    folder = tmp_path_factory.mktemp("listed")
+    with Store.open(f"sqlite:///{folder / 'store.sqlite'}") as store:
+        for name in PEOPLE:
+            store.add_person(name, now=1)
+        store.add_group("team", now=1)
+        store.add_member("team", "user:cat")
+        for to, level, on in (
+            *(("user:dan", "viewer", f"contents:{place}") for place in AROUND),
+            *(("user:dan", "viewer", place) for place in ELSEWHERE),
+            ("user:ada", "admin", "server:"),
+            ("user:bob", "manager", "contents:/a"),
+            ("group:team", "viewer", "contents:/z"),
+            ("everyone", "viewer", "contents:/A"),
+            ("user:cat", "editor", "contents:/a/b"),
+        ):
+            store.add_grant(principal=to, level=level, resource=on, now=1, granted_by="os:x")
+        yield DecisionPoint(store, policy_dir=None, audit=Audit(None))
+
+
+@pytest.mark.parametrize(
+    ("who", "hidden"),
+    [
+        ("user:ada", set()),
+        ("user:bob", {"/a b", "/a.b", "/a0", "/ab", "/z", "/\xe9", "/"}),
+        ("user:cat", {"/a", "/a b", "/a.b", "/a0", "/ab", "/\xe9", "/"}),
+        # Whoever was given something everywhere is shown all of it.
+        ("user:dan", set()),
+    ],
+)
+def test_who_lists_grants_looks_at_those_alone_that_they_may_see_in_order(
+    listed: DecisionPoint, who: str, hidden: set[str]
+) -> None:
+    principal = listed.principal(who)
+    every = sorted(
+        listed.snapshot.grants, key=lambda each: (each.resource, each.principal, each.id)
+    )
+    found = list(inquiry.perhaps_seen(listed, principal))
+    out = {f"contents:{place}" for place in hidden}
+    assert [each for each in every if each.resource not in out] == found
+    for each in every:
+        place = parse_resource(each.resource)
+        if place.type == "contents" and each not in found:
+            assert each.principal not in principal.keys
+            assert not listed.decide(principal, "review", place, door="test").allowed
+    for start in ("", "contents:/a/b", "contents:/a/b0", "kernelspecs:", "z", "\ud800"):
+        later = list(inquiry.perhaps_seen(listed, principal, after=start))
+        assert [each for each in found if each.resource >= start] == later
+
+
+def test_whoever_takes_the_first_few_grants_looks_at_no_more(
+    listed: DecisionPoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    index = listed.snapshot.index
+    on = type(index).on
+
+    def noted(self: Index, resource: str) -> Iterator[Grant]:
+        looked.append(resource)
+        return on(self, resource)
+
+    monkeypatch.setattr(type(index), "on", noted)
+    first = next(iter(inquiry.perhaps_seen(listed, listed.principal("user:ada"))))
+    assert [first.resource] == looked

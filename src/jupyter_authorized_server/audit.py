@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .journal import Link
-    from .policy.model import Decision, Principal
+    from .policy.model import Decision, Grant, Principal
 
     Value = str | int | float | bool | None | list[str]
     Record = dict[str, Value]
@@ -168,6 +168,19 @@ class Audit:
             with contextlib.suppress(Exception):  # why: the file has the record; see class
                 self._emit(record)
         return str(record["id"])
+
+
+def fields_of(grant: Grant) -> dict[str, Value]:
+    """What a record says of a grant that was given, changed or taken back."""
+    return {
+        "grant": grant.id,
+        "grantee": grant.principal,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": grant.starts,
+        "ends": grant.ends,
+        "note": grant.note,
+    }
 
 
 def _clean(value: Value) -> Value:

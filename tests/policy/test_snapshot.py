@@ -26,6 +26,7 @@ def shape(snapshot: Snapshot) -> Any:
             for who in index.principals()
         },
         {what: list(index.on(what)) for what in index.resources()},
+        list(index.in_order()),
         snapshot.grants,
         snapshot.revision,
     )
@@ -142,3 +143,22 @@ def test_a_statement_that_did_not_change_is_not_checked_again() -> None:
             policy(first + first)
         with pytest.raises(PolicyError):
             policy("permit(principal, action, oops);")
+
+
+@pytest.mark.parametrize("many", [3, 300])
+def test_the_order_of_the_places_stays_right_however_many_come_and_go(many: int) -> None:
+    def given(place: int) -> Grant:
+        return Grant(
+            id=f"g-{place}", principal="user:ada", level="viewer", resource=f"contents:/{place}"
+        )
+
+    def at(places: range) -> Ledger:
+        return Ledger((place, given(place)) for place in places)
+
+    snapshot = Snapshot(NO_RULES, ledger=at(range(1000)))
+    before = snapshot.index.in_order()
+    kept = list(before)
+    for places in (range(many, 1000), range(many, 1000 + many), range(5)):
+        snapshot = snapshot.after(NO_RULES, (), 1, at(places))
+        assert sorted(f"contents:/{place}" for place in places) == snapshot.index.in_order()
+    assert kept == before

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..audit import fields_of
 from ..errors import InvalidName, UnknownName
 from ..policy.model import Principal, parse_principal
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
@@ -62,7 +63,7 @@ def grant(
             note=why,
             uses=uses,
         )
-        change.record("grant", grant_fields(given))
+        change.record("grant", fields_of(given))
     say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`"
         f"{_span(desk, given)}: {given.id}")  # fmt: skip
     say(f"they {LEVEL_SENTENCES[word]}")
@@ -94,7 +95,7 @@ def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
     with desk.change() as change:
         for each in found:
             taken = change.store.remove_grant(each.id)
-            change.record("revoke", grant_fields(taken))
+            change.record("revoke", fields_of(taken))
             say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: "
                 f"{taken.id}")  # fmt: skip
     gone = {each.id for each in found}
@@ -109,7 +110,7 @@ def _drop_orphan(desk: Desk, id_: str) -> bool:
             return False
     with desk.change() as change:
         taken = change.store.remove_orphan(id_).grant
-        change.record("revoke", grant_fields(taken))
+        change.record("revoke", fields_of(taken))
     say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: {taken.id}")
     return True
 
@@ -217,7 +218,7 @@ def adopt(desk: Desk, id_: str) -> None:
     """
     with desk.change() as change:
         given = change.store.adopt(id_, desk.now)
-        change.record("grant", grant_fields(given))
+        change.record("grant", fields_of(given))
     say(f"`{given.level}` on `{given.resource}` counts again for `{given.principal}`: {given.id}")
 
 
@@ -289,16 +290,3 @@ def _show(desk: Desk, grants: Sequence[Grant]) -> None:
 def _span(desk: Desk, grant: Grant) -> str:
     begin = f" from {desk.show(grant.starts)}" if grant.starts is not None else ""
     return begin + (f" until {desk.show(grant.ends)}" if grant.ends is not None else "")
-
-
-def grant_fields(grant: Grant) -> dict[str, str | float | None]:
-    """What a record says of a grant that was given or taken back."""
-    return {
-        "grant": grant.id,
-        "grantee": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
-        "starts": grant.starts,
-        "ends": grant.ends,
-        "note": grant.note,
-    }

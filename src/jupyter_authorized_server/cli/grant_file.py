@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..audit import fields_of
 from ..errors import ConfigurationError, InvalidName
 from ..store import Wanted
 from .desk import actor
-from .grant import grant_fields
 from .output import printable, say
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def give(desk: Desk, *, file: TextIO) -> None:
         raise ConfigurationError(msg) from error
     with desk.change() as change:
         given, new = change.store.add_grants(wanted, now=desk.now, granted_by=actor())
-        change.record_all("grant", [grant_fields(each) for each in given if each.id in new])
+        change.record_all("grant", [fields_of(each) for each in given if each.id in new])
     before = len({each.id for each in given} - new)
     say(f"{len(new)} given" + (f", {before} more were given already" if before else ""))
 

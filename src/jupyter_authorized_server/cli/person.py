@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..audit import fields_of
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.vocabulary import parse_level, parse_resource
 from .desk import actor, person_name
-from .grant import grant_fields
 from .output import say, write_json, write_table
 from .password import ask_password
 
@@ -145,7 +145,7 @@ def add(
             now=desk.now,
             granted_by=actor(),
         )
-        change.record("grant", grant_fields(given))
+        change.record("grant", fields_of(given))
         say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`: {given.id}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .. import errors
@@ -82,6 +82,8 @@ _Numbered = tuple[int, "Grant"]
 _Change = tuple[int, "Grant | None", "Grant | None"]
 #: Parts of a map: with 10,000 keys some 40 a part.
 _PARTS = 256
+#: Resources that come and go at once, from which on all are sorted anew.
+_MOST_MOVED = 64
 V = TypeVar("V")
 _NOTHING: Mapping[str, list[Row]] = {}
 
@@ -224,7 +226,7 @@ class Index:
         InvalidName: a grant has an unknown level.
     """
 
-    __slots__ = ("__weakref__", "_by_principal", "_on")
+    __slots__ = ("__weakref__", "_by_principal", "_on", "_sorted")
 
     def __init__(self, rows: Iterable[_Numbered] = ()) -> None:
         by_principal: dict[str, list[_Numbered]] = {}
@@ -241,6 +243,8 @@ class Index:
                     there.append(row)
         self._by_principal = _Shared({name: Held(held) for name, held in by_principal.items()})
         self._on = _Shared(on)
+        #: The resources in order, once somebody has asked for them so.
+        self._sorted: list[str] | None = None
 
     def principals(self) -> frozenset[str]:
         """Everybody whom a grant names."""
@@ -249,6 +253,12 @@ class Index:
     def resources(self) -> frozenset[str]:
         """Everything that a grant stands on."""
         return frozenset(self._on.keys())
+
+    def in_order(self) -> Sequence[str]:
+        """Everything that a grant stands on, sorted; the next index needs not sort again."""
+        if self._sorted is None:
+            self._sorted = sorted(self._on.keys())
+        return self._sorted
 
     def held_by(self, principal: str) -> Held | None:
         """What was given to `principal`; None where nothing was."""
@@ -286,7 +296,29 @@ class Index:
                 for resource, some in _sorted_by(changes, _resource).items()
             }
         )
+        following._sorted = self._sorted_after(following, changes)
         return following
+
+    def _sorted_after(self, following: Index, changes: Sequence[_Change]) -> list[str] | None:
+        """The resources of `following` in order; None where they are to be sorted anew."""
+        if self._sorted is None:
+            return None
+        touched = {each.resource for _, *both in changes for each in both if each is not None}
+        moved = [
+            name
+            for name in touched
+            if (self._on.get(name) is None) != (following._on.get(name) is None)
+        ]
+        if len(moved) > _MOST_MOVED:
+            return None
+        found = list(self._sorted) if moved else self._sorted
+        for name in moved:
+            at = bisect_left(found, name)
+            if self._on.get(name) is None:
+                found.insert(at, name)
+            else:
+                del found[at]
+        return found
 
 
 def _sorted_by(

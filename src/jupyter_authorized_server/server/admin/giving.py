@@ -14,7 +14,7 @@ from . import moment
 from .asker import Asker, Refused
 
 if TYPE_CHECKING:
-    from ...policy.model import Grant, Resource
+    from ...policy.model import Resource
 
 #: What can be given, as it is answered.
 LEVELS = {
@@ -158,16 +158,3 @@ async def exists(handler: Asker, resource: Resource) -> bool:
     if resource.type == "kernels" and resource.id:
         return resource.id in handler.settings["kernel_manager"]
     return True
-
-
-def fields_of(grant: Grant) -> dict[str, str | float | None]:
-    """What a record says of a grant."""
-    return {
-        "grant": grant.id,
-        "grantee": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
-        "starts": grant.starts,
-        "ends": grant.ends,
-        "note": grant.note,
-    }

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ... import inquiry
+from ...audit import fields_of
 from ...errors import InvalidName, UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
@@ -14,7 +15,7 @@ from ...store import Wanted
 from ..surface.places import SERVER
 from . import moment
 from .asker import Refused
-from .giving import LEVELS, check_giving, exists, fields_of, held, levels, outlives
+from .giving import LEVELS, check_giving, exists, held, levels, outlives
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -187,7 +188,8 @@ class GrantsHandler(SharedHandler):
         resource: str | None
         found_on: Iterable[Grant]
         if on is None:
-            resource, found_on = None, inquiry.perhaps_seen(self.point, self.principal)
+            resource, start = None, (*(self.after or ()), "")[0]
+            found_on = inquiry.perhaps_seen(self.point, self.principal, after=start)
         else:
             known = self.known(self.meant(on)[0])
             resource = known.name
@@ -202,15 +204,15 @@ class GrantsHandler(SharedHandler):
 
         now = time.time()
         found = await self.page(
-            (
-                each
-                for each in found_on
-                if (each.ends is None or each.ends > now)
-                and (not wanted or all(test(each) for test in wanted))
-            ),
+            found_on,
             key=lambda each: (each.resource, each.principal, each.id),
             show=show,
-            visible=self.sees,
+            visible=lambda each: (
+                (each.ends is None or each.ends > now)
+                and all(test(each) for test in wanted)
+                and self.sees(each)
+            ),
+            in_order=resource is None,
         )
         if resource is not None:
             self.tag(found)

@@ -6,9 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from ...audit import fields_of
 from ...errors import InvalidName, Outdated, Unconfirmed, UnknownName
 from .asker import Refused
-from .giving import fields_of
 from .grant import GRANT, NEW, SharedHandler
 from .operation import operation
 

@@ -189,6 +189,15 @@ class AdminHandler(Asker, APIHandler):
 
     # Pages and tags
 
+    @property
+    def after(self) -> tuple[str, ...] | None:
+        """Key of the last item of the page before, as the query says it; None for the first.
+
+        Raises:
+            InvalidName: it is none that was given out.
+        """
+        return key_of(self.query("after"), "after")
+
     async def page(
         self,
         items: Iterable[Any],
@@ -196,13 +205,24 @@ class AdminHandler(Asker, APIHandler):
         key: Callable[[Any], tuple[str, ...]],
         show: Callable[[Any], dict[str, Any]],
         visible: Callable[[Any], bool | Awaitable[bool]] = lambda _: True,
+        in_order: bool = False,
     ) -> dict[str, Any]:
-        """One page of those `items` that are visible, in the order of their keys."""
+        """One page of those `items` that are visible, in the order of their keys.
+
+        Args:
+            items: what there is.
+            key: of an item.
+            show: an item as it is answered.
+            visible: whether an item is shown.
+            in_order: whether they come in the order of their keys; then no more of them
+                are taken than are looked at.
+        """
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
-        after = key_of(self.query("after"), "after")
-        waiting = [each for each in items if after is None or key(each) > after]
+        after = self.after
+        waiting = (each for each in items if after is None or key(each) > after)
         found: list[Any] = []
-        for looked, each in enumerate(_in_order(waiting, key, few=limit + 1), start=1):
+        ordered = waiting if in_order else _in_order(list(waiting), key, few=limit + 1)
+        for looked, each in enumerate(ordered, start=1):
             if looked % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             sees = visible(each)

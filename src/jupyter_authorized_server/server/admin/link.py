@@ -9,6 +9,7 @@ from jupyter_server.utils import url_path_join
 from tornado.escape import url_escape
 
 from ... import inquiry
+from ...audit import fields_of
 from ...credentials import new_secret, secret_matches, split_secret
 from ...errors import InvalidName, Unconfirmed, UnknownName
 from ...policy.model import EVERYONE, GUEST, Principal
@@ -16,7 +17,7 @@ from ...policy.vocabulary import LEVEL, Level, parse_level, parse_resource
 from ..identity.local import LocalIdentityProvider
 from . import moment
 from .asker import Refused
-from .giving import check_giving, exists, fields_of
+from .giving import check_giving, exists
 from .grant import GRANT, SharedHandler
 from .grant import shown as grant_shown
 from .handler import PAGING, AdminHandler, page_of
