@@ -29,23 +29,26 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "peer-suite"
 #: Upstream's `test` extra, as far as our own test group has it not; kept out of `.venv`.
 PLUGINS = ("pytest-console-scripts", "flaky", "requests")
-#: Where upstream's test contradicts what we promise, and why; by test, parameters left out.
+#: Where upstream's test contradicts what the issues promise, and why; by test, parameters
+#: left out.
 DIFFERENCES = {
     test: reason
     for reason, tests in {
-        "an address that no surface table names is an administrator's, whatever its handler "
-        "declares": (
+        "House, 5: an address that no surface table names is an administrator's, whatever its "
+        "handler declares, and these are asked for by nobody": (
             "tests/base/test_handlers.py::test_jupyter_handler_auth_permissive",
             "tests/base/test_handlers.py::test_jupyter_handler_auth_required",
             "tests/base/test_websocket.py::test_websocket_auth_permissive",
             "tests/base/test_websocket.py::test_websocket_auth_required",
             "tests/base/test_websocket.py::test_websocket_auth_warns_mixin_lacks_jupyter_handler",
         ),
-        "a hidden file is refused before upstream looks, which this test makes fail with 500": (
+        "Files: what is hidden is refused at every door, before upstream looks; this test makes "
+        "upstream's look fail with 500": (
             "tests/services/contents/test_api.py::test_regression_is_hidden",
             "tests/test_files.py::test_regression_is_hidden",
         ),
-        "messages to a gateway's kernels cannot be judged yet, so its kernels are refused": (
+        "Live doors: every message to a kernel is judged, and those to a gateway's kernels "
+        "cannot be yet, so its kernels are refused": (
             "tests/test_gateway.py::test_gateway_kernel_lifecycle",
             "tests/test_gateway.py::test_gateway_shutdown",
             "tests/test_gateway.py::test_gateway_session_lifecycle",
@@ -56,36 +59,13 @@ DIFFERENCES = {
                 "test_kernel_client_response_router_notifies_channel_queue_when_finished"
             ),
         ),
-        "a path that leads out of the root is answered with 404, as one that may not be known "
-        "of": (
-            (
-                "tests/services/kernels/test_api.py::"
-                "test_resolve_path_server_expands_user_rejects_outside_root"
-            ),
-        ),
-        "takes from the application all but the contents manager, so nothing can be decided": (
-            "tests/base/test_handlers.py::test_authenticated_file_handler",
-        ),
-        "reads all events as if they were its own, and our records are events too": (
+        "House, 7: each record is an event too, and this test takes every event for its own": (
             "tests/extension/test_app.py::test_events",
             "tests/services/events/test_api.py::test_post_event",
             "tests/services/events/test_extension.py::test_subscribe_websocket",
         ),
-        "looks for upstream's listener, in whose place stands one that asks": (
-            (
-                "tests/services/events/test_api.py::"
-                "test_subscribe_websocket_self_removes_on_closed_socket"
-            ),
-        ),
-        "copies a folder into one that is not there, which is answered with 404": (
-            "tests/services/contents/test_api.py::test_copy_dir",
-        ),
-        "a terminal begins in a folder that can be judged, so in none outside the root": (
-            "tests/test_terminal.py::test_terminal_create_with_cwd",
-        ),
-        "counts the extensions that are loaded, of which we are one": (
-            "tests/extension/test_app.py::test_stop_extension",
-        ),
+        "House, 6: the extension that enforces is one of those that are loaded, which this test "
+        "counts": ("tests/extension/test_app.py::test_stop_extension",),
     }.items()
     for test in tests
 }

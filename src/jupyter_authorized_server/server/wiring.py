@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Key in the web application's settings.
 KEY = "jupyter_authorization"
+#: Attribute of the class of a contents manager that asks.
+OF_MANAGER = "_jupyter_authorization_wiring"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,5 +83,18 @@ def wiring(settings: Mapping[str, Any]) -> Wiring:
     found = settings.get(KEY)
     if not isinstance(found, Wiring):
         msg = "jupyter_authorized_server is not wired into this application"
+        raise ConfigurationError(msg)
+    return found
+
+
+def wiring_of(manager: object) -> Wiring:
+    """The wiring of the server that the contents manager `manager` asks.
+
+    Raises:
+        ConfigurationError: it asks none, so nothing may be served from it.
+    """
+    found = getattr(type(manager), OF_MANAGER, None)
+    if not isinstance(found, Wiring):
+        msg = "the contents manager does not ask jupyter_authorized_server"
         raise ConfigurationError(msg)
     return found

@@ -292,6 +292,39 @@ def test_a_folder_is_deleted_moved_and_copied_only_with_all_that_is_in_it(world:
     assert world.as_("cora", "copy", "team/opened", "team/sub")["type"] == "directory"
 
 
+def test_a_copy_makes_the_folders_above_it_that_are_missing_if_each_may_be_made(
+    world: World,
+) -> None:
+    team, hr = world.root / "team", world.root / "hr"
+    copied = world.as_("cora", "copy", "team/sub", "team/new/deep")
+    assert ("directory", "team/new/deep/sub") == (copied["type"], copied["path"])
+    assert "team/sub/c.txt" == (team / "new" / "deep" / "sub" / "c.txt").read_text()
+    # Only the last folder of these is hers.
+    world.store.add_grant(
+        principal="user:edda",
+        level="contributor",
+        resource="contents:/team/far/away",
+        now=0,
+        granted_by="os:test",
+    )
+    world.point.refresh()
+    assert world.as_("edda", "copy", "team/sub", "team/far/away") in {403, 404}
+    assert not (team / "far").exists()
+    assert world.as_("cora", "copy", "team/sub", "team/closed/sub/new") in {403, 404}
+    assert not (team / "closed" / "sub" / "new").exists()
+    # What fails later leaves nothing of it.
+    os.mkfifo(team / "sub" / "pipe")
+    assert world.as_("cora", "copy", "team/sub", "team/far/away") in {403, 404}
+    assert not (team / "far").exists()
+    (team / "sub" / "pipe").unlink()
+    # Nor is anything made where a link leads, or in the place of a file.
+    (team / "gone").symlink_to("../hr/new")
+    (team / "there").symlink_to("../hr")
+    for to in ("team/gone", "team/gone/x", "team/there/x", "team/there/x/y", "team/a.txt/x"):
+        assert world.as_("cora", "copy", "team/sub", to) in {400, 403, 404}, to
+    assert ["pay.txt"] == sorted(each.name for each in hr.iterdir())
+
+
 def test_a_folder_of_more_files_than_can_be_asked_about_is_not_moved(
     plain: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import websocket
+from jupyter_server.services.events.handlers import SubscribeWebsocket
 from serving import Serving, serving
 from talking import notebook, start
+
+from jupyter_authorized_server.server.doors.events import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,3 +146,19 @@ def test_denials_are_heard_by_administrators_alone(server: Serving) -> None:
         save(server, "team/last.txt")
         assert AUDIT not in {each["schema_id"] for each in vera.heard()}
         assert AUDIT in {each["schema_id"] for each in adam.heard()}
+
+
+def test_a_socket_that_has_died_is_told_nothing_more_and_let_go() -> None:
+    handler = SubscribeWebsocket.__new__(SubscribeWebsocket)
+    handler.ws_connection = None
+    live = SimpleNamespace(
+        current=lambda _: SimpleNamespace(allowed=True),
+        ask=lambda *_, **__: SimpleNamespace(allowed=True),
+    )
+    fit(handler, SimpleNamespace(), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
+    listener: Any = handler.event_listener
+    assert handler is listener.__self__
+    gone: list[Any] = []
+    logger = SimpleNamespace(remove_listener=lambda *, listener: gone.append(listener))
+    asyncio.run(listener(logger, CONTENTS, {"path": "a"}))
+    assert [listener] == gone

@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import websocket
+from filing import World
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupyter_server_terminals.terminalmanager import TerminalManager
 from serving import Serving, serving
 from terminado.websocket import TermSocket
 from tornado.websocket import WebSocketClosedError
 
-from jupyter_authorized_server.server.doors.terminals import fit
+from jupyter_authorized_server.server.acting import ACTING, Acting
+from jupyter_authorized_server.server.doors.terminals import fit, install
+from jupyter_authorized_server.server.kernels import STARTING, Starting
+from jupyter_authorized_server.server.wiring import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -324,3 +334,68 @@ def test_nobody_has_more_sockets_than_the_limit_also_at_once(server: Serving) ->
     for each in (again, *opened):
         each.close()
     end(server, name)
+
+
+def begins(world: World, who: str, path: str) -> tuple[str, str | None]:
+    """Where a shell begins that `who` starts at `path`, and the contents path it is known by."""
+    # As upstream's handler reads the body.
+    options = {"cwd": os.path.realpath(path)} if Path(path).exists() else {}
+    return asyncio.run(_begins(world, who, path, options))
+
+
+async def _begins(
+    world: World, who: str, path: str, options: dict[str, str]
+) -> tuple[str, str | None]:
+    manager: Any = TerminalManager(shell_command=["/bin/sh"])
+    settings = {
+        "contents_manager": world.manager,
+        "terminal_manager": manager,
+        KEY: world.wired,
+    }
+    install(settings, world.wired)
+    principal = world.point.principal(f"user:{who}")
+    request: Any = SimpleNamespace(remote_ip="::1", method="POST", path="/api/terminals")
+    ACTING.set(Acting(principal=principal, request=request))
+    STARTING.set(Starting(principal=principal, path=path))
+    name = manager.create(**options)["name"]
+    shell = manager.terminals[name]
+    try:
+        here = os.readlink(f"/proc/{shell.ptyproc.pid}/cwd")  # noqa: PTH115  # why: waits for no disk
+        return here, world.wired.terminals[shell].path
+    finally:
+        await manager.terminate(name, force=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system shows no folder")
+def test_a_shell_begins_outside_the_root_only_for_who_may_run_unconfined_where_nothing_confines(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, AsyncLargeFileManager)
+    outside, root = tmp_path / "outside", str(world.root)
+    outside.mkdir()
+    world.store.add_person("adam", password_hash=None, now=0)
+    world.store.add_grant(
+        principal="user:adam", level="admin", resource="server:", now=0, granted_by="os:test"
+    )
+    # Who may have all that Adam may, but for running programs that nothing confines.
+    rule = """permit (principal == Jupyter::User::"mona", action, resource)
+      unless { action == Jupyter::Action::"unconfined" };"""
+    (tmp_path / "policy" / "mona.cedar").write_text(rule, encoding="utf-8")
+    world.point.refresh()
+    world.point.adopt(world.point.files.load())
+    assert (str(outside), None) == begins(world, "adam", str(outside))
+    assert (f"{root}/hr", "/hr") == begins(world, "adam", "/hr")
+    missing = f"{outside}/none"
+    assert (root, missing) == begins(world, "adam", missing)
+    assert (root, str(outside)) == begins(world, "mona", str(outside))
+    # Who has all of a folder of that name in the contents has nothing of this one.
+    inside = world.root / outside.relative_to("/")
+    inside.mkdir(parents=True)
+    assert (str(inside), str(outside)) == begins(world, "adam", str(outside))
+    shutil.rmtree(inside)
+    world.wired.confinement = SimpleNamespace(
+        launcher=SimpleNamespace(backend="confines"),
+        company=SimpleNamespace(judge=lambda decision, *_, **__: decision),
+    )
+    assert (root, str(outside)) == begins(world, "adam", str(outside))
+    world.store.close()

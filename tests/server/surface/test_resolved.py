@@ -81,6 +81,16 @@ def test_whether_something_is_there_shows_only_to_who_may_open_it(
         server.request("DELETE", f"/api/kernels/{kernel}", "edda")
 
 
+@pytest.mark.parametrize("path", ["~", "~/.bashrc", "~/none", "~root", "~root/.profile"])
+def test_of_what_lies_in_a_home_nobody_learns_whether_it_is_there(
+    server: Serving, path: str
+) -> None:
+    # As upstream answers it, whatever is there.
+    assert (200, []) == resolve(server, "edda", path)
+    for who in ("tim", "nora"):
+        assert (404, []) == resolve(server, who, path)
+
+
 def test_a_kernel_s_own_folder_is_where_its_paths_begin(server: Serving) -> None:
     kernel = start_kernel(server, "tim", "team/a.ipynb")
     inside = f"{server.root}/team/a.ipynb"

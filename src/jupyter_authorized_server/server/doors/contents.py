@@ -22,6 +22,7 @@ from tornado.web import HTTPError
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
+from ..wiring import OF_MANAGER, wiring_of
 from . import kept, moving, opened, shape
 from .follow import Follower
 from .reader import Reader
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     Method = Callable[..., Any]
 
-_ATTRIBUTE = "_jupyter_authorization_wiring"
 #: The method of a manager that is at work, and the task it works in: a task that it
 #: starts is not part of it.
 _AT_WORK: ContextVar[tuple[str, object] | None] = ContextVar(
@@ -100,14 +100,14 @@ def install(manager: Any, wired: Wiring) -> None:
         AuthorizationError: its class cannot be changed.
     """
     kind = type(manager)
-    if hasattr(kind, _ATTRIBUTE):
+    if hasattr(kind, OF_MANAGER):
         return
     wired.follower = Follower(wired, manager)
     ours = opened.asking(kind, _sight) | moving.methods(kind, _sight)
     theirs = {name: getattr(kind, name) for name in METHODS if hasattr(kind, name)}
     asking = ours | {name: _asking(name, ours.get(name, do)) for name, do in theirs.items()}
     try:
-        manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {_ATTRIBUTE: wired, **asking})
+        manager.__class__ = type(f"Guarded{kind.__name__}", (kind,), {OF_MANAGER: wired, **asking})
     except TypeError as error:
         msg = f"the contents manager `{kind.__qualname__}` cannot be guarded: {error}"
         raise AuthorizationError(msg) from error
@@ -174,7 +174,7 @@ def check_installed(manager: object) -> None:
     Raises:
         AuthorizationError: it does not; another extension put it there.
     """
-    if not hasattr(type(manager), _ATTRIBUTE):
+    if not hasattr(type(manager), OF_MANAGER):
         msg = "the contents manager is not guarded; another extension replaced it"
         raise AuthorizationError(msg)
 
@@ -306,7 +306,7 @@ def _reader(manager: Any, acting: Acting) -> Reader:
 
 
 def _sight_of(manager: Any, acting: Acting) -> Sight:
-    wired: Wiring = getattr(manager, _ATTRIBUTE)
+    wired = wiring_of(manager)
     asked = acting.principal
     try:
         # As they are now: a request may last, and groups change.
@@ -318,7 +318,7 @@ def _sight_of(manager: Any, acting: Acting) -> Sight:
 
 async def _as_the_server(manager: Any, name: str, do: _Doing) -> Any:
     if name in CHANGES:
-        wired: Wiring = getattr(manager, _ATTRIBUTE)
+        wired = wiring_of(manager)
         path = do.argument(1 if name in _PATH_SECOND else 0, _NAME_OF_PATH.get(name, "path"))
         wired.point.audit.event(
             "service",
@@ -338,7 +338,7 @@ async def _followed(manager: Any, name: str, do: _Doing) -> Any:
         new = do.argument(0, "model", {}).get("path", path)
     elif name in _NEW_PATH:
         new = do.argument(1, _NEW_PATH[name], None)
-    wired: Wiring = getattr(manager, _ATTRIBUTE)
+    wired = wiring_of(manager)
     try:
         return await wired.follower.act(name, do.done, path, new)
     except OSError as error:

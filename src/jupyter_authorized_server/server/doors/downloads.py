@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado.web import HTTPError
 
-from ...errors import UnsafePath
+from ...errors import Nowhere, UnsafePath
 from ..surface import descent
-from ..surface.disk import disk_of
-from ..wiring import wiring
+from ..surface.disk import Disk, disk_of
+from ..wiring import wiring_of
 from . import opened
 from .sight import sight_of
 
@@ -40,7 +40,7 @@ def install() -> None:
         path: str | None = upstream(self, root, absolute_path)
         disk = disk_of(self.contents_manager)
         if path is not None and disk is not None:
-            _open(self, disk, path)
+            _open(self, disk, root, path)
         return path
 
     def finished(self: Any) -> None:
@@ -53,11 +53,21 @@ def install() -> None:
     kind.on_finish = finished
 
 
-def _open(handler: Any, disk: Any, path: str) -> None:
-    """Have `handler` serve what the system calls `path` now, and nothing else."""
-    sight = sight_of(wiring(handler.settings))
+def _open(handler: Any, disk: Disk, root: str, path: str) -> None:
+    """Have `handler` serve what the system calls `path` now, and nothing else.
+
+    Args:
+        root: the folder that it serves from.
+    """
+    real = os.path.realpath(path)
+    # Of the manager, whose files they are: a handler that is made without the application's
+    # settings asks the same.
+    sight = sight_of(wiring_of(handler.contents_manager))
+    if not (_is_in(disk, real) or _is_in(disk, os.path.realpath(root))):
+        # An extension's own folder, which has no paths that could be asked about.
+        disk, sight = Disk(os.sep), None
     try:
-        found = descent.held(disk, disk.place(disk.inside(os.path.realpath(path))).target)
+        found = descent.held(disk, disk.place(disk.inside(real)).target)
         number = opened.reading(found, opened.allowing(found, sight, ("download",)))
     except UnsafePath:
         raise HTTPError(404, opened.EXCHANGED) from None
@@ -68,6 +78,18 @@ def _open(handler: Any, disk: Any, path: str) -> None:
     setattr(handler, _FILE, file)
     handler._stat_result = os.fstat(number)  # noqa: SLF001  # why: Tornado's own place for it
     handler.get_content = lambda _, start=None, end=None: _parts(file, start, end)
+
+
+def _is_in(disk: Disk, real: str) -> bool:
+    """Whether what the system calls `real` is a file of the contents, or their root."""
+    try:
+        disk.inside(real)
+    except Nowhere:
+        return False
+    except UnsafePath:
+        # It is, and cannot be judged.
+        return True
+    return True
 
 
 def _parts(file: Any, start: int | None, end: int | None) -> Iterator[bytes]:

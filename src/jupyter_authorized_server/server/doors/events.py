@@ -8,6 +8,7 @@ kind is for whoever may hear everything.
 from __future__ import annotations
 
 import json
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
@@ -36,8 +37,10 @@ ACTOR = "__actor__"
 def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
     """Have each event asked about before it goes to this listener."""
     if any(f"{kind.__module__}.{kind.__qualname__}" == _SOCKET for kind in type(handler).__mro__):
-        # Upstream adds and removes this very attribute as its listener.
-        handler.event_listener = _Listener(handler, door, wired).hear
+        # Upstream adds and removes this very attribute as its listener, which stays the
+        # handler's own method: whoever looks for the sockets that listen finds them so.
+        hear = _Listener(handler, door, wired).hear
+        handler.event_listener = MethodType(hear, handler)
 
 
 class _Listener:
@@ -48,7 +51,9 @@ class _Listener:
         self._door = door
         self._wired = wired
 
-    async def hear(self, logger: Any, schema_id: str, data: Mapping[str, Any]) -> None:
+    async def hear(
+        self, handler: Any, logger: Any, schema_id: str, data: Mapping[str, Any]
+    ) -> None:
         """Pass an event on, if this listener may know of it.
 
         It runs in the context of whoever caused the event: that names the actor, and
@@ -63,9 +68,9 @@ class _Listener:
             ACTOR: SERVER if acting is None else acting.principal.name,
         }
         try:
-            self._handler.write_message(json.dumps(told))
+            handler.write_message(json.dumps(told))
         except WebSocketClosedError:
-            logger.remove_listener(listener=self._handler.event_listener)
+            logger.remove_listener(listener=handler.event_listener)
 
     def _may_hear(self, schema_id: str, data: Mapping[str, Any]) -> bool:
         live, door = self._wired.live, self._door

@@ -6,7 +6,8 @@ is held open meanwhile: what becomes of the names above it makes no difference.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
 from inspect import iscoroutinefunction, signature
@@ -19,6 +20,7 @@ from tornado.web import HTTPError
 
 from ...errors import UnsafePath
 from ...policy.model import Resource
+from ...policy.paths import ancestors
 from ..surface import descent
 from ..surface.descent import Held
 from ..surface.disk import disk_of
@@ -213,13 +215,14 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
 
     def copied(self: Any, source: str, to: str) -> Any:
         here = _hold(self, sight_of, source, "copy", follows=True)
-        there = _hold(self, sight_of, to, "create")
-        try:
-            tree.copy(disk_of(self), sight_of(self), here, there)  # type: ignore[arg-type]  # why: `_hold` has seen the disk
-        except UnsafePath:
-            raise HTTPError(404, opened.EXCHANGED) from None
-        except OSError as error:
-            raise HTTPError(400, f"`{source}` cannot be copied: {error.strerror}") from error
+        with _way_made(self, sight_of, to):
+            there = _hold(self, sight_of, to, "create")
+            try:
+                tree.copy(disk_of(self), sight_of(self), here, there)  # type: ignore[arg-type]  # why: `_hold` has seen the disk
+            except UnsafePath:
+                raise HTTPError(404, opened.EXCHANGED) from None
+            except OSError as error:
+                raise HTTPError(400, f"`{source}` cannot be copied: {error.strerror}") from error
         return self.get(to, content=False)
 
     def copy_dir(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
@@ -229,3 +232,45 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
         return await copied(self, from_path, to_path)
 
     return copy_dir_and_wait if is_async else copy_dir
+
+
+@contextmanager
+def _way_made(manager: Any, sight_of: SightOf, path: str) -> Iterator[None]:
+    """Make the folders above the contents path `path` that are missing, as upstream does.
+
+    Each one has to be allowed, and none stays where what they are for fails.
+
+    Raises:
+        HTTPError: one may not be made, as if there were nothing.
+    """
+    made: list[Held] = []
+    try:
+        for above in _missing(manager, path):
+            found = _hold(manager, sight_of, above, "create")
+            try:
+                os.mkdir(found.name, dir_fd=found.folder.number)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise HTTPError(400, f"`{above}` cannot be made: {error.strerror}") from error
+            made.append(found)
+        yield
+    except BaseException:  # why: raised again
+        for each in reversed(made):
+            # Somebody else may have put something there by now.
+            with suppress(OSError):
+                os.rmdir(each.name, dir_fd=each.folder.number)
+        raise
+
+
+def _missing(manager: Any, path: str) -> list[str]:
+    """The folders above the contents path `path` that are not there, the highest first."""
+    disk = disk_of(manager)
+    try:
+        return [
+            each
+            for each in reversed(ancestors(path)[1:-1])
+            if disk is not None and not disk.place(each).kind
+        ]
+    except UnsafePath:
+        raise HTTPError(404, opened.EXCHANGED) from None

@@ -58,8 +58,13 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
         if acting is None:
             return create(**kwargs)
         path = None if starting is None else starting.path
+        outside = _outside(wired, settings, path, kwargs.get("cwd"))
+        if outside:
+            # No grant on a folder of the contents reaches a shell that is in none.
+            path = None
         _check_start(wired, list(manager.terminals.values()), acting.principal.name, path)
-        model = create(**_options(settings, manager, kwargs.get("name"), path))
+        options = _options(settings, manager, kwargs.get("name"), path)
+        model = create(**options | outside)
         owned = Owned(owner=acting.principal.name, path=path)
         wired.terminals[manager.terminals[model["name"]]] = owned
         return model
@@ -117,6 +122,26 @@ def _options(
         folder = disk.path(path or "/")
         options["cwd"] = folder if Path(folder).is_dir() else disk.path("/")
     return options
+
+
+def _outside(
+    wired: Wiring, settings: Mapping[str, Any], path: str | None, meant: object
+) -> dict[str, str]:
+    """Where a shell begins that is to begin in no folder of the contents, as upstream has it.
+
+    Only where the contents have nothing called `path` and nothing confines shells, and for
+    who may run programs unconfined: everybody else begins in the contents root.
+
+    Args:
+        meant: what upstream takes the folder in the body for.
+    """
+    confinement, sight = wired.confinement, sight_of(wired)
+    disk = disk_of(settings["contents_manager"])
+    is_confined = confinement is not None and confinement.launcher.backend is not None
+    if path is None or is_confined or disk is None or disk.there(path) or sight is None:
+        return {}
+    is_meant = meant == os.path.realpath(path) and Path(path).is_dir()
+    return {"cwd": path} if is_meant and sight.allows("unconfined", (places.SERVER,)) else {}
 
 
 def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:

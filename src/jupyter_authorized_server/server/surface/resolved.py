@@ -15,11 +15,12 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_server.utils import to_api_path
 
 from ...errors import Nowhere
+from ...policy.model import Resource
+from ...policy.paths import canonical
 from . import places as at
 from .disk import disk_of
 
 if TYPE_CHECKING:
-    from ...policy.model import Resource
     from .call import Call
 
 
@@ -35,7 +36,12 @@ def by_contents(call: Call) -> tuple[Resource, ...]:
         return at.contents(call, text)
     path, root = _expanded(text), os.path.abspath(manager.root_dir)  # noqa: PTH100  # why: links stay
     if path != text:
-        return at.contents(call, _below(os.path.abspath(path), root))  # noqa: PTH100  # why: as above
+        below = _below(os.path.abspath(path), root)  # noqa: PTH100  # why: as above
+        if below is None:
+            # Upstream answers the same whatever is there: that is for who might open what is
+            # called so in the contents.
+            return (Resource(type="contents", id=canonical(text)),)
+        return at.contents(call, below)
     # As the manager does it: what does not begin with the root counts from the root.
     return at.contents(call, to_api_path(text, manager.root_dir))
 
@@ -87,11 +93,11 @@ def _expanded(text: str) -> str:
         raise Nowhere(msg) from error
 
 
-def _below(path: str, root: str) -> str:
+def _below(path: str, root: str) -> str | None:
+    """`path` as one below `root`; None outside."""
     if path == root:
         return ""
     start = root.rstrip(os.sep) + os.sep
     if not path.startswith(start):
-        msg = "the path lies outside the contents root"
-        raise Nowhere(msg)
+        return None
     return path[len(start) :].replace(os.sep, "/")
