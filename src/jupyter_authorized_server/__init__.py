@@ -45,6 +45,9 @@ def __getattr__(name: str) -> Any:
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     """Jupyter's hook: which modules of the package are server extensions."""
+    from .ahead import begin  # noqa: PLC0415  # why: only where a server asks
+
+    begin()
     return [{"module": "jupyter_authorized_server"}]
 
 
@@ -56,6 +59,9 @@ def _hook(name: str) -> Any:
     """
     import gc  # noqa: PLC0415  # why: only needed here
 
+    from .ahead import end  # noqa: PLC0415  # why: only where a server asks
+
+    end()
     # What is imported is kept, and looking through it for what is not takes a third of the time.
     was_on = gc.isenabled()
     gc.disable()

@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from ..ahead import begin
 from ..errors import ConfigurationError
-from .extension import CANNOT_ENFORCE, check_installed
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -16,6 +16,8 @@ _EXTENSION = "jupyter_authorized_server"
 
 
 def _check(server: ServerApp) -> None:
+    from .extension import CANNOT_ENFORCE, check_installed  # noqa: PLC0415  # why: see `main`
+
     try:
         check_installed(server.web_app)
     except ConfigurationError as error:
@@ -67,6 +69,8 @@ def _plain() -> type[Any]:
 
 def main(argv: list[str] | None = None) -> None:
     """Start a server; ends the process with status 78 if it could not enforce."""
+    import_module("jupyter_server.serverapp")
+    begin()  # JupyterLab waits for Node as soon as it is imported.
     try:
         app = _lab()
     except ModuleNotFoundError:
