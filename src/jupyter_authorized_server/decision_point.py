@@ -52,6 +52,7 @@ _log = logging.getLogger(__name__)
 SERVER = "server"
 #: Most mistakes of a policy that one record holds.
 _MOST_TOLD = 50
+_ALLOW = Answer.ALLOW
 _AWAY = "the server cannot look up what you may do now; try again later"
 
 
@@ -285,7 +286,7 @@ class DecisionPoint:
             decision = self._ask(in_force, principal, action, resource, now, door, address)
             self.tally.took(time.perf_counter() - began)
             in_force.keep(key, decision, now)
-        if decision.answer is Answer.ALLOW:
+        if decision.answer is _ALLOW:
             self.tally.allowed += 1
             return decision
         if lift and self.shadow is not None and self.shadow.lifts(decision):

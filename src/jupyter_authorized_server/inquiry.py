@@ -107,9 +107,10 @@ def what_can(
         if (type_, action) not in ABILITY:
             continue
         surely, asked = _places(point, principal, type_, action)
+        begin = len(type_) + 1
         for name in sorted(surely | asked):
             if name in surely:
-                yield Resource(type=type_, id=name.partition(":")[2])
+                yield Resource(type=type_, id=name[begin:])
                 continue
             resource = parse_resource(name)
             if point.decide(principal, action, resource, door=door, record=False).allowed:

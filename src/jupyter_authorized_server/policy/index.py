@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left, insort
+from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .. import errors
@@ -229,18 +230,14 @@ class Index:
     __slots__ = ("__weakref__", "_by_principal", "_on", "_sorted")
 
     def __init__(self, rows: Iterable[_Numbered] = ()) -> None:
-        by_principal: dict[str, list[_Numbered]] = {}
-        on: dict[str, list[_Numbered]] = {}
+        by_principal: defaultdict[str, list[_Numbered]] = defaultdict(list)
+        on: defaultdict[str, list[_Numbered]] = defaultdict(list)
         for row in rows:
             grant = row[1]
             if grant.level not in _RANK:
                 raise _no_level(grant)
-            for key, place in ((grant.principal, by_principal), (grant.resource, on)):
-                there = place.get(key)
-                if there is None:
-                    place[key] = [row]
-                else:
-                    there.append(row)
+            by_principal[grant.principal].append(row)
+            on[grant.resource].append(row)
         self._by_principal = _Shared({name: Held(held) for name, held in by_principal.items()})
         self._on = _Shared(on)
         #: The resources in order, once somebody has asked for them so.

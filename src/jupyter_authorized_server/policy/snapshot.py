@@ -133,7 +133,7 @@ class Snapshot:
         listed = ((_FIRST_FIXED + n, each) for n, each in self._listed())
         with reading_many():
             self.index = Index(itertools.chain(self.ledger.rows(), listed))
-        set_aside(len(self.ledger))
+            set_aside(len(self.ledger))
         self.views: dict[tuple[str, tuple[str, ...]], View] = {}
 
     def _listed(self) -> Iterator[tuple[int, Grant]]:

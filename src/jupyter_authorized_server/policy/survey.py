@@ -105,16 +105,16 @@ def _above(name: str) -> str:
 
 def _reached(names: set[str], given: set[str]) -> set[str]:
     """Those of `names` on which, or above which, a grant stands."""
-    reached, missed = names & given, {"server:"} - given
+    reached, settled = names & given, given | {"server:"}
     for name in names - given:
         passed, here = [name], _above(name)
-        while here not in given and here not in missed:
+        while here not in settled:
             passed.append(here)
             here = _above(here)
         if here in given:
             reached.add(name)
         else:
-            missed.update(passed)
+            settled.update(passed)
     return reached
 
 

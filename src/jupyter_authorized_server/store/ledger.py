@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ..policy.ledger import Ledger, reading_many
+from ..policy.ledger import Ledger, reading_many, set_aside
 from .grants import READ, rows_of
 from .schema import grant_changes, grants
 
@@ -43,7 +43,10 @@ def read_ledger(connection: Connection, known: State | None) -> Ledger:
         if len(serials) <= _MOST:
             return known.ledger.after(dict(_as_now(connection, serials)))
     with reading_many():
-        return Ledger(rows_of(connection, select(*READ).order_by(grants.c.serial)))
+        found = Ledger(rows_of(connection, select(*READ).order_by(grants.c.serial)))
+        # Before the collector is on again, or it looks through them all at once.
+        set_aside(len(found))
+    return found
 
 
 def _as_now(connection: Connection, serials: list[int]) -> Iterator[tuple[int, Grant | None]]:
