@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from ..policy.paths import canonical
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
 from .extra import Extra
 from .printed import opened
-from .room import Room, apart, contents_in, home_in, new_scratch, new_sockets
+from .room import Room, apart, contents_in, home_in, new_scratch, new_sockets, start_in
 from .surroundings import (
     SOCKET_PATH,
     account,
@@ -161,19 +160,25 @@ class Launcher:
             CannotConfine: its owner may not run anything in it any more.
             AuthorizationError: it cannot be shown all that it should be.
         """
-        origin = room.origin
+        origin, errand = room.origin, room.errand
         principal = self.principal(origin)
-        if not origin.by_method and not may_execute(self.point, principal, room.resource):
+        runs = not origin.by_method and (errand is None or errand.writes)
+        if runs and not may_execute(self.point, principal, room.resource):
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
         program = room.program
         besides = frozenset(self._besides(principal, program))
-        if self.disk is None or not origin.may_read:
+        top = "/"
+        if errand is not None:
+            besides, top = besides & errand.besides, errand.folder
+        if self.disk is None or not origin.may_read or not top:
             view = View(principal=principal.name, revision=self.point.revision)
-            return replace(view, besides=besides, program=program)
-        may_write = origin.may_write and self._runs_own(room, principal)
-        rights = Open() if origin.by_method else self.point
-        view = compile_view(rights, principal, self.disk, may_write=may_write)
+        else:
+            may_write = origin.may_write and self._runs_own(room, principal)
+            rights = Open() if origin.by_method else self.point
+            view = compile_view(rights, principal, self.disk, may_write=may_write, top=top)
+        if errand is not None:
+            errand.check(view)
         return replace(view, besides=besides, program=program)
 
     def _besides(self, principal: Principal, program: Resource) -> Iterator[str]:
@@ -245,7 +250,7 @@ class Launcher:
             raise CannotConfine(self.missing)
         view = self.with_company(room, self.view(room))
         principal = room.origin.principal
-        keeps = self._runs_own(room, principal)
+        keeps = room.errand is None and self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
             home = home_in(self.folder, self._home_of(room, view), is_kept=keeps)
@@ -271,7 +276,7 @@ class Launcher:
                 mounts=tuple(mounts),
                 home=home,
                 user=account(principal.name),
-                cwd=self._cwd(view, cwd),
+                cwd=start_in(self.disk, view, cwd),
                 terminal=terminal,
                 network="network" in view.besides,
                 internet="internet" in has_besides(view) and "network" not in view.besides,
@@ -290,7 +295,8 @@ class Launcher:
                 with contextlib.suppress(OSError):
                     os.close(mount.source)
         room.view, room.keeps, room.lacks = view, keeps, False
-        self.told()
+        if room.errand is None:
+            self.told()
         for path, why in view.left_out:
             _log.info("a process of %s is not shown %s: %s", principal.name, path, why)
 
@@ -385,13 +391,3 @@ class Launcher:
             if (full.read_only, full.writable) == (view.read_only, view.writable):
                 return file_name(principal.name)
         return file_name(f"token:{principal.token}")
-
-    def _cwd(self, view: View, cwd: str) -> str:
-        if not cwd or self.disk is None:
-            return ""
-        try:
-            inside = Path(cwd).resolve().relative_to(self.disk.root)
-            path = canonical("/" + inside.as_posix())
-        except ValueError:
-            return ""
-        return self.disk.place(path) if view.reads(path) else ""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import CannotConfine
 from ..policy.model import ANONYMOUS, Principal, Resource
-from ..policy.paths import ancestors
+from ..policy.paths import ancestors, canonical
 from .box import Mount
 
 if TYPE_CHECKING:
@@ -45,6 +46,38 @@ class Origin:
     by_method: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What a program does for somebody on one folder, and ends; it is shown nothing else.
+
+    What a folder makes a program run, others may have put there. So it has no home of whose
+    errand it is, and of the contents that folder alone.
+
+    Args:
+        folder: its canonical contents path; empty where the program needs none.
+        writes: whether it may change what is in the folder, and run what is told there.
+        besides: of what a rule gives its owner's kernels besides, what it may use.
+    """
+
+    folder: str
+    writes: bool = False
+    besides: frozenset[str] = frozenset()
+
+    def check(self, view: View) -> None:
+        """Raise unless `view` shows the whole folder.
+
+        Raises:
+            CannotConfine: it does not.
+        """
+        if self.folder and not (view.writes if self.writes else view.reads)(self.folder):
+            does = "change" if self.writes else "read"
+            msg = (
+                f"a program works on a folder as a whole, and `{view.principal}` may not always "
+                f"{does} all that is in `contents:{self.folder}`"
+            )
+            raise CannotConfine(msg)
+
+
 @dataclass(slots=True, kw_only=True)
 class Room:
     """What one kernel or terminal has of its own on the machine, over all its restarts.
@@ -62,6 +95,7 @@ class Room:
         keeps: whether it has the home of its owner that is kept.
         stopped: why its process was ended for a change of the policy; else empty.
         unconfined: whether nothing confines its process, since a rule allows that.
+        errand: what it does, where it is no kernel but a program that the server runs.
     """
 
     origin: Origin
@@ -78,6 +112,7 @@ class Room:
     keeps: bool = False
     unconfined: bool = False
     stopped: str = ""
+    errand: Errand | None = None
 
     def clear(self) -> None:
         """Remove what it has on the disk."""
@@ -166,6 +201,18 @@ def contents_in(disk: Disk | None, view: View) -> list[Mount]:
             continue
         made.append(Mount(source=source, at=disk.place(path), writable=path in view.writable))
     return made
+
+
+def start_in(disk: Disk | None, view: View, cwd: str) -> str:
+    """The folder `cwd` where `view` shows it; empty where it does not."""
+    if not cwd or disk is None:
+        return ""
+    try:
+        inside = Path(cwd).resolve().relative_to(disk.root)
+        path = canonical("/" + inside.as_posix())
+    except ValueError:
+        return ""
+    return disk.place(path) if view.reads(path) else ""
 
 
 def apart(disk: Disk | None, folder: Path) -> tuple[Path, ...]:

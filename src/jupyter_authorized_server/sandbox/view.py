@@ -198,18 +198,19 @@ class _Search:
 
 
 def compile_view(
-    point: Rights, principal: Principal, tree: Tree, *, may_write: bool = True
+    point: Rights, principal: Principal, tree: Tree, *, may_write: bool = True, top: str = "/"
 ) -> View:
     """What `principal`'s process may touch of the contents now.
 
     Args:
         may_write: False where others' code runs in it.
+        top: the folder beside which nothing is shown.
 
     Raises:
         TooMuch: too many folders would have to be shown one by one.
     """
     search = _Search(point=point, principal=principal, tree=tree, may_write=may_write)
-    search.look("/")
+    search.look(top)
     if len(search.read_only) + len(search.writable) > MAX_FOLDERS:
         msg = f"`{principal.name}` has more than {MAX_FOLDERS} folders; merge their grants"
         raise TooMuch(msg)

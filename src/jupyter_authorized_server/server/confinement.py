@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import logging
+import secrets
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from ..errors import AuthorizationError, ConfigurationError
+from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from ..audit import Value
     from ..policy.model import Principal, Resource
+    from ..sandbox.room import Errand
     from ..sandbox.view import View
     from .wiring import Wiring
 
@@ -197,6 +199,27 @@ class Confinement:
             may_write=found.hook.allows("write", "contents"),
         )
 
+    def room_for(self, errand: Errand) -> Room:
+        """A place for a program that works on one folder for whoever asks now.
+
+        Raises:
+            CannotConfine: nobody asks.
+        """
+        acting = ACTING.get()
+        origin = self._origin()
+        if origin is None or acting is None:
+            msg = "a program that nobody has asked for is not started"
+            raise CannotConfine(msg)
+        origin = replace(
+            origin,
+            path=errand.folder or None,
+            may_write=origin.may_write and errand.writes,
+        )
+        kind = str(self._kernels.default_kernel_name)
+        room = self.launcher.kernel_room(f"errand-{secrets.token_hex(8)}", origin, kind)
+        room.errand, room.log = errand, None
+        return room
+
     def confine_terminals(self, manager: Any) -> None:
         """Have the shells of a terminal manager confined; None where the server has none."""
         if manager is None or self._terminals is manager:
@@ -251,7 +274,7 @@ class Confinement:
 
     def _remember(self, room: Room) -> None:
         """Keep in mind whose kernel it is that ends, for the pages that lose it."""
-        if room.type == "kernels":
+        if room.type == "kernels" and room.errand is None:
             self.ended[room.id] = room.origin
             while len(self.ended) > MOST_ENDED:
                 del self.ended[next(iter(self.ended))]
@@ -313,6 +336,9 @@ class Confinement:
     def _record_end(self, room: Room, why: str) -> None:
         """Tell its owner, whose own records a page shows, and the log."""
         _log.warning("a process of %s is stopped: %s", room.origin.principal.name, why)
+        if room.errand is not None:
+            # Whoever asked for it waits, and is told.
+            return
         process = f"{room.type}:{room.id}" if room.type == "kernels" else room.resource.name
         fields: dict[str, Value] = {"process": process, "path": room.origin.path, "reason": why}
         with contextlib.suppress(OSError):
@@ -333,8 +359,8 @@ class Confinement:
         if room.running is not None:
             room.running.kill()
         room.view = None
-        if room.type == "terminals":
-            # Its manager sees it end, and tells whoever looks at it.
+        if room.type == "terminals" or room.errand is not None:
+            # Its manager sees it end, and tells whoever looks at it, or whoever waits for it.
             self.launcher.leave(room)
             return
         task = asyncio.ensure_future(self._shut_down(room.id))

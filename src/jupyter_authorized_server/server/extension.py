@@ -22,7 +22,7 @@ from ..sandbox import probe
 from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, downloads, exports, lists, own_pages, rooms
+from .doors import contents, downloads, exports, git, lists, own_pages, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
 from .doors.endings import Endings
@@ -146,6 +146,7 @@ async def start(app: ServerApp) -> None:
             wired.confinement.confine_terminals(application.settings.get("terminal_manager"))
         # Extensions that load after this one are there only now.
         own_pages.install()
+        git.install(application.settings, wired)
         wired.live.start()
         measure(wired)
         poll = StoreWatch(wired).callback

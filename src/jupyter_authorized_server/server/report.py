@@ -20,10 +20,12 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..policy.vocabulary import ABILITY, Level
+from .doors import git
 from .doors.judge import Judge
 from .doors.routing import Target, pattern_of
 from .extension import check_installed
 from .surface import SURFACE, Asks, Public
+from .wiring import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +146,9 @@ def _row(
         )
     if not isinstance(entry, Asks):
         return _unnamed(pattern=pattern, handler=name, method=method)
-    questions = tuple(_asked(each.type, each.action) for each in entry.questions)
+    confined = wiring(application.settings).git is not None
+    asked = [each for each in entry.questions if not (each.bare and confined)]
+    questions = tuple(dict.fromkeys(_asked(each.type, each.action) for each in asked))
     return Row(
         pattern=pattern,
         package=_package(name),
@@ -152,7 +156,7 @@ def _row(
         method=method,
         guard="declared" if SURFACE.find(handler, pattern) is None else "asks",
         questions=questions,
-        level=max(ABILITY[each.type, each.action].level for each in entry.questions).word,
+        level=max(ABILITY[each.type, each.action].level for each in asked).word,
     )
 
 
@@ -195,6 +199,7 @@ def main(argv: list[str]) -> None:
     app.jpserver_extensions = {**app.jpserver_extensions, _EXTENSION: True}
     app.initialize(arguments, new_httpserver=False)
     check_installed(app.web_app)
+    git.install(app.web_app.settings, wiring(app.web_app.settings))
     Path(file).write_text(json.dumps([asdict(row) for row in rows(app.web_app)]), "utf-8")
 
 

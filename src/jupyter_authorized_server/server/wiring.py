@@ -42,6 +42,7 @@ class Wiring:
         hosts: what Jupyter's check of the `Host` header has said.
         confinement: what puts processes into the sandbox, `confinement.Confinement`; None
             where the operator has chosen not to.
+        git: what jupyterlab-git works with, if all that it starts is confined; else None.
         probing: what confines here, while that is tried out beside the rest of the start.
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
@@ -58,6 +59,7 @@ class Wiring:
     homes_made: set[str] = field(default_factory=set)
     hosts: dict[str, bool] = field(default_factory=dict)
     confinement: Any = None
+    git: Any = None
     probing: Future[Probed] | None = None
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)

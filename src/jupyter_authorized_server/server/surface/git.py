@@ -2,16 +2,22 @@
 
 A repository is a folder with all that is in it. Git runs what a repository's own
 configuration names, hooks, filters, a file system monitor, for a `status` as well as
-for a `commit`, and it runs under the server's own account, in no sandbox. So every row
-that starts git asks for `unconfined` too, which by default only an `admin` may.
+for a `commit`. So it runs in a sandbox that shows the repository and nothing else, see
+`doors.git`: to read, for who may read all of it; to change, for who may change all of it
+and run code there. Where there is no sandbox, every row that starts git asks for
+`unconfined` too, which by default only an `admin` may.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
+from ...policy.model import Resource
+from ...policy.paths import ancestors
+from ..wiring import wiring
 from . import places as at
 from .core import ADMIN, INSPECT, PAGE, ask, asks
 from .disk import disk_of
@@ -19,7 +25,8 @@ from .table import Asks, Route
 from .whole import everything, plain
 
 if TYPE_CHECKING:
-    from ...policy.model import Resource
+    from collections.abc import Callable
+
     from .call import Call
     from .table import Question, Where
 
@@ -97,16 +104,49 @@ def _named(call: Call) -> tuple[Resource, ...] | None:
     return tuple(found)
 
 
-def _asks(*actions: str) -> Asks:
-    questions: list[Question] = [ask("unconfined", "server", at.server)]
-    questions += [ask(action, "contents", _top) for action in actions]
-    questions += [ask(action, "contents", _on(actions), whole=True) for action in actions]
+def _bare(call: Call) -> Resource | None:
+    """The server, where what the extension starts is in no sandbox; see `doors.git`."""
+    confined = wiring(call.settings).git
+    return at.SERVER if confined is None or call.settings.get("git") is not confined else None
+
+
+def _kernel(call: Call) -> Resource:
+    """A kernel of one's own in the repository: what git runs there is any code."""
+    within = ancestors(_repository(call))
+    return Resource(type="kernels", within=within, owner=call.principal)
+
+
+def _asks(*actions: str, runs: bool = False, when: Callable[[Call], bool] | None = None) -> Asks:
+    """Reading all of a repository, and where `when` holds, or always, `actions` on it too.
+
+    Args:
+        runs: whether code is run for it that the repository names.
+    """
+
+    def only(where: Where) -> Where:
+        return where if when is None else lambda call: where(call) if when(call) else None
+
+    questions: list[Question] = [ask(action, "contents", _top) for action in _READS]
+    questions += [ask(action, "contents", only(_top)) for action in actions]
+    if runs:
+        questions += [
+            ask("launch", "contents", only(_top)),
+            ask("launch", "kernelspecs", only(at.default_kernelspec)),
+            ask("run", "kernels", only(_kernel)),
+        ]
+    questions += [replace(ask("unconfined", "server", _bare), bare=True)]
+    questions += [ask(action, "contents", _on(_READS), whole=True) for action in _READS]
+    questions += [ask(action, "contents", only(_on(actions)), whole=True) for action in actions]
     return asks("contents", *questions, ask("open", "contents", _named, whole=True))
 
 
-_READING = _asks(*_READS)
+_READING = _asks()
 #: What changes files, or what git keeps of them, and may remove some.
-_WRITING = _asks(*_READS, *_WRITES)
+_WRITING = _asks(*_WRITES, runs=True)
+#: What goes to another machine too.
+_FETCHING = replace(_WRITING, outward=True)
+#: With nothing in the body it tells what is set.
+_SETTING = _asks(*_WRITES, runs=True, when=lambda call: bool(call.json().get("options")))
 
 
 def _posts(asked: Asks, *names: str) -> tuple[Route, ...]:
@@ -128,6 +168,7 @@ ROUTES: tuple[Route, ...] = (
         "ShowTopLevel",
         "Status",
         "Tag",
+        "Upstream",
     ),
     *_posts(
         _WRITING,
@@ -136,16 +177,11 @@ ROUTES: tuple[Route, ...] = (
         "AddAllUntracked",
         "BranchDelete",
         "Checkout",
-        "Clone",
         "Commit",
-        "Config",
         "DeleteCommit",
-        "Fetch",
         "Init",
         "Merge",
         "NewTag",
-        "Pull",
-        "Push",
         "Rebase",
         "RemoteAdd",
         "Reset",
@@ -154,8 +190,9 @@ ROUTES: tuple[Route, ...] = (
         "StashPop",
         "StripNotebooks",
         "TagCheckout",
-        "Upstream",
     ),
+    *_posts(_FETCHING, "Clone", "Fetch", "Pull", "Push"),
+    *_posts(_SETTING, "Config"),
     Route(handler=_GIT + "GitCheckNotebooksHandler", methods={"GET": _READING}),
     Route(handler=_GIT + "GitSubmodulesHandler", methods={"GET": _READING}),
     Route(handler=_GIT + "GitRemoteDetailsShowHandler", methods={"GET": _READING}),

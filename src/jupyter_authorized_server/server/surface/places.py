@@ -296,6 +296,11 @@ def _default_spec(call: Call) -> str:
     return str(call.settings["kernel_manager"].default_kernel_name)
 
 
+def default_kernelspec(call: Call) -> Resource:
+    """The kernelspec that a kernel has of which nobody says more."""
+    return spec(_default_spec(call))
+
+
 def kernelspec(*names: str) -> Where:
     """The kernelspec named in the JSON body, or the default one."""
 

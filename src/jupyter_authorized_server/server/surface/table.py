@@ -38,6 +38,7 @@ class Question:
             much in it; so it is looked for only when everything else is allowed.
         absent: whether it is answered, by the handler's own words, also where nothing is
             there; only for who may, so it tells others nothing.
+        bare: whether it arises only where no sandbox holds what the handler starts.
     """
 
     action: str
@@ -46,6 +47,7 @@ class Question:
     walk: bool = False
     whole: bool = False
     absent: bool = False
+    bare: bool = False
 
     def __post_init__(self) -> None:
         if (self.type, self.action) not in ABILITY:
@@ -76,6 +78,8 @@ class Asks:
         guests: whether it is asked at all for whoever has opened a link for guests;
             everything else is refused to them.
         forwards: whether it goes on to somebody's program; see `doors.forwarding`.
+        outward: whether the program that it starts goes to other machines, where a rule
+            lets a person's kernels; see `doors.git`.
     """
 
     resource: str
@@ -86,6 +90,7 @@ class Asks:
     service: bool = False
     guests: bool = False
     forwards: bool = False
+    outward: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,161 @@
+"""A program that the server runs for somebody on one folder: in a sandbox, until it ends.
+
+Such as git: what it runs besides, hooks and filters, whoever can change the folder says.
+So nothing of the server's is in it, and of the person's no more than the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import CannotConfine
+from .surroundings import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .box import Backend, Box
+    from .launch import Launcher
+    from .room import Room
+
+#: Bytes that one may print; the server holds them.
+MOST = 64 << 20
+#: How many run at once on a server; the others wait.
+_AT_ONCE = 16
+#: Seconds in which a program that has shut its output has to end.
+_ENDS = 10.0
+# What confines ends with the thread that began it, so these threads stay.
+_THREADS = ThreadPoolExecutor(_AT_ONCE, "jupyter-authorization-errand")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a program ended, and what it printed."""
+
+    status: int
+    output: bytes
+    errors: bytes
+
+
+async def run(
+    launcher: Launcher,
+    room: Room,
+    command: Sequence[str],
+    *,
+    cwd: str,
+    variables: Mapping[str, str],
+    files: Mapping[str, str],
+    seconds: float,
+) -> Ended:
+    """Run `command` in `room`, which is left when it has ended.
+
+    Args:
+        cwd: the folder to start in, where it is shown it.
+        variables: of its environment, besides those that all have.
+        files: texts that it finds in the folder of `room`, by name.
+        seconds: after which it is ended.
+
+    Raises:
+        AuthorizationError: it did not run, or was ended before it was done.
+    """
+    loop, until = asyncio.get_running_loop(), time.monotonic() + seconds
+    try:
+        backend = launcher.backend
+        if backend is None:
+            raise CannotConfine(launcher.missing)
+        program = _program(command[0])
+        assert room.folder is not None  # noqa: S101  # why: each but a terminal's has one
+        for name, text in files.items():
+            (room.folder / name).write_text(text, "utf-8")
+        with launcher.box(room, program, cwd=cwd) as box:
+            line = [program, *command[1:]]
+            process = await loop.run_in_executor(
+                _THREADS, _begin, backend, box, line, variables, room
+            )
+        ended = await loop.run_in_executor(_THREADS, _heard, process, room, until)
+        if room.stopped:
+            msg = f"the program was stopped: {room.stopped}"
+            raise CannotConfine(msg)
+        return ended
+    finally:
+        launcher.leave(room)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=environment("/", "", {})["PATH"])
+    if found is None or not os.path.isabs(found):  # noqa: PTH117  # why: a text
+        msg = f"`{name}` is not on this machine; install it"
+        raise CannotConfine(msg)
+    return found
+
+
+def _begin(
+    backend: Backend, box: Box, line: Sequence[str], variables: Mapping[str, str], room: Room
+) -> subprocess.Popen[bytes]:
+    surroundings = environment(box.home, box.user, variables, box.temporary)
+    process = None
+    try:
+        with backend.build(box, line) as building:
+            process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
+                building.line,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=surroundings,
+                pass_fds=building.inherited,
+                cwd="/",
+            )
+            room.running = building.release()
+            return process
+    except (OSError, ValueError) as error:
+        said = b""
+        if process is not None:
+            process.kill()
+            said = process.communicate()[1][:500]
+        msg = f"the sandbox could not be built: {said.decode('utf-8', 'replace').strip() or error}"
+        raise CannotConfine(msg) from error
+
+
+def _heard(process: subprocess.Popen[bytes], room: Room, until: float) -> Ended:
+    """All that `process` prints until it ends.
+
+    Raises:
+        CannotConfine: it printed too much, or took too long, and was ended.
+    """
+    output, errors = bytearray(), bytearray()
+    running = room.running
+    with process, selectors.DefaultSelector() as waiting:
+        waiting.register(process.stdout, selectors.EVENT_READ, output)  # type: ignore[arg-type]  # why: a pipe
+        waiting.register(process.stderr, selectors.EVENT_READ, errors)  # type: ignore[arg-type]  # why: a pipe
+        why = ""
+        while waiting.get_map() and not why:
+            left = until - time.monotonic()
+            for key, _ in waiting.select(max(left, 0)):
+                part = os.read(key.fd, 1 << 16)
+                key.data.extend(part)
+                if not part:
+                    waiting.unregister(key.fileobj)
+            if time.monotonic() > until:
+                why = "it took too long"
+            elif len(output) + len(errors) > MOST:
+                why = f"it printed more than {MOST >> 20} MiB"
+        if not why:
+            try:
+                process.wait(_ENDS)
+            except subprocess.TimeoutExpired:
+                why = "it took too long"
+        if why:
+            if running is not None:
+                running.kill()
+            process.kill()
+            msg = f"the program was stopped: {why}"
+            raise CannotConfine(msg)
+    return Ended(status=process.returncode, output=bytes(output), errors=bytes(errors))
