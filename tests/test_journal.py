@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_authorized_server import journal
 from jupyter_authorized_server.audit import SYNC_WITHIN, Audit
-from jupyter_authorized_server.journal import ORIGIN, Journal, Link, newest, verify
+from jupyter_authorized_server.journal import ORIGIN, Journal, Link, end_of, newest, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,6 +200,30 @@ def test_old_records_go_and_the_rest_still_verifies(path: Path) -> None:
     assert verify(path).problem is not None
     assert made.prune(4.0, told.append) == 0
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_last_record_stays_however_old_for_the_next_is_tied_to_it(path: Path) -> None:
+    head = written(path, 3)
+    made = Journal(path)
+    told: list[Link] = []
+    assert made.prune(99.0, told.append) == 2
+    made.close()
+    assert written(path, 1).number == 4
+    found = verify(path, start=told[0], head=head)
+    assert (found.records, found.problem) == (2, None)
+
+
+def test_the_end_of_a_chain_is_found_where_it_leads_back_to_what_is_known(path: Path) -> None:
+    assert end_of(path) == ORIGIN
+    third = written(path, 3)
+    fifth = written(path, 2)
+    second = Link(number=2, hash=json.loads(lines(path)[2])["previous"])
+    assert [fifth] * 4 == [end_of(path, known) for known in (ORIGIN, second, third, fifth)]
+    forged = Link(number=3, hash=second.hash)
+    assert [None] * 2 == [end_of(path, known) for known in (forged, Link(number=6, hash="6"))]
+    # Of what was dropped for its age only the last place is known.
+    assert [fifth] * 2 == [end_of(path, known, start=third) for known in (second, third)]
+    assert end_of(path, forged, start=third) is None
 
 
 def test_another_writer_goes_on_in_the_file_that_took_the_place(path: Path) -> None:

@@ -114,20 +114,24 @@ class Journal:
     def prune(self, before: float, announce: Callable[[Link], None]) -> int:
         """Drop the records at the file's start that are older; returns how many.
 
+        The last one stays however old it is, since the next is tied to it.
+
         Args:
             before: seconds since the epoch.
             announce: is told where the chain will begin, before anything is dropped.
         """
         with self._lock, self._locked():
             start, offset, many = ORIGIN, 0, 0
+            last, passed, older = ORIGIN, 0, 0
             with self.path.open("rb") as file:
                 for line in file:
                     record = parse(line)
-                    if record is not None and not _is_older(record, before):
-                        break
-                    offset += len(line)
                     if record is not None:
-                        start, many = _link_of(record, line), many + 1
+                        start, offset, many = last, passed, older
+                        if not _is_older(record, before):
+                            break
+                        last, older = _link_of(record, line), older + 1
+                    passed += len(line)
                 if not many:
                     return 0
                 announce(start)
@@ -137,6 +141,13 @@ class Journal:
             self._descriptor = self._open()
             self._end = -1
             return many
+
+    def set_aside(self, name: str) -> None:
+        """Give the file another name; what comes next begins a new chain in a new file."""
+        with self._lock, self._locked():
+            # Whoever writes it too sees that the name is another file's, and goes there.
+            self.path.rename(self.path.with_name(name))
+            self._link = None
 
     def _put(self, rest: BinaryIO) -> None:
         """Have `rest` be the whole file, or nothing happen."""
@@ -327,6 +338,45 @@ def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict
     Raises:
         OSError: the file cannot be read.
     """
+    for offset, line in _backwards(path, before):
+        record = parse(line)
+        if record is not None:
+            yield offset, record
+
+
+def end_of(path: Path, known: Link = ORIGIN, *, start: Link = ORIGIN) -> Link | None:
+    """The last place of the chain in a file; None where it does not lead back to `known`.
+
+    Args:
+        path: the file; there may be none.
+        known: a place that the chain had.
+        start: where the chain begins, after records were dropped for their age.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    is_dropped = known == start or known.number < start.number
+    last, behind = None, 0
+    for _, line in _backwards(path):
+        if last is None:
+            record = parse(line)
+            if record is None:
+                # A write that a power cut has torn: nobody got an answer to it.
+                continue
+            last = _link_of(record, line)
+            if is_dropped:
+                return last
+            behind = last.number - known.number
+        # Invariant: each line is one record, whose number is one more.
+        if behind <= 0:
+            is_there = behind == 0 and _hash(line.rstrip(b"\n")) == known.hash
+            return last if is_there else None
+        behind -= 1
+    return start if is_dropped and last is None else None
+
+
+def _backwards(path: Path, before: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, last first, each with its offset."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -345,9 +395,7 @@ def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict
             kept = 0 if at == 0 else 1
             for line in reversed(lines[kept:]):
                 behind -= len(line)
-                record = parse(line)
-                if record is not None:
-                    yield behind, record
+                yield behind, line
             rest = lines[0] if kept else b""
 
 

@@ -141,6 +141,51 @@ def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
     assert desk.ask("audit", "verify").code == 2
 
 
+def test_who_shares_the_store_is_named_with_their_records(desk: Desk, tmp_path: Path) -> None:
+    there = tmp_path / "there" / "audit.jsonl"
+    other = Audit(there)
+    other.event("login", actor="user:ada")
+    other.close()
+    with desk.store() as store:
+        assert store.keep_journal(there) is None
+    for answer in (desk.ask("audit", "verify"), desk.ask("audit", "verify", "--json")):
+        assert answer.code == 0
+        assert f"{there}`, 1; verify them there" in answer.err or "others" in answer.out
+
+
+def test_records_that_were_cut_stay_found_out_until_they_are_set_aside(desk: Desk) -> None:
+    _changed(desk, "one", "two", "three")
+    assert "whole" in desk.ask("audit", "renew").out
+    kept = desk.audit_path.read_bytes().splitlines(keepends=True)
+    desk.audit_path.write_bytes(kept[0])
+    answer = desk.ask("groups", "add", "four")
+    assert (answer.code, "was tampered with" in answer.err) == (0, True)
+    _changed(desk, "five", "six", "seven")
+    assert "record 3 is not the one the store knows" in desk.ask("audit", "verify").err
+    pruned = desk.ask("audit", "prune", "2001-01-01")
+    assert (pruned.code, "the chain is broken" in pruned.err) == (2, True)
+    renewed = desk.ask("audit", "renew")
+    assert renewed.code == 0, renewed.err
+    (aside,) = desk.audit_path.parent.glob("audit.jsonl.*.broken")
+    assert str(aside) in renewed.out
+    assert aside.read_bytes().startswith(kept[0])
+    assert desk.ask("audit", "verify").out == "whole: 1 records\n"
+    (record,) = desk.records()
+    assert (record["kind"], record["file"]) == ("audit_renewed", aside.name)
+    assert "record 3 is not the one" in record["problem"]
+    _changed(desk, "eight")
+    assert desk.ask("audit", "verify").out == "whole: 2 records\n"
+
+
+def test_records_that_are_gone_are_begun_anew(desk: Desk) -> None:
+    _changed(desk, "one")
+    desk.audit_path.unlink()
+    assert desk.ask("audit", "renew").code == 0
+    (record,) = desk.records()
+    assert record["problem"] == "the file is gone"
+    assert desk.ask("audit", "verify").out == "whole: 1 records\n"
+
+
 def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) -> None:
     _changed(desk, "one", "two")
     target = tmp_path / "out.jsonl"

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from serving import Serving, serving
 
-from jupyter_authorized_server.journal import ORIGIN, Link, verify
-from jupyter_authorized_server.store import chain_name
+from jupyter_authorized_server.journal import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,12 +152,7 @@ def test_a_server_that_is_killed_at_work_has_lost_nothing_that_was_answered(
     path = journal(server)
     with server.store() as store:
         given = {each.id for each in store.state().grants}
-        start, head = store.journal(chain_name(path))
-    found = verify(
-        path,
-        start=ORIGIN if start is None else Link(number=start[0], hash=start[1]),
-        head=None if head is None else Link(number=head[0], hash=head[1]),
-    )
+        found = store.verify_journal(path)
     assert found.problem is None
     records = server.audit
     assert set(load.given) <= given & {each.get("grant") for each in records}

@@ -10,11 +10,11 @@ import pytest
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.decision_point import DecisionPoint
-from jupyter_authorized_server.journal import Link, newest, verify
+from jupyter_authorized_server.journal import newest
 from jupyter_authorized_server.server.record_keeping import RecordKeeping
 from jupyter_authorized_server.server.store_watch import StoreWatch
 from jupyter_authorized_server.server.wiring import Wiring
-from jupyter_authorized_server.store import Store, chain_name
+from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -93,15 +93,59 @@ def test_the_store_is_told_where_the_records_end_and_where_they_begin(
     # Once more, for the record of what was dropped.
     look(lambda: RecordKeeping(wired, clock, clock.steady), later, lambda: None)
     assert ["new"] == kept(wired)
-    start, head = point.store.journal(chain_name(path))
+    start, head = point.store.journal(path)
+    found = point.store.verify_journal(path)
     assert start is not None
     assert head is not None
-    found = verify(
-        path,
-        start=Link(number=start[0], hash=start[1]),
-        head=Link(number=head[0], hash=head[1]),
-    )
-    assert (None, 2, 1, 3) == (found.problem, found.records, start[0], head[0])
+    assert (None, 2, 1, 3) == (found.problem, found.records, start.number, head.number)
+
+
+def cut(path: Path, *, behind: int) -> None:
+    """Keep only the first records."""
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:behind]))
+
+
+def problems(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("tampered with" in each for each in caplog.messages)
+
+
+def test_a_running_server_says_so_when_records_are_cut_off_and_does_not_cover_it(
+    wired: Wiring, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit, path = wired.point.audit, wired.point.audit.path
+    assert path is not None
+    for _ in range(4):
+        audit.event("login", actor="user:ada")
+
+    def cut_off() -> None:
+        cut(path, behind=2)
+        for _ in range(4):
+            audit.event("logout", actor="user:ada")
+
+    def later() -> None:
+        clock.go_on(31 * DAY)
+        audit.event("logout", actor="user:ada")
+
+    looks = [cut_off, later, lambda: None]
+    look(lambda: RecordKeeping(wired, clock, clock.steady), *looks)
+    assert problems(caplog) == 2
+    assert "record 4 is not the one" in str(wired.point.store.verify_journal(path).problem)
+    # One record says so, and none is dropped for its age: they show what was done.
+    every = [record for _, record in newest(path)]
+    assert (1, 8) == (sum(each["kind"] == "audit_broken" for each in every), len(every))
+
+
+def test_a_server_that_starts_finds_out_what_was_cut_off_meanwhile(
+    wired: Wiring, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = wired.point.audit.path
+    assert path is not None
+    wired.point.audit.event("login", actor="user:ada")
+    look(lambda: RecordKeeping(wired, clock, clock.steady))
+    assert problems(caplog) == 0
+    cut(path, behind=0)
+    look(lambda: RecordKeeping(wired, clock, clock.steady))
+    assert problems(caplog) == 1
 
 
 @pytest.mark.parametrize("jump", [365 * DAY, -365 * DAY])

@@ -18,7 +18,7 @@ from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreE
 from ..policy.directory import Directory
 from ..policy.document import Document
 from ..policy.model import parse_name, parse_principal
-from ..store import Store, chain_name
+from ..store import Store
 from .moment import parse_moment, show_moment
 from .output import note, printable
 
@@ -200,11 +200,6 @@ class Change:
         self.store = store
         self._audit = audit
 
-    @property
-    def audit_file(self) -> Path | None:
-        """The file of records."""
-        return self._audit.path
-
     def record(self, kind: str, fields: Mapping[str, Value]) -> None:
         """Record that whoever runs this has just done something of `kind`.
 
@@ -222,10 +217,10 @@ class Change:
         try:
             for fields in many:
                 self._audit.event(kind, actor=actor(), fields=fields)
-            link = self._audit.link
-            if link is not None:
-                name = chain_name(self._audit.path)
-                self.store.set_journal_head(name, number=link.number, hash=link.hash)
+            path = self._audit.path
+            problem = None if path is None else self.store.keep_journal(path)
+            if problem is not None:
+                note(f"warning: the audit file was tampered with, or lost records: {problem}")
         except OSError as error:
             msg = (
                 f"this was done, but could not be recorded in `{self._audit.path}`: "

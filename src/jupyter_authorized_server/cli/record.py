@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from ..audit import Audit
 from ..errors import ConfigurationError
-from ..journal import MAX_LINE, ORIGIN, Link, parse, verify
-from ..store import chain_name
-from .output import note, say, write_json
+from ..journal import MAX_LINE, Journal, parse
+from .output import note, printable, say, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from ..journal import Verdict
+    from ..store import Store
     from .desk import Desk
 
     Record = dict[str, Any]
@@ -105,17 +105,12 @@ def verify_(desk: Desk, *, as_json: bool) -> int:
     """
     path = Path(desk.config.audit_file)
     with desk.store() as store:
-        start, head = store.journal(chain_name(path))
-    known = None if head is None else Link(number=head[0], hash=head[1])
-    begin = ORIGIN if start is None else Link(number=start[0], hash=start[1])
-    if not path.exists() and known is None:
-        note(f"nothing is recorded yet in `{path}`")
-        return 0
-    try:
-        found = verify(path, start=begin, head=known)
-    except OSError as error:
-        msg = f"the audit file `{path}` cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from error
+        known, others = store.journal(path)[1], store.other_journals(path)
+        if not path.exists() and known is None:
+            note(f"nothing is recorded yet in `{path}`")
+            _tell_others(others)
+            return 0
+        found = _verified(store, path)
     if as_json:
         write_json(
             {
@@ -124,9 +119,11 @@ def verify_(desk: Desk, *, as_json: bool) -> int:
                 "unchained": found.unchained,
                 "problem": found.problem,
                 "file": str(path),
+                "others": others,
             }
         )
-    elif found.problem is not None:
+        return 0 if found.problem is None else BROKEN
+    if found.problem is not None:
         note(f"error: `{path}`: {found.problem}")
     else:
         say(f"whole: {found.records} records")
@@ -134,7 +131,49 @@ def verify_(desk: Desk, *, as_json: bool) -> int:
             note(f"note: {found.unchained} earlier records have no chain; they prove nothing")
         if known is None:
             note("note: the store knows no end of the chain, so a missing end is not found")
+    _tell_others(others)
     return 0 if found.problem is None else BROKEN
+
+
+def _tell_others(others: Mapping[str, int]) -> None:
+    for name, number in others.items():
+        shown = printable(name, 200)
+        note(f"note: the store also knows the records of `{shown}`, {number}; verify them there")
+
+
+def _verified(store: Store, path: Path) -> Verdict:
+    try:
+        return store.verify_journal(path)
+    except OSError as error:
+        msg = f"the audit file `{path}` cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+
+
+@audit.command()
+@click.pass_obj
+def renew(desk: Desk) -> None:
+    """Set records aside that are not as they were written, and begin a new file.
+
+    For when somebody has looked into what `verify` found: until then it is found again and
+    again, and nothing that is done to later records is told apart from it.
+    The file stays, under another name beside the new one, whose first record says so.
+
+    Example: `jupyter authz audit renew`
+    """
+    path = Path(desk.config.audit_file)
+    aside = f"{path.name}.{int(desk.now)}.broken"
+    with desk.store() as store:
+        known = store.journal(path)[1]
+        problem = "the file is gone" if known is not None and not path.exists() else None
+        if problem is None and path.exists():
+            problem = _verified(store, path).problem
+    if problem is None:
+        say("the records are whole, so they stay where they are")
+        return
+    with desk.change() as change, contextlib.closing(Journal(path)) as file:
+        change.store.renew_journal(path, lambda: _set_aside(file, aside))
+        change.record("audit_renewed", {"problem": problem, "file": aside})
+    say(f"a new file has begun; the records until now are in `{path.with_name(aside)}`")
 
 
 @audit.command()
@@ -181,17 +220,24 @@ def prune(desk: Desk, *, before: str) -> None:
     moment = desk.moment(before)
     if moment is None:  # pragma: no cover  # why: an argument is always there
         return
-    with desk.change() as change, contextlib.closing(Audit(change.audit_file)) as file:
-        name = chain_name(file.path)
-        many = file.prune(
-            moment,
-            lambda start: change.store.set_journal_start(
-                name, number=start.number, hash=start.hash
-            ),
-        )
+    path = Path(desk.config.audit_file)
+    with desk.change() as change, contextlib.closing(Journal(path)) as file:
+        problem = change.store.keep_journal(path)
+        if problem is not None:
+            msg = f"nothing is dropped, since the chain is broken: {problem}"
+            raise ConfigurationError(msg)
+        many = file.prune(moment, lambda start: change.store.start_journal(path, start))
         if many:
             change.record("audit_pruned", {"records": many, "before": moment})
     say(f"{many} records are gone")
+
+
+def _set_aside(file: Journal, name: str) -> None:
+    try:
+        file.set_aside(name)
+    except OSError as error:
+        msg = f"`{file.path}` cannot be set aside: {error.strerror}"
+        raise ConfigurationError(msg) from error
 
 
 def _bar(length: int, stack: contextlib.ExitStack) -> Any:

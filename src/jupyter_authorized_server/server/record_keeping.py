@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from tornado.ioloop import PeriodicCallback
 
+from ..decision_point import SERVER
 from ..errors import AuthorizationError
-from ..store import chain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ..journal import Link
     from .wiring import Wiring
@@ -24,6 +25,8 @@ _DAY = 86_400.0
 #: Seconds by which a clock that is set loses trust: what is new looks old by it, or the other
 #: way round. For a day after that nothing is dropped.
 _JUMP = 3600.0
+#: Seconds after which a chain that was found broken is looked at again.
+_BROKEN_FOR = 60.0
 #: Milliseconds after which the store knows of a record.
 KNOWN_WITHIN = 1000
 
@@ -46,43 +49,53 @@ class RecordKeeping:
         self._point = wired.point
         self._days = wired.config.audit_days
         self._known: Link | None = None
+        self._is_known = False
         self._clock = clock
         self._steady = steady
         self._ahead = clock() - steady()
         self._pruned = float("-inf")
+        self._broken = float("-inf")
         self.callback = PeriodicCallback(self.look, KNOWN_WITHIN)
         self.callback.start()
 
     async def look(self) -> None:
         """What is due now; the store and the file are worked on in a thread."""
-        link = self._point.audit.link
+        path, link = self._point.audit.path, self._point.audit.link
+        if path is None:
+            return
         now, steady = self._clock(), self._steady()
         try:
-            if link is not None and link != self._known:
-                await asyncio.to_thread(self._tell, link)
-                self._known = link
+            if (
+                link != self._known or not self._is_known
+            ) and steady >= self._broken + _BROKEN_FOR:
+                problem = await asyncio.to_thread(self._point.store.keep_journal, path)
+                self._known, self._is_known = link, True
+                if problem is not None:
+                    self._tell(problem, steady)
             if abs(now - steady - self._ahead) > _JUMP:
                 self._ahead, self._pruned = now - steady, steady
                 _log.warning("the clock was set; for a day no audit record is taken for too old")
             if self._days and steady >= self._pruned + _DAY:
                 self._pruned = steady
-                many = await asyncio.to_thread(self._prune, now - self._days * _DAY)
+                many = await asyncio.to_thread(self._prune, path, now - self._days * _DAY)
                 if many:
                     _log.info("%d audit records were older than `audit_days` and are gone", many)
         except (AuthorizationError, OSError) as error:
             _log.warning("the audit file is not looked after: %s", error)
 
-    def _tell(self, link: Link) -> None:
-        name = chain_name(self._point.audit.path)
-        self._point.store.set_journal_head(name, number=link.number, hash=link.hash)
+    def _tell(self, problem: str, steady: float) -> None:
+        """Say aloud that the chain is broken, and look again in a while."""
+        _log.critical("the audit file was tampered with, or lost records: %s", problem)
+        if self._broken == float("-inf"):
+            self._point.audit.note("audit_broken", actor=SERVER, fields={"problem": problem})
+        self._broken = steady
 
-    def _prune(self, before: float) -> int:
+    def _prune(self, path: Path, before: float) -> int:
         audit, store = self._point.audit, self._point.store
-        name = chain_name(audit.path)
-        many = audit.prune(
-            before,
-            lambda start: store.set_journal_start(name, number=start.number, hash=start.hash),
-        )
+        if store.keep_journal(path) is not None:
+            # What was done to the records is found out with the old ones too.
+            return 0
+        many = audit.prune(before, lambda start: store.start_journal(path, start))
         if many:
-            audit.note("audit_pruned", actor="server", fields={"records": many, "before": before})
+            audit.note("audit_pruned", actor=SERVER, fields={"records": many, "before": before})
         return many

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .journals import chain_name
 from .model import (
     Group,
     Guest,
@@ -36,6 +35,5 @@ __all__ = [
     "Wanted",
     "Wish",
     "WishState",
-    "chain_name",
     "file_of",
 ]

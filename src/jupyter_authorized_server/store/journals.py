@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import platform
+import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from ..journal import ORIGIN, Link, end_of, verify
 from .schema import journals
 from .transaction import Transactions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from ..journal import Verdict
 
-def chain_name(path: Path | None) -> str:
+#: Looks at a chain that does not hold what is known of it, and seconds between two: another
+#: process may drop old records just now.
+_LOOKS, _PAUSE = 3, 0.1
+
+
+def _name(path: Path) -> str:
     """What the chain in the file `path` of this machine is called in the store."""
     return f"{platform.node()}:{path}"
 
@@ -22,29 +31,76 @@ def chain_name(path: Path | None) -> str:
 class Journals(Transactions):
     """The operations on those places. They change no answer, so none is counted."""
 
-    def set_journal_head(self, name: str, *, number: int, hash: str) -> None:  # noqa: A002  # why: the record's word
-        """Keep the last place of the chain `name`, unless a later one is kept."""
-        self._set(name, "head", number, hash)
+    def keep_journal(self, path: Path) -> str | None:
+        """Keep where the chain in the file `path` ends now.
 
-    def set_journal_start(self, name: str, *, number: int, hash: str) -> None:  # noqa: A002  # why: the record's word
-        """Keep the place before the first record of the chain `name`."""
-        self._set(name, "start", number, hash)
+        Returns:
+            What is wrong, if it does not lead back to the end that is kept; that one
+            stays, so that whoever cuts the chain cannot have it grow over the cut.
 
-    def journal(self, name: str) -> tuple[tuple[int, str] | None, tuple[int, str] | None]:
-        """The start and the head of the chain `name`, where they are known."""
+        Raises:
+            OSError: the file cannot be read.
+        """
+        known = ORIGIN
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(_PAUSE)
+            start, head = self.journal(path)
+            known = head or ORIGIN
+            end = end_of(path, known, start=start or ORIGIN)
+            if end is not None:
+                if end.number > known.number:
+                    self._set(_name(path), "head", end)
+                return None
+        return (
+            f"record {known.number} is not in `{path}` as it was written, or records behind it "
+            "are not; `jupyter authz audit verify` says which"
+        )
+
+    def start_journal(self, path: Path, start: Link) -> None:
+        """Keep the place before the first record of the chain in the file `path`."""
+        self._set(_name(path), "start", start)
+
+    def renew_journal(self, path: Path, set_aside: Callable[[], None]) -> None:
+        """Forget the chain in the file `path`, which `set_aside` puts elsewhere."""
+        with self._write() as connection:
+            connection.execute(delete(journals).where(journals.c.name == _name(path)))
+            set_aside()
+
+    def journal(self, path: Path) -> tuple[Link | None, Link | None]:
+        """The start and the head of the chain in the file `path`, where they are known."""
         with self._read() as connection:
-            row = connection.execute(select(journals).where(journals.c.name == name)).first()
+            query = select(journals).where(journals.c.name == _name(path))
+            row = connection.execute(query).first()
         if row is None:
             return None, None
-        start, head = (row.start_number, row.start_hash), (row.head_number, row.head_hash)
-        return start if start[0] else None, head if head[0] else None
+        start = Link(number=row.start_number, hash=row.start_hash)
+        head = Link(number=row.head_number, hash=row.head_hash)
+        return start if start.number else None, head if head.number else None
 
-    def _set(self, name: str, place: str, number: int, text: str) -> None:
-        values = {f"{place}_number": number, f"{place}_hash": text}
+    def other_journals(self, path: Path) -> Mapping[str, int]:
+        """The other chains of whoever shares this store, and the number of each one's last."""
+        with self._read() as connection:
+            query = select(journals.c.name, journals.c.head_number).order_by(journals.c.name)
+            found = {row.name: row.head_number for row in connection.execute(query)}
+        found.pop(_name(path), None)
+        return found
+
+    def verify_journal(self, path: Path) -> Verdict:
+        """Whether every record of the file `path` is as it was written, and none is missing.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        start, head = self.journal(path)
+        return verify(path, start=start or ORIGIN, head=head)
+
+    def _set(self, name: str, place: str, link: Link) -> None:
+        values = {f"{place}_number": link.number, f"{place}_hash": link.hash}
         with self._write() as connection:
             row = connection.execute(select(journals).where(journals.c.name == name)).first()
             if row is None:
                 none = {"start_number": 0, "start_hash": "", "head_number": 0, "head_hash": ""}
                 connection.execute(insert(journals).values({"name": name, **none, **values}))
-            elif getattr(row, f"{place}_number") <= number:
+            elif getattr(row, f"{place}_number") <= link.number:
                 connection.execute(update(journals).where(journals.c.name == name).values(values))

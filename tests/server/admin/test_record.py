@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from serving import Serving, serving
 
-from jupyter_authorized_server.store import chain_name
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,7 +94,7 @@ def test_only_administrators_verify_and_a_forged_record_is_found(server: Serving
     path = server.folder / "data" / "authorization" / "audit.jsonl"
     end = time.monotonic() + 60
     with server.store() as store:
-        while (head := store.journal(chain_name(path))[1]) is None and time.monotonic() < end:
+        while (head := store.journal(path)[1]) is None and time.monotonic() < end:
             time.sleep(0.05)
     assert head is not None
     whole = path.read_bytes()

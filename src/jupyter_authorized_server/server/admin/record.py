@@ -6,8 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError, InvalidName
-from ...journal import ORIGIN, Link, newest, verify
-from ...store import chain_name
+from ...journal import newest
 from ..surface.places import SERVER
 from . import moment
 from .handler import MOST, PAGE, PAGING, AdminHandler, page_of
@@ -137,14 +136,8 @@ class VerifyHandler(AdminHandler):
         if path is None:
             msg = "this server keeps no records"
             raise ConfigurationError(msg)
-        start, head = self.point.store.journal(chain_name(path))
         try:
-            found = await asyncio.to_thread(
-                verify,
-                path,
-                start=ORIGIN if start is None else Link(number=start[0], hash=start[1]),
-                head=None if head is None else Link(number=head[0], hash=head[1]),
-            )
+            found = await asyncio.to_thread(self.point.store.verify_journal, path)
         except OSError as error:
             msg = f"the records cannot be read: {error.strerror}"
             raise ConfigurationError(msg) from error
