@@ -160,10 +160,12 @@ class Audit:
         if (asked := REQUEST.get()) is not None:
             record["request_id"] = asked
         for key, value in fields.items():
-            record[key] = _clean(value)
+            record[key] = _clean(value) if isinstance(value, str) else value
         if self._journal is not None:
             record = self._journal.append(record) or record
-            self._written.set()
+            # Who clears it hands what was written before to the disk afterwards.
+            if not self._written.is_set():
+                self._written.set()
         if self._emit is not None:
             with contextlib.suppress(Exception):  # why: the file has the record; see class
                 self._emit(record)
@@ -183,7 +185,5 @@ def fields_of(grant: Grant) -> dict[str, Value]:
     }
 
 
-def _clean(value: Value) -> Value:
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        return value[:MAX_TEXT] + "…"
-    return value
+def _clean(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -72,14 +73,19 @@ class Desk:
         return Answer(code=result.exit_code, out=result.stdout, err=result.stderr)
 
     def start(self, *args: str | bytes) -> subprocess.Popen[bytes]:
-        """Start the command in a process of its own."""
-        return subprocess.Popen(
-            [PROGRAM, *args],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        """Start the command in a process of its own, which Ctrl-C reaches."""
+        # A shell has what it starts in the background ignore it, and all that is started there.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [PROGRAM, *args],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def run(self, *args: str | bytes, stdin: bytes = b"", timeout: float = 120) -> Answer:
         """Run the command in a process of its own."""
