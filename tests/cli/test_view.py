@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from jupyter_authorized_server.sandbox import internet
+from jupyter_authorized_server.sandbox.extra import Extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +84,87 @@ def test_a_view_of_too_many_folders_says_so(desk: Desk, root: Path) -> None:
     for number in range(101):
         (root / "team" / f"{number}").mkdir()
     assert "more than 100 folders" in view_of(desk, "user:ada", root)["problem"]
+
+
+BESIDES = """
+permit (principal, action == Jupyter::Action::"launch", resource is Jupyter::KernelSpec);
+permit (
+  principal == Jupyter::User::"ada",
+  action in [
+    Jupyter::Action::"internet", Jupyter::Action::"mounts", Jupyter::Action::"devices"
+  ],
+  resource == Jupyter::KernelSpec::"python3"
+);
+permit (
+  principal == Jupyter::User::"ada",
+  action in [Jupyter::Action::"start", Jupyter::Action::"network"],
+  resource is Jupyter::Terminal
+);
+"""
+
+
+def furnished(desk: Desk) -> None:
+    """Give ada the internet, folders and devices in one kernel, and the network in terminals."""
+    desk.policy(a_cedar=BESIDES)
+    (desk.folder / "data-for-all").mkdir()
+    folders = [f"{desk.folder}/data-for-all", f"{desk.folder}/gone:rw"]
+    (desk.folder / "config" / "jupyter_server_config.py").write_text(
+        f"c.JupyterAuthorization.sandbox_mounts = {folders!r}\n"
+        "c.JupyterAuthorization.sandbox_devices = ['/dev/*']\n"
+    )
+
+
+def besides(desk: Desk, who: str, root: Path) -> dict[str, dict[str, Any]]:
+    return {each["process"]: each for each in view_of(desk, who, root)["besides"]}
+
+
+def test_network_folders_and_devices_are_told_and_what_cannot_be_had(
+    desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnished(desk)
+    monkeypatch.setattr(internet, "_PLACES", str(root))
+    found = besides(desk, "user:ada", root)
+    kernel, terminal = found["kernelspecs:python3"], found["terminals:"]
+    why = kernel.pop("problem")
+    assert "a rule gives this process the internet, and there is no `pasta`" in why
+    assert {
+        "process": "kernelspecs:python3",
+        "network": "internet of IPv4",
+        "mounts": [
+            {"path": f"{desk.folder}/data-for-all", "how": "reads", "there": True},
+            {"path": f"{desk.folder}/gone", "how": "changes", "there": False},
+        ],
+        "devices": [*Extra(devices=("/dev/*",)).nodes()],
+    } == kernel
+    assert {
+        "process": "terminals:",
+        "network": "the machine's",
+        "mounts": [],
+        "devices": [],
+        "problem": None,
+    } == terminal
+    answer = desk.ask("explain", "--view", "--user", "user:ada", "--root", str(root))
+    said = " ".join(answer.out.split())
+    for words in ("kernelspecs:python3 internet of IPv4", "(not there)", "no `pasta`: take back"):
+        assert words in said, words
+
+
+@pytest.mark.skipif(
+    not shutil.which("pasta"), reason="no `pasta` on this machine"
+)  # why: by it alone
+def test_the_internet_is_tried_and_a_level_gives_nobody_any(desk: Desk, root: Path) -> None:
+    furnished(desk)
+    with desk.store() as store:
+        store.add_grant(
+            principal="user:eve", level="admin", resource="server:", now=1, granted_by="os:setup"
+        )
+    assert besides(desk, "user:ada", root)["kernelspecs:python3"]["problem"] is None
+    for each in besides(desk, "user:eve", root).values():
+        assert ("none", [], [], None) == (
+            each["network"], each["mounts"], each["devices"], each["problem"]
+        ), each  # fmt: skip
+    answer = desk.ask("explain", "--view", "--user", "user:eve", "--root", str(root))
+    assert "they have no network, no devices, and no other folders" in answer.out
 
 
 @pytest.mark.parametrize(

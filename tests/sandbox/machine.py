@@ -18,9 +18,10 @@ import threading
 import time
 from pathlib import Path
 
-from jupyter_authorized_server.sandbox.box import Box, Mount, start
+from jupyter_authorized_server.sandbox.box import Box, Mount
 from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, find
 from jupyter_authorized_server.sandbox.internet import NAMES
+from jupyter_authorized_server.sandbox.starting import start
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
 
 #: The addresses of the machine, one of them by chance what a sandbox takes for its own.

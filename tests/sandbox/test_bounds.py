@@ -15,8 +15,9 @@ import pytest
 
 from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import bounds, bubblewrap, landlock, wall
-from jupyter_authorized_server.sandbox.box import Box, Mount, start
+from jupyter_authorized_server.sandbox.box import Box, Mount
 from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap
+from jupyter_authorized_server.sandbox.starting import start
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
 
 if TYPE_CHECKING:

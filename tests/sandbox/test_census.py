@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from jupyter_authorized_server.sandbox import bounds, ceiling, machine, probe
-from jupyter_authorized_server.sandbox.box import Box, start
+from jupyter_authorized_server.sandbox.box import Box
 from jupyter_authorized_server.sandbox.census import Held, census, litter
+from jupyter_authorized_server.sandbox.starting import start
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
 
 if TYPE_CHECKING:

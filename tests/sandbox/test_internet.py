@@ -17,8 +17,9 @@ from traitlets import TraitError
 from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import bubblewrap, internet
-from jupyter_authorized_server.sandbox.box import Box, start
+from jupyter_authorized_server.sandbox.box import Box
 from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap
+from jupyter_authorized_server.sandbox.starting import start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

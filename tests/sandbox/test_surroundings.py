@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import box as boxes
-from jupyter_authorized_server.sandbox import surroundings
+from jupyter_authorized_server.sandbox import machine, surroundings, wall
 from jupyter_authorized_server.sandbox.probe import probe
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from jupyter_authorized_server.sandbox.starting import start
 
 
 def said(code: str, *system: str) -> object:
@@ -25,7 +24,7 @@ def said(code: str, *system: str) -> object:
     with tempfile.TemporaryFile() as output:
         backend = probe("bubblewrap").backend
         assert backend is not None
-        _, process = boxes.start(backend, box, command, environment={}, output=output)
+        _, process = start(backend, box, command, environment={}, output=output)
         process.wait(120)
         output.seek(0)
         return json.loads(output.read())
@@ -97,3 +96,131 @@ def test_a_program_that_is_not_there_is_refused() -> None:
 
 def found_sh() -> str:
     return surroundings.found_program("/usr/bin/sh", {})
+
+
+def hidden_from(*hidden: Path, backend: str, system: Path, code: str) -> object:
+    """What `code` prints, as JSON, where `system` is shown and `hidden` of it is not."""
+    found = probe(backend).backend
+    assert found is not None
+    home = tempfile.mkdtemp(prefix="jk-home-")
+    source = os.open(home, os.O_PATH | os.O_DIRECTORY)
+    box = boxes.Box(
+        system=surroundings.system_paths(str(system)), hidden=tuple(map(str, hidden)), home=home,
+        mounts=(boxes.Mount(source=source, at=home, writable=True),), temporary=home,
+    )  # fmt: skip
+    with tempfile.TemporaryFile() as output:
+        command = [sys.executable, "-I", "-S", "-c", code]
+        _, process = start(found, box, command, environment={}, output=output)
+        process.wait(120)
+        output.seek(0)
+        said = output.read()
+    os.close(source)
+    os.rmdir(home)  # noqa: PTH106  # why: a text
+    return json.loads(said)
+
+
+BACKENDS = ["bubblewrap", *(["landlock"] if wall.abi() >= 6 else [])]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_the_servers_own_is_hidden_in_what_all_read(prefix: Path, backend: str) -> None:
+    (prefix / "var" / "kernels" / "k").mkdir(parents=True)
+    for name in ("var/store", "var/kernels/k/logo", "key.pem", "bin/kernel"):
+        (prefix / name).write_text("secret")
+    paths = ["key.pem", "var/store", "var/kernels/k/logo", "bin/kernel"]
+    code = f"""
+import json
+def reads(path):
+    try:
+        return open({str(prefix)!r} + "/" + path).read() == "secret"
+    except OSError:
+        return False
+print(json.dumps([reads(path) for path in {paths!r}]))
+"""
+    found = hidden_from(
+        prefix / "var", prefix / "key.pem", prefix / "missing",
+        backend=backend, system=prefix, code=code,
+    )  # fmt: skip
+    assert [False, False, False, True] == found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_keys_of_the_machine_are_not_read_by_who_has_the_servers_account(
+    backend: str,
+) -> None:
+    closed = [path for path in machine.private() if Path(path).is_dir()]
+    if not closed or os.geteuid() != 0:
+        pytest.skip("nothing here that is not everybody's and could be read")  # why: the machine
+    code = f"""
+import json, os
+def lists(path):
+    try:
+        return os.listdir(path) != [] or os.access(path, os.R_OK) and path
+    except OSError:
+        return False
+print(json.dumps([lists(path) for path in {closed!r}]))
+"""
+    found = hidden_from(*map(Path, closed), backend=backend, system=Path("/usr"), code=code)
+    wanted = [path if backend == "bubblewrap" else False for path in closed]
+    assert wanted == found
+
+
+def test_what_not_everybody_may_read_is_private(tmp_path: Path) -> None:
+    for name in ("ssl/certs", "ssl/private", "ssl/closed"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("ssl/certs/a.pem", "ssl/certs/b.key", "ssl/private/c.key", "hosts"):
+        (tmp_path / name).touch()
+    (tmp_path / "ssl" / "link").symlink_to("private")
+    (tmp_path / "ssl" / "certs" / "b.key").chmod(0o640)
+    (tmp_path / "ssl" / "private").chmod(0o710)
+    (tmp_path / "ssl" / "closed").chmod(0o700)
+    wanted = {"ssl/certs/b.key", "ssl/private", "ssl/closed"}
+    found = machine.private(str(tmp_path), ("ssl", "hosts", "missing"))
+    assert {str(tmp_path / name) for name in wanted} == set(found)
+
+
+def test_a_pth_file_in_the_contents_or_for_the_machines_own_opens_nothing(
+    prefix: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "packages").mkdir()
+    lines = f"{tmp_path / 'packages'}\n/etc\n/run\n/proc\n/\n"
+    (prefix / "lib/python3.11/site-packages/more.pth").write_text(lines)
+    program = str(prefix / "bin" / "kernel")
+    before = set(surroundings.system_paths())
+    more = set(surroundings.system_paths(program)) - before
+    assert {str(prefix), str(tmp_path / "packages")} == {
+        path for path in more if "lib" not in path
+    }
+    inside = set(surroundings.system_paths(program, contents=prefix.parent)) - before
+    assert str(prefix) in inside
+    assert str(tmp_path / "packages") not in inside
+
+
+def test_what_builds_a_sandbox_gets_no_variable_of_what_runs_in_it(tmp_path: Path) -> None:
+    code = "import json, os; print(json.dumps(sorted({*os.environ} - {'PWD', 'LC_CTYPE'})))"
+    library = "/no/such/library.so"
+    for each in BACKENDS:
+        backend = probe(each).backend
+        assert backend is not None
+        mount = boxes.Mount(source=os.open(tmp_path, os.O_PATH), at=str(tmp_path), writable=True)
+        box = boxes.Box(system=surroundings.system_paths(), home=str(tmp_path), mounts=(mount,))
+        with tempfile.TemporaryFile() as output:
+            command = [sys.executable, "-I", "-S", "-c", code]
+            variables = {"LD_PRELOAD": library, "SAID": "x y\n$(z)"}
+            _, process = start(backend, box, command, environment=variables, output=output)
+            process.wait(120)
+            output.seek(0)
+            *told, said = output.read().decode().splitlines()
+        os.close(mount.source)
+        assert ["LD_PRELOAD", "SAID"] == json.loads(said)
+        # By the program itself, and by nothing that was started before.
+        assert 1 == sum("cannot be preloaded" in line for line in told), told
+
+
+def test_a_variable_that_would_be_another_word_lets_nothing_run(tmp_path: Path) -> None:
+    backend = probe("bubblewrap").backend
+    assert backend is not None
+    box = boxes.Box(system=surroundings.system_paths(), home=str(tmp_path))
+    for name, value in (("A", "x\0--bind\0/\0/"), ("A\0", "x"), ("A=B", "x")):
+        with tempfile.TemporaryFile() as output, pytest.raises(CannotConfine):
+            start(backend, box, ["/bin/true"], environment={name: value}, output=output)

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,28 @@ RULES["extra.cedar"] = EXTRA
 MORE = {"dora": PEOPLE["mona"], "ines": [*PEOPLE["edda"], ("admin", "terminals:")]}
 
 
+#: What carries packets takes as long as the folder says.
+SLOW = """#!/bin/sh
+while [ -e {folder}/hold ]; do touch {folder}/held; sleep 0.05; done
+exec {pasta} "$@"
+"""
+SLOWLY = """
+from jupyter_authorized_server.sandbox import internet
+internet._PLACES = "{folder}/bin"
+"""
+
+
 @pytest.fixture(scope="module")
 def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("confined")
     furnish(folder)
     extensions = ("jupyter_server_terminals",)
+    (folder / "bin").mkdir()
+    (folder / "bin" / "pasta").write_text(SLOW.format(folder=folder, pasta=shutil.which("pasta")))
+    (folder / "bin" / "pasta").chmod(0o755)
     with serving(
         folder, people={**PEOPLE, **MORE}, policy=RULES, env={"HIDDEN_KEY": "x"},
-        extensions=extensions, config=extra_config(folder),
+        extensions=extensions, config=extra_config(folder) + SLOWLY.format(folder=folder),
     ) as server:  # fmt: skip
         yield server
 
@@ -109,6 +124,32 @@ def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
         shell.socket.close()
         stop(confined)
         rule.write_text(INTERNET.format("ines"))
+
+
+@pytest.mark.skipif(not CONNECTED, reason="no `pasta` on this machine")  # why: by it alone
+def test_while_a_process_is_given_the_internet_others_are_answered(confined: Serving) -> None:
+    hold, held = confined.folder / "hold", confined.folder / "held"
+    devices = "import socket; print([name for _, name in socket.if_nameindex()])"
+    end = time.monotonic() + 180
+    with ThreadPoolExecutor() as pool:
+        hold.touch()
+        try:
+            starting = pool.submit(begin, confined, "edda")
+            while not held.exists():
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            # A terminal is there at once, and lets nothing run before it has what it may have.
+            shell = Shell(confined, "tess")
+            assert 200 == confined.request("GET", "/api/status", "adam").status
+            assert not starting.done()
+        finally:
+            hold.unlink()
+            held.unlink(missing_ok=True)
+        kernel = starting.result(180)
+    assert "['lo', 'internet']" == said(confined, kernel, "edda", devices)
+    assert "internet:" in shell.says("cat /proc/net/dev")
+    shell.socket.close()
+    stop(confined)
 
 
 def test_folders_and_devices_are_for_whom_a_rule_gives_them(confined: Serving) -> None:

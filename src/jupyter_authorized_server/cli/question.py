@@ -106,7 +106,9 @@ def explain(
     Exits as `check` does.
 
     With `--view`, the folders that a person's kernels are shown, and what the person may
-    touch and the kernels may not, with the rules that make it so; exits 0.
+    touch and the kernels may not, with the rules that make it so; and for each kernelspec
+    and for terminals the network, folders and devices of the machine that a rule gives them,
+    tried where that can fail; exits 0.
 
     Example: `jupyter authz explain user:ada save contents:/team/a.ipynb --at 2027-01-31T18:00`
 

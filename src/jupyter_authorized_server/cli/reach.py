@@ -13,7 +13,9 @@ from ..errors import ConfigurationError, UnknownName
 from ..policy.model import parse_principal
 from ..policy.vocabulary import parse_resource
 from ..sandbox.disk import Disk, kept_by, server_paths
+from ..sandbox.extra import named
 from ..sandbox.launch import Launcher
+from ..sandbox.machine import memory
 from ..sandbox.probe import probe
 from ..sandbox.reach import Walked
 from ..sandbox.reach import reach as walk
@@ -54,8 +56,8 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
     over the contents and look for what is the server's own, and compares what it could read
     or change with the policy.
     Changes nothing.
-    Says nothing of the network, of other processes, and of what a kernel was shown at an
-    earlier revision.
+    Says nothing of the network, of the folders and devices that settings name, of other
+    processes, and of what a kernel was shown at an earlier revision.
 
     Exits 0 for nothing, 1 for something, 2 where it could not be tried.
 
@@ -89,7 +91,10 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             folder=Path(folder),
             backend=tried.backend,
             system=tuple(config.sandbox_read_only),
+            processes=config.sandbox_processes,
+            memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
             bounds=tried.bounds,
+            extra=named(config, str(place.absolute())),
         )
         try:
             for origin in _origins(point, user, kernel):

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 
 from ..errors import AuthorizationError, ConfigurationError
-from ..policy.model import parse_principal
+from ..policy.model import Resource, parse_principal
 from ..sandbox.disk import Disk, kept_by, server_paths
+from ..sandbox.extra import named
 from ..sandbox.launch import Launcher
 from ..sandbox.loss import Losses
+from ..sandbox.probe import probe, why_no_internet
 from ..sandbox.reach import room_for
 from ..sandbox.room import Origin
 from ..sandbox.view import may_execute, runs_own_code
 from .output import printable, say, write_json, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
     from .desk import Desk
 
+#: What a process reaches besides itself, by the right to it.
+_NETWORKS = {"none": "none", "internet": "internet of IPv4", "network": "the machine's"}
 #: Losses that are told of one person.
 MOST_TOLD = 1000
 _OFF = (
@@ -42,8 +48,15 @@ def explain_views(desk: Desk, *, user: str | None, root: str, as_json: bool) -> 
     config = desk.config
     disk = Disk(place, server_paths(*jupyter_config_path(), *jupyter_path(), *kept_by(config)))
     with desk.point() as point, tempfile.TemporaryDirectory(prefix="jk-view-") as folder:
-        launcher = Launcher(point=point, disk=disk, folder=Path(folder))
-        views = [_view(launcher, disk, each) for each in _people(point, user)]
+        launcher = Launcher(
+            point=point,
+            disk=disk,
+            folder=Path(folder),
+            opened=tuple(config.sandbox_internet),
+            extra=named(config, str(place.absolute())),
+        )
+        given = _Given(launcher, config.sandbox)
+        views = [_view(launcher, disk, each, given) for each in _people(point, user)]
     if as_json:
         write_json({"sandbox": config.sandbox, "views": views})
         return 0
@@ -63,7 +76,80 @@ def _people(point: DecisionPoint, user: str | None) -> Iterator[Principal]:
             yield point.principal(f"user:{name}")
 
 
-def _view(launcher: Launcher, disk: Disk, person: Principal) -> dict[str, Any]:
+class _Given:
+    """What rules give people's processes besides the contents, tried where that can fail."""
+
+    def __init__(self, launcher: Launcher, wanted: str) -> None:
+        self._launcher = launcher
+        self._wanted = wanted
+        self._specs = sorted({name.lower() for name in KernelSpecManager().find_kernel_specs()})
+        self._whys: dict[str, str] = {}
+
+    def to(self, person: Principal) -> list[dict[str, Any]]:
+        """What each kind of process that `person` may start has."""
+        point = self._launcher.point
+        asked = [(Resource(type="kernelspecs", id=name), "launch") for name in self._specs]
+        asked.append((Resource(type="terminals"), "start"))
+        return [
+            self._has(person, program)
+            for program, action in asked
+            if point.decide(person, action, program, door="sandbox", record=False).allowed
+        ]
+
+    def _has(self, person: Principal, program: Resource) -> dict[str, Any]:
+        extra = self._launcher.extra
+        rights = self._launcher.besides(person, program)
+        problem = self._why("sandbox", self._why_not_confined) if rights else ""
+        if rights:
+            # What confines here may not let a process have what a rule gives it.
+            rights = self._launcher.besides(person, program)
+        network = next((each for each in ("network", "internet") if each in rights), "none")
+        if network == "internet" and not problem:
+            problem = self._why("internet", self._why_no_internet)
+        mounts = extra.mounts if "mounts" in rights else ()
+        if mounts and not problem:
+            problem = self._why("mounts", self._why_no_mounts)
+        return {
+            "process": program.name,
+            "network": _NETWORKS[network],
+            "mounts": [
+                {"path": path, "how": "changes" if changes else "reads", "there": _is_there(path)}
+                for path, changes in mounts
+            ],
+            "devices": [*extra.nodes()] if "devices" in rights else [],
+            "problem": problem or None,
+        }
+
+    def _why(self, what: str, tried: Callable[[], str]) -> str:
+        if what not in self._whys:
+            self._whys[what] = tried()
+        return self._whys[what]
+
+    def _why_not_confined(self) -> str:
+        if self._wanted == "off":
+            return ""
+        found = probe(self._wanted)
+        self._launcher.backend = found.backend
+        return "" if found.backend is not None else found.why
+
+    def _why_no_internet(self) -> str:
+        backend = self._launcher.backend
+        return "" if backend is None else why_no_internet(backend, self._launcher.opened)
+
+    def _why_no_mounts(self) -> str:
+        try:
+            for mount in self._launcher.extra.opened():
+                os.close(mount.source)
+        except AuthorizationError as error:
+            return str(error)
+        return ""
+
+
+def _is_there(path: str) -> bool:
+    return Path(path).is_dir()
+
+
+def _view(launcher: Launcher, disk: Disk, person: Principal, given: _Given) -> dict[str, Any]:
     point = launcher.point
     room, principal = room_for(launcher, Origin(principal=person, path=None), "")
     found: dict[str, Any] = {
@@ -72,11 +158,13 @@ def _view(launcher: Launcher, disk: Disk, person: Principal) -> dict[str, Any]:
         "runs": may_execute(point, principal, room.resource),
         "shows": [],
         "lost": [],
+        "besides": [],
         "complete": True,
         "problem": None,
     }
     if not found["runs"]:
         return found
+    found["besides"] = given.to(principal)
     try:
         view = launcher.view(room)
     except AuthorizationError as error:
@@ -111,6 +199,7 @@ def _show(view: dict[str, Any]) -> None:
         [(each["how"], each["path"]) for each in view["shows"]],
         empty="its kernels are shown nothing of the contents",
     )
+    _show_besides(view["besides"])
     if view["lost"]:
         write_table(
             ("loses", "path", "why", "rules"),
@@ -122,3 +211,35 @@ def _show(view: dict[str, Any]) -> None:
         )
     if not view["complete"]:
         say("there is more: not all of the contents was looked at, or all told")
+
+
+def _show_besides(given: list[dict[str, Any]]) -> None:
+    """Print what processes have besides the contents, where any has something."""
+    some = [
+        each
+        for each in given
+        if each["network"] != _NETWORKS["none"] or each["mounts"] or each["devices"]
+    ]
+    if not some:
+        say("they have no network, no devices, and no other folders of the machine")
+        return
+    write_table(
+        ("its processes", "network", "folders", "devices"),
+        [
+            (
+                each["process"],
+                each["network"],
+                ", ".join(_folder(mount) for mount in each["mounts"]) or "none",
+                ", ".join(each["devices"]) or "none",
+            )
+            for each in some
+        ],
+        empty="nothing",
+    )
+    for each in some:
+        if each["problem"]:
+            say(f"{printable(each['process'])} is not started: {printable(each['problem'], 1000)}")
+
+
+def _folder(mount: dict[str, Any]) -> str:
+    return f"{mount['how']} {mount['path']}{'' if mount['there'] else ' (not there)'}"

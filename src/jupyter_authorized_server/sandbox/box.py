@@ -7,12 +7,9 @@ import json
 import os
 import select
 import signal
-import subprocess
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Protocol
-
-from ..errors import CannotConfine
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +84,8 @@ class Box:
     opened: tuple[str, ...] = ()
     #: Paths of devices that it may use besides the usual ones.
     devices: tuple[str, ...] = ()
+    #: Absolute paths that it is not shown with what it reads of the system.
+    hidden: tuple[str, ...] = ()
 
 
 class Files:
@@ -128,11 +127,13 @@ class Confined:
         first: the sandbox's first process, as the machine counts; when it ends, all do.
             Its group is what was started in the sandbox and did not leave the group.
         status: descriptor that is held until the process has ended.
+        handle: descriptor of that first process, whose number another may have some day.
         forgotten: paths inside of file systems in memory that are its own.
     """
 
     first: int
     status: int
+    handle: int = -1
     forgotten: tuple[str, ...] = ()
     #: What gives it the internet.
     uplink: Uplink | None = None
@@ -144,13 +145,22 @@ class Confined:
         """The process from which all that runs in it descends, orphans too."""
         return self.first
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has ended, or is held no more."""
+        return self.handle < 0 or can_read(self.handle, 0.0)
+
     def kill(self) -> None:
         """End all that runs in it, now."""
-        with contextlib.suppress(OSError):
-            os.kill(self.first, signal.SIGKILL)
+        if self.handle >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of what is held for the process."""
+        handle, self.handle = self.handle, -1
+        if handle >= 0:
+            os.close(handle)
         if self.uplink is not None:
             self.uplink.close()
             self.uplink = None
@@ -162,15 +172,17 @@ class Confined:
 
 
 class Building(contextlib.AbstractContextManager["Building"]):
-    """A sandbox that is being built: start `line`, then `release` what runs in it.
+    """A sandbox that is being built: start `line`, `take` what it makes, then `release` it.
 
     Each way to confine makes its own `line`, which says on one descriptor which process is
-    the first, and lets it run when it can read from another.
+    the first, and lets it run when it can read from another. What it starts with itself is
+    outside of the sandbox, so that it gets none of the variables of what runs inside.
     """
 
-    def __init__(self, box: Box, command: Sequence[str]) -> None:
+    def __init__(self, box: Box, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._box = box
         self._command = list(command)
+        self._environment = dict(environment)
         self._files = Files()
         self._told, self._tells = os.pipe()
         self._waits, self._release = os.pipe()
@@ -196,22 +208,52 @@ class Building(contextlib.AbstractContextManager["Building"]):
         """The descriptors that `line` needs."""
         return [*self._files.inherited, self._tells, self._waits]
 
-    def release(self) -> Confined:
-        """Limit the process and let it run.
+    def take(self) -> Confined:
+        """The process that waits to be let run, limited.
 
         Raises:
             OSError: the sandbox could not be built; nothing has run.
         """
         self._let_go()
         first = _first(self._told)
-        self._bind(first)
-        self._limit(first)
-        uplink = self._connect(first)
-        os.write(self._release, b"1")
-        found = self._confined(first)
-        found.uplink = uplink
+        handle = os.pidfd_open(first)
+        try:
+            self._bind(first)
+            self._limit(first)
+            found = self._confined(first)
+        except BaseException:  # why: raised again; what waits must not run
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            os.close(handle)
+            raise
+        found.handle = handle
         found.bound, self._bound = self._bound, None
         return found
+
+    def release(self, confined: Confined) -> None:
+        """Let run what was taken, once it is what was planned; this takes a while.
+
+        Raises:
+            OSError: it is not, and has been ended.
+        """
+        try:
+            self._check(confined)
+            confined.uplink = self._connect(confined)
+            self._let_run(confined)
+        except BaseException:  # why: raised again; what waits must not run
+            confined.kill()
+            if confined.uplink is not None:
+                confined.uplink.close()
+                confined.uplink = None
+            raise
+
+    def _let_run(self, confined: Confined) -> None:
+        if confined.is_over:
+            msg = "it ended before it was let run"
+            raise OSError(msg)
+        os.write(self._release, b"1")
+
+    def _check(self, confined: Confined) -> None:
+        """Raise unless what waits is what was planned."""
 
     def _bind(self, first: int) -> None:
         """Put the process `first`, and so all that come from it, into a control group."""
@@ -223,8 +265,8 @@ class Building(contextlib.AbstractContextManager["Building"]):
             )
             self._bound.hold(first)
 
-    def _connect(self, first: int) -> Uplink | None:  # noqa: ARG002  # why: for those that can
-        """What gives the process `first` the internet; None where it gets none."""
+    def _connect(self, confined: Confined) -> Uplink | None:  # noqa: ARG002  # why: for those that can
+        """What gives the process the internet; None where it gets none."""
         return None
 
     def _limit(self, first: int) -> None:
@@ -290,47 +332,15 @@ class Backend(Protocol):
     def leaving(self, what: frozenset[str]) -> Backend:
         """The same, known to leave `what` open too."""
 
-    def build(self, box: Box, command: Sequence[str]) -> Building:
-        """Begin a sandbox in which `command` runs."""
+    def build(self, box: Box, command: Sequence[str], environment: Mapping[str, str]) -> Building:
+        """Begin a sandbox in which `command` runs, with the variables of `environment`."""
 
 
-def start(
-    backend: Backend,
-    box: Box,
-    command: Sequence[str],
-    *,
-    environment: Mapping[str, str],
-    output: IO[bytes],
-) -> tuple[Confined, subprocess.Popen[bytes]]:
-    """Run `command` in `box`; the second of the two ends when the sandbox does.
-
-    Args:
-        output: file that gets what it prints.
-
-    Raises:
-        CannotConfine: it could not be confined; holds what was said. Nothing runs then.
-    """
-    before = output.tell()
-    process = None
-    try:
-        with backend.build(box, command) as building:
-            process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
-                building.line,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=dict(environment),
-                pass_fds=building.inherited,
-                cwd="/",
-            )
-            return building.release(), process
-    except (OSError, ValueError) as error:
-        if process is not None:
-            process.kill()
-            process.wait()
-        said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
-        msg = f"the sandbox could not be built: {said or error}"
-        raise CannotConfine(msg) from error
+def can_read(descriptor: int, seconds: float) -> bool:
+    """Whether something can be read within `seconds`; of a number however high."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLIN)
+    return bool(asked.poll(seconds * 1000))
 
 
 def _first(told: int) -> int:
@@ -341,7 +351,7 @@ def _first(told: int) -> int:
     """
     said = b""
     while b"\n" not in said:
-        if not select.select([told], [], [], _ANSWER_SECONDS)[0]:
+        if not can_read(told, _ANSWER_SECONDS):
             msg = "what confines does not answer"
             raise OSError(msg)
         more = os.read(told, 4096)

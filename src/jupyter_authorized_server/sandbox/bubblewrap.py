@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CannotConfine
-from . import ceiling, internet
+from . import ceiling, internet, mounted
 from . import filter as system_calls
 from .box import Building
 from .machine import ETC, SYSTEM, configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from .box import Box, Files
+    from .box import Box, Confined, Files
 
 _OLDEST = (0, 8)
 
@@ -56,23 +56,31 @@ class Bubblewrap:
         """The same, known to leave `what` open too."""
         return replace(self, leaves_open=self.leaves_open | what)
 
-    def build(self, box: Box, command: Sequence[str]) -> Building:
-        """Begin a sandbox in which `command` runs."""
-        return _Wrapped(self, box, command)
+    def build(self, box: Box, command: Sequence[str], environment: Mapping[str, str]) -> Building:
+        """Begin a sandbox in which `command` runs, with the variables of `environment`."""
+        return _Wrapped(self, box, command, environment)
 
 
 class _Wrapped(Building):
     """A sandbox that bubblewrap builds."""
 
-    def __init__(self, wrap: Bubblewrap, box: Box, command: Sequence[str]) -> None:
-        super().__init__(box, command)
+    def __init__(
+        self, wrap: Bubblewrap, box: Box, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        super().__init__(box, command, environment)
         self._wrap = wrap
         self._pasta = ""
+        self._planned = mounted.planned(box.mounts)
 
     def _line(self) -> list[str]:
         if self._box.internet:
             self._pasta = internet.find()
         words = arguments(self._box, self._files, proc=self._wrap.proc)
+        for name, value in self._environment.items():
+            words += ["--setenv", name, value]
+        if any("\0" in word for word in words):
+            msg = "a variable or a path of the process has a NUL in it"
+            raise CannotConfine(msg)
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
         return [self._wrap.path, "--args", str(packed), "--", *self._command]
@@ -83,8 +91,14 @@ class _Wrapped(Building):
             # For others the limit of the account holds, in a namespace of users for it alone.
             ceiling.lower(first, self._box.processes)
 
-    def _connect(self, first: int) -> internet.Uplink | None:
-        return internet.connect(self._pasta, first, self._box.opened) if self._pasta else None
+    def _check(self, confined: Confined) -> None:
+        mounted.check(confined.first, self._planned, is_over=lambda: confined.is_over)
+
+    def _connect(self, confined: Confined) -> internet.Uplink | None:
+        if not self._pasta:
+            return None
+        first, opened = confined.first, self._box.opened
+        return internet.connect(self._pasta, first, opened, is_over=lambda: confined.is_over)
 
     def _forgotten(self) -> tuple[str, ...]:
         return tuple(_in_memory(self._box))
@@ -151,10 +165,12 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
               for path in _in_memory(box)}  # fmt: skip
     home = memory.pop(box.home, [])
     line += [word for words in memory.values() for word in words]
-    line += ["--remount-ro", "/dev", *_environment(box.system), *home]
+    covers = _covers(box)
+    line += ["--remount-ro", "/dev", *_environment(box.system, covers, files), *home]
     for mount in box.mounts:
         option = "--bind-fd" if mount.writable else "--ro-bind-fd"
         line += [option, str(files.inherit(mount.source)), mount.at]
+    line += [word for at, folder in covers.items() if folder for word in ("--remount-ro", at)]
     line += ["--chdir", box.cwd or box.home, "--remount-ro", "/"]
     line += ["--seccomp", str(files.hold(system_calls.program()))]
     return line
@@ -182,19 +198,22 @@ def _system() -> list[str]:
     return line
 
 
-def _covered(shown: Sequence[str]) -> list[str]:
-    """Empty folders over Jupyter's configuration in the folders that are `shown`.
+def _covers(box: Box) -> dict[str, bool]:
+    """What is laid something empty over, by where: whether it is a folder.
 
-    Where it is a link, over what it leads to, if that is shown; a link cannot be covered.
+    It is Jupyter's configuration, and what is hidden, in what is shown of the system. Where
+    one is a link, it is what that leads to, if that is shown; a link cannot be covered.
     """
-    line = []
-    for folder in configuration(shown):
+    found: dict[str, bool] = {}
+    shown = ["/usr", *box.system, *(f"/etc/{name}" for name in ETC)]
+    hidden = [Path(os.path.realpath(path)) for path in box.hidden]
+    for place in dict.fromkeys((*configuration(("/usr", *box.system)), *hidden)):
         for prefix in shown:
             with contextlib.suppress(ValueError):
-                inner = folder.relative_to(os.path.realpath(prefix))
-                at = str(Path(prefix, inner))
-                line += ["--tmpfs", at, "--remount-ro", at]
-    return line
+                inner = place.relative_to(os.path.realpath(prefix))
+                if place.exists():
+                    found[str(Path(prefix, inner))] = place.is_dir()
+    return found
 
 
 def _etc(box: Box, files: Files) -> list[str]:
@@ -222,7 +241,24 @@ def _etc(box: Box, files: Files) -> list[str]:
     return line
 
 
-def _environment(system: tuple[str, ...]) -> list[str]:
-    shown = [path for path in system if path != "/usr" and not path.startswith("/usr/")]
-    line = [word for path in shown for word in ("--ro-bind", path, path)]
-    return line + _covered(("/usr", *shown))
+def _environment(system: tuple[str, ...], covers: Mapping[str, bool], files: Files) -> list[str]:
+    """What is shown of `system`, and what is laid over it; the outermost first."""
+    shown = {
+        path
+        for path in system
+        if path != "/usr"
+        and (not path.startswith("/usr/") or any(path.startswith(f"{at}/") for at in covers))
+    }
+    line: list[str] = []
+    for path in sorted(shown | {*covers}, key=lambda each: (each.count("/"), each)):
+        if path in covers:
+            line += _cover(path, is_folder=covers[path], files=files)
+        else:
+            line += ["--ro-bind", path, path]
+    return line
+
+
+def _cover(path: str, *, is_folder: bool, files: Files) -> list[str]:
+    if is_folder:
+        return ["--tmpfs", path]
+    return ["--ro-bind-data", str(files.hold(b"")), path]

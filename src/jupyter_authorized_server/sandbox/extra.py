@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING
 
 from ..errors import CannotConfine, ConfigurationError
 from .box import Mount
+from .disk import kept_by, operators_secrets
+from .machine import MACHINES
+from .surroundings import socket_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..config import JupyterAuthorization
+
 _log = logging.getLogger(__name__)
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | os.O_CLOEXEC
-#: What is the machine's, or has its sockets; a sandbox has its own of some.
-_MACHINES = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/boot", "/root/.ssh")
 #: Where a licence may lie that all read.
 _ETC = Path("/etc")
+#: Stands for the folders of kernels' sockets, whose names nobody knows beforehand.
+_SOCKETS_OF_KERNELS = "jk-"
 _WRITABLE = ":rw"
 #: The numbers of memory and of terminals, which undo a sandbox.
 _UNSAFE = {1, 4, 5, 7, *range(136, 144)}
@@ -99,7 +104,7 @@ def why_not(path: Path, kept: Iterable[Path], *, within: Path | None = None) -> 
     Args:
         within: a folder of the machine, not all of it, in which it may be.
     """
-    machines = any(path.is_relative_to(each) for each in _MACHINES)
+    machines = any(path.is_relative_to(each) for each in MACHINES)
     if within is not None and within in path.parents:
         machines = False
     if path == Path("/") or machines:
@@ -109,6 +114,19 @@ def why_not(path: Path, kept: Iterable[Path], *, within: Path | None = None) -> 
         if path.is_relative_to(there) or there.is_relative_to(path):
             return f"which is, holds or lies in `{each}`, of the server's own or of its contents"
     return ""
+
+
+def named(config: JupyterAuthorization, *own: str) -> Extra:
+    """What settings name, apart from `own` and what settings say is the server's.
+
+    Raises:
+        ConfigurationError: something that no process may be given.
+    """
+    kept = [*(Path(path) for path in (*kept_by(config), *own)), *operators_secrets()]
+    # Whatever holds them holds the sockets of every kernel.
+    kept += [Path(base, _SOCKETS_OF_KERNELS) for base in socket_places()]
+    check_shown(config.sandbox_read_only, kept)
+    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
 
 
 def parse(mounts: Sequence[str], devices: Sequence[str], kept: Iterable[Path]) -> Extra:

@@ -22,7 +22,7 @@ from ..errors import CannotConfine
 from . import uplink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 #: What is not the internet: this host, private and shared networks, neighbours, providers'
 #: own services for their machines, examples, measurements, many at once, and no address.
@@ -73,11 +73,14 @@ def find() -> str:
     return found
 
 
-def connect(pasta: str, first: int, opened: Sequence[str]) -> Uplink:
+def connect(
+    pasta: str, first: int, opened: Sequence[str], *, is_over: Callable[[], bool]
+) -> Uplink:
     """Give the sandbox of the process `first`, which is still waiting, the internet.
 
     Args:
         opened: networks that it reaches besides.
+        is_over: whether that process has ended, so that its number may be another's.
 
     Raises:
         OSError: it cannot be given, or would be given too much.
@@ -93,6 +96,9 @@ def connect(pasta: str, first: int, opened: Sequence[str]) -> Uplink:
         net = opens(os.open(f"/proc/{first}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         user = opens(fcntl.ioctl(net, _OWNER))
         watched = opens(os.pidfd_open(first))
+        if is_over():
+            msg = "it ended before it had the internet"
+            raise OSError(msg)
         told, tells = os.pipe()
         waits, held = os.pipe()
         opens(tells)
@@ -125,7 +131,9 @@ def connect(pasta: str, first: int, opened: Sequence[str]) -> Uplink:
 
 def _answer(told: int) -> str:
     said = b""
-    while b"\n" not in said and select.select([told], [], [], _SECONDS)[0]:
+    asked = select.poll()
+    asked.register(told, select.POLLIN)
+    while b"\n" not in said and asked.poll(_SECONDS * 1000):
         more = os.read(told, 4096)
         if not more:
             break

@@ -23,7 +23,7 @@ from .box import Building, Confined
 from .machine import ETC, SYSTEM, configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .box import Box
 
@@ -61,9 +61,9 @@ class Landlock:
         """The same, known to leave `what` open too."""
         return replace(self, leaves_open=self.leaves_open | what)
 
-    def build(self, box: Box, command: Sequence[str]) -> Building:
-        """Begin a sandbox in which `command` runs."""
-        return _Walled(box, command)
+    def build(self, box: Box, command: Sequence[str], environment: Mapping[str, str]) -> Building:
+        """Begin a sandbox in which `command` runs, with the variables of `environment`."""
+        return _Walled(box, command, environment)
 
 
 def find() -> Landlock:
@@ -117,6 +117,7 @@ class _Walled(Building):
             "cwd": box.cwd or box.home,
             "terminal": box.terminal,
             "command": program,
+            "environment": self._environment,
             "tell": self._tells,
             "wait": self._waits,
         }
@@ -127,7 +128,7 @@ class _Walled(Building):
         for mount in box.mounts:
             right = _WRITING if mount.writable else _READING
             yield self._files.inherit(mount.source), right
-        for path in _readable(box.system):
+        for path in _readable(box.system, box.hidden):
             yield from self._rule(path, _READING)
         for path in (*(f"/dev/{name}" for name in _DEVICES), *box.devices):
             yield from self._rule(path, _DEVICE)
@@ -141,15 +142,16 @@ class _Walled(Building):
 
     def _confined(self, first: int) -> Confined:
         """The process `first`, which ends when nobody holds the other end of its pipe."""
-        held, self._release = self._release, -1
         stat = Path(f"/proc/{first}/stat").read_text("utf-8")
-        return _Walls(first=first, status=held, watcher=int(stat.rpartition(")")[2].split()[1]))
+        watcher = int(stat.rpartition(")")[2].split()[1])
+        return _Walls(first=first, status=os.dup(self._release), watcher=watcher)
 
 
-def _readable(system: Sequence[str]) -> Iterator[str]:
+def _readable(system: Sequence[str], apart: Sequence[str]) -> Iterator[str]:
     """The paths that every process reads; a folder with something hidden in it by parts."""
     shown = ["/usr", *(f"/{name}" for name in SYSTEM), *system]
     hidden = [str(path) for path in configuration(("/usr", *system))]
+    hidden += [os.path.realpath(path) for path in apart]
     for path in dict.fromkeys(os.path.realpath(each) for each in shown):
         yield from _without(path, hidden)
     for name in _ETC:

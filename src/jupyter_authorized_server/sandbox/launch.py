@@ -14,20 +14,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount, start
+from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
-from .printed import opened
-from .room import Room, apart, contents_in, home_in, new_scratch, new_sockets, start_in
-from .surroundings import (
-    SOCKET_PATH,
-    account,
-    environment,
-    file_name,
-    found_program,
-    short_folder,
-    system_paths,
-)
-from .unconfined import may_be_unconfined, start_unconfined
+from .machine import private
+from .room import Room, contents_in, home_in, new_scratch, new_sockets, start_in
+from .surroundings import SOCKET_PATH, account, file_name, short_folder, system_paths
+from .unconfined import may_be_unconfined
 from .view import (
     BESIDES,
     Open,
@@ -36,14 +28,14 @@ from .view import (
     compile_view,
     covers,
     has_besides,
+    is_wider,
     may_execute,
     narrowed,
     runs_own_code,
 )
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ..audit import Value
@@ -167,7 +159,7 @@ class Launcher:
             msg = f"`{principal.name}` may not run code here any more"
             raise CannotConfine(msg)
         program = room.program
-        besides = frozenset(self._besides(principal, program))
+        besides = self.besides(principal, program)
         top = "/"
         if errand is not None:
             besides, top = besides & errand.besides, errand.folder
@@ -181,13 +173,15 @@ class Launcher:
             errand.check(view)
         return replace(view, besides=besides, program=program)
 
-    def _besides(self, principal: Principal, program: Resource) -> Iterator[str]:
-        """What a rule gives a process besides the contents."""
-        for right in BESIDES:
-            # Without a root of its own all sockets in folders would come with the machine's.
-            can = right != "network" or self.backend is None or self.backend.has_root
-            if can and by_rule(self.point, principal, right, program):
-                yield right
+    def besides(self, principal: Principal, program: Resource) -> frozenset[str]:
+        """What a rule gives a process of `principal` besides the contents."""
+        # Without a root of its own all sockets in folders would come with the machine's.
+        can = self.backend is None or self.backend.has_root
+        return frozenset(
+            right
+            for right in BESIDES
+            if (can or right != "network") and by_rule(self.point, principal, right, program)
+        )
 
     def with_company(self, room: Room, view: View) -> View:
         """Of `view`, what whoever has shared the process may touch too, or has had in it.
@@ -271,8 +265,15 @@ class Launcher:
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
                 source = os.open(sockets, _OPEN)
                 mounts.append(Mount(source=source, at=str(sockets), writable=True))
+            own = self._own()
             yield Box(
-                system=system_paths(*programs, *self.system, apart=apart(self.disk, self.folder)),
+                system=system_paths(
+                    *programs,
+                    *self.system,
+                    apart=(*own, Path.home()),
+                    contents=None if self.disk is None else self.disk.root,
+                ),
+                hidden=(*map(str, own), *private()),
                 mounts=tuple(mounts),
                 home=home,
                 user=account(principal.name),
@@ -300,43 +301,27 @@ class Launcher:
         for path, why in view.left_out:
             _log.info("a process of %s is not shown %s: %s", principal.name, path, why)
 
-    def launch(
-        self,
-        room: Room,
-        command: Sequence[str],
-        *,
-        spec: tuple[Mapping[str, str], str],
-        cwd: str = "",
-    ) -> subprocess.Popen[bytes]:
-        """Run `command` for the kernel in `room`, in the view of its owner.
+    def _own(self) -> tuple[Path, ...]:
+        """What no process is shown with the system, wherever it is: the server's own."""
+        own = (*self.extra.kept, self.folder.absolute())
+        return own if self.disk is None else (*own, self.disk.root)
 
-        Args:
-            spec: the kernelspec's variables, and its folder.
-            cwd: the folder to start in, where the process is shown it.
+    def look_again(self, room: Room) -> None:
+        """Raise unless its owner may still have what the process in `room` was given.
+
+        Others were served while it was begun, and what they did may have changed that.
 
         Raises:
-            AuthorizationError: it does not run.
+            AuthorizationError: it was given more.
         """
-        variables, folder = spec
-        assert room.log is not None  # noqa: S101  # why: a kernel's room has one
-        program = found_program(command[0], variables)
-        line = [program, *command[1:]]
-        if self.backend is None:
-            home, user = self.unconfine(room)
-            with opened(room.log) as log:
-                room.running, process = start_unconfined(
-                    line,
-                    environment=environment(home, user, variables),
-                    cwd=cwd or home,
-                    output=log,
-                )
-            return process
-        with self.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
-            surroundings = environment(box.home, box.user, variables, box.temporary)
-            room.running, process = start(
-                self.backend, box, line, environment=surroundings, output=log
-            )
-        return process
+        given = room.view
+        if (
+            given is not None
+            and given.revision != self.point.revision
+            and is_wider(given, self.view(room))
+        ):
+            msg = f"`{given.principal}` may have less by now than it was begun with; start again"
+            raise CannotConfine(msg)
 
     def unconfine(self, room: Room) -> tuple[str, str]:
         """Let the process in `room` run unconfined, and record it; its home and account.

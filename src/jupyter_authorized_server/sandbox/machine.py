@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 #: What of `/etc` a program needs that asks for fonts, certificates, zones or languages.
 # fmt: off
@@ -19,6 +20,8 @@ ETC = (
     "terminfo", "timezone", "bash.bashrc", "profile", "hosts",
 )
 # fmt: on
+#: What a sandbox has of its own, or where the machine has its sockets and its settings.
+MACHINES = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/boot", "/root/.ssh")
 #: Folders of programs beside `/usr`, of which many are links into it.
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 #: Jupyter's own configuration, which may hold what the server's people must not read.
@@ -35,6 +38,26 @@ def configuration(shown: Sequence[str]) -> list[Path]:
             if (folder := Path(prefix, name)).is_dir()
         }
     )
+
+
+def private(folder: str = "/etc", names: Sequence[str] = ETC) -> Iterator[str]:
+    """What of `names` in `folder` the machine does not let everybody read, such as its keys.
+
+    The account of the server may read it, and what it starts is of that account.
+    """
+    waiting = [f"{folder}/{name}" for name in names]
+    while waiting:
+        path = waiting.pop()
+        with contextlib.suppress(OSError):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            is_folder = stat.S_ISDIR(mode)
+            wanted = stat.S_IROTH | stat.S_IXOTH if is_folder else stat.S_IROTH
+            if mode & wanted != wanted:
+                yield path
+            elif is_folder:
+                waiting += [each.path for each in os.scandir(path) if not each.is_symlink()]
 
 
 def memory() -> int:

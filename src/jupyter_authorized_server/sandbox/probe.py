@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import AuthorizationError, CannotConfine
 from . import bounds, bubblewrap, landlock
-from .box import PROCESSES, Box, Mount, start
+from .box import PROCESSES, Box, Mount
 from .bubblewrap import Bubblewrap
+from .starting import start
 from .surroundings import environment, system_paths
 
 if TYPE_CHECKING:
@@ -191,6 +192,23 @@ _WAYS: dict[str, Callable[[], list[Backend]]] = {
 def why_not(backend: Backend) -> str:
     """Why the sandbox does not hold; empty where it does."""
     return _judged(backend)[0]
+
+
+def why_no_internet(backend: Backend, opened: tuple[str, ...]) -> str:
+    """Why no process can be given the internet here, tried by giving it; empty where one can.
+
+    Args:
+        opened: networks that are reached besides.
+    """
+    box = Box(system=system_paths(), internet=True, opened=opened)
+    try:
+        with tempfile.TemporaryFile() as output:
+            confined, process = start(backend, box, ["/bin/true"], environment={}, output=output)
+            process.wait(_SECONDS)
+            confined.close()
+    except (AuthorizationError, subprocess.SubprocessError) as error:
+        return str(error)
+    return ""
 
 
 def _judged(backend: Backend, within: Bounds | None = None) -> tuple[str, frozenset[str]]:

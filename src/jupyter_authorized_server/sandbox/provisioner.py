@@ -15,12 +15,17 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
-from ..errors import CannotConfine, ConfigurationError, EndedAtOnce
+from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce
 from .bounds import too_much
 from .launch import SOCKETS
-from .printed import last_words
+from .printed import last_words, opened
+from .starting import start_aside
+from .surroundings import environment, found_program
+from .unconfined import start_unconfined
 
 if TYPE_CHECKING:
+    import subprocess
+
     from jupyter_client.connect import KernelConnectionInfo
     from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
@@ -45,6 +50,7 @@ class ConfinedProvisioner(LocalProvisioner):
     #: Whether its end has been asked for, or told.
     _is_expected: bool = False
     _started: float = 0.0
+    _launching: asyncio.Task[subprocess.Popen[bytes]] | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Give the kernel a private place for its sockets."""
@@ -82,8 +88,11 @@ class ConfinedProvisioner(LocalProvisioner):
         variables = {**_substituted(spec.env or {}), **kwargs["env"]}
         folder, cwd = str(spec.resource_dir or ""), str(kwargs.get("cwd") or "")
         room.stopped = ""
+        self._launching = asyncio.ensure_future(
+            self._launch(room, cmd, spec=(variables, folder), cwd=cwd)
+        )
         try:
-            self.process = self.launcher.launch(room, cmd, spec=(variables, folder), cwd=cwd)
+            self.process = await self._launching
             assert room.running is not None  # noqa: S101  # why: it has just been started
             self._is_expected, self._started = False, time.monotonic()
             self.pid = self.process.pid
@@ -96,6 +105,49 @@ class ConfinedProvisioner(LocalProvisioner):
                 await self._give_up(room)
             raise
         return self.connection_info
+
+    async def _launch(
+        self, room: Room, cmd: list[str], *, spec: tuple[dict[str, str], str], cwd: str
+    ) -> subprocess.Popen[bytes]:
+        """Run it in the view of its owner, while others are served.
+
+        Args:
+            spec: the kernelspec's variables, and its folder.
+            cwd: the folder to start in, where the process is shown it.
+        """
+        assert room.log is not None  # noqa: S101  # why: a kernel's room has one
+        launcher, (variables, folder) = self.launcher, spec
+        program = found_program(cmd[0], variables)
+        line = [program, *cmd[1:]]
+        if launcher.backend is None:
+            home, user = launcher.unconfine(room)
+            with opened(room.log) as log:
+                room.running, process = start_unconfined(
+                    line,
+                    environment=environment(home, user, variables),
+                    cwd=cwd or home,
+                    output=log,
+                )
+            return process
+        with launcher.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
+            surroundings = environment(box.home, box.user, variables, box.temporary)
+            room.running, process = await start_aside(
+                launcher.backend, box, line, environment=surroundings, output=log
+            )
+        try:
+            launcher.look_again(room)
+        except AuthorizationError:
+            room.running.kill()
+            await asyncio.to_thread(process.wait)
+            room.running.close()
+            room.running = None
+            raise
+        return process
+
+    async def _wait_until_launched(self) -> None:
+        """Wait where it is just being launched: nobody can end what is not there yet."""
+        if self._launching is not None:
+            await asyncio.wait([self._launching])
 
     async def _wait_for_sockets(self, room: Room) -> None:
         """Wait until it can be spoken to, for a while.
@@ -154,6 +206,7 @@ class ConfinedProvisioner(LocalProvisioner):
 
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """End it now, with all that was started in it."""
+        await self._wait_until_launched()
         self._is_expected = True
         running = None if self.room is None else self.room.running
         if running is None:
@@ -163,6 +216,7 @@ class ConfinedProvisioner(LocalProvisioner):
 
     async def terminate(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """Ask it to end."""
+        await self._wait_until_launched()
         self._is_expected = True
         await super().terminate(restart=restart)
 
@@ -173,10 +227,12 @@ class ConfinedProvisioner(LocalProvisioner):
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """Let go of the process; of its place too, unless it starts again."""
+        await self._wait_until_launched()
         await super().cleanup(restart=restart)
         if self.room is None:
             return
         if self.room.running is not None:
+            self.room.running.kill()
             self.room.running.close()
             self.room.running = None
         if not restart:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import CannotConfine
 from ..policy.model import Resource
 from ..policy.paths import ancestors
-from .box import start
 from .room import Room
+from .starting import start
 from .surroundings import environment
 from .view import may_execute
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -149,13 +148,7 @@ class Room:
     @property
     def is_over(self) -> bool:
         """Whether a terminal's shell has ended by itself."""
-        if self.type != "terminals" or self.running is None:
-            return False
-        try:
-            os.kill(self.running.first, 0)
-        except ProcessLookupError:
-            return True
-        return False
+        return self.type == "terminals" and self.running is not None and self.running.is_over
 
 
 def new_sockets(room: Room, name: str) -> Path:
@@ -204,17 +197,11 @@ def contents_in(disk: Disk | None, view: View) -> list[Mount]:
 
 
 def start_in(disk: Disk | None, view: View, cwd: str) -> str:
-    """The folder `cwd` where `view` shows it; empty where it does not."""
+    """Where the folder `cwd` of the machine is, if it is in `view`; empty where it is not."""
     if not cwd or disk is None:
         return ""
     try:
-        inside = Path(cwd).resolve().relative_to(disk.root)
-        path = canonical("/" + inside.as_posix())
+        path = canonical("/" + Path(cwd).resolve().relative_to(disk.root).as_posix())
     except ValueError:
         return ""
     return disk.place(path) if view.reads(path) else ""
-
-
-def apart(disk: Disk | None, folder: Path) -> tuple[Path, ...]:
-    """Folders that no Python path opens to a process: contents, homes, the operator's."""
-    return (*(() if disk is None else (disk.root,)), folder.absolute(), Path.home())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
+import logging
 import os
 import time
 from collections import deque
@@ -13,15 +15,18 @@ from ptyprocess.ptyprocess import PtyProcessUnicode
 from terminado.management import PtyWithClients, preexec_fn
 
 from ..errors import CannotConfine
+from .starting import aside
 from .surroundings import environment
 from .unconfined import Unconfined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .box import Building, Confined
     from .launch import Launcher
     from .room import Room
 
+_log = logging.getLogger(__name__)
 _DARK_SECONDS = 10.0
 
 
@@ -46,26 +51,48 @@ class ConfinedPty(PtyWithClients):
         if launcher.backend is None:
             self._run_unconfined(command, cwd, screen)
             return
-        with (
-            launcher.box(room, command[0], cwd=cwd, terminal=True) as box,
-            launcher.backend.build(box, command) as building,
-        ):
-            for descriptor in building.inherited:
-                os.set_inheritable(descriptor, True)  # noqa: FBT003  # why: its only argument
-            self.ptyproc = PtyProcessUnicode.spawn(  # type: ignore[no-untyped-call]  # why: upstream's
-                building.line,
-                cwd="/",
-                env=environment(box.home, box.user, {"TERM": screen}, box.temporary),
-                preexec_fn=preexec_fn,
-                pass_fds=tuple(building.inherited),
+        with contextlib.ExitStack() as stack:
+            with launcher.box(room, command[0], cwd=cwd, terminal=True) as box:
+                variables = environment(box.home, box.user, {"TERM": screen}, box.temporary)
+                building = stack.enter_context(launcher.backend.build(box, command, variables))
+                for descriptor in building.inherited:
+                    os.set_inheritable(descriptor, True)  # noqa: FBT003  # why: its only argument
+                self.ptyproc = PtyProcessUnicode.spawn(  # type: ignore[no-untyped-call]  # why: upstream's
+                    building.line,
+                    cwd="/",
+                    env={},
+                    preexec_fn=preexec_fn,
+                    pass_fds=tuple(building.inherited),
+                )
+                try:
+                    confined = room.running = building.take()
+                except OSError as error:
+                    self.ptyproc.close(force=True)
+                    msg = f"the sandbox could not be built: {error}"
+                    raise CannotConfine(msg) from error
+            self._decode()
+            self._releasing = asyncio.ensure_future(
+                self._release(building, confined, stack.pop_all())
             )
+
+    async def _release(
+        self, building: Building, confined: Confined, held: contextlib.ExitStack
+    ) -> None:
+        """Let the shell run, while others are served; where it cannot, its screen says why."""
+        with held:
             try:
-                room.running = building.release()
+                await aside(building, confined)
             except OSError as error:
-                self.ptyproc.close(force=True)
-                msg = f"the sandbox could not be built: {error}"
-                raise CannotConfine(msg) from error
-        self._decode()
+                if not self.room.stopped:
+                    self._tell(f"the sandbox could not be built: {error.strerror or error}")
+
+    def _tell(self, why: str) -> None:
+        """Say on the screen, and on those that are opened yet, that it is not started."""
+        _log.error("a terminal of %s is not started: %s", self.room.origin.principal.name, why)
+        notice = f"\r\nThis terminal was not started: {why}.\r\n"
+        self.read_buffer.append(notice)
+        for client in [*self.clients]:
+            client.on_pty_read(notice)
 
     def _run_unconfined(self, command: Sequence[str], cwd: str, screen: str) -> None:
         home, user = self._launcher.unconfine(self.room)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import CannotConfine
+from .machine import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,22 +94,31 @@ def found_program(name: str, variables: Mapping[str, str]) -> str:
     return found
 
 
-def system_paths(*paths: str, apart: Iterable[Path] = ()) -> tuple[str, ...]:
+def system_paths(
+    *paths: str, apart: Iterable[Path] = (), contents: Path | None = None
+) -> tuple[str, ...]:
     """The folders that hold the Python environment and `paths`, to be read.
 
     For a program in another environment, such as a kernel's, that environment.
 
     Args:
         apart: folders that the `.pth` files of an environment do not open.
+        contents: where people write; the files of an environment in there open nothing.
     """
     found: dict[str, None] = {}
     for path in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *paths):
         for each in _environment_of(path):
             if each != "/" and os.path.exists(each):  # noqa: PTH110  # why: texts
                 found.setdefault(each)
-    for each in _linked_folders(tuple(found)):
+    closed = [*apart, *map(Path, MACHINES), *(() if contents is None else (contents,))]
+    trusted = (
+        each
+        for each in found
+        if contents is None or not Path(each).resolve().is_relative_to(contents.resolve())
+    )
+    for each in _linked_folders(tuple(trusted)):
         real = Path(each).resolve()
-        if not any(_share(real, folder.resolve()) for folder in apart):
+        if not any(_share(real, folder.resolve()) for folder in closed):
             found.setdefault(each)
     return tuple(found)
 

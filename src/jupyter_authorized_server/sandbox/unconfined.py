@@ -33,6 +33,15 @@ def may_be_unconfined(point: DecisionPoint, principal: Principal) -> bool:
 class Unconfined(Confined):
     """A process in a session of its own; what leaves the session outlives it."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its first process has ended."""
+        try:
+            os.kill(self.first, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
     def kill(self) -> None:
         """End it, with all of its session: each job of a shell is a group of its own."""
         # One that is forked at this moment is met at the next look.

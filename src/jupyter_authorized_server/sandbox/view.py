@@ -281,6 +281,15 @@ def narrowed(view: View, to: View) -> View:
     )
 
 
+def is_wider(had: View, now: View) -> bool:
+    """Whether a process with the view `had` reaches what one with `now` does not."""
+    if has_besides(had) - has_besides(now):
+        return True
+    return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
+        not now.writes(path) for path in had.writable
+    )
+
+
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """`paths` without those that lie in another one."""
     found = set(paths)

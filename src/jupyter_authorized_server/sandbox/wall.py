@@ -128,7 +128,7 @@ def _run(plan: dict[str, Any], parent: int, ready: int) -> None:
     _refuse_calls(base64.b64decode(plan["filter"]))
     os.write(plan["tell"], json.dumps({"child-pid": os.getpid()}).encode() + b"\n")
     if os.read(ready, 1):
-        os.execv(plan["command"][0], plan["command"])  # noqa: S606  # why: it is what is walled in
+        os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606  # why: it is what is walled in
 
 
 def _close_but(*kept: int) -> None:

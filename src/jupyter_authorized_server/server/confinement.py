@@ -23,7 +23,7 @@ from ..sandbox.printed import cut
 from ..sandbox.probe import WATCHED, begin
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
-from ..sandbox.view import has_besides
+from ..sandbox.view import is_wider
 from ..sandbox.watch import Watch
 from .acting import ACTING
 from .doors.admission import admission
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from ..audit import Value
     from ..policy.model import Principal, Resource
     from ..sandbox.room import Errand
-    from ..sandbox.view import View
     from .wiring import Wiring
 
 _log = logging.getLogger(__name__)
@@ -313,10 +312,10 @@ class Confinement:
             now = self.launcher.view(room)
         except AuthorizationError as error:
             return str(error)
-        if _is_wider(room.view, now):
+        if is_wider(room.view, now):
             return "it was shown more than its owner may have now; a new one has what is left"
         # What has shared a process keeps it from what others may not have.
-        lacks = _is_wider(self.launcher.with_company(room, now), room.view)
+        lacks = is_wider(self.launcher.with_company(room, now), room.view)
         if lacks is not room.lacks:
             room.lacks = lacks
             self._told()
@@ -372,12 +371,3 @@ class Confinement:
             await ensure_async(self._kernels.shutdown_kernel(kernel_id, now=True))
         except Exception:  # noqa: BLE001  # why: the kernel is dead; what is left must not end the server
             _log.exception("a kernel that was stopped could not be cleaned up after")
-
-
-def _is_wider(had: View, now: View) -> bool:
-    """Whether a process with the view `had` reaches what one with `now` does not."""
-    if has_besides(had) - has_besides(now):
-        return True
-    return any(not now.reads(path) for path in (*had.read_only, *had.writable)) or any(
-        not now.writes(path) for path in had.writable
-    )

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING
 
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 
-from ..sandbox.disk import Disk, kept_by, operators_secrets, server_paths
-from ..sandbox.extra import Extra, check_shown, parse
-from ..sandbox.surroundings import socket_places
+from ..sandbox.disk import Disk, kept_by, server_paths
+from ..sandbox.extra import named
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+    from ..sandbox.extra import Extra
     from .wiring import Wiring
 
 _log = logging.getLogger(__name__)
-
-#: Stands for the folders of kernels' sockets, whose names nobody knows beforehand.
-_SOCKETS_OF_KERNELS = "jk-"
 
 
 def import_nothing_from(root: Path) -> None:
@@ -52,14 +49,8 @@ def extra_of(app: ServerApp, wired: Wiring) -> Extra:
     Raises:
         ConfigurationError: something that no process may be given.
     """
-    config = wired.config
     contents = getattr(app.contents_manager, "root_dir", None)
-    own = (*kept_by(config), *_secrets_of(app), *((contents,) if contents else ()))
-    kept = [*(Path(path) for path in own), *operators_secrets()]
-    # Whatever holds them holds the sockets of every kernel.
-    kept += [Path(base, _SOCKETS_OF_KERNELS) for base in socket_places()]
-    check_shown(config.sandbox_read_only, kept)
-    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
+    return named(wired.config, *_secrets_of(app), *((contents,) if contents else ()))
 
 
 def _secrets_of(app: ServerApp) -> tuple[str, ...]:

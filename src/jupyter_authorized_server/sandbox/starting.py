@@ -1,0 +1,105 @@
+"""How a confined process is started: what waits in its sandbox is let run, or ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+from typing import IO, TYPE_CHECKING
+
+from ..errors import CannotConfine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .box import Backend, Box, Building, Confined
+
+
+def start(
+    backend: Backend,
+    box: Box,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+) -> tuple[Confined, subprocess.Popen[bytes]]:
+    """Run `command` in `box`; the second of the two ends when the sandbox does.
+
+    Args:
+        output: file that gets what it prints.
+
+    Raises:
+        CannotConfine: it could not be confined; holds what was said. Nothing runs then.
+    """
+    with _begun(backend, box, command, environment, output) as (building, process):
+        confined = building.take()
+        try:
+            building.release(confined)
+        except BaseException:  # why: raised again
+            confined.close()
+            raise
+        return confined, process
+
+
+async def start_aside(
+    backend: Backend,
+    box: Box,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+) -> tuple[Confined, subprocess.Popen[bytes]]:
+    """As `start`, while others are served: what takes long of it is done by another thread.
+
+    The process is begun by this thread, since it ends with the thread that has begun it.
+    """
+    with _begun(backend, box, command, environment, output) as (building, process):
+        confined = building.take()
+        await aside(building, confined)
+        return confined, process
+
+
+async def aside(building: Building, confined: Confined) -> None:
+    """Release `confined` in another thread, which nothing breaks off: it holds descriptors."""
+    releasing = asyncio.ensure_future(asyncio.to_thread(building.release, confined))
+    try:
+        await asyncio.shield(releasing)
+    except BaseException:  # why: raised again
+        confined.kill()
+        await asyncio.wait([releasing])
+        confined.close()
+        raise
+
+
+@contextlib.contextmanager
+def _begun(
+    backend: Backend,
+    box: Box,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    output: IO[bytes],
+) -> Iterator[tuple[Building, subprocess.Popen[bytes]]]:
+    """A sandbox in which `command` is to run, and what builds it; ended where that fails."""
+    before = output.tell()
+    try:
+        with backend.build(box, command, environment) as building:
+            process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
+                building.line,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={},
+                pass_fds=building.inherited,
+                cwd="/",
+            )
+            try:
+                yield building, process
+            except BaseException:  # why: raised again; before what it waits for is let go of
+                process.kill()
+                process.wait()
+                raise
+    except (OSError, ValueError) as error:
+        said = os.pread(output.fileno(), 500, before).decode("utf-8", "replace").strip()
+        msg = f"the sandbox could not be built: {said or error}"
+        raise CannotConfine(msg) from error
