@@ -36,6 +36,7 @@ from .view import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from typing import Any
 
     from ..audit import Value
@@ -306,20 +307,23 @@ class Launcher:
         own = (*self.extra.kept, self.folder.absolute())
         return own if self.disk is None else (*own, self.disk.root)
 
-    def look_again(self, room: Room) -> None:
-        """Raise unless its owner may still have what the process in `room` was given.
+    def look_again(self, room: Room, met: AbstractSet[Principal]) -> None:
+        """Raise unless the process in `room` may still have what it was given.
 
         Others were served while it was begun, and what they did may have changed that.
+
+        Args:
+            met: who had shared it before it was begun.
 
         Raises:
             AuthorizationError: it was given more.
         """
         given = room.view
-        if (
-            given is not None
-            and given.revision != self.point.revision
-            and is_wider(given, self.view(room))
-        ):
+        if given is None:
+            return
+        is_less = given.revision != self.point.revision and is_wider(given, self.view(room))
+        # What somebody has sent meanwhile, by what was shown before, waits for this one.
+        if is_less or not all(self.joins(each, given) for each in room.company - met):
             msg = f"`{given.principal}` may have less by now than it was begun with; start again"
             raise CannotConfine(msg)
 

@@ -129,13 +129,14 @@ class ConfinedProvisioner(LocalProvisioner):
                     output=log,
                 )
             return process
+        met = frozenset(room.company)
         with launcher.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
             surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = await start_aside(
                 launcher.backend, box, line, environment=surroundings, output=log
             )
         try:
-            launcher.look_again(room)
+            launcher.look_again(room, met)
         except AuthorizationError:
             room.running.kill()
             await asyncio.to_thread(process.wait)
@@ -157,7 +158,7 @@ class ConfinedProvisioner(LocalProvisioner):
         """
         process: Any = self.process
         until = self._started + _AT_ONCE
-        while not any((room.folder or Path()).joinpath(SOCKETS).iterdir()):
+        while not _has_some((room.folder or Path()) / SOCKETS):
             status = process.poll()
             if status is not None:
                 raise EndedAtOnce(self._why(room, status))
@@ -238,6 +239,12 @@ class ConfinedProvisioner(LocalProvisioner):
         if not restart:
             self.launcher.leave(self.room)
             self.room = None
+
+
+def _has_some(folder: Path) -> bool:
+    """Whether there is anything in `folder`, however much a process has put there."""
+    with os.scandir(folder) as entries:
+        return next(entries, None) is not None
 
 
 def _named(status: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,7 +119,7 @@ class Room:
         """Remove what it has on the disk."""
         for folder in (self.folder, self.scratch):
             if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder, folder.parent)
         if self.log is not None:
             self.log.unlink(missing_ok=True)
 
@@ -151,10 +153,31 @@ class Room:
         return self.type == "terminals" and self.running is not None and self.running.is_over
 
 
+def remove(folder: Path, runtime: Path) -> None:
+    """Have nothing be at `folder` now, and what was in it be removed without anybody waiting.
+
+    Whoever's process it was may have put very much into it.
+
+    Args:
+        runtime: a folder of the same file system, where it goes until then.
+    """
+    gone = runtime / f"gone-{secrets.token_hex(8)}"
+    try:
+        folder.rename(gone)
+    except OSError:
+        # It is not there, as is wanted, or cannot be moved.
+        gone = folder
+    if gone.exists():
+        threading.Thread(
+            target=shutil.rmtree, args=(gone,), kwargs={"ignore_errors": True}
+        ).start()
+
+
 def new_sockets(room: Room, name: str) -> Path:
     """The folder called `name` of the next process's sockets, with nothing of the one before."""
-    folder = (room.folder or Path()) / name
-    shutil.rmtree(folder, ignore_errors=True)
+    place = room.folder or Path()
+    folder = place / name
+    remove(folder, place.parent)
     folder.mkdir(mode=0o700)
     return folder
 
@@ -162,7 +185,7 @@ def new_sockets(room: Room, name: str) -> Path:
 def new_scratch(room: Room, folder: Path) -> str:
     """Path of what the next process in `room` forgets, with nothing of the one before."""
     if room.scratch is not None:
-        shutil.rmtree(room.scratch, ignore_errors=True)
+        remove(room.scratch, folder)
     room.scratch = Path(tempfile.mkdtemp(prefix="t-", dir=folder))
     for name in ("home", "temporary"):
         (room.scratch / name).mkdir(mode=0o700)

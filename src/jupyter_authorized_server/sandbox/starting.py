@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
 from ..errors import CannotConfine
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from .box import Backend, Box, Building, Confined
+
+#: Threads of its own, so that nothing else waits for a process that takes long.
+_STARTING = ThreadPoolExecutor(max_workers=16, thread_name_prefix="starting")
 
 
 def start(
@@ -62,7 +66,8 @@ async def start_aside(
 
 async def aside(building: Building, confined: Confined) -> None:
     """Release `confined` in another thread, which nothing breaks off: it holds descriptors."""
-    releasing = asyncio.ensure_future(asyncio.to_thread(building.release, confined))
+    loop = asyncio.get_running_loop()
+    releasing = loop.run_in_executor(_STARTING, building.release, confined)
     try:
         await asyncio.shield(releasing)
     except BaseException:  # why: raised again
