@@ -205,6 +205,12 @@ class ConfinedProvisioner(LocalProvisioner):
         why = f"the kernel ended with {_named(status)}{said}"
         return why + _REMEDY if time.monotonic() - self._started < _AT_ONCE else why
 
+    async def send_signal(self, signum: int) -> None:
+        """Send `signum` to all that is of its group, while that is its own."""
+        running = None if self.room is None else self.room.running
+        if running is None or not running.is_over:
+            await super().send_signal(signum)
+
     async def kill(self, restart: bool = False) -> None:  # noqa: FBT002  # why: upstream's signature
         """End it now, with all that was started in it."""
         await self._wait_until_launched()
@@ -233,7 +239,8 @@ class ConfinedProvisioner(LocalProvisioner):
         if self.room is None:
             return
         if self.room.running is not None:
-            self.room.running.kill()
+            if not self.room.unconfined:
+                self.room.running.kill()
             self.room.running.close()
             self.room.running = None
         if not restart:
