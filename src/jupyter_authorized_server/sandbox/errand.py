@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import CannotConfine
+from ..errors import AuthorizationError, CannotConfine
 from .surroundings import environment
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ async def run(
             process = await loop.run_in_executor(
                 _THREADS, _begin, backend, box, line, variables, room
             )
+        try:
+            launcher.look_again(room, frozenset())
+        except AuthorizationError as error:
+            room.stopped = str(error)
+            if room.running is not None:
+                room.running.kill()
         ended = await loop.run_in_executor(_THREADS, _heard, process, room, until)
         if room.stopped:
             msg = f"the program was stopped: {room.stopped}"
@@ -101,25 +107,28 @@ def _begin(
     backend: Backend, box: Box, line: Sequence[str], variables: Mapping[str, str], room: Room
 ) -> subprocess.Popen[bytes]:
     surroundings = environment(box.home, box.user, variables, box.temporary)
-    process = None
+    said = b""
     try:
-        with backend.build(box, line) as building:
+        with backend.build(box, line, surroundings) as building:
             process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
                 building.line,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=surroundings,
+                env={},
                 pass_fds=building.inherited,
                 cwd="/",
             )
-            room.running = building.release()
+            try:
+                confined = room.running = building.take()
+                building.release(confined)
+            except (OSError, ValueError):
+                # Before what it waits for is let go of.
+                process.kill()
+                said = process.communicate()[1][:500]
+                raise
             return process
     except (OSError, ValueError) as error:
-        said = b""
-        if process is not None:
-            process.kill()
-            said = process.communicate()[1][:500]
         msg = f"the sandbox could not be built: {said.decode('utf-8', 'replace').strip() or error}"
         raise CannotConfine(msg) from error
 
