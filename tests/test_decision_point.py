@@ -113,6 +113,24 @@ def test_a_change_counts_from_the_next_refresh_on(
     assert [store.revision() - 1, store.revision()] == heard
 
 
+def test_a_change_is_told_to_everybody_also_where_one_of_them_fails(
+    store: Store, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: int) -> None:
+        raise RuntimeError("broken")
+
+    point = make(store, tmp_path, clock)
+    heard: list[int] = []
+    point.on_change(fail)
+    point.on_change(heard.append)
+    grant(store, "user:bob", "viewer", "contents:/team")
+    assert point.refresh()
+    assert [point.revision] == heard
+    assert asks(point, "user:bob", "open")
+    [said] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert "not all of the server has heard of it" in said.message
+
+
 def test_a_kept_decision_ends_with_the_grant_it_rests_on(
     store: Store, tmp_path: Path, clock: Clock
 ) -> None:

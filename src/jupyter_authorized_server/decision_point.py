@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .absence import Absence
 from .errors import StoreError
-from .in_force import InForce
+from .in_force import InForce, announce
 from .policy import explanation
 from .policy.engine import cover, exceptions
 from .policy.model import (
@@ -169,8 +169,7 @@ class DecisionPoint:
     def _put_in_force(self, policy: CheckedPolicy, state: State) -> None:
         """Have `policy` and `state` answer, and say so."""
         self._in_force = self._in_force.after(policy, state)
-        for listener in self._listeners:
-            listener(state.revision)
+        announce(self._listeners, state.revision)
 
     def adopt(self, policy: CheckedPolicy) -> None:
         """Have `policy` answer from now on; its files were read from `files`.

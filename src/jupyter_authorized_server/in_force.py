@@ -6,6 +6,7 @@ what it finds out is kept there, never beside a newer policy.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -19,11 +20,15 @@ from .policy.scope import itself, narrowed, restrained
 from .policy.viewing import viewed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .policy.engine import CheckedPolicy
     from .policy.homes import Homes
     from .policy.model import Context, Decision, Principal, Resource
     from .policy.plan import View
     from .store import State
+
+_log = logging.getLogger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -185,3 +190,12 @@ def remember(cache: dict[K, V], key: K, value: V) -> None:
 
 def _disabled(state: State) -> frozenset[str]:
     return frozenset(each.name for each in state.people if each.disabled)
+
+
+def announce(listeners: Iterable[Callable[[int], None]], revision: int) -> None:
+    """Tell each of `listeners` of a new revision, whatever the one before it raises."""
+    for listener in listeners:
+        try:
+            listener(revision)
+        except Exception:  # noqa: BLE001, PERF203  # why: the next one may have sockets to close
+            _log.exception("a change is in force, and not all of the server has heard of it")

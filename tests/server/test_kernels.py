@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
+import time
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -11,7 +15,9 @@ import zmq
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from serving import Serving, serving
 
-from jupyter_authorized_server.server.kernels import make_room
+from jupyter_authorized_server.server.doors.channels import NO_ROOM, JudgedConnection
+from jupyter_authorized_server.server.doors.live import FINAL
+from jupyter_authorized_server.server.kernels import has_room, make_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,3 +200,40 @@ def test_there_is_room_for_more_pages_than_zeromq_has_by_itself() -> None:
     finally:
         manager.context.term()
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_where_zeromq_has_no_room_for_a_page_the_server_knows_before_it_lets_it_in() -> None:
+    context = zmq.Context()
+    context.set(zmq.MAX_SOCKETS, 10)
+    try:
+        assert has_room(context)
+        taken = [context.socket(zmq.DEALER) for _ in range(7)]
+        assert not has_room(context)
+        for each in taken:
+            each.close()
+        end = time.monotonic() + 60
+        while not has_room(context):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        context.term()
+
+
+def test_a_page_whose_room_is_taken_while_it_connects_is_closed_for_good() -> None:
+    class Full:
+        def connect(self) -> None:
+            raise zmq.ZMQError(errno.EMFILE)
+
+    class Judged(JudgedConnection, Full):
+        """As the door makes it."""
+
+    closed: list[tuple[int, str]] = []
+    connection: Any = Judged()
+    connection.websocket_handler = SimpleNamespace(close=lambda *why: closed.append(why))
+
+    async def connect() -> None:
+        await connection.connect()
+
+    asyncio.run(connect())
+    # With any other code JupyterLab would come back at once, for ever.
+    assert [(FINAL, NO_ROOM)] == closed

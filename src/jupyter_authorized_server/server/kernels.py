@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
@@ -30,6 +31,8 @@ KEPT_DAYS = 30
 _MOST_ENDED = 256
 
 
+#: Channels of a page to a kernel, with two that are there while it connects.
+_CHANNELS = 6
 #: Channels of all pages to all kernels together: each page takes four.
 _MOST_CHANNELS = 16_384
 #: Open files that they take, with room for everything else.
@@ -245,3 +248,14 @@ def make_room(context: Any) -> None:
         most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
         if soft != resource.RLIM_INFINITY and soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def has_room(context: Any) -> bool:
+    """Whether ZeroMQ has room for one more page's channels to a kernel."""
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(_CHANNELS):
+                stack.enter_context(context.socket(zmq.DEALER))
+    except zmq.ZMQError:
+        return False
+    return True

@@ -21,12 +21,13 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 
+from ..kernels import has_room
 from ..wiring import wiring
 from .backlog import Kept
 from .executions import Executions
 from .frames import V1
 from .kernel_judge import KernelJudge
-from .live import FINAL, POLICY, close, nothing
+from .live import FINAL, close, nothing
 from .refusals import Refusals
 from .saved import SavedCells
 
@@ -48,7 +49,7 @@ _MOST_QUEUED = 64
 #: Why there are no kernels where nobody could judge what is sent to them.
 UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
 _GONE = "This kernel is no more."
-_NO_ROOM = "The server has no room for another page. Close one and try again."
+NO_ROOM = "The server has no room for another page. Close one and try again."
 _DEAD = "This kernel has died; restart it, or start another one."
 
 
@@ -116,6 +117,11 @@ class JudgedConnection:
         handler = self.websocket_handler
         handler.on_message = self._reader(handler.on_message, self._judge)
         await self._while_there(super_.prepare())
+        if not has_room(self.kernel_manager.context):
+            # Here and not once it is open: a page comes back at once after a close, but
+            # waits longer each time, and at last gives up, after a handshake that failed.
+            _log.error("a page cannot be connected to a kernel: ZeroMQ has no room for it")
+            raise web.HTTPError(503, NO_ROOM)
 
     @staticmethod
     def _reader(
@@ -166,8 +172,9 @@ class JudgedConnection:
             close(self.websocket_handler, FINAL, _GONE)
             return nothing()
         except zmq.ZMQError as error:
+            # The room was taken since it was looked for.
             _log.error("a page cannot be connected to a kernel: %s", error)
-            close(self.websocket_handler, POLICY, _NO_ROOM)
+            close(self.websocket_handler, FINAL, NO_ROOM)
             return nothing()
 
     def disconnect(self) -> None:

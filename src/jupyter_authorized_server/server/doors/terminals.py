@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
@@ -23,13 +24,14 @@ from ..acting import ACTING
 from ..kernels import STARTING, Owned, TooMany
 from ..surface import places
 from ..surface.disk import disk_of
+from .dark import darkening
 from .keys import typing_by
 from .live import FINAL, close
 from .refusals import Refusals
 from .sight import sight_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..wiring import Wiring
     from .live import LiveDoor
@@ -85,6 +87,8 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
         ]
 
     manager.create, manager.get_terminal, manager.list = started, running, seen
+    if os.name == "posix":
+        manager.on_eof = darkening(manager)
     setattr(manager, _INSTALLED, wired)
 
 
@@ -152,18 +156,7 @@ def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
 
         if os.name == "posix":
             handler.stdin_to_ptyproc = typing_by(handler)
-        handler.on_pty_read = _if_open(handler.on_pty_read)
-        handler.on_pty_died = _if_open(handler.on_pty_died)
-
-
-def _if_open(tell: Callable[..., None]) -> Callable[..., None]:
-    """`tell`, which may find its client gone: the next one is told all the same."""
-
-    def told(*args: Any) -> None:
-        with contextlib.suppress(WebSocketClosedError):
-            tell(*args)
-
-    return told
+        handler.on_pty_read, handler.on_pty_died = socket.on_pty_read, socket.on_pty_died
 
 
 class _Socket:
@@ -174,6 +167,7 @@ class _Socket:
         self._door = door
         self._wired = wired
         self._open, self._pass_on = handler.open, handler.on_message
+        self._show, self._tell_end = handler.on_pty_read, handler.on_pty_died
         self._terminal = next(
             (on for _, on in door.questions if on.type == "terminals"), Resource(type="terminals")
         )
@@ -187,14 +181,30 @@ class _Socket:
             return
         self._open(name)
 
-    def on_message(self, message: Any) -> Any:
-        """What the client sends: keys, or the size of its screen."""
+    def on_pty_read(self, text: str) -> None:
+        """What the shell shows. A client that is gone keeps the next one from nothing."""
+        if self._wired.live.current(self._door).allowed:
+            with contextlib.suppress(WebSocketClosedError):
+                self._show(text)
+
+    def on_pty_died(self) -> None:
+        """The shell has ended, and with it this socket; as above."""
+        with contextlib.suppress(WebSocketClosedError):
+            self._tell_end()
+        # Upstream forgets it only where the client could be told.
+        self._handler.terminal = None
+
+    async def on_message(self, message: Any) -> None:
+        """What the client sends: keys, or the size of its screen.
+
+        Nothing is awaited between the look at the shell and what upstream does with it.
+        """
+        if self._handler.terminal is None:
+            # It was on its way when the shell ended.
+            return
         kind = _kind(message)
-        if kind == "size" and self._may_type(told=False):
-            return self._pass_on(message)
-        if kind == "keys" and self._may_type(told=True):
-            return self._pass_on(message)
-        return None
+        if kind and self._may_type(told=kind == "keys"):
+            await ensure_async(self._pass_on(message))
 
     def _may_type(self, *, told: bool) -> bool:
         live, door = self._wired.live, self._door
