@@ -27,7 +27,7 @@ from .backlog import Kept
 from .executions import Executions
 from .frames import V1
 from .kernel_judge import KernelJudge
-from .live import FINAL, close, nothing
+from .live import FINAL, Lowered, close, nothing
 from .refusals import Refusals
 from .saved import SavedCells
 
@@ -53,7 +53,7 @@ NO_ROOM = "The server has no room for another page. Close one and try again."
 _DEAD = "This kernel has died; restart it, or start another one."
 
 
-class JudgedConnection:
+class JudgedConnection(Lowered):
     """Mixed in over a connection class of Jupyter Server.
 
     Jupyter calls `prepare` at the handshake and the two `handle_…` for each message.
