@@ -7,6 +7,8 @@ BIN := .venv/bin
 PYTEST ?=
 # Half of what the tests do is wait for servers and browsers: three keep two processors busy.
 WORKERS ?= 3
+# The first and the last Python that we say we run on.
+PYTHONS := 3.10 3.14
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
@@ -48,6 +50,9 @@ check: setup-check ## Run everything CI runs: format, lint, types, imports, gene
 	@$(BIN)/ruff check --quiet .
 	@echo "==> types (mypy)"
 	@MYPYPATH=tests $(BIN)/mypy --explicit-package-bases --no-error-summary src tests tools docs/conf.py examples/demo/run.py
+# What the oldest and the newest Python have, for what is not run on them here.
+	@for version in $(PYTHONS); do \
+		$(BIN)/mypy --python-version $$version --no-error-summary src tools || exit 1; done
 	@echo "==> imports (lint-imports)"
 	@$(BIN)/lint-imports --no-logo --no-cache > .venv/lint-imports.txt || { cat .venv/lint-imports.txt; exit 1; }
 	@echo "==> generated files (tools/generate.py)"

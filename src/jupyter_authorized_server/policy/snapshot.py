@@ -59,7 +59,7 @@ def load_policy(files: Sequence[PolicyFile]) -> CheckedPolicy:
     Raises:
         PolicyError: with every mistake of every file.
     """
-    builtin = resources.files(__package__).joinpath("builtin", "rules.cedar").read_text("utf-8")
+    builtin = (resources.files(__package__) / "builtin" / "rules.cedar").read_text("utf-8")
     document, mistakes = read_document(
         [PolicyFile(source="<builtin>/rules.cedar", text=builtin), *files]
     )
