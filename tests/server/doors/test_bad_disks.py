@@ -31,21 +31,6 @@ def kind(request: pytest.FixtureRequest) -> type[Any]:
     return found
 
 
-@pytest.fixture
-def world(tmp_path: Path, kind: type[Any]) -> Iterator[World]:
-    found = World(tmp_path, kind)
-    yield found
-    found.store.close()
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[World]:
-    """A world of one kind, where the others do the same."""
-    found = World(tmp_path, AsyncLargeFileManager)
-    yield found
-    found.store.close()
-
-
 def left(world: World, folder: str) -> list[str]:
     return sorted(each.name for each in (world.root / folder).iterdir())
 

@@ -21,7 +21,7 @@ from jupyter_authorized_server.server.doors import writing
 from jupyter_authorized_server.server.surface import places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 SECRET = "hr/pay.txt"
@@ -29,10 +29,9 @@ LINK = "a link stood where checkpoints are kept"
 
 
 @pytest.fixture(params=[LargeFileManager, AsyncLargeFileManager], ids=lambda k: k.__name__)
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    found = World(tmp_path, request.param)
-    yield found
-    found.store.close()
+def kind(request: pytest.FixtureRequest) -> type[Any]:
+    found: type[Any] = request.param
+    return found
 
 
 def read(world: World, path: str) -> str:

@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filing import World
 from jupyter_server.services.contents import filemanager
-from jupyter_server.services.contents.filemanager import (
-    AsyncFileContentsManager,
-    FileContentsManager,
-)
 from jupyter_server.services.contents.largefilemanager import (
     AsyncLargeFileManager,
-    LargeFileManager,
 )
 from tornado.web import HTTPError
 
@@ -27,26 +22,9 @@ from jupyter_authorized_server.server.acting import ACTING, Acting
 from jupyter_authorized_server.server.surface.descent import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 NOW = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
-KINDS = [FileContentsManager, AsyncFileContentsManager, LargeFileManager, AsyncLargeFileManager]
-
-
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    found = World(tmp_path, request.param)
-    yield found
-    found.store.close()
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[World]:
-    """A world of one kind, where the others do the same."""
-    found = World(tmp_path, AsyncLargeFileManager)
-    yield found
-    found.store.close()
 
 
 def told(model: Any) -> dict[str, Any]:
@@ -77,12 +55,9 @@ def fill(folder: Path) -> None:
     (folder / "data.csv").chmod(0o400)
 
 
-def test_each_name_is_told_as_upstream_tells_it(world: World) -> None:
+def test_each_name_is_told_as_upstream_tells_it(world: World, kind: type[Any]) -> None:
     fill(world.root / "team")
     fill(world.root)
-    kind = next(
-        each for each in KINDS if type(world.manager).__name__ == f"Guarded{each.__name__}"
-    )
     plain: Any = kind(root_dir=str(world.root))
     for manager in (plain, world.manager):
         manager.hide_globs = [*manager.hide_globs, "*.pyc"]

@@ -25,27 +25,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(params=[AsyncLargeFileManager, LargeFileManager], ids=lambda kind: kind.__name__)
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    found = World(tmp_path, request.param)
-    yield found
-    found.store.close()
+@pytest.fixture(params=[AsyncLargeFileManager, LargeFileManager], ids=lambda k: k.__name__)
+def kind(request: pytest.FixtureRequest) -> type[Any]:
+    found: type[Any] = request.param
+    return found
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Iterator[World]:
-    found = World(tmp_path, AsyncLargeFileManager)
-    yield found
-    found.store.close()
-
-
-def test_a_right_that_is_taken_away_is_gone_at_the_next_call(plain: World) -> None:
-    grant = next(g for g in plain.point.state.grants if g.principal == "user:vera")
-    assert plain.names("vera", "team") != 404
-    plain.store.remove_grant(grant.id)
-    plain.point.refresh()
-    assert plain.names("vera", "team") == 404
-    assert plain.as_("vera", "get", "team/a.txt") == 404
+def test_a_right_that_is_taken_away_is_gone_at_the_next_call(one: World) -> None:
+    grant = next(g for g in one.point.state.grants if g.principal == "user:vera")
+    assert one.names("vera", "team") != 404
+    one.store.remove_grant(grant.id)
+    one.point.refresh()
+    assert one.names("vera", "team") == 404
+    assert one.as_("vera", "get", "team/a.txt") == 404
 
 
 def test_the_server_acts_as_itself_and_its_changes_are_recorded(world: World) -> None:
@@ -61,53 +53,53 @@ def test_the_server_acts_as_itself_and_its_changes_are_recorded(world: World) ->
     ]
 
 
-def test_what_a_request_does_for_the_server_is_the_servers(plain: World) -> None:
+def test_what_a_request_does_for_the_server_is_the_servers(one: World) -> None:
     async def run() -> Any:
         request = SimpleNamespace(remote_ip="::1", method="GET", path="/room")
-        ACTING.set(Acting(principal=plain.point.principal("user:nora"), request=request))
+        ACTING.set(Acting(principal=one.point.principal("user:nora"), request=request))
         with as_server():
-            await plain.call("save", (text("room"), "hr/pay.txt"), {})
+            await one.call("save", (text("room"), "hr/pay.txt"), {})
         return ACTING.get()
 
     left = asyncio.run(run())
-    assert (plain.root / "hr" / "pay.txt").read_text() == "room"
+    assert (one.root / "hr" / "pay.txt").read_text() == "room"
     assert left.principal.name == "user:nora"
 
 
-def test_a_task_that_a_method_starts_is_not_part_of_it(plain: World) -> None:
+def test_a_task_that_a_method_starts_is_not_part_of_it(one: World) -> None:
     found: list[Any] = []
 
     async def run() -> None:
         request = SimpleNamespace(remote_ip="::1", method="PUT", path="/x")
-        ACTING.set(Acting(principal=plain.point.principal("user:edda"), request=request))
+        ACTING.set(Acting(principal=one.point.principal("user:edda"), request=request))
         tasks = []
 
         async def later() -> None:
             try:
-                await plain.call("get", ("hr/pay.txt",), {})
+                await one.call("get", ("hr/pay.txt",), {})
             except HTTPError as error:
                 found.append(error.status_code)
 
         def hook(**_: Any) -> None:
             tasks.append(asyncio.get_running_loop().create_task(later()))
 
-        plain.manager.register_pre_save_hook(hook)
-        await plain.call("save", (text(), "team/a.txt"), {})
+        one.manager.register_pre_save_hook(hook)
+        await one.call("save", (text(), "team/a.txt"), {})
         await asyncio.gather(*tasks)
 
     asyncio.run(run())
     assert found == [404]
 
 
-def test_nobody_who_is_disabled_is_answered(plain: World) -> None:
-    principal = plain.point.principal("user:vera")
-    plain.store.set_disabled("vera", True)
-    plain.point.refresh()
+def test_nobody_who_is_disabled_is_answered(one: World) -> None:
+    principal = one.point.principal("user:vera")
+    one.store.set_disabled("vera", True)
+    one.point.refresh()
 
     async def run() -> Any:
         request = SimpleNamespace(remote_ip="::1", method="GET", path="/x")
         ACTING.set(Acting(principal=principal, request=request))
-        return await plain.call("get", ("team/a.txt",), {})
+        return await one.call("get", ("team/a.txt",), {})
 
     with pytest.raises(HTTPError) as refused:
         asyncio.run(run())
@@ -232,11 +224,11 @@ def test_a_failure_of_an_answer_that_comes_later_is_its_callers(elsewhere: World
         elsewhere.as_("vera", "get", "team/a.txt")
 
 
-def test_a_manager_is_guarded_once_and_one_that_is_not_is_noticed(plain: World) -> None:
-    kind = type(plain.manager)
-    contents.install(plain.manager, plain.wired)
-    assert type(plain.manager) is kind
-    assert isinstance(plain.manager, AsyncLargeFileManager)
-    contents.check_installed(plain.manager)
+def test_a_manager_is_guarded_once_and_one_that_is_not_is_noticed(one: World) -> None:
+    kind = type(one.manager)
+    contents.install(one.manager, one.wired)
+    assert type(one.manager) is kind
+    assert isinstance(one.manager, AsyncLargeFileManager)
+    contents.check_installed(one.manager)
     with pytest.raises(AuthorizationError):
-        contents.check_installed(AsyncLargeFileManager(root_dir=str(plain.root)))
+        contents.check_installed(AsyncLargeFileManager(root_dir=str(one.root)))
