@@ -1,4 +1,4 @@
-"""Makes the two catalogues of texts, for pages with scripts and without, of one source.
+"""Makes the catalogues of texts, for pages with scripts and without and for refusals, of one source.
 
 `words.toml` says what its entries mean. For Python each is a constant or, where something
 is put in, a function; for TypeScript all are members of one object.
@@ -24,16 +24,30 @@ _PUT_IN = re.compile(r"\{(\w+)\}")
 _WIDTH = 88
 
 
-def for_python() -> str:
+def for_pages() -> str:
     """The texts of the pages that work without scripts."""
+    return _python("pages", "Identity: every text of the pages that work without scripts.")
+
+
+def for_refusals() -> str:
+    """What somebody reads who is refused."""
+    return _python("refusals", "What somebody reads who is refused: the one place of each sentence.")
+
+
+def _python(part: str, about: str) -> str:
     constants: list[str] = []
     functions: list[str] = []
-    for name, said in _read("pages").items():
-        if isinstance(said, str) and not _PUT_IN.search(said):
+    for name, said in _read(part).items():
+        if isinstance(said, dict) and not _is_plural(said):
+            rows = "".join(
+                f"    {_literal(key)}: {_literal(each)},\n" for key, each in said.items()
+            )
+            constants.append(f"{name.upper()} = {{\n{rows}}}")
+        elif isinstance(said, str) and not _PUT_IN.search(said):
             constants.append(f"{name.upper()} = {_literal(said)}")
         else:
             functions.append(_function(name, said))
-    head = f'"""Identity: every text of the pages that work without scripts.\n\n{NOTE}\n"""\n'
+    head = f'"""{about}\n\n{NOTE}\n"""\n'
     begin = [head, "from __future__ import annotations\n", *constants, "\n"]
     return "\n".join([*begin, "\n\n\n".join(functions), ""])
 
@@ -63,12 +77,17 @@ def _literal(said: str) -> str:
     """`said` as Python, in lines that are not too long."""
     if len(said) < _WIDTH - 8:
         return json.dumps(said, ensure_ascii=False)
+    lines = "".join(f"    {json.dumps(each, ensure_ascii=False)}\n" for each in _lines(said))
+    return f"(\n{lines})"
+
+
+def _lines(said: str) -> list[str]:
     lines: list[str] = [""]
     for word in re.findall(r"\S+\s*", said):
         if len(lines[-1]) + len(word) > _WIDTH:
             lines.append("")
         lines[-1] += word
-    return "(\n" + "".join(f"    {json.dumps(each, ensure_ascii=False)}\n" for each in lines) + ")"
+    return lines
 
 
 def _function(name: str, said: Any) -> str:
@@ -80,11 +99,13 @@ def _function(name: str, said: Any) -> str:
             f"    return {one} if count == 1 else {other}\n"
         ).rstrip("\n")
     arguments = ", ".join(f"{each}: str" for each in _arguments(said))
-    return (
-        f"def {name}({arguments}) -> str:\n"
-        f'    """`{said}`, with what is put in."""\n'
-        f"    return {_formatted(said)}"
-    )
+    whole = f"    return {_formatted(said)}"
+    if len(whole) > _WIDTH + 10:
+        lines = "".join(f"        {_formatted(each)}\n" for each in _lines(said))
+        whole = f"    return (\n{lines}    )"
+    first = f"`{said}`, with what is put in."
+    shown = first if len(first) < _WIDTH else "With what is put in."
+    return f'def {name}({arguments}) -> str:\n    """{shown}"""\n{whole}'
 
 
 def _formatted(said: str) -> str:

@@ -396,7 +396,7 @@ FILES: dict[str, Callable[[], str]] = {
     SCHEMA: vocabulary.cedar_schema,
     "labextension/src/catalogue.ts": catalogue.for_browsers,
     "labextension/src/vocabulary.ts": browser_vocabulary,
-    "src/jupyter_authorized_server/server/identity/words.py": catalogue.for_python,
+    "src/jupyter_authorized_server/server/identity/words.py": catalogue.for_pages,
     f"{REFERENCE}/vocabulary.md": vocabulary_page,
     f"{REFERENCE}/levels.md": levels_page,
     f"{REFERENCE}/errors.md": errors_page,

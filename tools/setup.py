@@ -192,7 +192,7 @@ def _link_all() -> None:
     classic = share / "nbextensions" / "jupyter-authorized-server"
     shutil.rmtree(classic, ignore_errors=True)
     shutil.copytree(BUILT / "classic", classic)
-    for page in ("notebook.d", "tree.d"):
+    for page in ("edit.d", "notebook.d", "tree.d"):
         name = "jupyter-authorized-server.json"
         _link(EXTENSION / "nbconfig" / page / name, etc / page / name)
 

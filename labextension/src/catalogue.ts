@@ -49,6 +49,7 @@ export const WORDS = {
   why: "Why can't I?",
   whyTitle: "Why this is refused",
   whyAsked: (verb: string | number, resource: string | number): string => `You tried to ${verb} ${resource}.`,
+  noRefusal: "The records that you may see do not have this.",
   reference: (id: string | number): string => `Whoever looks after this server finds it in the records as ${id}.`,
   notAllowed: "You are not allowed to do this.",
   more: "Show more",

@@ -5,7 +5,7 @@ import type { Me } from './me.js';
 import { WORDS } from './words.js';
 
 /** Milliseconds between two looks: a page may hear of a change before the kernel has ended. */
-const PAUSES: readonly number[] = [500, 1000, 2000, 4000];
+const PAUSES: readonly number[] = [500, 1000, 2000, 4000, 8000, 16_000];
 
 /** What to tell of the end of the kernel `kernelId` of the document called `name`; null where it
  * has ended otherwise, as far as the server says within seconds. */

@@ -10,7 +10,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { DisposableDelegate } from '@lumino/disposable';
 import { Client } from './client.js';
-import { showAbout } from './lab/about.js';
+import { dialog, showAbout } from './lab/about.js';
 import { markListings, UploadButtons } from './lab/browser.js';
 import { gate } from './lab/commands.js';
 import { explainMenus } from './lab/menus.js';
@@ -22,10 +22,10 @@ import { Launchers } from './lab/launcher.js';
 import { AccessTab } from './lab/page.js';
 import { Refusals } from './lab/refusals.js';
 import { StatusItem } from './lab/status.js';
-import { showWhy } from './lab/why.js';
 import { refusedBecause, Standings } from './me.js';
 import { viewBar, viewedSentence } from './view.js';
 import { found, watch } from './watch.js';
+import { whyPart } from './why.js';
 import { WORDS } from './words.js';
 
 const ABOUT = 'authz:about';
@@ -84,7 +84,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       void showAbout(client, standings, front.path, front.kernelId, () => void page.open());
     };
     const page = new AccessTab(app, client, standings, restorer, PAGE);
-    new Refusals(refusal => void showWhy(client, standings, refusal)).listen(app);
+    new Refusals(refusal => {
+      void whyPart(client, standings, refusal).then(body => dialog(WORDS.whyTitle, body));
+    }).listen(app);
     const launchers = new Launchers(
       app,
       () => front.situation,

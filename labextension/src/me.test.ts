@@ -70,6 +70,28 @@ test('a new revision has everything asked again, the old one nothing', async () 
   assert.equal(calls.length, 4);
 });
 
+test('an answer of a new revision has what was known before it asked again, and once', async () => {
+  let revision = 1;
+  const [client, calls] = answering(asked => ({
+    revision,
+    resources: Object.fromEntries(asked.map(each => [each, standing]))
+  }));
+  const standings = new Standings(client);
+  await standings.of('a:1');
+  let told = 0;
+  standings.onChange(() => {
+    told += 1;
+    void standings.of('a:1');
+  });
+  revision = 2;
+  // As a view does that has got a new kernel, before anybody has looked whether there is news.
+  await standings.of('a:2');
+  assert.deepEqual([told, standings.peek('a:1'), standings.peek('a:2')], [1, undefined, standing]);
+  await standings.refresh();
+  assert.deepEqual([told, standings.peek('a:1')], [1, standing]);
+  assert.deepEqual(calls, [['a:1'], ['a:2'], ['a:1'], []]);
+});
+
 test('a long list is asked in portions that a header can hold', () => {
   const names = Array.from({ length: 1000 }, (_, n) => `contents:/${'ü'.repeat(80)}${n}`);
   const made = portions(names);

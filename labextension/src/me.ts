@@ -127,9 +127,6 @@ export class Standings {
       if (me.revision === before && seen) {
         return;
       }
-      if (me.revision !== before) {
-        this.known.clear();
-      }
       this.take(me);
     } catch (error) {
       if (!(error instanceof Refused)) {
@@ -153,11 +150,17 @@ export class Standings {
     }
   }
 
-  private take(me: Me): void {
+  /** Keep an answer, and nothing that is known from another revision; whether there was that. */
+  private take(me: Me): boolean {
+    const isNews = this.me !== null && this.me.revision !== me.revision;
+    if (isNews) {
+      this.known.clear();
+    }
     this.me = me;
     for (const [resource, standing] of Object.entries(me.resources)) {
       this.known.set(resource, standing);
     }
+    return isNews;
   }
 
   private async askAll(): Promise<void> {
@@ -168,8 +171,9 @@ export class Standings {
   }
 
   private async ask(portion: string[], asked: Map<string, Waiting[]>): Promise<void> {
+    let isNews = false;
     try {
-      this.take(await this.client.get<Me>('me', { resource: portion }));
+      isNews = this.take(await this.client.get<Me>('me', { resource: portion }));
     } catch (error) {
       if (!(error instanceof Refused)) {
         console.error(error);
@@ -181,6 +185,10 @@ export class Standings {
       for (const each of asked.get(resource) ?? []) {
         each.resolve(this.known.get(resource) ?? null);
       }
+    }
+    if (isNews) {
+      // Whoever looks whether there is news finds this revision known, and says nothing.
+      this.tell();
     }
   }
 }

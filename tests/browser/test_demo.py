@@ -37,10 +37,33 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
     notebook.shows("Plan of the week")
     said = notebook.no_kernel(lambda: shoot(window, "viewer-nbclassic"))
     assert "not start a kernel for it." in said
+    ask_why(window, shoot)
     notebook.insert("1 + 1")
     notebook.save()
     notebook.refuses("You can view team/plan.ipynb but not change it.")
     assert file.read_bytes() == before
+
+
+def ask_why(window: Window, shoot: Shoot) -> None:
+    """From what the classic notebook says about a refusal to the reason, and to asking for more."""
+    page = window.page
+    refused = "You can view team/plan.ipynb but not start a kernel for it."
+    page.locator("#notification_kernel").click()
+    failed = page.locator(".modal-dialog").filter(has_text="Failed to start the kernel")
+    failed.get_by_role("button", name="Why can't I?").click()
+    dialog = page.get_by_role("dialog", name="Why this is refused")
+    expect(dialog).to_contain_text(refused)
+    expect(dialog).to_contain_text("You tried to start a kernel for contents:/team/plan.ipynb.")
+    dialog.get_by_text("Ask for access…").click()
+    expect(dialog.get_by_label("Level")).to_have_value("runner")
+    # What is typed is no command to the notebook below.
+    note = dialog.get_by_label("Why you need it")
+    note.press_sequentially("add b")
+    expect(note).to_have_value("add b")
+    assert [] == violations(page, ".modal.in")
+    shoot(window, "why-nbclassic")
+    dialog.get_by_role("button", name="Close", exact=True).click()
+    expect(dialog).to_have_count(0)
 
 
 def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> None:
@@ -80,6 +103,10 @@ def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) ->
     assert answer is not None
     assert answer.status == 403
     expect(window.page.locator("h1")).to_have_text("Not allowed")
+    window.page.get_by_role("link", name="Why can't I?").click()
+    panel = window.page.get_by_role("tabpanel", name="Explain")
+    expect(panel).to_contain_text("You tried to see the measurements of server:.")
+    expect(panel).to_contain_text("The lowest level that can do this is admin.")
 
 
 def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(

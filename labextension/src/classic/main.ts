@@ -1,41 +1,41 @@
 /** The classic notebook, which takes no part of JupyterLab: in its tool bar what one can do
  * with the notebook, and the way to share it; below it what has changed while the page was
- * open; in its tree the way to the access page. */
+ * open and what was refused; in its tree the way to the access page. */
 import { Client } from '../client.js';
 import { h } from '../dom.js';
 import { endOf } from '../ended.js';
 import { canOf } from '../lab/rights.js';
-import { contents, Standings } from '../me.js';
+import { contents, refusedBecause, Standings } from '../me.js';
 import type { Notice, Seen } from '../notice.js';
 import { noticeOf } from '../notice.js';
 import { viewBar, viewedSentence } from '../view.js';
 import { watch } from '../watch.js';
+import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
-
-/** Of nbclassic's own page, as far as this needs it. */
-interface Classic {
-  notebook?: {
-    notebook_path: string;
-    notebook_name?: string;
-    kernel?: { id?: string } | null;
-    events?: { on: (names: string, listener: () => void) => void };
-    save_notebook_as?: () => void;
-  };
-}
+import type { Classic, Dialogs, JQuery } from './jupyter.js';
+import { Notices, sized } from './notices.js';
+import { ClassicRefusals } from './refusals.js';
+import style from '../../style/parts.css';
 
 /** What nbclassic says when a kernel is gone. */
 const OVER = 'kernel_dead.Kernel kernel_killed.Kernel kernel_killed.Session';
 
 /** Begin on this page; nbclassic calls it once the page is there. */
-export function load(classic: Classic): void {
+export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
   const base = document.body.dataset.baseUrl ?? '/';
   const client = new Client(base);
   const standings = new Standings(client);
+  const notices = new Notices();
+  document.head.append(h('style', {}, style));
+  document.querySelector('#header')?.append(notices.node);
+  const refusals = new ClassicRefusals(base, jquery, dialogs, classic.notebook, notices, refusal =>
+    whyPart(client, standings, refusal)
+  );
+  refusals.listen();
   const bar = document.querySelector('#maintoolbar-container');
   if (classic.notebook && bar) {
-    const part = new NotebookPart(client, standings, classic.notebook);
+    const part = new NotebookPart(client, standings, classic.notebook, notices, refusals);
     bar.append(part.node);
-    document.querySelector('#header')?.append(part.notices);
     part.begin();
   } else {
     document
@@ -78,8 +78,6 @@ function link(address: string, word: string): HTMLElement {
 /** Follows the rights on the notebook of this page. */
 class NotebookPart {
   readonly node: HTMLElement;
-  /** Read out as they come; they stay until somebody closes them. */
-  readonly notices = h('div', { 'aria-live': 'polite' });
   private readonly badge: HTMLElement;
   private readonly share = link('', WORDS.share);
   private readonly ended = new Set<string>();
@@ -89,7 +87,9 @@ class NotebookPart {
   constructor(
     private readonly client: Client,
     private readonly standings: Standings,
-    private readonly notebook: NonNullable<Classic['notebook']>
+    private readonly notebook: NonNullable<Classic['notebook']>,
+    private readonly notices: Notices,
+    private readonly refusals: ClassicRefusals
   ) {
     this.badge = link(`${client.base}authz#mine`, '');
     this.node = h(
@@ -124,6 +124,11 @@ class NotebookPart {
     if (!file || mine !== this.asked) {
       return;
     }
+    const reason = refusedBecause(file, 'launch');
+    if (reason !== null) {
+      // Its kernel is asked for while this page still loads.
+      this.refusals.expect('launch', resource, reason);
+    }
     const can = canOf(file, kernel);
     this.badge.textContent = badgeWord(can);
     this.badge.title = canSentence(can);
@@ -157,33 +162,8 @@ class NotebookPart {
   }
 
   private tell(notice: Notice): void {
-    const button = (word: string, act: () => void): HTMLElement =>
-      h('button', { type: 'button', class: 'btn btn-default btn-xs', onclick: act }, word);
-    const saveAs = this.notebook.save_notebook_as?.bind(this.notebook);
-    const shown = h(
-      'div',
-      {
-        class: `alert authz-notice ${notice.lost ? 'alert-warning' : 'alert-success'}`,
-        style: 'margin: 0'
-      },
-      h('span', {}, `${notice.text} `),
-      notice.offers && saveAs ? button(WORDS.saveCopy, saveAs) : null,
-      ' ',
-      button(WORDS.close, () => {
-        shown.remove();
-        sized();
-      })
-    );
-    if (!notice.lost) {
-      // It has been given back: what was said about its loss is no longer so.
-      this.notices.replaceChildren();
-    }
-    this.notices.append(shown);
-    sized();
+    const act = this.notebook.save_notebook_as?.bind(this.notebook);
+    const offers = notice.offers && act ? [{ word: WORDS.saveCopy, act }] : [];
+    this.notices.tell(notice.text, notice.lost ? 'lost' : 'won', ...offers);
   }
-}
-
-/** Have nbclassic lay out its page again: the notebook begins where its header ends. */
-function sized(): void {
-  window.dispatchEvent(new Event('resize'));
 }

@@ -5,19 +5,12 @@ import { Dialog as Dialogs, Notification } from '@jupyterlab/apputils';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ServerConnection } from '@jupyterlab/services';
 import { h } from '../dom.js';
+import type { Refusal } from '../heard.js';
+import { Heard, refusalIn } from '../heard.js';
 import { WORDS } from '../words.js';
 
-export interface Refusal {
-  message: string;
-  /** Of the decision, in the server's records. */
-  decision: string;
-}
-
-/** Refusals that are kept; a dialog is about one of the last. */
-const KEPT = 20;
-
 export class Refusals {
-  private readonly kept: Refusal[] = [];
+  private readonly heard = new Heard();
   private readonly open = new Set<Dialog<unknown>>();
   private readonly offered = new WeakSet<Dialog<unknown>>();
 
@@ -45,7 +38,7 @@ export class Refusals {
       });
     });
     Notification.manager.changed.connect((_, { type, notification }) => {
-      const found = type === 'added' ? this.find(notification.message) : undefined;
+      const found = type === 'added' ? this.heard.find(notification.message) : undefined;
       if (found && (notification.options.actions ?? []).length === 0) {
         Notification.update({
           id: notification.id,
@@ -79,11 +72,9 @@ export class Refusals {
 
   private async read(response: Response): Promise<void> {
     try {
-      const said = (await response.json()) as Partial<Record<string, unknown>> | null;
-      const message = said?.message;
-      const decision = said?.decision_id;
-      if (typeof message === 'string' && typeof decision === 'string' && message !== '') {
-        this.note({ message, decision });
+      const refusal = refusalIn(await response.json());
+      if (refusal) {
+        this.note(refusal);
       }
     } catch {
       // No JSON, so no refusal of this package.
@@ -91,8 +82,7 @@ export class Refusals {
   }
 
   private note(refusal: Refusal): void {
-    this.kept.unshift(refusal);
-    this.kept.length = Math.min(this.kept.length, KEPT);
+    this.heard.note(refusal);
     for (const dialog of this.open) {
       if (dialog.isAttached) {
         this.offer(dialog);
@@ -100,13 +90,9 @@ export class Refusals {
     }
   }
 
-  private find(text: string | null): Refusal | undefined {
-    return this.kept.find(each => text?.includes(each.message));
-  }
-
   /** Give `dialog` a button that asks why, where it tells of a refusal. */
   private offer(dialog: Dialog<unknown>): void {
-    const found = this.find(dialog.node.textContent);
+    const found = this.heard.find(dialog.node.textContent);
     const footer = dialog.node.querySelector('.jp-Dialog-footer');
     const ours = dialog.node.querySelector('.authz-Dialog') !== null;
     if (!found || !footer || ours || this.offered.has(dialog)) {

@@ -1,10 +1,12 @@
-/** Explain: may this person do this, to this, and what decides it. */
+/** Explain: may this person do this, to this, and what decides it; and why a page was refused,
+ * whose record the address names. */
 import type { Explained } from '../decision.js';
 import { decisionPart } from '../decision.js';
 import { fill, h, labelled } from '../dom.js';
 import { Say } from '../say.js';
 import { ABILITIES } from '../vocabulary.js';
 import { WhoField } from '../who.js';
+import { whyPart } from '../why.js';
 import { WORDS } from '../words.js';
 import type { Tab } from './desk.js';
 
@@ -12,7 +14,7 @@ export const EXPLAIN: Tab = {
   id: 'explain',
   title: WORDS.tabs.explain,
   shown: () => true,
-  draw: desk => {
+  draw: (desk, at) => {
     const who = new WhoField(desk.client, ['people']);
     who.input.value = desk.me.principal.name;
     const resource = h('input', {
@@ -37,9 +39,16 @@ export const EXPLAIN: Tab = {
     offer();
     const say = new Say();
     const found = h('div', { class: 'authz-explained', 'aria-live': 'polite' });
+    const refused = h('div');
+    if (at !== '') {
+      void whyPart(desk.client, desk.standings, { message: '', decision: at }).then(part => {
+        fill(refused, h('h3', {}, WORDS.whyTitle), part);
+      });
+    }
     return h(
       'div',
       {},
+      refused,
       h(
         'form',
         {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
 from .admission import carry_cookies
@@ -78,7 +79,7 @@ h1 {{ font-size: 1.25rem; }} p.small {{ font-size: .875rem; opacity: .75; }}
 </style></head><body><main><h1>{title}</h1>
 <p class="message">{message}</p>
 <p class="small">{who} {reference}</p>
-<p><a href="{home}">Go to the start page</a></p></main></body></html>
+<p>{explain}<a href="{home}">Go to the start page</a></p></main></body></html>
 """
 
 
@@ -137,6 +138,10 @@ class Refusal(JupyterHandler):
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
         titles = {401: "Not allowed", 403: "Not allowed", 404: "Not found", 405: "Not possible"}
+        explain = ""
+        if why.user is not None and why.decision is not None:
+            at = html.escape(url_path_join(self.base_url, "authz") + f"#explain/{why.reference}")
+            explain = f'<a href="{at}">Why can\'t I?</a> · '
         who = f"You are signed in as {why.user.display_name}." if why.user is not None else ""
         self.finish(
             _PAGE.format(
@@ -144,6 +149,7 @@ class Refusal(JupyterHandler):
                 message=html.escape(why.message),
                 who=html.escape(who),
                 reference=f"Reference: {why.reference}." if why.reference else "",
+                explain=explain,
                 home=html.escape(self.base_url),
             )
         )

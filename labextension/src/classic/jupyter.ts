@@ -1,0 +1,40 @@
+/** Of nbclassic's own page and parts, as far as this needs them. */
+
+export interface Classic {
+  notebook?: {
+    notebook_path: string;
+    notebook_name?: string;
+    kernel?: { id?: string } | null;
+    keyboard_manager?: object;
+    events?: { on: (names: string, listener: () => void) => void };
+    save_notebook_as?: () => void;
+  };
+}
+
+/** An answer, as jQuery gives it. */
+export interface Answer {
+  status: number;
+  responseJSON?: unknown;
+}
+
+/** A part of jQuery; its events are heard by nobody else. */
+export interface Found {
+  on: (names: string, within: string, listener: (event: { target: Element }) => void) => unknown;
+  one: (names: string, listener: () => void) => unknown;
+  ajaxError: (
+    listener: (event: unknown, answer: Answer, asked: { url?: string; type?: string }) => void
+  ) => unknown;
+  attr: (name: string, value: string) => unknown;
+}
+
+export type JQuery = (of: Document | Element) => Found;
+
+export interface Dialogs {
+  modal: (options: {
+    title: string;
+    body: Element;
+    buttons: Record<string, object>;
+    notebook?: object;
+    keyboard_manager?: object;
+  }) => Found;
+}
