@@ -1,4 +1,4 @@
-"""Makes the catalogues of texts, for pages with scripts and without and for refusals, of one source.
+"""Makes the catalogues of texts, of pages with and without scripts and of refusals, of one source.
 
 `words.toml` says what its entries mean. For Python each is a constant or, where something
 is put in, a function; for TypeScript all are members of one object.
@@ -31,7 +31,9 @@ def for_pages() -> str:
 
 def for_refusals() -> str:
     """What somebody reads who is refused."""
-    return _python("refusals", "What somebody reads who is refused: the one place of each sentence.")
+    return _python(
+        "refusals", "What somebody reads who is refused: the one place of each sentence."
+    )
 
 
 def _python(part: str, about: str) -> str:
@@ -44,7 +46,7 @@ def _python(part: str, about: str) -> str:
             )
             constants.append(f"{name.upper()} = {{\n{rows}}}")
         elif isinstance(said, str) and not _PUT_IN.search(said):
-            constants.append(f"{name.upper()} = {_literal(said)}")
+            constants.append(f"{name.upper()} = {_literal(said, len(name))}")
         else:
             functions.append(_function(name, said))
     head = f'"""{about}\n\n{NOTE}\n"""\n'
@@ -73,9 +75,9 @@ def _is_plural(said: object) -> bool:
     return isinstance(said, dict) and set(said) == {"one", "other"}
 
 
-def _literal(said: str) -> str:
+def _literal(said: str, before: int = 0) -> str:
     """`said` as Python, in lines that are not too long."""
-    if len(said) < _WIDTH - 8:
+    if before + len(said) <= _WIDTH + 6:
         return json.dumps(said, ensure_ascii=False)
     lines = "".join(f"    {json.dumps(each, ensure_ascii=False)}\n" for each in _lines(said))
     return f"(\n{lines})"

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from . import sentences
 from .absence import Absence
 from .errors import StoreError
 from .in_force import InForce, announce
@@ -53,7 +54,6 @@ SERVER = "server"
 #: Most mistakes of a policy that one record holds.
 _MOST_TOLD = 50
 _ALLOW = Answer.ALLOW
-_AWAY = "the server cannot look up what you may do now; try again later"
 
 
 class DecisionPoint:
@@ -363,7 +363,10 @@ class DecisionPoint:
         door: str,
         address: str | None,
     ) -> Decision:
-        user, admin = _AWAY, "the store has been away for longer than `stale_seconds`"
+        user, admin = (
+            sentences.RIGHTS_AWAY,
+            "the store has been away for longer than `stale_seconds`",
+        )
         if not self.absence.is_too_long:
             try:
                 hour, weekday = self._site(now)
@@ -371,7 +374,7 @@ class DecisionPoint:
                 return in_force.answer(principal, action, resource, context)
             except Exception as error:  # noqa: BLE001  # why: whatever breaks while deciding denies
                 _log.exception("deciding failed, so the answer is deny")
-                user = "this could not be decided, so it is refused"
+                user = sentences.NOT_DECIDED
                 admin = f"deciding failed: {type(error).__name__}"
         context = Context(time=now, hour=0, weekday=1, door=door, address=address)
         request = AccessRequest(

@@ -45,7 +45,7 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
 
 
 def ask_why(window: Window, shoot: Shoot) -> None:
-    """From what the classic notebook says about a refusal to the reason, and to asking for more."""
+    """From the classic notebook's dialog about a refusal to the reason, and to asking for more."""
     page = window.page
     refused = "You can view team/plan.ipynb but not start a kernel for it."
     page.locator("#notification_kernel").click()

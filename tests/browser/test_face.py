@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from browser.page import Window
     from examples.serving import Served
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Locator, Page
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
@@ -310,19 +310,28 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     page.goto(f"{server.url}/nbclassic/tree")
     leads = page.get_by_role("link", name="Access page")
     expect(leads).to_have_attribute("href", "/authz")
-    # What its tree tells of a refusal leads to the reason as well.
     page.remove_locator_handler(dead)
+    refusals_lead_to_reasons(server, page)
+
+
+def refusals_lead_to_reasons(server: Served, page: Page) -> None:
+    """From the classic tree and editor, to whoever is refused there."""
     page.locator("#new-dropdown-button").click()
     page.locator("#new-folder").click()
     failed = page.locator(".modal.in").filter(has_text="Creating Folder Failed")
     failed.get_by_role("button", name="Why can't I?").click()
     why = page.get_by_role("dialog", name="Why this is refused")
     expect(why).to_contain_text("The lowest level that can do this is contributor.")
-    # So does what its editor says to nobody.
+    # Of a refused save the editor itself tells nobody.
     page.goto(f"{server.url}/nbclassic/edit/notes.txt")
     editor = page.locator(".CodeMirror textarea")
     expect(page.locator(".CodeMirror-code")).to_contain_text("Sample notes.")
     regrant(server, "edda", "viewer")
+    page.wait_for_function(
+        "async on => !(await (await fetch(`/api/authz/me?resource=${on}`)).json())"
+        ".resources[on].actions.save.allowed",
+        arg="contents:/notes.txt",
+    )
     editor.press("End")
     page.keyboard.type("more")
     page.keyboard.press("Control+s")

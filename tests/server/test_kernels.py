@@ -15,7 +15,8 @@ import zmq
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from serving import Serving, serving
 
-from jupyter_authorized_server.server.doors.channels import NO_ROOM, JudgedConnection
+from jupyter_authorized_server.sentences import NO_ROOM
+from jupyter_authorized_server.server.doors.channels import JudgedConnection
 from jupyter_authorized_server.server.doors.live import FINAL
 from jupyter_authorized_server.server.kernels import has_room, make_room
 

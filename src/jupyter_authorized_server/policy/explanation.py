@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
+from .. import sentences
 from . import vocabulary
 from .model import (
     ANONYMOUS,
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
 _SHOWN = 200
 _NAMED = 5
 _LEVEL_WORDS = {level: level.word for level in vocabulary.Level}
-_THINGS = {
-    "server": "this server",
-    "contents": "this",
-    "kernelspecs": "this kind of kernel",
-    "kernels": "this kernel",
-    "terminals": "this terminal",
-    "events": "the event stream",
-    "settings": "these settings",
-    "routes": "this page",
-}
 
 
 def permitted(decision: Decision) -> Reasons:
@@ -54,7 +45,7 @@ def permitted(decision: Decision) -> Reasons:
 def unexplained(error: Exception) -> Reasons:
     """Stands in for the words of a denial that could not be found."""
     return Reasons(
-        user="You cannot do this",
+        user=sentences.CANNOT_DO_THIS,
         admin=_safe(f"denied, and the reasons could not be found: {error!r}", 600),
     )
 
@@ -78,7 +69,7 @@ def failure(request: AccessRequest, error: Exception, *, revision: int) -> Decis
         determining=(unnamed_failure(),),
         reasons=Reasons(
             would_allow=("a request that can be judged",),
-            user="You cannot do this: the server could not judge the request",
+            user=sentences.NOT_JUDGED,
             admin=_safe(f"could not decide: {error}" if str(error) else repr(error), 600),
         ),
         good_until=0.0,
@@ -211,20 +202,20 @@ def _for_user(
 ) -> str:
     type_ = request.resource.type
     if request.principal.name == ANONYMOUS:
-        return f"You are not signed in, so you cannot {ability.verb} this"
+        return sentences.not_signed_in(ability.verb)
     if reader is None:
-        thing = _THINGS[type_] if type_ == "server" else "this"
-        return f"You cannot {ability.verb} {thing}"
+        thing = sentences.THINGS[type_ if type_ == "server" else "contents"]
+        return sentences.cannot(ability.verb, thing)
     reading = vocabulary.ABILITY[type_, reader].verb
-    return f"You can {reading} {_thing(type_, name)} but not {ability.verb} it"
+    return sentences.can_but_not(reading, _thing(type_, name), ability.verb)
 
 
 def _thing(type_: str, name: str) -> str:
     """The resource as its reader calls it."""
     if type_ != "contents":
-        return _THINGS[type_]
+        return sentences.THINGS[type_]
     path = name.removeprefix("contents:/")
-    return _safe(path) if path else "the top folder"
+    return _safe(path) if path else sentences.TOP_FOLDER
 
 
 def _failed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import sentences
 from . import scope
 from .model import ANONYMOUS, Answer, Determinant, Effect, Principal, Reasons, Resource
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 SHOWN = frozenset({("contents", action) for action in ("list", "open", "download")})
 #: What a page must do to find its way, if neither its link's maker nor a rule is against it.
 ALWAYS = scope.ALWAYS | {("settings", "recall")}
-_BEYOND = "This link does not reach that"
-_NOT_LET_IN = "This is not shown to guests; sign in"
 
 
 def as_anybody(guest: Principal) -> Principal:
@@ -52,19 +51,21 @@ def met(
     giver = guest.giver
     own = rules(as_anybody(guest))
     if giver is None or not reaches(guest, action, resource):
-        return _denied(own, guest, _BEYOND, f"the link does not reach `{action}` there")
+        return _denied(
+            own, guest, sentences.BEYOND_LINK, f"the link does not reach `{action}` there"
+        )
     # A page asks for the settings of whoever looks at it; a guest has none.
     on = resource if resource.owner != guest.name else replace(resource, owner=giver.name)
     theirs = givers(giver, action, on)
     shares = [givers(giver, "share", _place(name)) for _, name in guest.scope or ()]
     if any(each.answer is not Answer.ALLOW for each in (theirs, *shares)):
         why = f"`{giver.name}`, who made the link, may not do or share that any more"
-        return _denied(own, guest, _BEYOND, why)
+        return _denied(own, guest, sentences.BEYOND_LINK, why)
     is_way = (resource.type, action) in ALWAYS
     decision = scope.restrained(theirs, own) if is_way else own
     if decision.answer is not Answer.ALLOW:
         why = f"the rules do not let guests do that: {own.reason_admin}"
-        return _denied(own, guest, _NOT_LET_IN, why)
+        return _denied(own, guest, sentences.NOT_TO_GUESTS, why)
     until = min(each.good_until for each in (own, theirs, *shares))
     return replace(decision, principal=guest.name, resource=resource.name, good_until=until)
 

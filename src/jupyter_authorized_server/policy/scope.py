@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import sentences
 from .model import Answer, Determinant, Effect, Principal, Reasons
 from .vocabulary import ABILITY, LEVEL
 
@@ -64,7 +65,7 @@ def narrowed(
         ),
         reasons=Reasons(
             would_allow=("a token with a wider scope",),
-            user="This token does not reach that",
+            user=sentences.BEYOND_SCOPE,
             admin=f"{said}, which its owner `{principal.name}` may",
         ),
     )
@@ -95,7 +96,7 @@ def restrained(owners: Decision, own: Decision) -> Decision:
         answer=Answer.DENY,
         determining=against,
         reasons=Reasons(
-            user="This token may not do that",
+            user=sentences.NOT_BY_PROGRAM,
             admin=f"its owner `{owners.principal}` may, but {own.reason_admin}",
         ),
         good_until=until,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import sentences
 from .model import Answer, Determinant, Effect, Reasons
 from .vocabulary import ABILITY, Word
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .model import Decision, Principal, Resource
-
-_CHANGES = "You look around as somebody else, so you change and run nothing"
-_HIDDEN = "You look around as somebody else, who may see this, but you may not"
 
 
 def viewed(
@@ -38,12 +36,12 @@ def viewed(
     ability = ABILITY.get((resource.type, decision.action))
     if ability is None or ability.word is not Word.READ:
         # Also what is denied anyway: shadow mode lifts other denials than this one.
-        return _denied(decision, principal, viewer, _CHANGES)
+        return _denied(decision, principal, viewer, sentences.VIEW_CHANGES_NOTHING)
     if decision.answer is not Answer.ALLOW:
         return decision
     theirs = own()
     if theirs.answer is not Answer.ALLOW:
-        return _denied(decision, principal, viewer, _HIDDEN)
+        return _denied(decision, principal, viewer, sentences.VIEW_HIDES)
     return replace(decision, good_until=min(decision.good_until, theirs.good_until))
 
 

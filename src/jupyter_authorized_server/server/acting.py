@@ -39,8 +39,6 @@ class Acting:
     hooks: tuple[Any, ...] = ()
 
 
-#: Why not, where the configuration's own function says no.
-CONFIGURED = "this server's configuration does not allow it"
 #: None in the server's own tasks.
 ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", default=None)
 

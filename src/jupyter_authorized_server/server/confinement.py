@@ -15,6 +15,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
+from .. import sentences
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..sandbox import provisioner
 from ..sandbox.launch import Launcher
@@ -229,7 +230,7 @@ class Confinement:
         def new_terminal(**kwargs: Any) -> ConfinedPty:
             origin = self._origin()
             if origin is None:
-                raise HTTPError(403, "a terminal that nobody has started is not started")
+                raise HTTPError(403, sentences.NOBODYS_TERMINAL)
             room = self.launcher.terminal_room(origin)
             try:
                 # Of what a client sends only the folder counts; the command is ours.

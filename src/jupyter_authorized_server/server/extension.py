@@ -14,6 +14,7 @@ from jupyter_server.auth import AllowAllAuthorizer, PasswordIdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.ioloop import PeriodicCallback
 
+from .. import sentences
 from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
 from ..errors import AuthorizationError, ConfigurationError
@@ -24,7 +25,7 @@ from .admin import routes
 from .confinement import Confinement
 from .doors import contents, downloads, exports, git, lists, own_pages, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
-from .doors.channels import UNJUDGED, JudgedConnection, RefusedConnection, judged
+from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.endings import Endings
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
@@ -113,7 +114,7 @@ def load(app: ServerApp) -> None:
         downloads.install()
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         if issubclass(application.settings[_CONNECTION], RefusedConnection):
-            wired.kernels.refuse(app.kernel_manager, UNJUDGED)
+            wired.kernels.refuse(app.kernel_manager, sentences.UNJUDGED)
         else:
             endings.install(app.kernel_manager)
         wired.kernels.restore()

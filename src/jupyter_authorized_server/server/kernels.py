@@ -14,6 +14,7 @@ from jupyter_client.multikernelmanager import DuplicateKernelError
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
+from .. import sentences
 from ..errors import StoreError
 
 try:
@@ -69,7 +70,7 @@ class TooMany(DuplicateKernelError, HTTPError):  # why: upstream answers the fir
     """A start beyond what one person may have running."""
 
     def __init__(self, most: int, what: str) -> None:
-        self.sentence = f"You have {most} {what} running, which is the most; shut one down first."
+        self.sentence = sentences.too_many_running(str(most), what)
         HTTPError.__init__(self, 409, "%s", self.sentence, reason=self.sentence)
 
     def __str__(self) -> str:

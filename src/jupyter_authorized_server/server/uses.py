@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 GRACE = 30.0
 #: Reading that is a use.
 _READS = frozenset({"open", "download", "export", "copy"})
-USED_UP = "this was given to you for a number of times, and they are used up; ask for more"
 
 
 class Uses:

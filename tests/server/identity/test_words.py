@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from examples.serving import ROOT
 
+from jupyter_authorized_server import sentences
 from jupyter_authorized_server.server.identity import page, words
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 SERVER = Path(page.__file__).parents[1]
 TEMPLATES = sorted(SERVER.glob("*/templates/*.html"))
@@ -36,8 +41,17 @@ def test_a_template_holds_no_text_of_its_own(template: Path) -> None:
 def test_each_text_of_the_pages_without_scripts_is_used() -> None:
     users = [*TEMPLATES, Path(page.__file__), *(SERVER / "admin").glob("*page.py")]
     used = set(re.findall(r"words\.(\w+)", "".join(each.read_text("utf-8") for each in users)))
-    there = {name for name in vars(words) if not name.startswith("_") and name != "annotations"}
-    assert there == used
+    assert _texts(words) == used
+
+
+def test_each_sentence_of_a_refusal_is_used() -> None:
+    users = [each.read_text("utf-8") for each in SERVER.parent.rglob("*.py")]
+    assert _texts(sentences) == set(re.findall(r"sentences\.(\w+)", "".join(users)))
+
+
+def _texts(catalogue: ModuleType) -> set[str]:
+    """What a catalogue holds."""
+    return {name for name in vars(catalogue) if not name.startswith("_")} - {"annotations"}
 
 
 def test_scripts_hold_no_text_of_their_own_and_use_each_of_the_catalogue() -> None:

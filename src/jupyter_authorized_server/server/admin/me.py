@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ... import sentences
 from ...errors import InvalidName
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES, Level
-from ..acting import CONFIGURED
 from ..surface.places import SERVER
 from . import moment
 from .handler import AdminHandler, sentence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Most resources of one question.
 MOST = 500
-_NOTHING = "There is nothing here."
 #: Types of resource that a page shows, called as Jupyter's handlers call them.
 _SHOWN = frozenset({"contents", "kernels", "terminals"})
 #: What Jupyter's handlers call that in which the code of a document runs.
@@ -169,7 +168,7 @@ class MeHandler(AdminHandler):
         try:
             resources = self.meant(text)
         except InvalidName:
-            nothing = {"allowed": False, "reason": _NOTHING}
+            nothing = {"allowed": False, "reason": sentences.NOTHING}
             actions = {each.action: nothing for each in ABILITIES if each.type == kind}
             return {
                 "level": None,
@@ -231,7 +230,10 @@ class MeHandler(AdminHandler):
                 continue
             found[ability.action] = {"allowed": True}
             if (type_, ability.word.value) in self._taken:
-                found[ability.action] = {"allowed": False, "reason": sentence(CONFIGURED)}
+                found[ability.action] = {
+                    "allowed": False,
+                    "reason": sentence(sentences.CONFIGURED),
+                }
             for each in resources:
                 decision = self.decide(ability.action, each)
                 if not decision.allowed:

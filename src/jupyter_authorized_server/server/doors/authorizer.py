@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth import Authorizer
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 
+from ... import sentences
 from ...errors import AuthorizationError
 from ...policy.model import Answer, Decision, Determinant, Effect, Reasons, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
@@ -236,7 +237,7 @@ class HandlerMethodAuthorizer(PolicyAuthorizer):
             reasons=Reasons()
             if named
             else Reasons(
-                user="this address is not known to the server's rules",
+                user=sentences.UNKNOWN_ADDRESS,
                 admin=f"no surface table names `{resource.id}`",
             ),
         )

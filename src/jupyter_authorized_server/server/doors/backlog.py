@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
 
+from ... import sentences
 from .live import close, nothing
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ MOST_WAITING = 2**26
 MOST_KEPT = 2**26
 #: Close code after which every client comes back.
 LATER = 1013
-_NOTICE = "What was sent here was not read."
 
 
 def fit(handler: Any) -> None:
@@ -47,7 +47,7 @@ class _Backlog:
     def write(self, message: bytes | str | dict[str, Any], binary: bool = False) -> Any:  # noqa: FBT002  # why: Tornado's signature
         """As the handler's own."""
         if self._waiting > MOST_WAITING:
-            close(self._handler, LATER, _NOTICE)
+            close(self._handler, LATER, sentences.NOT_READ)
             return nothing()
         connection = self._handler.ws_connection
         if self._write is None and connection is not None:

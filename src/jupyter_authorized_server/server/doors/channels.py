@@ -21,6 +21,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from tornado import web
 from tornado.websocket import WebSocketClosedError
 
+from ... import sentences
 from ..kernels import has_room
 from ..wiring import wiring
 from .backlog import Kept
@@ -46,11 +47,6 @@ _LOOK = 0.25
 _FAILED = 500
 #: Messages that ZeroMQ holds for a kernel that does not read.
 _MOST_QUEUED = 64
-#: Why there are no kernels where nobody could judge what is sent to them.
-UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
-_GONE = "This kernel is no more."
-NO_ROOM = "The server has no room for another page. Close one and try again."
-_DEAD = "This kernel has died; restart it, or start another one."
 
 
 class JudgedConnection(Lowered):
@@ -121,7 +117,7 @@ class JudgedConnection(Lowered):
             # Here and not once it is open: a page comes back at once after a close, but
             # waits longer each time, and at last gives up, after a handshake that failed.
             _log.error("a page cannot be connected to a kernel: ZeroMQ has no room for it")
-            raise web.HTTPError(503, NO_ROOM)
+            raise web.HTTPError(503, sentences.NO_ROOM)
 
     @staticmethod
     def _reader(
@@ -149,19 +145,19 @@ class JudgedConnection(Lowered):
             if is_there:
                 await task
         except TimeoutError:
-            raise web.HTTPError(404, _DEAD) from None
+            raise web.HTTPError(404, sentences.KERNEL_IS_DEAD) from None
         except web.HTTPError as error:
             if error.status_code != _FAILED:
                 raise
             _log.warning("a kernel that somebody connects to did not start: %s", error)
-            raise web.HTTPError(404, _DEAD) from error
+            raise web.HTTPError(404, sentences.KERNEL_IS_DEAD) from error
         if not is_there:
             # All who wait share it; cancelled by one, it would fail for the others.
             answer = getattr(self.kernel_manager, "_kernel_info_future", None)
             if answer is not None and not answer.done():
                 answer.set_result({})
             task.cancel()
-            raise web.HTTPError(404, _GONE)
+            raise web.HTTPError(404, sentences.KERNEL_IS_GONE)
 
     def connect(self) -> Any:
         """Open the channels, of a kernel that is there."""
@@ -169,12 +165,12 @@ class JudgedConnection(Lowered):
             return super().connect()  # type: ignore[misc]  # why: a mixin
         except (web.HTTPError, KeyError):
             # It ended after the handshake.
-            close(self.websocket_handler, FINAL, _GONE)
+            close(self.websocket_handler, FINAL, sentences.KERNEL_IS_GONE)
             return nothing()
         except zmq.ZMQError as error:
             # The room was taken since it was looked for.
             _log.error("a page cannot be connected to a kernel: %s", error)
-            close(self.websocket_handler, FINAL, NO_ROOM)
+            close(self.websocket_handler, FINAL, sentences.NO_ROOM)
             return nothing()
 
     def disconnect(self) -> None:
@@ -237,7 +233,7 @@ class RefusedConnection:
 
     async def prepare(self) -> None:
         """Refuse, always."""
-        raise web.HTTPError(403, "%s", UNJUDGED)
+        raise web.HTTPError(403, "%s", sentences.UNJUDGED)
 
 
 def judged(kind: type[Any], contents_manager: Any, endings: Endings) -> type[Any]:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ... import sentences
 from ...policy.model import Answer, Determinant, Effect, Reasons, Resource
 from ...sandbox.unconfined import may_be_unconfined
 from ...sandbox.view import View, covers
@@ -194,7 +195,7 @@ class Company:
             answer=Answer.DENY,
             determining=BY_VIEW,
             reasons=Reasons(
-                user=f"this {word} can reach files that you may not; start your own",
+                user=sentences.reaches_more(word),
                 admin=(
                     f"`{resource.name}` shows what `{resource.owner}` may touch, which is more "
                     f"than `{principal.name}` may; `jupyter authz explain --view` lists both"

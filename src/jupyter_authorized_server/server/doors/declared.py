@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from tornado.web import HTTPError, RequestHandler
 
+from ... import sentences
 from ...policy.model import MAX_ID, Resource
 from ...policy.vocabulary import TYPE, UPSTREAM_WORDS, Word, parse_action
 from ..surface import Asks, Question
@@ -74,7 +75,7 @@ def authorized(action: Any = None, resource: str | None = None, message: str | N
                 if isawaitable(answer):
                     answer = await answer
             if answer is not True:
-                text = message or f"You are not allowed to {asked} on {on}."
+                text = message or sentences.not_allowed_on(asked, str(on))
                 raise HTTPError(403, "%s", text)
             result = method(self, *args, **kwargs)
             return await result if isawaitable(result) else result

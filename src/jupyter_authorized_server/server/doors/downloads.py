@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado.web import HTTPError
 
+from ... import sentences
 from ...errors import Nowhere, UnsafePath
 from ..surface import descent
 from ..surface.disk import Disk, disk_of
@@ -73,7 +74,7 @@ def _open(handler: Any, disk: Disk, root: str, path: str) -> None:
         raise HTTPError(404, opened.EXCHANGED) from None
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        raise HTTPError(404 if missing else 403, "the file cannot be read") from error
+        raise HTTPError(404 if missing else 403, sentences.FILE_UNREAD) from error
     file = os.fdopen(number, "rb")
     setattr(handler, _FILE, file)
     handler._stat_result = os.fstat(number)  # noqa: SLF001  # why: Tornado's own place for it

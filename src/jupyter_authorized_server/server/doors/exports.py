@@ -15,6 +15,8 @@ from jupyter_server.nbconvert import handlers
 from tornado.web import HTTPError
 from traitlets.config import Config
 
+from ... import sentences
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -38,9 +40,8 @@ def _judged(upstream: Callable[..., Any]) -> Callable[..., Any]:
         if format not in FORMATS:
             raise HTTPError(
                 403,
-                "%s is made by programs that can read the server's files; convert the "
-                "notebook in a terminal or kernel of your own, with `jupyter nbconvert`",
-                format,
+                "%s",
+                sentences.not_converted(format),
             )
         exporter = upstream(format, **{**kwargs, "config": _closed(kwargs.get("config"))})
         convert = exporter.from_notebook_node

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.httputil import HTTPHeaders
 
+from ... import sentences
 from ...errors import UnknownName
 
 if TYPE_CHECKING:
@@ -37,5 +38,5 @@ def check_origin(gate: Gate, user: User) -> None:
         return
     gate.current_user = user
     if not gate.check_origin():
-        msg = "the page of another site cannot open a socket here"
+        msg = sentences.ANOTHER_SITE
         raise UnknownName(msg)

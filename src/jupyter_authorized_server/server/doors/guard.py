@@ -19,14 +19,16 @@ from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
+from ... import sentences
 from ...audit import REQUEST
 from ...errors import AuthorizationError, StoreError
 from ..wiring import wiring
 from . import archives, backlog, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
-from .refusal import OUT_OF_REACH, Refusal, Why
+from .refusal import Refusal, Why
 from .routing import Target, match
+from .sight import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     from ...policy.model import Principal
 
 _log = logging.getLogger(__name__)
-
-TOO_MANY = "You have as many connections open as one person may. Close a page and try again."
 
 
 class GuardedApplication(Application):
@@ -117,15 +117,15 @@ class _Doorkeeper(HTTPMessageDelegate):
             why = await Judge(self._application, self._request, self._target).judge()
         except StoreError as error:
             _log.error("a request needs the store, so it is refused: %s", error)
-            why = Why(status=503, message=OUT_OF_REACH)
+            why = Why(status=503, message=sentences.OUT_OF_REACH)
         except Exception:  # noqa: BLE001  # why: whatever breaks at the door refuses
             _log.exception("a request could not be judged, so it is refused")
-            why = Why(status=403, message="This could not be decided, so it is refused.")
+            why = Why(status=403, message=sentence(sentences.NOT_DECIDED))
         if self._gone():
             return
         found = admission(self._request) if why is None else None
         if found is not None and self._is_one_too_many(found.principal):
-            why, found = Why(status=429, message=TOO_MANY), None
+            why, found = Why(status=429, message=sentences.TOO_MANY_OPEN), None
         forwards = found is not None and found.entry is not None and found.entry.forwards
         if found is not None and forwards:
             forwarding.strip(self._request, self._application.settings, found.gate)

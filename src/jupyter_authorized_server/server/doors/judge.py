@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Application, RequestHandler
 
+from ... import sentences
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import ANONYMOUS, Answer, Decision, Principal, parse_principal
-from ..acting import ACTING, CONFIGURED, Acting
+from ..acting import ACTING, Acting
 from ..identity.local import UNREACHABLE
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
 from ..surface import SURFACE, Asks, Call, Public, Unanswerable
 from ..surface.places import there
-from ..uses import USED_UP
 from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
@@ -27,8 +27,8 @@ from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
 from .permitted import record
-from .refusal import OUT_OF_REACH, Why, leads_to_log_in
-from .sight import NOTHING, Sight, sentence
+from .refusal import Why, leads_to_log_in
+from .sight import Sight, sentence
 from .viewing import NotAsAnother, as_another, is_view
 
 if TYPE_CHECKING:
@@ -69,15 +69,15 @@ class Judge:
             return entry if isinstance(entry, Why) else None
         gate = Gate(self._application, self._request)
         if not self._answers_to_host(gate):
-            return self._no("this server does not answer to that host name", status=403)
+            return self._no(sentences.NOT_THAT_HOST, status=403)
         user = gate.identity_provider.get_user(gate)
         if isawaitable(user):
             user = await user
         if user is None and getattr(gate, UNREACHABLE, False):
             # Not the way to the log-in page: they may be signed in, and could not do so now.
-            return Why(status=503, message=OUT_OF_REACH, gate=gate)
+            return Why(status=503, message=sentences.OUT_OF_REACH, gate=gate)
         if user is None:
-            return self._not_signed_in("sign in first", gate)
+            return self._not_signed_in(sentences.SIGN_IN_FIRST, gate)
         found = self._admitted(gate, user, entry)
         if isinstance(found, Why):
             return found
@@ -106,9 +106,11 @@ class Judge:
         is_glance = request.query_arguments.get("content") == [b"0"]
         is_read = request.method in {"GET", "HEAD"}
         if not (is_glance and is_read) and not self._wiring.uses.spend(found.allowed):
-            return self._no(USED_UP, found)
+            return self._no(sentences.USED_UP, found)
         if not record(self._wiring, request, found.principal, found.allowed):
-            return Why(status=503, message=_UNRECORDED, gate=found.gate, user=found.user)
+            return Why(
+                status=503, message=sentences.NOT_RECORDED, gate=found.gate, user=found.user
+            )
         return None
 
     def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
@@ -121,7 +123,7 @@ class Judge:
         hook = Hook(gate, user)
         found = Admission(gate=gate, user=user, principal=own, hook=hook, entry=entry)
         if own.giver is not None and (entry is None or not entry.guests or is_view(gate)):
-            return self._no("guests see what they were shown and no more; sign in", found)
+            return self._no(sentences.GUESTS_SEE_NO_MORE, found)
         if not is_view(gate) or (entry is not None and entry.as_oneself):
             return found
         try:
@@ -158,7 +160,7 @@ class Judge:
         of_hub = getattr(user, "hub_user", None)
         if of_hub is not None and of_hub.get("kind") != "user":
             # A service may be called like a person, and is not that person.
-            msg = "services of the hub are not let in here; use a token of a person"
+            msg = sentences.NO_HUB_SERVICES
             raise UnknownName(msg)
         return self._wiring.point.principal(
             _written(user.username),
@@ -210,15 +212,15 @@ class Judge:
         questions = [(each.action, on) for each in asked for on in each.resources]
         found.questions = tuple(questions)
         if why is None and not questions:
-            return self._no("this request names nothing that could be judged", found)
+            return self._no(sentences.NAMES_NOTHING, found)
         if why is None and not all(
             [await each.allows_all(entry, questions) for each in found.hooks]
         ):
-            why = self._no(CONFIGURED, found)
+            why = self._no(sentences.CONFIGURED, found)
         if why is None and entry is not None:
             await _ask_ahead(entry, found)
         if why is None and not all([await self._is_there(each) for each in asked]):
-            why = Why(status=404, message=NOTHING, gate=found.gate, user=found.user)
+            why = Why(status=404, message=sentences.NOTHING, gate=found.gate, user=found.user)
         if why is None and entry is not None and entry.own is not None:
             call = self._call(principal)
             found.arguments = entry.own(call, self._target.arguments)
@@ -296,7 +298,7 @@ class Judge:
 
     def _denied_by(self, decision: object, found: Admission) -> Why:
         if not isinstance(decision, Decision):
-            return self._no("this could not be decided, so it is refused", found)
+            return self._no(sentences.NOT_DECIDED, found)
         return Why(
             status=self._wiring.config.denied_status,
             message=sentence(decision.reason_user),
@@ -362,10 +364,7 @@ def _written(username: str) -> str:
 
 def _nothing(why: Why) -> Why:
     """`why`, so told that it cannot be told from a file that is not there."""
-    return Why(status=404, message=NOTHING, gate=why.gate, user=why.user)
-
-
-_UNRECORDED = "This is allowed, but cannot be recorded now, so it is refused."
+    return Why(status=404, message=sentences.NOTHING, gate=why.gate, user=why.user)
 
 
 def _launch_path(found: Admission) -> str | None:
@@ -375,7 +374,7 @@ def _launch_path(found: Admission) -> str | None:
     return None
 
 
-_NOT_ALLOWED = Why(status=405, message="This cannot be done with that method.")
+_NOT_ALLOWED = Why(status=405, message=sentences.NOT_THIS_METHOD)
 
 
 def _entry_of(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
+from ... import sentences
 from ..acting import Acting
 from ..surface.messages import ACTIONS, WIDGETS
-from ..uses import USED_UP
 from . import replies
 from .answers import Answers
 from .company import BY_VIEW
@@ -51,11 +51,6 @@ _log = logging.getLogger(__name__)
 
 #: Close code for a frame that cannot be read.
 UNREADABLE = 1003
-_OTHERS = "You can move the widgets of kernels that you started, and not of this one"
-_NO_WIDGET = "You can move the widgets of this kernel, and not open other connections to it"
-_UNRECORDED = "This run could not be recorded, so it does not take place."
-_TAKEN = "Your access to this kernel was taken back; what you ran goes on there without you."
-_SILENT = "This kernel has not said yet what it is"
 _UPSTREAMS = ZMQChannelsWebsocketConnection.handle_incoming_message
 
 
@@ -135,7 +130,7 @@ class KernelJudge:
         """
         self._prompts.clear()
         for header in self._executions.untold():
-            self._answers.refuse(Message("shell", RUN, header), _TAKEN)
+            self._answers.refuse(Message("shell", RUN, header), sentences.KERNEL_TAKEN)
 
     async def _catch_up(self, later: Coroutine[Any, Any, None]) -> None:
         waiting: Coroutine[Any, Any, None] | None = later
@@ -219,14 +214,14 @@ class KernelJudge:
         """Pass on what was judged; a run is recorded first, or does not take place."""
         if message.msg_type == RUN:
             if not self._spends():
-                sentence = self._refusals.of_rule(words(message), USED_UP)
+                sentence = self._refusals.of_rule(words(message), sentences.USED_UP)
                 self._answers.refuse(message, sentence)
                 return
             try:
                 self._executions.began(frame, message)
             except OSError:
                 _log.exception("a run could not be recorded, so it is refused")
-                self._answers.refuse(message, _UNRECORDED)
+                self._answers.refuse(message, sentences.RUN_NOT_RECORDED)
                 return
         if isinstance(frame, FrameV1):
             self._forward_parts(data, frame.parts())
@@ -254,9 +249,9 @@ class KernelJudge:
     def _why_no_comm(self, frame: Frame, message: Message) -> str:
         """Why a message of widgets is refused to who may not run code; empty if not."""
         if self._kernel.owner != self._door.name:
-            return _OTHERS
+            return sentences.WIDGETS_OF_OTHERS
         if message.msg_type == "comm_open" and frame.content().get("target_name") not in WIDGETS:
-            return _NO_WIDGET
+            return sentences.NO_WIDGET
         return ""
 
     async def _run_saved(self, frame: Frame, message: Message, data: str | bytes) -> None:
@@ -322,7 +317,7 @@ class KernelJudge:
         future = getattr(self._connection.kernel_manager, "_kernel_info_future", None)
         info = future.result() if future is not None and future.done() else None
         if not info:
-            self._answers.refuse(message, _SILENT)
+            self._answers.refuse(message, sentences.KERNEL_IS_SILENT)
             return
         told = replies.kernel_info(info, may_debug=self._rights.may("debug"))
         self._answers.tell(message, told)

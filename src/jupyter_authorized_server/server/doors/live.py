@@ -20,10 +20,10 @@ from tornado.concurrent import Future
 from tornado.ioloop import PeriodicCallback
 from tornado.websocket import WebSocketHandler
 
+from ... import sentences
 from ...errors import StoreError
 from ...policy.model import Answer, Determinant, Effect, Reasons
 from ...policy.vocabulary import ABILITY
-from ..acting import CONFIGURED
 from .admission import admission
 from .company import REACHING
 from .logins import Login, holders
@@ -45,17 +45,13 @@ _AGAIN = 0.5
 #: Close codes: JupyterLab takes 1000 as final on kernels and terminals, and comes back
 #: at once on any other; 1008 is what the protocol has for a breach of policy.
 FINAL, POLICY = 1000, 1008
-_NOTICE = "Your access was taken back."
-_SIGNED_OUT = "You are signed out."
-_DISCONNECTED = "An administrator has disconnected you."
-_LEFT = "You have disconnected this yourself."
 _BY_HOOK = (
     Determinant(
         id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
     ),
 )
 _HOOK_SAYS = Reasons(
-    user=CONFIGURED,
+    user=sentences.CONFIGURED,
     admin="`user_is_authorized` in the configuration does not allow it",
 )
 
@@ -196,7 +192,7 @@ class LiveDoors:
 
     def disconnect(self, door: LiveDoor, *, by: str) -> None:
         """Close one, for whoever asks; the person may connect again where they may."""
-        sentence = _LEFT if by == door.name else _DISCONNECTED
+        sentence = sentences.LEFT if by == door.name else sentences.DISCONNECTED
         for handler, each in list(self._doors.items()):
             if each is door:
                 _say_in_terminal(handler, sentence)
@@ -242,7 +238,7 @@ class LiveDoors:
                 end(handler, door)
         except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
             _log.exception("a socket could not be asked about, so it is closed")
-            close(handler, POLICY, _NOTICE)
+            close(handler, POLICY, sentences.TAKEN_BACK)
 
     def current(self, door: LiveDoor) -> LiveDoor:
         """`door` as it is at this moment."""
@@ -312,13 +308,13 @@ def end(handler: Any, door: LiveDoor) -> None:
     """
     connection = getattr(handler, "connection", None)
     if door.principal is None:
-        _say_in_terminal(handler, _SIGNED_OUT)
-        close(handler, FINAL if _is_jupyters(handler) else POLICY, _SIGNED_OUT)
+        _say_in_terminal(handler, sentences.SIGNED_OUT)
+        close(handler, FINAL if _is_jupyters(handler) else POLICY, sentences.SIGNED_OUT)
     elif isinstance(connection, Lowered):
         connection.lower()
     else:
-        _say_in_terminal(handler, _NOTICE)
-        close(handler, FINAL if _is_jupyters(handler) else POLICY, _NOTICE)
+        _say_in_terminal(handler, sentences.TAKEN_BACK)
+        close(handler, FINAL if _is_jupyters(handler) else POLICY, sentences.TAKEN_BACK)
 
 
 def _is_over(handler: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
+from ... import sentences
 from ...errors import UnsafePath
 from ..acting import ACTING
 from ..surface import places
@@ -61,7 +62,7 @@ class OwnSessions:
                 return found
             own = await self._find(by["path"], sight)
             if own is None:
-                raise HTTPError(404, "there is no session of yours for this path")
+                raise HTTPError(404, sentences.NO_SESSION)
             return own
 
         sessions.session_exists, sessions.get_session = session_exists, get_session

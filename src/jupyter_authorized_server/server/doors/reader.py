@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
+from ... import sentences
 from ...errors import Nowhere, UnsafePath
 from ...policy.model import Answer, Resource
 from ...policy.paths import canonical
@@ -201,7 +202,7 @@ class Reader:
         try:
             # Looked at first: each name takes long to ask about.
             if disk.holds_more(folder, MOST):
-                raise HTTPError(403, "There is too much in this folder to do this at once.")
+                raise HTTPError(403, sentences.TOO_MUCH_AT_ONCE)
             yield from disk.below(folder)
         except Nowhere:
             raise _not_whole() from None
@@ -300,4 +301,4 @@ def _missing(path: object) -> HTTPError:
 
 
 def _not_whole() -> HTTPError:
-    return HTTPError(403, "You are not allowed to do this with everything in this folder.")
+    return HTTPError(403, sentences.NOT_WITH_EVERYTHING)

@@ -12,6 +12,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
+from ... import sentences
 from .admission import carry_cookies
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from ...policy.model import Decision
-
-#: Whoever asks for what only the store can tell.
-OUT_OF_REACH = "The server cannot reach its store. Try again in a moment."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ h1 {{ font-size: 1.25rem; }} p.small {{ font-size: .875rem; opacity: .75; }}
 </style></head><body><main><h1>{title}</h1>
 <p class="message">{message}</p>
 <p class="small">{who} {reference}</p>
-<p>{explain}<a href="{home}">Go to the start page</a></p></main></body></html>
+<p>{explain}<a href="{home}">{start}</a></p></main></body></html>
 """
 
 
@@ -94,7 +92,7 @@ class Refusal(JupyterHandler):
         self, why: Why | None = None, target: type[RequestHandler] | None = None
     ) -> None:
         """Take the reason; without one, nothing was found."""
-        self.why = why or Why(status=404, message="There is nothing here.")
+        self.why = why or Why(status=404, message=sentences.NOTHING)
         self.target = target
         self.is_api = _is_api(self.request, target)
 
@@ -137,20 +135,20 @@ class Refusal(JupyterHandler):
             )
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        titles = {401: "Not allowed", 403: "Not allowed", 404: "Not found", 405: "Not possible"}
         explain = ""
         if why.user is not None and why.decision is not None:
             at = html.escape(url_path_join(self.base_url, "authz") + f"#explain/{why.reference}")
-            explain = f'<a href="{at}">Why can\'t I?</a> · '
-        who = f"You are signed in as {why.user.display_name}." if why.user is not None else ""
+            explain = f'<a href="{at}">{sentences.WHY}</a> · '
+        who = sentences.signed_in_as(why.user.display_name) if why.user is not None else ""
         self.finish(
             _PAGE.format(
-                title=titles.get(status_code, "Not possible"),
+                title=sentences.TITLES.get(str(status_code), sentences.NOT_POSSIBLE),
                 message=html.escape(why.message),
                 who=html.escape(who),
-                reference=f"Reference: {why.reference}." if why.reference else "",
+                reference=sentences.reference(why.reference) if why.reference else "",
                 explain=explain,
                 home=html.escape(self.base_url),
+                start=sentences.TO_START,
             )
         )
 

@@ -6,6 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from ... import sentences
 from .sight import sentence
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ BURST, RATE = 1000, 200
 _MOST_KEPT = 4096
 #: Longest message type in a record.
 _LONGEST_TYPE = 64
-_OVER = "You can no longer watch this kernel"
 
 #: When each (principal, kernel, action) was last recorded; of all sockets, since a new
 #: one costs a client nothing. By action, since a client can make up any type.
@@ -85,7 +85,7 @@ class Refusals:
 
     def of_rule(self, request: str, why: str) -> str:
         """The sentence of a rule of this door; recorded."""
-        why = why or _OVER
+        why = why or sentences.KERNEL_OUT_OF_SIGHT
         if self._is_due(""):
             fields = {
                 "reason": why,

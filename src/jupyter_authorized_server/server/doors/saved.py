@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
+from ... import sentences
 from ..acting import acting_as, as_server
 
 if TYPE_CHECKING:
@@ -46,21 +47,18 @@ class SavedCells:
             path: of the kernel's notebook, canonical; None where it has none.
         """
         if path is None or not path.endswith(".ipynb"):
-            return "You can run saved cells only, and this kernel has no notebook"
+            return sentences.NO_NOTEBOOK
         code = asked.get("code")
         if not isinstance(code, str) or _has_more(asked):
-            return "You can run saved cells only, and this is more than a cell"
+            return sentences.MORE_THAN_A_CELL
         try:
             with as_server():
                 saved = await self._cells(path.strip("/"))
         except Exception:  # noqa: BLE001  # why: whatever keeps us from comparing refuses
-            return "You can run saved cells only, and the saved notebook cannot be read"
+            return sentences.NOTEBOOK_UNREAD
         if _one_form(code) in saved:
             return ""
-        return (
-            f"You can run the cells that are saved in {path.strip('/')}, and this one was "
-            "edited or is not saved. Reload the notebook, or ask for it to be saved"
-        )
+        return sentences.not_saved(path.strip("/"))
 
     async def cell(
         self, cell: object, asked: Mapping[str, Any], path: str | None, *, whose: Acting
@@ -74,9 +72,9 @@ class SavedCells:
                 is read as they read it, and nothing that was read before counts.
         """
         if path is None or not path.endswith(".ipynb"):
-            return "This kernel has no notebook whose cells could be run by their id", ""
+            return sentences.NO_CELLS_BY_ID, ""
         if not isinstance(cell, str) or asked.get("code") != "" or _has_more(asked):
-            return f"A run that names a `{SAVED_CELL}` has no code of its own", ""
+            return sentences.no_code_of_its_own(SAVED_CELL), ""
         try:
             with acting_as(whose):
                 model = await ensure_async(
@@ -90,8 +88,8 @@ class SavedCells:
             if len(found) == 1:
                 return "", _one_form(found[0])
         except Exception:  # noqa: BLE001  # why: whatever keeps us from reading refuses
-            return "The saved notebook of this kernel cannot be read", ""
-        return f"No cell of that id is saved in {path.strip('/')}", ""
+            return sentences.SAVED_UNREAD, ""
+        return sentences.no_such_cell(path.strip("/")), ""
 
     async def _cells(self, path: str) -> frozenset[str]:
         model = await ensure_async(self._contents.get(path, content=False, type="notebook"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ... import sentences
 from ...policy.model import Answer, Decision, Resource
 from ..acting import ACTING
 
@@ -15,13 +16,10 @@ if TYPE_CHECKING:
     from ..wiring import Wiring
     from .authorizer import PolicyAuthorizer
 
-#: The only thing said about what one may not see, and about what is not there.
-NOTHING = "There is nothing here."
-
 
 def sentence(text: str) -> str:
     """A reason as a sentence for the person."""
-    text = text or "you are not allowed to do this"
+    text = text or sentences.NOT_ALLOWED
     return text[0].upper() + text[1:].rstrip(".") + "."
 
 

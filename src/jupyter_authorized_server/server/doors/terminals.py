@@ -18,6 +18,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
+from ... import sentences
 from ...policy.model import Resource
 from ...policy.paths import ancestors
 from ..acting import ACTING
@@ -74,7 +75,7 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
     def running(name: str) -> Any:
         # Upstream's own makes a shell of any name.
         if name not in manager.terminals:
-            raise HTTPError(404, "there is no terminal of that name")
+            raise HTTPError(404, sentences.NO_SUCH_TERMINAL)
         return manager.terminals[name]
 
     def seen() -> list[Any]:
@@ -98,7 +99,7 @@ def _check_start(wired: Wiring, shells: list[Any], owner: str, path: str | None)
     within = () if path is None else ancestors(path)
     resource = Resource(type="terminals", within=within)
     if sight is None or not sight.allows("start", (resource,)):
-        raise HTTPError(403, "you cannot start a terminal")
+        raise HTTPError(403, sentences.NO_TERMINALS)
     most = wired.config.max_terminals
     theirs = [
         owned for owned in map(wired.terminals.get, shells) if owned and owned.owner == owner
@@ -177,7 +178,7 @@ class _Socket:
     def open(self, name: Any = None) -> None:
         """Open, if the name still means the shell that was asked about."""
         if places.terminal_of(self._handler.settings, str(name)) != self._terminal:
-            close(self._handler, FINAL, "This terminal is another one now.")
+            close(self._handler, FINAL, sentences.ANOTHER_TERMINAL)
             return
         self._open(name)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth import User
 from tornado.websocket import WebSocketHandler
 
+from ... import sentences
 from ...errors import UnknownName
 from ...policy.model import Principal, Resource
 from ..identity.user import LocalUser
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 #: Names a view in a request of a program; a page has a cookie instead.
 HEADER = "X-Jupyter-View-As"
 _SERVER = Resource(type="server")
-_OVER = "you looked around as somebody else, and that is over; load the page again"
 
 
 class NotAsAnother(Exception):  # why: the answer to a request
@@ -71,7 +71,7 @@ def as_another(
     if not decision.allowed:
         raise NotAsAnother(decision.reason_user, decision)
     if not _is_a_look(request.method or "", target):
-        msg = "you look around as somebody else, so you change and run nothing"
+        msg = sentences.VIEW_CHANGES_NOTHING
         raise NotAsAnother(msg)
     try:
         principal = wired.point.principal(
@@ -86,7 +86,7 @@ def _over(gate: JupyterHandler) -> NotAsAnother:
     """What is said once; then the browser shows its own person again."""
     if gate.request.headers.get("Upgrade") is None:
         gate.clear_cookie(cookie_name(gate), path=gate.base_url)
-    return NotAsAnother(_OVER)
+    return NotAsAnother(sentences.VIEW_IS_OVER)
 
 
 def _is_a_look(method: str, target: type[Any] | None) -> bool:

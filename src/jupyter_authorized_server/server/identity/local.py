@@ -10,6 +10,7 @@ from jupyter_server.auth import IdentityProvider, User
 from tornado import web
 from traitlets import Bool, List, Unicode, default, validate
 
+from ... import sentences
 from ...credentials import new_secret
 from ...errors import ConfigurationError, StoreError, UnknownName
 from ...policy.model import GUEST
@@ -157,7 +158,7 @@ class LocalIdentityProvider(IdentityProvider):
 
     def update_user(self, handler: web.RequestHandler, user_data: dict[Any, str]) -> User:  # noqa: ARG002  # why: upstream's signature
         """Refused: a person who could choose a name could choose another's."""
-        raise web.HTTPError(403, "names are the administrator's to give; nothing was changed")
+        raise web.HTTPError(403, sentences.NAMES_ARE_GIVEN)
 
     # Signing in and out; called by the pages
 
