@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTEST ?=
 # Half of what the tests do is wait for servers and browsers: three keep two processors busy.
 WORKERS ?= 3
-# The first and the last Python that we say we run on.
+# The oldest and the newest Python that the code is meant for.
 PYTHONS := 3.10 3.14
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -103,6 +103,18 @@ def test_a_new_file_has_nobodys_old_grants(world: World) -> None:
     assert not may(world, "team/a.txt")
 
 
+def test_a_folder_that_a_copy_makes_on_its_way_has_nobodys_old_grants(world: World) -> None:
+    (world.root / "team" / "new" / "deep").mkdir(parents=True)
+    give(world, "/team/new")
+    give(world, "/team/new/deep")
+    shutil.rmtree(world.root / "team" / "new")
+    # Beside the server, and it has not looked since.
+    assert world.as_("cora", "copy", "team/sub", "team/new/deep")["type"] == "directory"
+    assert granted(world) == []
+    assert not may(world, "team/new/deep/sub/c.txt")
+    assert not may(world, "team/new")
+
+
 def test_a_refused_move_moves_no_grants(world: World) -> None:
     give(world, "/team/a.txt")
     assert world.as_("vera", "rename", "team/a.txt", "team/b.txt") == 403

@@ -20,6 +20,7 @@ from jupyter_core.utils import ensure_async
 
 from ...errors import StoreError, UnsafePath
 from ...policy.ledger import Ledger
+from ...policy.paths import ancestors
 from ...store import Move
 from ..acting import ACTING, SERVER, as_server
 from ..surface import descent
@@ -108,7 +109,7 @@ class Follower:
         made = there or here
         if name not in _MAKES:
             return await do()
-        self._settle(made)
+        self._settle(self._first_missing(made))
         is_new = self._identity(made) is None
         try:
             result = await do()
@@ -197,6 +198,13 @@ class Follower:
         for move in self._wired.point.store.moves():
             if move.root == self._root:
                 self._end(move, done=await self._has_moved(move))
+
+    def _first_missing(self, path: str) -> str:
+        """The highest folder above `path` that is made with it, or `path` itself."""
+        if self._disk is None:
+            return path
+        above = reversed(ancestors(path)[1:-1])
+        return next((each for each in above if self._identity(each) is None), path)
 
     def _settle(self, path: str) -> None:
         """Before something is made at `path`: nobody has the rights on what was there."""
