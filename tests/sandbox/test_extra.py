@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +13,17 @@ import pytest
 
 from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.errors import CannotConfine, ConfigurationError
+from jupyter_authorized_server.sandbox import bubblewrap, landlock, wall
+from jupyter_authorized_server.sandbox.box import Box, Mount
 from jupyter_authorized_server.sandbox.extra import Extra, check_shown, parse
+from jupyter_authorized_server.sandbox.starting import start
+from jupyter_authorized_server.sandbox.surroundings import system_paths
 from jupyter_authorized_server.server.premises import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jupyter_authorized_server.sandbox.box import Backend
 
 
 def test_no_folder_is_given_that_holds_the_sockets_of_kernels(tmp_path: Path) -> None:
@@ -99,20 +106,20 @@ def test_a_folder_that_has_become_a_link_to_the_servers_own_is_given_to_nobody(
     place: Path,
 ) -> None:
     extra = parse([f"{place}/data", f"{place}/other"], [], kept(place))
-    for mount in extra.opened():
+    for mount in extra.opened(mounts=True):
         os.close(mount.source)
     (place / "other").rmdir()
     (place / "other").symlink_to("server")
     before = len([*DESCRIPTORS.iterdir()])
     with pytest.raises(CannotConfine, match="holds or lies in"):
-        extra.opened()
+        extra.opened(mounts=True)
     assert before == len([*DESCRIPTORS.iterdir()])
 
 
 def test_a_folder_that_is_gone_is_left_out(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     extra = parse([f"{place}/other:rw", f"{place}/data"], [], kept(place))
     (place / "other").rmdir()
-    found = extra.opened()
+    found = extra.opened(mounts=True)
     for mount in found:
         os.close(mount.source)
     assert [(f"{place}/data", False)] == [(mount.at, mount.writable) for mount in found]
@@ -138,3 +145,78 @@ def test_no_device_is_memory_or_a_terminal_or_a_disk_or_a_link(tmp_path: Path) -
     assert () == Extra(devices=all_).nodes()
     (tmp_path / "link").symlink_to("/dev/null")
     assert () == Extra(devices=(str(tmp_path / "*"),)).nodes()
+
+
+@pytest.fixture(params=["bubblewrap", *(["landlock"] if wall.abi() >= 6 else [])])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "landlock":
+        return landlock.find()
+    path, version = bubblewrap.find()
+    return bubblewrap.Bubblewrap(path=path, version=version)
+
+
+READS = """
+import sys
+for path in sys.argv[1:]:
+    try:
+        print(open(path).read())
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def read(backend: Backend, mounts: list[Mount], *paths: Path) -> list[str]:
+    """What a process to which `mounts` are shown reads at `paths`."""
+    home = tempfile.mkdtemp(prefix="jk-home-")
+    mounts.append(Mount(source=os.open(home, os.O_PATH), at=home, writable=True))
+    box = Box(system=system_paths(), home=home, mounts=tuple(mounts), temporary=home)
+    code = READS
+    with tempfile.TemporaryFile() as output:
+        line = [sys.executable, "-I", "-S", "-c", code, *map(str, paths)]
+        try:
+            _, process = start(backend, box, line, environment={}, output=output)
+        finally:
+            for mount in mounts:
+                os.close(mount.source)
+        process.wait(120)
+        output.seek(0)
+        found = output.read().decode().splitlines()
+    os.rmdir(home)  # noqa: PTH106  # why: a text
+    return found
+
+
+def test_a_file_and_a_folder_that_all_read_are_shown(place: Path, backend: Backend) -> None:
+    for name in ("data/licence", "data/inner/more", "other/own"):
+        (place / name).write_text(name)
+    (place / "named").symlink_to("other")
+    extra = Extra(shown=(f"{place}/data/licence", f"{place}/data/inner", f"{place}/named"))
+    paths = [
+        place / name for name in ("data/licence", "data/inner/more", "named/own", "other/own")
+    ]
+    wanted = ["data/licence", "data/inner/more", "other/own", "other/own"]
+    assert wanted == read(backend, extra.opened(mounts=False), *paths)
+
+
+def test_what_all_read_that_has_become_a_link_is_shown_to_nobody(place: Path) -> None:
+    shown = place / "data" / "inner"
+    extra = Extra(shown=(str(shown),), kept=tuple(kept(place)))
+    for mount in extra.opened(mounts=False):
+        os.close(mount.source)
+    shown.rmdir()
+    for leads in ("../server/store", "../contents/team", "/etc"):
+        shown.symlink_to(leads)
+        with pytest.raises(CannotConfine, match="`sandbox_read_only` names"):
+            extra.opened(mounts=False)
+        shown.unlink()
+
+
+def test_what_all_read_is_what_was_judged_also_where_a_link_comes_later(
+    place: Path, backend: Backend
+) -> None:
+    shown = place / "data" / "inner"
+    (shown / "file").write_text("judged")
+    (place / "contents" / "file").write_text("secret")
+    mounts = Extra(shown=(str(shown),), kept=tuple(kept(place))).opened(mounts=False)
+    shown.rename(place / "data" / "was")
+    shown.symlink_to(place / "contents")
+    assert "secret" not in read(backend, mounts, shown / "file")

@@ -90,7 +90,6 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             disk=disk,
             folder=Path(folder),
             backend=tried.backend,
-            system=tuple(config.sandbox_read_only),
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
             bounds=tried.bounds,

@@ -138,7 +138,7 @@ class _Given:
 
     def _why_no_mounts(self) -> str:
         try:
-            for mount in self._launcher.extra.opened():
+            for mount in self._launcher.extra.opened(mounts=True):
                 os.close(mount.source)
         except AuthorizationError as error:
             return str(error)

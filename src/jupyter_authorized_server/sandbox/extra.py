@@ -10,14 +10,14 @@ import glob
 import logging
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CannotConfine, ConfigurationError
 from .box import Mount
 from .disk import kept_by, operators_secrets
-from .machine import MACHINES
+from .machine import MACHINES, SYSTEM
 from .surroundings import socket_places
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from ..config import JupyterAuthorization
 
 _log = logging.getLogger(__name__)
-_OPEN = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | os.O_CLOEXEC
+_ANY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+_OPEN = _ANY | getattr(os, "O_DIRECTORY", 0)
+#: What every process is shown anyway.
+_SHOWN = ("/usr/", *(f"/{name}/" for name in SYSTEM))
 #: Where a licence may lie that all read.
 _ETC = Path("/etc")
 #: Stands for the folders of kernels' sockets, whose names nobody knows beforehand.
@@ -42,39 +45,65 @@ class Extra:
 
     Args:
         mounts: folders, each with whether it may be changed.
+        shown: paths of folders and files that every process reads.
         devices: paths of devices, or patterns of such.
         kept: absolute paths that no folder may hold or lie in.
     """
 
     mounts: tuple[tuple[str, bool], ...] = ()
+    shown: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     kept: tuple[Path, ...] = ()
 
-    def opened(self) -> list[Mount]:
-        """The folders as they are now; whoever asks closes them.
+    def opened(self, *, mounts: bool) -> list[Mount]:
+        """What is shown as it is now, the outermost first; whoever asks closes it.
+
+        What was opened is what is shown: a path may be a link by then.
+
+        Args:
+            mounts: whether the folders are too that a rule gives.
 
         Raises:
             CannotConfine: one leads to where none may.
         """
+        asked = [
+            (path, False, "sandbox_read_only")
+            for path in self.shown
+            if not path.startswith(_SHOWN)
+        ]
+        asked += [(path, changes, "sandbox_mounts") for path, changes in self.mounts if mounts]
         found: list[Mount] = []
         try:
-            for path, writable in self.mounts:
-                source = _opened(path)
-                if source is not None:
-                    found.append(Mount(source=source, at=path, writable=writable))
-                    self._judge(path, source)
+            for path, writable, setting in asked:
+                is_shown = setting == "sandbox_read_only"
+                source = _opened(path, _ANY if is_shown else _OPEN)
+                if source is None:
+                    continue
+                found.append(Mount(source=source, at=path, writable=writable))
+                real = self._judge(path, source, setting)
+                if is_shown and real != path:
+                    # By both names, since what is in it may lead to either.
+                    found.append(Mount(source=os.dup(source), at=real))
         except BaseException:  # why: raised again below
             for mount in found:
                 os.close(mount.source)
             raise
-        return found
+        return sorted(found, key=lambda mount: mount.at.count("/"))
 
-    def _judge(self, path: str, source: int) -> None:
-        """Raise unless what has been opened, wherever a link has led, may be given."""
-        why = why_not(Path(os.readlink(f"/proc/self/fd/{source}")), self.kept)  # noqa: PTH115  # why: a text
+    def _judge(self, path: str, source: int, setting: str) -> str:
+        """The real path of what has been opened, wherever a link has led.
+
+        Raises:
+            CannotConfine: it may not be given.
+        """
+        real = os.readlink(f"/proc/self/fd/{source}")  # noqa: PTH115  # why: a text
+        why = why_not(
+            Path(real), self.kept, within=_ETC if setting == "sandbox_read_only" else None
+        )
         if why:
-            msg = f"`sandbox_mounts` names `{path}`, {why}"
+            msg = f"`{setting}` names `{path}`, {why}"
             raise CannotConfine(msg)
+        return real
 
     def nodes(self) -> tuple[str, ...]:
         """The devices that are there now."""
@@ -82,9 +111,9 @@ class Extra:
         return tuple(path for path in sorted(paths) if _is_device(path))
 
 
-def _opened(path: str) -> int | None:
+def _opened(path: str, how: int) -> int | None:
     try:
-        return os.open(path, _OPEN)
+        return os.open(path, how)
     except OSError as error:
         _log.warning("a process is not shown `%s`: %s", path, error.strerror)
         return None
@@ -126,7 +155,8 @@ def named(config: JupyterAuthorization, *own: str) -> Extra:
     # Whatever holds them holds the sockets of every kernel.
     kept += [Path(base, _SOCKETS_OF_KERNELS) for base in socket_places()]
     check_shown(config.sandbox_read_only, kept)
-    return parse(config.sandbox_mounts, config.sandbox_devices, kept)
+    found = parse(config.sandbox_mounts, config.sandbox_devices, kept)
+    return replace(found, shown=tuple(dict.fromkeys(config.sandbox_read_only)))
 
 
 def parse(mounts: Sequence[str], devices: Sequence[str], kept: Iterable[Path]) -> Extra:

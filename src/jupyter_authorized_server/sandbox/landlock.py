@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import platform
+import stat
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,7 +128,8 @@ class _Walled(Building):
     def _rules(self, box: Box) -> Iterator[tuple[int, int]]:
         for mount in box.mounts:
             right = _WRITING if mount.writable else _READING
-            yield self._files.inherit(mount.source), right
+            is_folder = stat.S_ISDIR(os.fstat(mount.source).st_mode)
+            yield self._files.inherit(mount.source), right if is_folder else right & wall.FILE
         for path in _readable(box.system, box.hidden):
             yield from self._rule(path, _READING)
         for path in (*(f"/dev/{name}" for name in _DEVICES), *box.devices):

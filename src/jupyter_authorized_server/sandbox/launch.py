@@ -62,12 +62,11 @@ class Launcher:
         backend: what confines; None where nothing here does.
         missing: why nothing confines, with the remedy.
         folder: for the homes and logs.
-        system: absolute paths that each process may read besides the system's.
         processes: how many one sandbox may have, with their threads.
         memory: bytes that all in one sandbox may hold together.
         opened: networks that the right to the internet reaches besides.
         bounds: where each gets a control group; None where none can be made.
-        extra: folders and devices for whom a rule gives them.
+        extra: what settings name for all, and for whom a rule gives it.
         told: called when a process has been shown something.
         outgrown: called when the machine has ended one for its memory, with what is said.
     """
@@ -77,7 +76,6 @@ class Launcher:
     folder: Path
     backend: Backend | None = None
     missing: str = ""
-    system: tuple[str, ...] = ()
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
     rooms: dict[str, Room] = field(default_factory=dict)
     processes: int = PROCESSES
@@ -259,8 +257,7 @@ class Launcher:
                 home = home if keeps else f"{scratch}/home"
                 temporary = f"{scratch}/temporary"
             mounts += contents_in(self.disk, view)
-            if "mounts" in view.besides:
-                mounts += self.extra.opened()
+            mounts += self.extra.opened(mounts="mounts" in view.besides)
             if room.folder is not None:
                 sockets = new_sockets(room, SOCKETS)
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
@@ -270,7 +267,6 @@ class Launcher:
             yield Box(
                 system=system_paths(
                     *programs,
-                    *self.system,
                     apart=(*own, Path.home()),
                     contents=None if self.disk is None else self.disk.root,
                 ),

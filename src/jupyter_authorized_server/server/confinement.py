@@ -68,7 +68,6 @@ class Confinement:
             point=wired.point,
             disk=contents_disk(app, wired),
             folder=config.sandbox_folder(),
-            system=tuple(config.sandbox_read_only),
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
             opened=tuple(config.sandbox_internet),
