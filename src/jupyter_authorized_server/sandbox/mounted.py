@@ -46,17 +46,17 @@ def check(first: int, wanted: Planned, *, is_over: Callable[[], bool]) -> None:
     there = _built(first, is_over)
     root = os.open(f"/proc/{first}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = {at: _at(root, at) for at in there | {*wanted}}
+        elsewhere = {_which(_at(root, at)) for at in there - {*wanted}}
+        for at, shown in wanted.items():
+            which = _which(shown)
+            if at not in there or which in elsewhere or _which(_at(root, at)) != which:
+                msg = (
+                    f"`{os.fsdecode(at)}` is not what was to be shown there: somebody has "
+                    "changed the folders on the way to it meanwhile; start it again"
+                )
+                raise OSError(msg)
     finally:
         os.close(root)
-    for at, shown in wanted.items():
-        elsewhere = [other for other in there - {*wanted} if _same(found[other], shown)]
-        if at not in there or not _same(found[at], shown) or elsewhere:
-            msg = (
-                f"`{os.fsdecode(at)}` is not what was to be shown there: somebody has changed "
-                "the folders on the way to it meanwhile; start it again"
-            )
-            raise OSError(msg)
     if is_over():
         msg = "it ended while it was built"
         raise OSError(msg)
@@ -65,11 +65,14 @@ def check(first: int, wanted: Planned, *, is_over: Callable[[], bool]) -> None:
 def _built(first: int, is_over: Callable[[], bool]) -> set[bytes]:
     """Where something is mounted in the sandbox, once all is."""
     end = time.monotonic() + _SECONDS
+    own = _which(Path("/").stat())
     while True:
-        made = _mounts(Path(f"/proc/{first}/mountinfo").read_bytes())
-        roots = [what for where, what in made if where == b"/"]
-        if roots == [_MADE] and not any(_is_in_the_making(where) for where, _ in made):
-            return {where for where, _ in made}
+        # A look at all mounts holds up who makes them.
+        if _has_own_root(first, own):
+            made = _mounts(Path(f"/proc/{first}/mountinfo").read_bytes())
+            roots = [what for where, what in made if where == b"/"]
+            if roots == [_MADE] and not any(_is_in_the_making(where) for where, _ in made):
+                return {where for where, _ in made}
         if is_over():
             msg = "it ended while it was built"
             raise OSError(msg)
@@ -77,6 +80,12 @@ def _built(first: int, is_over: Callable[[], bool]) -> set[bytes]:
             msg = "it does not get built"
             raise OSError(msg)
         time.sleep(_LOOK_SECONDS)
+
+
+def _has_own_root(first: int, own: tuple[int, int] | None) -> bool:
+    """Whether the root of the process `first` looks like the one that is made for it."""
+    root = f"/proc/{first}/root"
+    return _which(Path(root).stat()) != own and not os.path.lexists(os.fsencode(root) + _MADE)
 
 
 def _mounts(info: bytes) -> list[tuple[bytes, bytes]]:
@@ -108,5 +117,5 @@ def _at(root: int, path: bytes) -> os.stat_result | None:
         os.close(here)
 
 
-def _same(one: os.stat_result | None, other: os.stat_result) -> bool:
-    return one is not None and os.path.samestat(one, other)
+def _which(found: os.stat_result | None) -> tuple[int, int] | None:
+    return None if found is None else (found.st_dev, found.st_ino)
