@@ -70,3 +70,41 @@ def test_who_has_joined_in_meanwhile_meets_no_more_than_they_may_touch(
     launcher.look_again(room, {bob})
     with pytest.raises(CannotConfine, match="may have less by now"):
         launcher.look_again(room, frozenset())
+
+
+GIVES = """
+permit (
+  principal == Jupyter::User::"ada",
+  action in [Jupyter::Action::"internet", Jupyter::Action::"mounts"],
+  resource
+);
+"""
+TOKENS = "forbid (principal is Jupyter::Token, action == Jupyter::Action::{}, resource {});"
+#: What is forbidden to tokens, and whether their processes have their owner's home all the same.
+FORBIDDEN = {
+    "nothing": ("", True),
+    "the internet": (TOKENS.format('"internet"', ""), False),
+    "folders in terminals": (TOKENS.format('"mounts"', "is Jupyter::Terminal"), False),
+    "folders in one kernel": (
+        TOKENS.format('"mounts"', '== Jupyter::KernelSpec::"ir"'), False
+    ),
+    "what nobody has": (TOKENS.format('"devices"', ""), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_a_token_whose_processes_have_less_has_a_home_of_its_own(
+    tmp_path: Path, what: str
+) -> None:
+    rule, shares = FORBIDDEN[what]
+    world = World(tmp_path, f"{RUNS}\n{GIVES}\n{rule}", None, [("manager", "/a")])
+    (world.root / "a").mkdir(parents=True)
+    point = world.point()
+    point.store.add_token("t1", "0" * 64, "agent", "ada", None, 1)
+    point.refresh()
+    agent = point.principal("user:ada", token="t1")  # why: a public id
+    launcher = Launcher(point=point, disk=Disk(world.root, ()), folder=tmp_path / "sandbox")
+    room = Room(origin=Origin(principal=agent, path=None), type="kernels", id="k", spec="python3")
+    home = launcher._home_of(room, launcher.view(room))
+    point.store.close()
+    assert ("user-ada" if shares else "token-t1") == home

@@ -28,6 +28,7 @@ from .view import (
     compile_view,
     covers,
     has_besides,
+    have_the_same,
     is_wider,
     may_execute,
     narrowed,
@@ -371,8 +372,10 @@ class Launcher:
         if principal.token is None:
             return file_name(principal.name)
         if principal.scope is None:
-            owner = replace(room.origin, principal=replace(principal, token=None))
-            full = self.view(replace(room, origin=owner))
-            if (full.read_only, full.writable) == (view.read_only, view.writable):
+            owner = replace(principal, token=None)
+            full = self.view(replace(room, origin=replace(room.origin, principal=owner)))
+            shows_the_same = (full.read_only, full.writable) == (view.read_only, view.writable)
+            now = self.principal(room.origin)
+            if shows_the_same and have_the_same(self.point, now, owner, room.program):
                 return file_name(principal.name)
         return file_name(f"token:{principal.token}")

@@ -26,6 +26,7 @@ READING = ("list", "open", "download", "copy")
 WRITING = ("save", "create", "rename", "delete")
 #: What a rule of the policy files can give a process besides the contents.
 BESIDES = ("network", "internet", "devices", "mounts")
+_PROGRAMS = ("kernelspecs", "terminals")
 #: Folders that one process is shown; each costs time at the start of every kernel.
 MAX_FOLDERS = 100
 
@@ -257,6 +258,28 @@ def _has_besides(point: DecisionPoint, principal: Principal, view: View) -> tupl
             return False, math.inf
         until = min(until, max(each.good_until for each in found if each.allowed))
     return True, until
+
+
+def have_the_same(
+    point: DecisionPoint, one: Principal, other: Principal, program: Resource
+) -> bool:
+    """Whether rules give processes of `one` and `other` the same besides the contents.
+
+    Asked of `program`, and of every other kind of process that a rule can tell from the rest.
+    """
+    programs = {program, Resource(type="kernelspecs"), Resource(type="terminals")}
+    for rule in point.snapshot.policy.rules:
+        if any(rule.covers(type_, each) for type_ in _PROGRAMS for each in BESIDES):
+            type_, _, name = rule.resource.name.partition(":")
+            if type_ == "kernelspecs":
+                programs.add(Resource(type=type_, id=name.lower()))
+            elif type_ == "contents":
+                programs.add(Resource(type="terminals", within=ancestors(name)))
+    return all(
+        by_rule(point, one, each, program) is by_rule(point, other, each, program)
+        for each in BESIDES
+        for program in programs
+    )
 
 
 def has_besides(view: View) -> frozenset[str]:
