@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from planned import World
 
 from jupyter_authorized_server.errors import CannotConfine
+from jupyter_authorized_server.sandbox import bubblewrap
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
 from jupyter_authorized_server.sandbox.room import Origin, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 RUNS = "permit (principal, action, resource is Jupyter::Kernel);"
 
@@ -108,3 +109,19 @@ def test_a_token_whose_processes_have_less_has_a_home_of_its_own(
     home = launcher._home_of(room, launcher.view(room))
     point.store.close()
     assert ("user-ada" if shares else "token-t1") == home
+
+
+def test_who_has_the_name_of_somebody_removed_has_none_of_their_home(
+    begun: tuple[Launcher, Room], tmp_path: Path
+) -> None:
+    launcher, room = begun
+    launcher.backend = bubblewrap.Bubblewrap(path="none", version="0")
+    with launcher.box(room) as box:
+        (Path(box.home) / "planted").touch()
+    store = launcher.point.store
+    store.remove_person("ada", now=1)
+    store.add_person("ada", now=2)
+    launcher.point.refresh()
+    with launcher.box(room) as box:
+        assert [] == [*Path(box.home).iterdir()]
+    assert 1 == len([*tmp_path.glob("sandbox/left/*/user-ada/planted")])

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from jupyter_authorized_server.policy.model import Principal
-from jupyter_authorized_server.sandbox.room import Origin, Room, new_scratch, new_sockets
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from jupyter_authorized_server.sandbox.room import Origin, Room, home_in, new_scratch, new_sockets
 
 
 def test_what_was_left_is_not_met_by_the_next_process_and_is_removed(tmp_path: Path) -> None:
@@ -34,3 +31,23 @@ def test_what_was_left_is_not_met_by_the_next_process_and_is_removed(tmp_path: P
     while [*tmp_path.iterdir()]:
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_home_is_not_that_of_the_next_one_of_its_name(tmp_path: Path) -> None:
+    """What somebody has planted there would run with the rights of another."""
+    old = Path(home_in(tmp_path, "user-ada"))
+    (old / "planted").write_text("before it was known whose it is")
+    # It is taken for who is there first, and stays theirs.
+    for _ in range(2):
+        assert ["planted"] == [
+            each.name for each in Path(home_in(tmp_path, "user-ada", since=1.5)).iterdir()
+        ]
+    new = Path(home_in(tmp_path, "user-ada", since=2.5))
+    assert [] == [*new.iterdir()]
+    (new / "mine").touch()
+    assert ["mine"] == [
+        each.name for each in Path(home_in(tmp_path, "user-ada", since=2.5)).iterdir()
+    ]
+    # The operator finds it, and no process.
+    assert ["planted"] == [each.name for each in (tmp_path / "left").glob("*/user-ada/*")]
+    assert [] == [*Path(home_in(tmp_path, "user-bob", since=2.5)).iterdir()]

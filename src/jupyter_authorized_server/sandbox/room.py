@@ -192,14 +192,36 @@ def new_scratch(room: Room, folder: Path) -> str:
     return str(room.scratch)
 
 
-def home_in(folder: Path, name: str, *, is_kept: bool = True) -> str:
-    """Path of the home called `name`; it is there, where it is kept."""
+def home_in(folder: Path, name: str, *, is_kept: bool = True, since: float | None = None) -> str:
+    """Path of the home called `name`; it is there, where it is kept.
+
+    Args:
+        since: when the person whose it is came to be; None where that is not known. A home
+            of somebody else's, who had that name before, is set apart.
+    """
     homes = folder / "homes"
     homes.mkdir(parents=True, exist_ok=True, mode=0o700)
     home = homes / name
     if is_kept:
+        if since is not None:
+            _set_apart(folder, home, repr(since))
         home.mkdir(exist_ok=True, mode=0o700)
     return str(home)
+
+
+def _set_apart(folder: Path, home: Path, since: str) -> None:
+    """Move `home` away, start-up files and all, if it is not known to be of who came `since`."""
+    marks, left = folder / "owners", folder / "left"
+    for each in (marks, left):
+        each.mkdir(exist_ok=True, mode=0o700)
+    mark = marks / home.name
+    known = mark.read_text("ascii") if mark.exists() else since
+    if known != since and home.exists():
+        place = Path(tempfile.mkdtemp(prefix="home-", dir=left))
+        home.rename(place / home.name)
+        _log.warning("the home of a former %s is at %s", home.name, place)
+    if known != since or not mark.exists():
+        mark.write_text(since, "ascii")
 
 
 def contents_in(disk: Disk | None, view: View) -> list[Mount]:
