@@ -86,7 +86,13 @@ def _judge(connection: Any, allowed: set[str]) -> Callable[[bytes], None]:
             determining=(),
         )
 
-    live: Any = SimpleNamespace(generation=1, clock=time.time, ask=ask, current=lambda door: door)
+    live: Any = SimpleNamespace(
+        generation=1,
+        clock=time.time,
+        ask=ask,
+        current=lambda door: door,
+        counts=lambda _: False,
+    )
     door: Any = SimpleNamespace(name="user:ada", token=None, until=math.inf, allowed=True)
     stock = ZMQChannelsWebsocketConnection.handle_incoming_message
     nothing: Any = None

@@ -41,9 +41,7 @@ class Uses:
         Raises:
             StoreError: it cannot be told.
         """
-        if self._counted[0] != self._point.revision:
-            self._counted = (self._point.revision, frozenset(self._point.store.counted()))
-        counted = self._counted[1]
+        counted = self._now_counted()
         if not counted:
             return True
         spent: set[str] = set()
@@ -62,6 +60,20 @@ class Uses:
             if left == 0:
                 asyncio.get_running_loop().call_later(GRACE, self.drop)
         return True
+
+    def counts(self, decision: Decision) -> bool:
+        """Whether grants that count a number of times are all that allows `decision`.
+
+        Raises:
+            StoreError: it cannot be told.
+        """
+        ids = [each.id for each in decision.determining]
+        return bool(ids) and self._now_counted().issuperset(ids)
+
+    def _now_counted(self) -> frozenset[str]:
+        if self._counted[0] != self._point.revision:
+            self._counted = (self._point.revision, frozenset(self._point.store.counted()))
+        return self._counted[1]
 
     def _use(self, id_: str, spent: set[str]) -> int | None:
         left = self._point.store.use_grant(id_)

@@ -536,6 +536,28 @@ def test_each_run_is_a_use_of_a_grant_that_counts_a_number_of_times(server: Serv
         before = left()
         uma = Client(server, own, "uma")
         assert before == left()
+        # A debugger would run whatever it is sent, as often as one likes.
+        asked = {"type": "request", "seq": 1, "command": "evaluate", "arguments": {}}
+        for channel in ("control", "shell"):
+            answer = uma.answer(uma.send("debug_request", asked, channel))
+            [reply] = [each for each in answer if each.msg_type == "debug_reply"]
+            assert "in a debugger nobody would count" in reply.content["message"]
+        subshell = uma.answer(uma.send("create_subshell_request", {}, "control"))
+        assert any("nobody would count" in str(each.content) for each in subshell), subshell
+        [info] = [
+            each
+            for each in uma.answer(uma.send("kernel_info_request", {}))
+            if each.msg_type == "kernel_info_reply"
+        ]
+        assert "debugger" not in info.content
+        assert before == left()
+        # What nobody here knows may be a run to another kernel.
+        uma.send("run_anything_request", {"code": "1"})
+        end = time.monotonic() + 60
+        while left() != before - 1:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        before = left()
         for turn in range(before):
             assert f"{turn}\n" == uma.text(f"print({turn})")
             assert before - turn - 1 == left()

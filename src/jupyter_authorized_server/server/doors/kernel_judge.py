@@ -211,12 +211,15 @@ class KernelJudge:
         return None
 
     def _pass(self, frame: Frame, message: Message, data: str | bytes) -> None:
-        """Pass on what was judged; a run is recorded first, or does not take place."""
+        """Pass on what was judged; a run is recorded first, or does not take place.
+
+        What this server does not know may be a run by another name, and counts as one.
+        """
+        if ACTIONS.get(message.msg_type, "run") == "run" and not self._spends():
+            sentence = self._refusals.of_rule(words(message), sentences.USED_UP)
+            self._answers.refuse(message, sentence)
+            return
         if message.msg_type == RUN:
-            if not self._spends():
-                sentence = self._refusals.of_rule(words(message), sentences.USED_UP)
-                self._answers.refuse(message, sentence)
-                return
             try:
                 self._executions.began(frame, message)
             except OSError:

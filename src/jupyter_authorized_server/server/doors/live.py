@@ -185,6 +185,14 @@ class LiveDoors:
             _log.warning("the store could not be asked how often a grant counts")
             return False
 
+    def counts(self, decision: Decision) -> bool:
+        """Whether `decision` counts a number of times; True where that cannot be told."""
+        try:
+            return bool(self._wired.uses.counts(decision))
+        except StoreError:
+            _log.warning("the store could not be asked whether a grant counts")
+            return True
+
     def open_doors(self) -> list[LiveDoor]:
         """Those that are open now, oldest first."""
         found = [door for handler, door in self._doors.items() if handler.ws_connection]

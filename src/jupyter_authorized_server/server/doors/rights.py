@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ... import sentences
+from ...policy.model import Answer, Determinant, Effect, Reasons
 from ..surface.messages import EVERYTHING, PASSING
 
 if TYPE_CHECKING:
@@ -12,6 +15,12 @@ if TYPE_CHECKING:
 
 #: Seconds for which somebody is taken not to have every right.
 _AGAIN = 0.5
+#: What such a denial is determined by.
+_BY_COUNT = (Determinant(id="uses", kind="rule", effect=Effect.FORBID, source="uses"),)
+_COUNTED = Reasons(
+    user=sentences.UNCOUNTED,
+    admin="all that allows it are grants with `uses`, which no debugger is given with",
+)
 
 
 class Rights:
@@ -77,6 +86,9 @@ class Rights:
         found = self._asked.get(action)
         if found is None and self._door.allowed:
             found = live.ask(self._door, action, self._kernel)
+            if action == "debug" and found.allowed and live.counts(found):
+                # It runs whatever it is sent, and no run comes by.
+                found = replace(found, answer=Answer.DENY, determining=_BY_COUNT, reasons=_COUNTED)
             if found.good_until > now:
                 self._asked[action] = found
                 self._asked_until = min(self._asked_until, found.good_until)
