@@ -105,6 +105,19 @@ def test_no_channel_means_shell_in_the_older_format() -> None:
             b'{"msg_type": "kernel_info_request", "\\u006dsg_type": "execute_request"}',
             id="twice, one escaped",
         ),
+        # As a kernel in Go or .NET reads it.
+        pytest.param(
+            b'{"msg_type": "kernel_info_request", "MSG_TYPE": "execute_request"}',
+            id="twice, in another case",
+        ),
+        pytest.param(
+            b'{"Msg_Type": "execute_request", "msg_type": "kernel_info_request"}',
+            id="twice, in another case before",
+        ),
+        pytest.param(
+            '{"msg_type": "kernel_info_request", "m\u017fg_type": "execute_request"}'.encode(),
+            id="twice, with a long s",
+        ),
         pytest.param(b'[["msg_type", "kernel_info_request"]]', id="a list"),
         pytest.param(b'{"msg_type": ["kernel_info_request"]}', id="a type that is no text"),
         pytest.param(b"{}", id="no type"),
@@ -165,6 +178,20 @@ def test_a_part_that_ends_before_it_begins_is_refused() -> None:
         FrameV1(bytes(data))
 
 
+def test_a_content_is_not_read_that_says_two_things_in_two_cases() -> None:
+    def both(content: dict[str, Any]) -> list[FrameV1 | LegacyFrame]:
+        parts = [json.dumps(part).encode() for part in (HEADER, {}, {}, content)]
+        newer = serialize_msg_to_ws_v1(parts, "shell")  # type: ignore[no-untyped-call]  # why: upstream's
+        return [FrameV1(bytes(newer)), LegacyFrame(legacy(content=content))]
+
+    for frame in both({"restart": True, "Restart": False}):
+        with pytest.raises(Malformed):
+            frame.content()
+    # What a widget holds is its own business.
+    content = {"data": {"x": 1, "X": 2}}
+    assert [content, content] == [frame.content() for frame in both(content)]
+
+
 @pytest.mark.parametrize(
     ("header", "found"),
     [
@@ -178,6 +205,7 @@ def test_a_part_that_ends_before_it_begins_is_refused() -> None:
         (' {"msg_type": "x"}', None),
         ('{"msg_type": "x"} ', None),
         ('{"other": "x"}', None),
+        ('{"msg_type": "x", "unusual": "y"}', None),
         ("[]", None),
         ('""', None),
     ],
@@ -210,6 +238,9 @@ def hold_to_full(kind: type[FrameV1 | LegacyFrame], data: Any) -> bool:
         return False
     channel, header = full_v1(data) if kind is FrameV1 else full_legacy(data)
     assert (channel, header["msg_type"]) == (found.channel, found.msg_type)
+    # Some parsers care for no case, and take the last.
+    folded = {key.casefold(): value for key, value in header.items()}
+    assert found.msg_type == folded["msg_type"]
     return True
 
 
@@ -275,7 +306,10 @@ JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None, database=None)
 @given(
-    st.dictionaries(st.sampled_from(["msg_type", "msg_id", "channel", "header"]), JSON),
+    st.dictionaries(
+        st.sampled_from(["msg_type", "Msg_Type", "m\u017fg_type", "msg_id", "channel"]),
+        JSON | st.just("x"),
+    ),
     st.text(max_size=8),
 )
 def test_any_header_is_read_alike_or_not_at_all(header: dict[str, Any], channel: str) -> None:

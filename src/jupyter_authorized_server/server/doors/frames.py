@@ -3,7 +3,8 @@
 A client picks one of two formats. In the newer one the server passes the very bytes of
 the header on to the kernel, and kernels are written in many languages. So what is
 judged must be what any parser makes of these bytes: UTF-8, one JSON object, no key
-twice. A frame that can be read in two ways is not read at all.
+twice, not in another case either, since kernels in Go or .NET take `MSG_TYPE` for
+`msg_type`. A frame that can be read in two ways is not read at all.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _U64 = struct.Struct("<Q")
 _PLAIN = struct.Struct("<6Q")
 _PLAIN_TABLE = struct.Struct("<7Q")
 _REQUESTS = (b"shell", b"control")
+#: Keys of the headers that front ends send.
+_USUAL = frozenset({"msg_id", "msg_type", "session", "username", "version", "date", "subshell_id"})
 _CHANNELS = {name.encode(): name for name in ("shell", "control", "stdin")}
 _I32 = struct.Struct("!i")
 
@@ -91,7 +94,8 @@ def plain_type(header: bytes) -> str | None:
 
     What front ends send is such a one, and this takes a third of the time of reading it
     in full. Where no backslash is, quotes come in pairs, one pair for each key and each
-    text: more of them than a dict of texts accounts for, and a key stood twice.
+    text: more of them than a dict of texts accounts for, and a key stood twice. A key that
+    front ends do not send may be another one in another case.
     """
     if b"\\" in header or len(header) > LONGEST_HEADER:
         return None
@@ -102,7 +106,7 @@ def plain_type(header: bytes) -> str | None:
         "".join(found.values())
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    if end != len(text) or text.count('"') != 4 * len(found):
+    if end != len(text) or text.count('"') != 4 * len(found) or not found.keys() <= _USUAL:
         return None
     msg_type: str | None = found.get("msg_type")
     return msg_type
@@ -179,7 +183,7 @@ class FrameV1:
         Raises:
             Malformed: as for `message`.
         """
-        return _json_object(self.raw_content(), LONGEST_CONTENT)
+        return _unlike(_json_object(self.raw_content(), LONGEST_CONTENT))
 
     def parts(self) -> list[bytes]:
         """All of it, the channel first."""
@@ -282,7 +286,7 @@ class LegacyFrame:
         content = self._whole().get("content")
         if not isinstance(content, dict):
             raise Malformed("no content")
-        return content
+        return _unlike(content)
 
     def with_code(self, code: str) -> str:
         """The same frame, running `code`; a run has no buffers.
@@ -305,7 +309,14 @@ def _message(channel: str, header: dict[str, Any]) -> Message:
     msg_type = header.get("msg_type")
     if not isinstance(msg_type, str):
         raise Malformed("a header without a type")
-    return Message(channel, msg_type, header)
+    return Message(channel, msg_type, _unlike(header))
+
+
+def _unlike(found: dict[str, Any]) -> dict[str, Any]:
+    """`found`, whose own keys differ in more than their case; deeper ones mean nothing here."""
+    if len({key.casefold() for key in found}) != len(found):
+        raise Malformed("a key stands twice, in another case")
+    return found
 
 
 def _text(data: bytes, most: int | None) -> str:
