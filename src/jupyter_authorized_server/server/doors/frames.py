@@ -106,7 +106,7 @@ def plain_type(header: bytes) -> str | None:
         "".join(found.values())
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    if end != len(text) or text.count('"') != 4 * len(found) or not found.keys() <= _USUAL:
+    if end != len(text) or text.count('"') != 4 * len(found) or not _USUAL.issuperset(found):
         return None
     msg_type: str | None = found.get("msg_type")
     return msg_type
