@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(sys.prefix) / "others"
 STARTS = ("runner", "kernelspecs:")
+GITAS = ("repo", "divided", "evil", "own", "last", "bent")
 PEOPLE = {
     "adam": "admin",
-    "gita": [("manager", f"contents:/{name}") for name in ("repo", "divided", "evil", "own")]
-    + [STARTS],
+    "gita": [*(("manager", f"contents:/{name}") for name in GITAS), STARTS],
     "edda": [("editor", "contents:/repo"), STARTS],
     "mona": [("manager", "contents:/repo")],
     "vera": [("viewer", "contents:/repo"), ("viewer", "contents:/evil")],
@@ -43,6 +45,8 @@ POLICY = {
 """
 }
 SECONDS = 120.0
+#: Of what lasted.
+ANSWERS: list[serving.Answer] = []
 #: What is planted in a repository: it tells wherever it runs that it did, and what it finds.
 PAYLOAD = """#!/bin/sh
 echo "$1" >> {folder}/ran
@@ -124,7 +128,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving
     repository(root / "repo", a="a")
     repository(root / "divided", secret="secret")
     repository(root / "other", secret="SECRET-42")
-    repository(root / "slow", a="a")
+    for name in ("slow", "last"):
+        repository(root / name, a="a")
     for name in ("repo/sub", "own", "loose", "linked", "bent"):
         (root / name).mkdir()
     (root / "own" / "secret.txt").write_text("SECRET-42")
@@ -137,10 +142,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving
         folder, people=PEOPLE, policy=POLICY, extensions=extensions, env=environment()
     ) as running:
         yield running
+        # A server does not wait for a program that does not end.
+        commit = asks_for_what_lasts(running, "gita", "last")
+        assert 0 == running.stop()
+        commit.join(SECONDS)
 
 
 def ask(server: serving.Serving, who: str, path: str, **body: Any) -> serving.Answer:
     return server.request("POST", f"/git{path}", who, json_body=body)
+
+
+def asks_for_what_lasts(server: serving.Serving, who: str, name: str) -> threading.Thread:
+    """A commit in the repository `name` that has begun, and does not end by itself."""
+    hook, began = (
+        server.root / name / ".git" / "hooks" / "pre-commit",
+        server.root / name / "began",
+    )
+    hook.write_text("#!/bin/sh\ntouch began\nsleep 7070\n")
+    hook.chmod(0o755)
+    began.unlink(missing_ok=True)
+    body = {"commit_msg": "slow"}
+
+    def commit() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            ANSWERS.append(ask(server, who, f"/{name}/commit", **body))
+
+    asking = threading.Thread(target=commit)
+    asking.start()
+    end = time.monotonic() + SECONDS
+    while not began.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return asking
 
 
 def ran(server: serving.Serving) -> list[str]:
@@ -245,7 +278,7 @@ def test_what_a_repository_has_git_run_is_run_in_a_sandbox_that_has_the_reposito
     # Of what only reads, whoever asks, nothing at all comes.
     (evil / "b.txt").write_text(f"changed {time.monotonic_ns()}\n")
     reads: dict[str, dict[str, Any]] = {
-        "status": {}, "diff": {}, "log": {}, "branch": {}, "tags": {}, "upstream": {},
+        "status": {}, "diff": {}, "log": {}, "branch": {},
         "changed_files": {"base": "HEAD", "remote": "WORKING"},
         "content": {"filename": "b.txt", "reference": {"special": "INDEX"}},
         "detailed_log": {"selected_hash": "HEAD"},
@@ -254,8 +287,8 @@ def test_what_a_repository_has_git_run_is_run_in_a_sandbox_that_has_the_reposito
         for name, body in reads.items():
             answer = ask(server, who, f"/evil/{name}", **body)
             assert answer.status == 200 or name not in {"status", "log", "branch"}
-        for name in ("submodules", "check_notebooks", "stash", "remote/show", "ignore"):
-            server.request("GET", f"/git/evil/{name}", who)
+    for name in ("submodules", "check_notebooks", "stash", "remote/show", "ignore"):
+        server.request("GET", f"/git/evil/{name}", "gita")
     assert ([], False, False) == (ran(server), stolen.exists(), surroundings.exists())
     # For who may change it, it runs, and has nothing of the server's or of theirs.
     writes: dict[str, dict[str, Any]] = {
@@ -295,6 +328,7 @@ def test_no_other_repositorys_objects_files_or_notebooks_come_out_of_a_hostile_o
     finally:
         (evil / ".gitignore").unlink()
     pipe = evil / "pipe.ipynb"
+    pipe.unlink(missing_ok=True)
     pipe.write_text("{}")
     git(evil, "add", "link.ipynb", "pipe.ipynb")
     pipe.unlink()
@@ -304,6 +338,7 @@ def test_no_other_repositorys_objects_files_or_notebooks_come_out_of_a_hostile_o
     assert {"notebooks_with_outputs": [], "has_outputs": False} == found.json
     states = []
     for there in (server.root / "other", server.root / "none"):
+        (kept / "rebase-merge").unlink(missing_ok=True)
         (kept / "rebase-merge").symlink_to(there)
         states.append(ask(server, "vera", "/evil/status").json["state"])
         (kept / "rebase-merge").unlink()
@@ -311,14 +346,15 @@ def test_no_other_repositorys_objects_files_or_notebooks_come_out_of_a_hostile_o
 
 
 def test_a_repository_whose_files_are_elsewhere_has_none_of_them(server: serving.Serving) -> None:
-    bent = server.root / "evil" / "bent"
+    name = f"bent/{time.monotonic_ns()}"
+    bent = server.root / name
     repository(bent)
     git(bent, "config", "core.worktree", str(server.root / "other"))
     assert "secret.txt" in git(bent, "status", "--porcelain", "-u")
-    assert "secret" not in ask(server, "gita", "/evil/bent/status").text
+    assert "secret" not in ask(server, "gita", f"/{name}/status").text
     (server.root / "other" / "secret.ipynb").touch()
-    ask(server, "gita", "/evil/bent/checkout", checkout_branch=False, checkout_all=True)
-    ask(server, "gita", "/evil/bent/add", add_all=True)
+    ask(server, "gita", f"/{name}/checkout", checkout_branch=False, checkout_all=True)
+    ask(server, "gita", f"/{name}/add", add_all=True)
     assert "" == git(bent, "ls-files")
 
 
@@ -329,15 +365,6 @@ def test_who_has_no_network_is_told_so(server: serving.Serving) -> None:
 
 
 def test_git_ends_when_the_right_to_it_does(server: serving.Serving) -> None:
-    hook = server.root / "slow" / ".git" / "hooks" / "pre-commit"
-    hook.write_text("#!/bin/sh\ntouch began\nsleep 7070\n")
-    hook.chmod(0o755)
-    (server.root / "slow" / "began").unlink(missing_ok=True)
-    answers: list[serving.Answer] = []
-
-    def commit() -> None:
-        answers.append(ask(server, "temp", "/slow/commit", commit_msg="slow"))
-
     with server.store() as store:
         given = store.add_grant(
             principal="user:temp",
@@ -349,15 +376,10 @@ def test_git_ends_when_the_right_to_it_does(server: serving.Serving) -> None:
         end = time.monotonic() + SECONDS
         while ask(server, "temp", "/slow/branch").status != 200:
             assert time.monotonic() < end
-        asking = threading.Thread(target=commit)
-        asking.start()
-        while not (server.root / "slow" / "began").exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        asking = asks_for_what_lasts(server, "temp", "slow")
         store.remove_grant(given.id)
     asking.join(SECONDS)
-    [answer] = answers
-    assert "git was not run to its end" in answer.json["message"]
+    assert "git was not run to its end" in ANSWERS.pop().json["message"]
 
 
 def wired(*, backend: object, version: str) -> dict[str, Any]:

@@ -7,14 +7,15 @@ So nothing of the server's is in it, and of the person's no more than the folder
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import selectors
 import shutil
 import subprocess
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthorizationError, CannotConfine
 from .surroundings import environment
@@ -32,8 +33,7 @@ MOST = 64 << 20
 _AT_ONCE = 16
 #: Seconds in which a program that has shut its output has to end.
 _ENDS = 10.0
-# What confines ends with the thread that began it, so these threads stay.
-_THREADS = ThreadPoolExecutor(_AT_ONCE, "jupyter-authorization-errand")
+_TURNS = threading.BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ async def run(
     Raises:
         AuthorizationError: it did not run, or was ended before it was done.
     """
-    loop, until = asyncio.get_running_loop(), time.monotonic() + seconds
+    waits = _Waits()
     try:
         backend = launcher.backend
         if backend is None:
@@ -77,22 +77,70 @@ async def run(
             (room.folder / name).write_text(text, "utf-8")
         with launcher.box(room, program, cwd=cwd) as box:
             line = [program, *command[1:]]
-            process = await loop.run_in_executor(
-                _THREADS, _begin, backend, box, line, variables, room
-            )
+            # What confines ends with the thread that began it, and no thread keeps a server
+            # from ending.
+            work = (waits, backend, box, line, variables, room, seconds)
+            threading.Thread(target=_work, args=work, daemon=True).start()
+            await waits.begun
         try:
             launcher.look_again(room, frozenset())
         except AuthorizationError as error:
             room.stopped = str(error)
             if room.running is not None:
                 room.running.kill()
-        ended = await loop.run_in_executor(_THREADS, _heard, process, room, until)
+        ended = await waits.ended
         if room.stopped:
             msg = f"the program was stopped: {room.stopped}"
             raise CannotConfine(msg)
         return ended
     finally:
+        room.stopped = room.stopped or "nobody waits for it any more"
         launcher.leave(room)
+
+
+class _Waits:
+    """What a thread tells whoever waits: that the program runs, and how it ended."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[Ended] = self._loop.create_future()
+
+    def tell(self, future: asyncio.Future[Any], answer: object) -> None:
+        """Have `future` answered, or raise what is an exception."""
+        # Nobody waits in a server that has ended.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_settle, future, answer)
+
+
+def _settle(future: asyncio.Future[Any], answer: object) -> None:
+    if future.done():
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+def _work(  # noqa: PLR0917  # why: the arguments of a thread
+    waits: _Waits,
+    backend: Backend,
+    box: Box,
+    line: Sequence[str],
+    variables: Mapping[str, str],
+    room: Room,
+    seconds: float,
+) -> None:
+    with _TURNS:
+        future: asyncio.Future[Any] = waits.begun
+        try:
+            process = _begin(backend, box, line, variables, room)
+            waits.tell(future, None)
+            future = waits.ended
+            ended: object = _heard(process, room, time.monotonic() + seconds)
+        except BaseException as error:  # noqa: BLE001  # why: raised for whoever waits
+            ended = error
+        waits.tell(future, ended)
 
 
 def _program(name: str) -> str:
@@ -127,6 +175,8 @@ def _begin(
                 process.kill()
                 said = process.communicate()[1][:500]
                 raise
+            if room.stopped:
+                confined.kill()
             return process
     except (OSError, ValueError) as error:
         msg = f"the sandbox could not be built: {said.decode('utf-8', 'replace').strip() or error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import itertools
 import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -199,6 +200,99 @@ def test_what_is_exchanged_there_and_back_at_any_step_reaches_no_other_file(
     } == {str(each.relative_to(hr)): each.read_text() for each in hr.rglob("*") if each.is_file()}
     everything = [each for each in (world.root / "team").rglob("*") if each.is_file()]
     assert [] == [each for each in everything if "hr" in each.read_text()]
+
+
+class Planting:
+    """After so many looks at a name, a link stands in its place."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: Path, to: Path) -> None:
+        self._at, self._to = at, to
+        #: Looks until then; none where it is negative.
+        self.looks = -1
+        for name in ("stat", "lstat"):
+            monkeypatch.setattr(os, name, self._around(getattr(os, name)))
+
+    def _around(self, do: Callable[..., Any]) -> Callable[..., Any]:
+        def around(path: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return do(path, *args, **kwargs)
+            finally:
+                if self.looks >= 0 and str(path).rpartition("/")[2] == self._at.name:
+                    self.looks -= 1
+                    if self.looks < 0:
+                        self._at.unlink(missing_ok=True)
+                        self._at.symlink_to(self._to)
+
+        return around
+
+
+def test_a_file_is_not_moved_behind_a_link_that_comes_in_the_place_of_its_new_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr, new = world.root / "hr", world.root / "team" / "new.txt"
+    planting = Planting(monkeypatch, new, hr)
+    for looks in itertools.count():
+        (world.root / "team" / "old.txt").write_text("mine")
+        planting.looks = looks
+        world.as_("cora", "rename", "team/old.txt", "team/new.txt")
+        is_over, planting.looks = planting.looks >= 0, -1
+        assert ["pay.txt"] == [each.name for each in hr.iterdir()]
+        new.unlink()
+        if is_over:
+            break
+    assert looks > 2
+
+
+def test_a_file_is_not_carried_to_another_disk_from_behind_a_link_that_comes_in_its_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = world.root / "team" / "old.txt", world.root / "team" / "new.txt"
+    planting = Planting(monkeypatch, old, world.root / SECRET)
+    rename = os.rename
+
+    def to_another_disk(source: Any, to: Any, **kwargs: Any) -> None:
+        if str(source).endswith("old.txt"):
+            raise OSError(errno.EXDEV, "another disk")
+        rename(source, to, **kwargs)
+
+    monkeypatch.setattr(os, "rename", to_another_disk)
+    for looks in itertools.count():
+        old.unlink(missing_ok=True)
+        old.write_text("mine")
+        planting.looks = looks
+        world.as_("cora", "rename", "team/old.txt", "team/new.txt")
+        is_over, planting.looks = planting.looks >= 0, -1
+        assert new.is_symlink() or not new.exists() or "mine" == new.read_text()
+        assert SECRET == read(world, SECRET)
+        new.unlink(missing_ok=True)
+        if is_over:
+            break
+    assert looks > 2
+
+
+def test_a_folder_is_carried_to_another_disk_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = world.root / "team"
+    for name in ("pay", "none"):
+        (team / "sub" / name).symlink_to(f"../../hr/{name}.txt")
+    (team / "link").symlink_to("../hr/pay.txt")
+    rename = os.rename
+
+    def to_another_disk(source: Any, to: Any, **kwargs: Any) -> None:
+        if str(source).rpartition("/")[2] in {"sub", "link"}:
+            raise OSError(errno.EXDEV, "another disk")
+        rename(source, to, **kwargs)
+
+    monkeypatch.setattr(os, "rename", to_another_disk)
+    for name in ("sub", "link"):
+        assert None is world.as_("owen", "rename", f"team/{name}", f"team/{name}2")
+        assert not os.path.lexists(team / name)
+    assert "team/sub/c.txt" == read(world, "team/sub2/c.txt")
+    links = [team / "sub2" / "pay", team / "sub2" / "none", team / "link2"]
+    assert ["../../hr/pay.txt", "../../hr/none.txt", "../hr/pay.txt"] == [
+        str(each.readlink()) for each in links
+    ]
 
 
 def moved(folder: Path) -> str:

@@ -7,6 +7,7 @@ is held open meanwhile: what becomes of the names above it makes no difference.
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
@@ -115,9 +116,26 @@ def _install() -> None:
         else:
             send2trash(path)
 
+    def move(source: str, to: str) -> Any:
+        if isinstance(source, Held) and isinstance(to, Held):
+            return tree.move(source, to)
+        return shutil.move(source, to)
+
+    module.shutil = _Shell(shutil, move)
     hidden.upstream = is_hidden  # type: ignore[attr-defined]  # why: a mark of our own
     module.is_hidden = hidden
     module.send2trash = to_trash
+
+
+class _Shell:
+    """Upstream's `shutil`, with another way to move."""
+
+    def __init__(self, theirs: Any, move: Callable[[str, str], Any]) -> None:
+        self._theirs = theirs
+        self.move = move
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._theirs, name)
 
 
 def _path(self: Any, path: str) -> str:
@@ -218,7 +236,7 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
         with _way_made(self, sight_of, to):
             there = _hold(self, sight_of, to, "create")
             try:
-                tree.copy(disk_of(self), sight_of(self), here, there)  # type: ignore[arg-type]  # why: `_hold` has seen the disk
+                tree.copy(disk_of(self), sight_of(self), here, there)
             except UnsafePath:
                 raise HTTPError(404, opened.EXCHANGED) from None
             except OSError as error:

@@ -1,11 +1,13 @@
-"""Copying a folder with all that is in it, from one held folder into another.
+"""Copying a folder with all that is in it, and moving a name, from one held folder into another.
 
-A link in it is the file behind it, as upstream has it; that file has to be allowed at the
-moment it is opened, and one to a folder is not followed.
+A link in a folder that is copied is the file behind it, as upstream has it; that file has
+to be allowed at the moment it is opened, and one to a folder is not followed. What is moved
+is moved as it is.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -28,8 +30,11 @@ MOST = 400
 _COPIES = ("copy", "download")
 
 
-def copy(disk: Disk, sight: Sight | None, source: Held, to: Held) -> None:
+def copy(disk: Disk | None, sight: Sight | None, source: Held, to: Held) -> None:
     """Copy the folder `source` to the name `to`; nothing of it is left where that fails.
+
+    Args:
+        disk: where the links in it lead; None where they stay links.
 
     Raises:
         UnsafePath: something in it was exchanged, or leads nowhere.
@@ -47,12 +52,57 @@ def copy(disk: Disk, sight: Sight | None, source: Held, to: Held) -> None:
         raise
 
 
+def move(source: Held, to: Held) -> None:
+    """Give what is at `source` the name `to`, which nothing has yet.
+
+    By its path it would go into a folder that somebody has put in the place of the new
+    name, or behind a link there.
+
+    Raises:
+        UnsafePath: it was exchanged meanwhile.
+        OSError: the system does not allow it, or something has that name.
+    """
+    info, taken = source.folder.look(source.name), to.folder.look(to.name)
+    if info is None:
+        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+    if taken is not None and not os.path.samestat(info, taken):
+        raise FileExistsError(errno.EEXIST, "something has that name")
+    here, there = source.folder.number, to.folder.number
+    try:
+        os.rename(source.name, to.name, src_dir_fd=here, dst_dir_fd=there)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _carry(source, to, info)
+
+
+def _carry(source: Held, to: Held, info: os.stat_result) -> None:
+    """Move something to another disk: to copy it as it is, and to take it away here."""
+    if stat.S_ISDIR(info.st_mode):
+        copy(None, None, source, to)
+        shutil.rmtree(source)
+        return
+    if stat.S_ISLNK(info.st_mode):
+        _link(source.folder, source.name, to.folder, to.name)
+    else:
+        try:
+            _file(source, None, to.folder, to.name)
+        except BaseException:  # why: raised again
+            to.folder.remove(to.name)
+            raise
+    source.folder.remove(source.name)
+
+
+def _link(source: Folder, name: str, to: Folder, as_: str) -> None:
+    os.symlink(os.readlink(name, dir_fd=source.number), as_, dir_fd=to.number)
+
+
 def _require_shallow(folder: Folder) -> None:
     if folder.path.count("/") > MOST:
         raise HTTPError(400, f"more than {MOST} folders in one another cannot be copied")
 
 
-def _fill(disk: Disk, sight: Sight | None, source: Folder, to: Folder) -> None:
+def _fill(disk: Disk | None, sight: Sight | None, source: Folder, to: Folder) -> None:
     _require_shallow(source)
     for name in source.names():
         info = source.look(name)
@@ -63,7 +113,10 @@ def _fill(disk: Disk, sight: Sight | None, source: Folder, to: Folder) -> None:
             _fill(disk, sight, source.enter(name), to.enter(name))
             continue
         found = descent.through(source, name, name)
-        if stat.S_ISLNK(info.st_mode):
+        if stat.S_ISLNK(info.st_mode) and disk is None:
+            _link(source, name, to, name)
+            continue
+        if stat.S_ISLNK(info.st_mode) and disk is not None:
             target = disk.place(f"{source.path.rstrip('/')}/{name}").target
             found = descent.held(disk, target)
         elif not stat.S_ISREG(info.st_mode):
