@@ -73,6 +73,10 @@ class Outdated(AuthorizationError):
     """A change made in the belief that something is as it no longer is."""
 
 
+class Moved(AuthorizationError):
+    """A change that was judged at a revision which is no longer the last one."""
+
+
 class Unconfirmed(AuthorizationError):
     """A change whose reach is such that whoever makes it must say so."""
 

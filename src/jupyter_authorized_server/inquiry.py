@@ -339,8 +339,10 @@ def _spans(names: Sequence[str], within: Iterable[str]) -> list[tuple[int, int]]
 
 
 def shareable(point: DecisionPoint, principal: Principal) -> Iterator[Resource]:
-    """What `principal` could be allowed to share; whoever asks has to ask about each."""
-    for name in sorted(point.snapshot.named(principal, "contents", "share")):
-        resource = parse_resource(name)
-        if (resource.type, "share") in ABILITY:
-            yield resource
+    """What `principal` could be allowed to share; whoever asks has to ask about each.
+
+    What was given without the right to share it is passed over, of which there may be much.
+    """
+    surely, asked = _places(point, principal, "contents", "share")
+    for name in sorted(surely | asked):
+        yield parse_resource(name)

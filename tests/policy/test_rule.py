@@ -53,6 +53,17 @@ def test_the_guest_and_the_server_are_named_by_their_written_forms() -> None:
     assert found.actions is None
 
 
+def test_a_rule_names_what_its_scope_or_its_clauses_speak_of() -> None:
+    found = [
+        rule('forbid (principal == Jupyter::Token::"t", action, resource);'),
+        rule('forbid (principal, action, resource) when { principal == Jupyter::Token::"t" };'),
+        rule("forbid (principal is Jupyter::Token, action, resource);"),
+        rule('forbid (principal == Jupyter::User::"t", action, resource);'),
+    ]
+    assert [True, True, False, False] == [each.names("Token", "t") for each in found]
+    assert not any(each.names("Token", "u") for each in found)
+
+
 def test_a_rule_that_hands_the_whole_context_on_reads_all_of_it() -> None:
     text = "permit (principal, action, resource) when { [context].contains(context) };"
     assert rule(text).reads == {"time", "hour", "weekday", "door", "address"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server.errors import InvalidName, UnknownName
+from jupyter_authorized_server.errors import InvalidName, Moved, UnknownName
 from jupyter_authorized_server.policy.model import Grant
 
 if TYPE_CHECKING:
@@ -143,3 +143,20 @@ def test_a_grant_that_is_not_there_cannot_be_taken_back(house: Store, id_: Any) 
     with pytest.raises(UnknownName, match="there is no grant"):
         house.remove_grant(id_)
     assert house.state() == before
+
+
+def test_what_was_judged_at_a_revision_is_changed_at_that_one_only(house: Store) -> None:
+    revision = house.revision()
+    with house.judged_at(revision):
+        given = grant(house)
+    before = house.state()
+    for moved in (revision, revision + 2):
+        with house.judged_at(moved), pytest.raises(Moved, match="judge it again"):
+            grant(house, resource="contents:/other")
+        with house.judged_at(moved), pytest.raises(Moved):
+            house.take_grant(given, now=NOW)
+    assert house.state() == before
+    # What is no change of what anybody may is not held up, and nothing is outside of it.
+    with house.judged_at(revision):
+        house.set_owner("kernels:k", "user:bob", now=NOW)
+    house.remove_grant(given.id)

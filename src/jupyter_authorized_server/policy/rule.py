@@ -86,6 +86,11 @@ class Rule:
     circumstantial: bool
     tree: pst.Template = field(repr=False)
 
+    def names(self, kind: str, id: str) -> bool:  # noqa: A002  # why: Cedar's word
+        """Whether it speaks anywhere of the entity of this Cedar type and id by its name."""
+        uids = (each for each in _walk(self.tree) if isinstance(each, pst.EntityUid))
+        return any(each.type.basename == kind and each.id == id for each in uids)
+
     def covers(self, type_: str, action: str) -> bool:
         """Whether it speaks of `action` on resources of `type_`, wherever they are."""
         return (self.actions is None or action in self.actions) and (
@@ -127,16 +132,11 @@ def _read(texts: Sequence[str]) -> dict[str, Rule | InvalidName]:
     if not texts:
         return {}
     admitted = cedar.begin(lambda: _admitted(texts))
-    trees = [
-        each
-        for start in range(0, len(texts), _PARSED)
-        for each in _parsed(texts[start : start + _PARSED])
-    ]
+    parts = (texts[at : at + _PARSED] for at in range(0, len(texts), _PARSED))
+    trees = [tree for some in parts for tree in _parsed(some)]
     valid = admitted()
-    return {
-        text: _judged(tree, text, is_valid=text in valid)
-        for text, tree in zip(texts, trees, strict=True)
-    }
+    pairs = zip(texts, trees, strict=True)
+    return {text: _judged(tree, text, is_valid=text in valid) for text, tree in pairs}
 
 
 def _parsed(texts: Sequence[str]) -> list[pst.Template | InvalidName]:

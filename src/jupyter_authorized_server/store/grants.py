@@ -140,8 +140,8 @@ class Grants(Transactions):
             require_keeper(connection, known, now=now, others=keepers)
         return changed
 
-    def take_grant(self, known: Grant, *, now: float, keepers: Iterable[Grant] = ()) -> None:
-        """Takes a grant back that is as whoever takes it knows it.
+    def take_grant(self, known: Grant, *, now: float, keepers: Iterable[Grant] = ()) -> Grant:
+        """Takes a grant back that is as whoever takes it knows it; returns it.
 
         Raises:
             UnknownName: it was taken back meanwhile.
@@ -152,6 +152,7 @@ class Grants(Transactions):
             _require_as_known(connection, known)
             connection.execute(delete(grants).where(grants.c.id == known.id))
             require_keeper(connection, known, now=now, others=keepers)
+        return known
 
     def remove_grant(self, id: str) -> Grant:  # noqa: A002  # why: the field's word
         """Takes a grant back, and returns what it was.

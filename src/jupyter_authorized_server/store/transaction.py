@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import delete, select, update
 
-from ..errors import StoreUnavailable, UnknownName
+from ..errors import Moved, StoreUnavailable, UnknownName
 from . import schema
 from .model import is_id
 
@@ -62,6 +63,10 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Ends all connections."""
+
+
+#: See `judged_at`; None where a change is made whatever the revision is.
+_JUDGED: ContextVar[int | None] = ContextVar("jupyter_authorization_judged", default=None)
 
 
 class Transactions:
@@ -149,9 +154,32 @@ class Transactions:
             grants: whether grants change.
         """
         with self._write() as connection:
+            judged = _JUDGED.get()
+            if judged is not None:
+                number = connection.execute(select(schema.revision.c.number)).scalar()
+                if number != judged:
+                    msg = f"revision {number} has followed {judged}; judge it again"
+                    raise Moved(msg)
             yield connection
             _count(connection, people=people, grants=grants)
             self._database.announce(connection)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def judged_at(revision: int) -> Iterator[None]:
+        """Has what is changed within this changed only while `revision` is the last one.
+
+        Between the judgement that somebody may change something and the change itself,
+        that right may be taken back.
+
+        Raises:
+            Moved: it is not, and nothing was changed.
+        """
+        token = _JUDGED.set(revision)
+        try:
+            yield
+        finally:
+            _JUDGED.reset(token)
 
     def count_policy_change(self) -> None:
         """Adds one to the revision for a change outside the store: of the policy files."""

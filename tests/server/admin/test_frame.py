@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from serving import Answer, Serving, serving
+
+from jupyter_authorized_server.server.admin.handler import AdminHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,6 +232,26 @@ def test_pages_of_a_list_join_to_the_whole(server: Serving) -> None:
 def test_a_bad_query_is_told_so(server: Serving, query: str) -> None:
     answer = server.request("GET", f"/api/authz/grants?{query}", "adam")
     assert 400 == answer.status, answer.text
+
+
+def test_others_have_their_turn_while_many_questions_are_answered() -> None:
+    async def asked() -> tuple[list[int], int]:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        found = await AdminHandler.each(None, range(1000), lambda n: n)  # type: ignore[arg-type]  # why: asks nothing of it
+        task.cancel()
+        return found, turns
+
+    found, turns = asyncio.run(asked())
+    assert list(range(1000)) == found
+    assert turns >= 40
 
 
 def test_no_other_method_is_answered(server: Serving) -> None:

@@ -272,6 +272,36 @@ def test_a_bad_grant_is_refused_with_the_reason(
     assert before == server.request("GET", "/api/authz/grants?limit=1000", "adam").json
 
 
+def test_a_token_that_a_rule_speaks_of_makes_none_of_which_it_does_not(server: Serving) -> None:
+    def make(who: str) -> Answer:
+        name = f"made-{time.monotonic_ns()}"
+        return server.request("POST", "/api/authz/tokens", who, json_body={"name": name})
+
+    def saves() -> bool:
+        asked = {"requests": [{"action": "save", "resource": "contents:/team/a.ipynb"}]}
+        answer = server.request("POST", "/api/authz/check", "narrow", json_body=asked)
+        return bool(answer.json["decisions"][0]["allowed"])
+
+    made = make("mia")
+    assert 201 == made.status, made.text
+    server.tokens["narrow"] = made.json["secret"]
+    try:
+        assert (201, True) == (make("narrow").status, saves())
+        rule = f'forbid(principal == Jupyter::Token::"{made.json["id"]}", '
+        rule += 'action == Jupyter::Action::"save", resource);'
+        (server.folder / "policy" / "narrow.cedar").write_text(rule)
+        end = time.monotonic() + 60
+        while saves() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not saves()
+        refused = make("narrow")
+        assert (403, True) == (refused.status, "speaks of this token" in refused.text)
+        assert 201 == make("mia").status
+    finally:
+        # Other tests take these for the people there are.
+        del server.tokens["narrow"]
+
+
 def test_of_two_who_edit_one_grant_the_second_is_told(server: Serving) -> None:
     given = give(server, "mia")
     path = f"/api/authz/grants/{given.json['id']}"

@@ -4,63 +4,81 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.errors import Outdated
-from jupyter_authorized_server.server.admin.asker import Refused
-from jupyter_authorized_server.server.admin.grant_batch import GrantBatchHandler
+from jupyter_authorized_server.server.admin.asker import GIVING, Asker, Refused
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as made:
+        for name in ("mia", "olga"):
+            made.add_person(name, now=1)
+        yield made
 
 
 @dataclass
 class Asked:
-    """A request of three grants, in the middle of which something changes, some times."""
+    """A request that gives a level, with all that it stands on."""
 
-    changes: int
-    revision: int = 1
-    looked_at: list[tuple[int, int]] = field(default_factory=list)
-    body: Any = field(default_factory=lambda: {"grants": [{}, {}, {}]})
+    point: DecisionPoint
+    settings: dict[str, Any] = field(default_factory=lambda: {GIVING: asyncio.Lock()})
+    judged: list[int] = field(default_factory=list)
 
-    @property
-    def point(self) -> Asked:
-        return self
-
-    def admitted(self, _action: str) -> tuple[()]:
-        return ()
-
-    async def _numbered(self, number: int, _body: object, _admitted: object) -> int:
-        self.looked_at.append((self.revision, number))
-        if self.changes and number == 2:
-            self.changes -= 1
-            self.revision += 1
-        return number
+    async def change(self, act: Callable[[Store], Any]) -> Any:
+        return await Asker.change(self, act)  # type: ignore[arg-type]  # why: all that it asks
 
 
-def checked(asked: Any) -> Any:
-    return asyncio.run(GrantBatchHandler._checked(asked))
+def given(store: Store, *meanwhile: Callable[[], object], always: bool = False) -> Asked:
+    """Give while `meanwhile` happens, once after each judgement."""
+    asked = Asked(DecisionPoint(store, policy_dir=None, audit=Audit(None)))
+    to_come = list(meanwhile)
+
+    async def judge() -> int:
+        asked.judged.append(asked.point.revision)
+        if to_come:
+            await asyncio.to_thread(to_come[0] if always else to_come.pop(0))
+        if "gone" in asked.point.directory.people:
+            raise Refused("not any more")
+        return asked.point.revision
+
+    def act(to: Store, revision: int) -> int:
+        to.add_grant(
+            principal="user:olga", level="viewer", resource="contents:/", now=1, granted_by="x"
+        )
+        return revision
+
+    asyncio.run(Asker.change_as_judged(asked, judge, act))  # type: ignore[arg-type]  # why: as above
+    return asked
 
 
 @pytest.mark.parametrize("changes", [0, 1, 4])
-def test_all_are_asked_about_again_where_something_changed_meanwhile(changes: int) -> None:
-    asked = Asked(changes)
-    assert [1, 2, 3] == checked(asked)
-    # What counts in the end was asked at one revision, the last one.
-    assert [(asked.revision, n) for n in (1, 2, 3)] == asked.looked_at[-3:]
-    assert 3 * (changes + 1) == len(asked.looked_at)
+def test_it_is_judged_again_where_something_changed_meanwhile(store: Store, changes: int) -> None:
+    many = [lambda n=n: store.add_group(f"g{n}", now=1) for n in range(changes)]
+    asked = given(store, *many)
+    # What counts in the end was judged at one revision, that of before the change.
+    assert len(asked.judged) == changes + 1
+    assert asked.judged[-1] == store.revision() - 1
+    assert len(store.state().grants) == 1
 
 
-def test_where_it_never_rests_nothing_is_given() -> None:
+def test_where_it_never_rests_nothing_is_given(store: Store) -> None:
     with pytest.raises(Outdated, match="send it again"):
-        checked(Asked(1000))
+        given(store, store.count_policy_change, always=True)
+    assert store.state().grants == ()
 
 
-def test_what_may_not_be_given_any_more_is_refused() -> None:
-    class Losing(Asked):
-        async def _numbered(self, number: int, body: object, admitted: object) -> int:
-            if self.revision > 1:
-                raise Refused("not any more")
-            return await super()._numbered(number, body, admitted)
-
+def test_what_may_not_be_given_any_more_is_refused(store: Store) -> None:
     with pytest.raises(Refused, match="not any more"):
-        checked(Losing(1))
+        given(store, lambda: store.add_person("gone", now=1))
+    assert store.state().grants == ()

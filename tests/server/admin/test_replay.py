@@ -17,6 +17,13 @@ def test_a_request_is_known_by_who_sends_it_where_to_and_its_key() -> None:
     assert first is not replays.sent(("user:ada", "/links"), "k", b"other", now=KEPT + 1)
 
 
+def test_of_a_long_request_nothing_is_kept() -> None:
+    replays = Replays()
+    sent = replays.sent(("user:ada", "/links"), "k", b"x" * 10_000_000, now=0)
+    assert len(sent.digest) == 32
+    assert sent is replays.sent(("user:ada", "/links"), "k", b"x" * 10_000_000, now=0)
+
+
 def test_nobody_has_another_s_forgotten() -> None:
     replays = Replays()
     first = replays.sent(("user:ada", "/links"), "k", b"x", now=0)

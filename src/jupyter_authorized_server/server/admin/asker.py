@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.base.handlers import JupyterHandler
 
-from ...errors import ConfigurationError, InvalidName
+from ...errors import ConfigurationError, InvalidName, Moved, Outdated
 from ...policy.model import Decision, Resource
 from ..acting import ACTING, Acting
 from ..surface.call import Call
@@ -16,11 +17,18 @@ from ..surface.written import known, meant
 from ..wiring import Wiring, wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ...decision_point import DecisionPoint
     from ...policy.model import Principal
     from ...store import Store
+
+
+T = TypeVar("T")
+#: Key of the lock, in the application's settings, of changes that rest on what one may.
+GIVING = "jupyter_authorization_giving"
+#: How often it is asked whether somebody may, where something changes meanwhile.
+_TRIES = 5
 
 
 class Refused(Exception):  # why: a decision on its way to the answer
@@ -167,6 +175,37 @@ class Asker(JupyterHandler):
         done = await asyncio.to_thread(act, self.point.store)
         self.point.refresh()
         return done
+
+    async def change_as_judged(
+        self, judge: Callable[[], Awaitable[T]], act: Callable[[Store, T], Any]
+    ) -> Any:
+        """As `change`, where whoever asks still may at the moment of the change.
+
+        Args:
+            judge: says what is to be changed, or raises where they may not; asked again
+                where something else has changed meanwhile.
+            act: makes the change that was judged.
+
+        Raises:
+            Outdated: something changes all the time.
+            StoreError, AuthorizationError: nothing was changed.
+        """
+
+        def done(store: Store, revision: int, judged: T) -> Any:
+            with store.judged_at(revision):
+                return act(store, judged)
+
+        # One after the other, so that those who ask here need not judge again for each other.
+        async with self.settings[GIVING]:
+            for _ in range(_TRIES):
+                revision = self.point.revision
+                judged = await judge()
+                try:
+                    return await self.change(partial(done, revision=revision, judged=judged))
+                except Moved:
+                    self.point.refresh()
+        msg = "what you may give has changed meanwhile, several times; send it again"
+        raise Outdated(msg)
 
     def record(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Record that whoever asks has done something of `kind`.

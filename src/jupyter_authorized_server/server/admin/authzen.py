@@ -174,13 +174,9 @@ class EvaluationsHandler(Evaluating):
         whole = [{**defaults, **item} for item in items]
         for each in whole:
             _require_whole(each)
-        found = []
-        for each in whole:
-            answer = self.evaluate(each)
-            found.append(answer)
-            if answer["decision"] is stop_at:
-                break
-        return {"evaluations": found}
+        found = await self.each(whole, self.evaluate)
+        ends = (n for n, answer in enumerate(found, start=1) if answer["decision"] is stop_at)
+        return {"evaluations": found[: next(ends, None)]}
 
 
 class ConfigurationHandler(AdminHandler):

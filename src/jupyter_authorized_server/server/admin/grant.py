@@ -3,63 +3,27 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import inquiry
 from ...audit import fields_of
-from ...errors import InvalidName, UnknownName
+from ...errors import UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
-from ...policy.vocabulary import ABILITY, LEVEL, parse_level, parse_resource
-from ...store import Wanted
-from ..surface.places import SERVER
+from ...policy.vocabulary import LEVEL, parse_level, parse_resource
 from . import moment
 from .asker import Refused
-from .giving import LEVELS, check_giving, exists, held, levels, outlives
-from .handler import PAGING, AdminHandler, page_of
+from .giving import LEVELS, check_giving, held, levels, outlives
+from .handler import PAGING, page_of
 from .operation import operation
+from .shared import GRANT, SharedHandler, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from ...policy.model import Resource
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NONE = {"type": ["string", "null"]}
-GRANT = {
-    "type": "object",
-    "required": ["id", "principal", "level", "resource", "starts", "ends", "source"],
-    "properties": {
-        "id": _TEXT,
-        "principal": _TEXT,
-        "level": _TEXT,
-        "resource": _TEXT,
-        "starts": _TEXT_OR_NONE,
-        "ends": _TEXT_OR_NONE,
-        "granted_by": _TEXT,
-        "note": _TEXT,
-        "source": _TEXT,
-        "uses_left": {"type": ["integer", "null"]},
-        "inherited_from": _TEXT_OR_NONE,
-    },
-}
-
-
-def shown(grant: Grant) -> dict[str, Any]:
-    """A grant as it is answered."""
-    return {
-        "id": grant.id,
-        "principal": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
-        "starts": moment.shown(grant.starts),
-        "ends": moment.shown(grant.ends),
-        "granted_by": grant.granted_by,
-        "note": grant.note,
-        "source": grant.source,
-    }
-
-
 NEW = {
     "type": "object",
     "required": ["principal", "level", "resource"],
@@ -86,84 +50,6 @@ CHANGE = {
         "confirm": {"type": "boolean"},
     },
 }
-
-
-class SharedHandler(AdminHandler):
-    """What every endpoint needs that is about what one may share."""
-
-    @cached_property
-    def _left(self) -> dict[str, int]:
-        return self.point.store.counted()
-
-    @cached_property
-    def _reviewed(self) -> dict[str, bool]:
-        """By resource, whether whoever asks may see who has access there."""
-        return {}
-
-    def told(self, grant: Grant) -> dict[str, Any]:
-        """A grant as it is answered, with how often it still counts; None is always."""
-        return {**shown(grant), "uses_left": self._left.get(grant.id)}
-
-    def sees(self, grant: Grant) -> bool:
-        """Whether whoever asks may know of a grant: their own, or where they may review."""
-        if grant.principal in self.principal.keys:
-            return True
-        seen = self._reviewed.get(grant.resource)
-        if seen is None:
-            seen = self._reviewed[grant.resource] = self._reviews(grant.resource)
-        return seen
-
-    def _reviews(self, name: str) -> bool:
-        try:
-            resource = self.known(parse_resource(name))
-        except InvalidName:
-            return False
-        action = "review" if (resource.type, "review") in ABILITY else "administer"
-        return self.allows(action, resource if action == "review" else SERVER)
-
-    def shares(self, name: str) -> bool:
-        """Whether whoever asks may share the resource written `name`."""
-        try:
-            resource = self.known(parse_resource(name))
-        except InvalidName:
-            return False
-        if (resource.type, "share") not in ABILITY:
-            return self.allows("administer", SERVER)
-        return self.allows("share", resource)
-
-    def admitted_one(self) -> Resource:
-        """The resource that the guard has allowed to be shared.
-
-        Raises:
-            InvalidName: it has several names, so that a grant could not say which.
-        """
-        found = (*self.admitted("share"), *self.admitted("administer"))
-        if len(found) != 1:
-            msg = "a file with several names cannot be shared; share its folder"
-            raise InvalidName(msg)
-        return found[0]
-
-    async def checked(self, body: Mapping[str, Any], resource: Resource) -> Wanted:
-        """What `body` wants given on `resource`, which whoever asks may give.
-
-        Raises:
-            InvalidName, UnknownName, Refused, Unconfirmed: it cannot be given.
-        """
-        to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
-        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
-        check_giving(self, to, level, resource, ends=ends, confirmed=body.get("confirm", False))
-        if not await exists(self, resource):
-            msg = f"there is no `{resource.name}`; make it first, then share it"
-            raise UnknownName(msg)
-        return Wanted(
-            principal=to,
-            level=level,
-            resource=resource.name,
-            starts=starts,
-            ends=ends,
-            note=body.get("note", ""),
-            uses=body.get("uses"),
-        )
 
 
 class GrantsHandler(SharedHandler):
@@ -221,21 +107,25 @@ class GrantsHandler(SharedHandler):
     @operation(body=NEW, answer=GRANT, status=201)
     async def post(self) -> dict[str, Any]:
         """Give a level on a resource; 200 where a grant says the same already."""
-        wanted = await self.checked(self.body, self.admitted_one())
-        before = self.point.snapshot
-        given: Grant = await self.change(
-            lambda store: store.add_grant(
-                principal=wanted.principal,
-                level=wanted.level,
-                resource=wanted.resource,
-                now=time.time(),
-                starts=wanted.starts,
-                ends=wanted.ends,
-                granted_by=self.principal.name,
-                note=wanted.note,
-                uses=wanted.uses,
-                once=True,
-            )
+        resource = self.admitted_one()
+        given: Grant
+        before, given = await self.change_as_judged(
+            lambda: self.checked(self.body, resource),
+            lambda store, wanted: (
+                self.point.snapshot,
+                store.add_grant(
+                    principal=wanted.principal,
+                    level=wanted.level,
+                    resource=wanted.resource,
+                    now=time.time(),
+                    starts=wanted.starts,
+                    ends=wanted.ends,
+                    granted_by=self.principal.name,
+                    note=wanted.note,
+                    uses=wanted.uses,
+                    once=True,
+                ),
+            ),
         )
         if before.grant(given.id) is not None:
             self.set_status(200)
@@ -307,6 +197,31 @@ class GrantHandler(SharedHandler):
     @operation(body=CHANGE, answer=GRANT)
     async def patch(self, id_: str) -> dict[str, Any]:
         """Give a grant another level, end or note; `If-Match` refuses an outdated change."""
+        changed: Grant
+        known, changed = await self.change_as_judged(
+            lambda: self._wished(id_),
+            lambda store, wished: (
+                wished[0],
+                store.change_grant(
+                    wished[0],
+                    level=wished[1].level,
+                    ends=wished[1].ends,
+                    note=wished[1].note,
+                    now=time.time(),
+                    keepers=self.point.policy.document.grants,
+                ),
+            ),
+        )
+        self.record("grant_changed", {**fields_of(changed), "level_before": known.level})
+        self.tag(shown(changed))
+        return self.told(changed)
+
+    async def _wished(self, id_: str) -> tuple[Grant, Grant]:
+        """A grant as it is, and as the body wants it, which whoever asks may have so.
+
+        Raises:
+            UnknownName, Outdated, Refused, Unconfirmed: they may not.
+        """
         known = self._changeable(id_)
         body = self.body
         level = parse_level(body.get("level", known.level)).word
@@ -325,19 +240,7 @@ class GrantHandler(SharedHandler):
         # Who holds less than a grant gives may not lower it either.
         if reason := held(self, known.level, resource):
             raise Refused(reason)
-        changed: Grant = await self.change(
-            lambda store: store.change_grant(
-                known,
-                level=level,
-                ends=ends,
-                note=body.get("note", known.note),
-                now=time.time(),
-                keepers=self.point.policy.document.grants,
-            )
-        )
-        self.record("grant_changed", {**fields_of(changed), "level_before": known.level})
-        self.tag(shown(changed))
-        return self.told(changed)
+        return known, replace(known, level=level, ends=ends, note=body.get("note", known.note))
 
     @operation(
         answer={
@@ -348,21 +251,32 @@ class GrantHandler(SharedHandler):
     )
     async def delete(self, id_: str) -> dict[str, Any]:
         """Take a grant back, or leave what one was given; says what still reaches there."""
-        known = self._changeable(id_)
-        if known.principal != self.principal.name:
-            resource = self.known(parse_resource(known.resource))
-            if reason := held(self, known.level, resource):
-                raise Refused(reason)
-        await self.change(
-            lambda store: store.take_grant(
-                known, now=time.time(), keepers=self.point.policy.document.grants
-            )
+        known: Grant = await self.change_as_judged(
+            lambda: self._takeable(id_),
+            lambda store, grant: store.take_grant(
+                grant, now=time.time(), keepers=self.point.policy.document.grants
+            ),
         )
         self.record("revoke", fields_of(known))
         return {
             "removed": shown(known),
             "remaining": [shown(each) for each in self._remaining(known) if self.sees(each)],
         }
+
+    async def _takeable(self, id_: str) -> Grant:
+        """The grant, if whoever asks may take it back.
+
+        Raises:
+            UnknownName, Outdated, Refused: they may not.
+        """
+        known = self._changeable(id_)
+        if known.principal != self.principal.name:
+            resource = self.known(parse_resource(known.resource))
+            if reason := held(self, known.level, resource):
+                raise Refused(reason)
+            if not self.shares(known.resource):
+                raise Refused("you may not share that any more")
+        return known
 
     def _remaining(self, gone: Grant) -> list[Grant]:
         """The grants that still reach there: the principal's, its groups', everyone's."""

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ...audit import fields_of
-from ...errors import InvalidName, Outdated, Unconfirmed, UnknownName
+from ...errors import InvalidName, Unconfirmed, UnknownName
 from .asker import Refused
-from .grant import GRANT, NEW, SharedHandler
+from .grant import NEW
 from .operation import operation
+from .shared import GRANT, SharedHandler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Most grants of one request; `jupyter authz grants give` takes more.
 MOST = 200
-#: How often it is asked whether all may be given, where something changes meanwhile.
-_TRIES = 5
 
 
 class GrantBatchHandler(SharedHandler):
@@ -45,10 +44,12 @@ class GrantBatchHandler(SharedHandler):
     )
     async def post(self) -> dict[str, Any]:
         """Give many levels, all or none; 200 where grants say all of it already."""
-        wanted = await self._checked()
         given: tuple[Grant, ...]
-        given, new = await self.change(
-            lambda store: store.add_grants(wanted, now=time.time(), granted_by=self.principal.name)
+        given, new = await self.change_as_judged(
+            self._checked,
+            lambda store, wanted: store.add_grants(
+                wanted, now=time.time(), granted_by=self.principal.name
+            ),
         )
         for each in given:
             if each.id in new:
@@ -62,20 +63,14 @@ class GrantBatchHandler(SharedHandler):
 
         Raises:
             InvalidName, UnknownName, Refused, Unconfirmed: some of it cannot be given.
-            Outdated: what they may changed again and again meanwhile.
         """
         admitted = frozenset((*self.admitted("share"), *self.admitted("administer")))
-        for _ in range(_TRIES):
-            revision, wanted = self.point.revision, []
-            for number, body in enumerate(self.body["grants"], start=1):
-                wanted.append(await self._numbered(number, body, admitted))
-                # Each asks many questions, and others of the server have theirs.
-                await asyncio.sleep(0)
-            # Invariant: all of it may be given at one revision, and at the last one known.
-            if revision == self.point.revision:
-                return wanted
-        msg = "what you may give has changed meanwhile, several times; send it again"
-        raise Outdated(msg)
+        wanted = []
+        for number, body in enumerate(self.body["grants"], start=1):
+            wanted.append(await self._numbered(number, body, admitted))
+            # Each asks many questions, and others of the server have theirs.
+            await asyncio.sleep(0)
+        return wanted
 
     async def _numbered(
         self, number: int, body: Mapping[str, Any], admitted: frozenset[Resource]

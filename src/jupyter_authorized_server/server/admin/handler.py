@@ -14,7 +14,7 @@ import json
 import logging
 import time
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
@@ -43,12 +43,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+R = TypeVar("R")
+T = TypeVar("T")
+
 #: Items of a page, unless asked for fewer or more, and the most there can be.
 PAGE, MOST = 100, 1000
 #: Key of the lock, in the application's settings, of changes that depend on a tag.
 CHANGING = "jupyter_authorization_changing"
-#: Items looked at before others of the server get their turn.
-_AT_ONCE = 500
+#: Items looked at before others of the server get their turn; questions likewise, of which
+#: each may look at the disk.
+_AT_ONCE, _AT_A_TIME = 500, 20
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Outdated, 412),
     (Unconfirmed, 409),
@@ -197,6 +201,15 @@ class AdminHandler(Asker, APIHandler):
             InvalidName: it is none that was given out.
         """
         return key_of(self.query("after"), "after")
+
+    async def each(self, asked: Iterable[T], answer: Callable[[T], R]) -> list[R]:
+        """The answer to each of many questions; others of the server get their turn between."""
+        found = []
+        for number, one in enumerate(asked, start=1):
+            found.append(answer(one))
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return found
 
     async def page(
         self,

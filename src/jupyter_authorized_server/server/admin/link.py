@@ -18,10 +18,10 @@ from ..identity.local import LocalIdentityProvider
 from . import moment
 from .asker import Refused
 from .giving import check_giving, exists
-from .grant import GRANT, SharedHandler
-from .grant import shown as grant_shown
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
+from .shared import GRANT, SharedHandler
+from .shared import shown as grant_shown
 
 if TYPE_CHECKING:
     from ...policy.model import Grant, Resource
@@ -118,20 +118,24 @@ class LinksHandler(SharedHandler):
         level = parse_level(body["level"]).word
         resource = self.admitted_one()
         grant_ends = moment.read(body.get("grant_ends"))
-        check_giving(self, EVERYONE, level, resource, ends=grant_ends, confirmed=True)
         guests = body.get("guests", False)
-        if guests:
-            check_guests(self, resource, confirmed=body.get("confirm", False))
-        if not await exists(self, resource):
-            msg = f"there is no `{resource.name}`; make it first, then share it"
-            raise UnknownName(msg)
         ends = moment.read(body.get("ends")) or now + HOLDS
         if ends > now + MOST:
             msg = "a link holds for a year at most; name an earlier end"
             raise InvalidName(msg)
         person = self.principal.name.removeprefix("user:")
-        made: Link = await self.change(
-            lambda store: store.add_link(
+
+        async def judge() -> None:
+            check_giving(self, EVERYONE, level, resource, ends=grant_ends, confirmed=True)
+            if guests:
+                check_guests(self, resource, confirmed=body.get("confirm", False))
+            if not await exists(self, resource):
+                msg = f"there is no `{resource.name}`; make it first, then share it"
+                raise UnknownName(msg)
+
+        made: Link = await self.change_as_judged(
+            judge,
+            lambda store, _: store.add_link(
                 secret.id,
                 secret.hash,
                 person=person,
@@ -143,7 +147,7 @@ class LinksHandler(SharedHandler):
                 uses=body.get("uses"),
                 note=body.get("note", ""),
                 guests=guests,
-            )
+            ),
         )
         fields = {"link": made.id, "level": level, "resource": resource.name, "guests": guests}
         self.record("link_added", fields)
@@ -162,14 +166,17 @@ class LinkHandler(SharedHandler):
     )
     async def delete(self, id_: str) -> dict[str, Any]:
         """Remove a link on what one may share; what it has given stays."""
-        found = self.point.store.link(id_)
-        own = found is not None and f"user:{found[0].person}" == self.principal.name
-        if found is None or not (own or self.shares(found[0].resource)):
-            msg = "there is no such link"
-            raise UnknownName(msg)
-        self.check_tag(shown(found[0]))
-        await self.change(lambda store: store.remove_link(id_))
-        self.record("link_removed", {"link": id_, "resource": found[0].resource})
+
+        async def judge() -> None:
+            found = self.point.store.link(id_)
+            own = found is not None and f"user:{found[0].person}" == self.principal.name
+            if found is None or not (own or self.shares(found[0].resource)):
+                msg = "there is no such link"
+                raise UnknownName(msg)
+            self.check_tag(shown(found[0]))
+
+        removed: Link = await self.change_as_judged(judge, lambda store, _: store.remove_link(id_))
+        self.record("link_removed", {"link": id_, "resource": removed.resource})
         return {"removed": id_}
 
 
@@ -247,26 +254,34 @@ async def redeem(handler: Asker, secret: str) -> Grant:
     Raises:
         UnknownName: it does not hold.
     """
-    try:
-        link = found_link(handler, secret)
-    except UnknownName:
-        # Also a maker who is gone: nothing about them is for whoever holds a link.
-        raise UnknownName(OVER) from None
     to = handler.principal.name
-    highest, rule = inquiry.ceiling(handler.point, to, parse_resource(link.resource))
-    if rule and (highest is None or LEVEL[link.level] > highest):
-        raise UnknownName(OVER)
-    person = to.removeprefix("user:")
-    # What its maker has may have got an end since the link was made.
-    maker = handler.point.principal(f"user:{link.person}")
-    on = handler.known(parse_resource(link.resource))
-    until = inquiry.lasts(handler.point, maker, on, link.level)
-    grant, new = await handler.change(
-        lambda store: store.redeem_link(link.id, person, until=until, now=time.time())
+
+    async def judge() -> tuple[str, float]:
+        try:
+            link = found_link(handler, secret)
+        except UnknownName:
+            # Also a maker who is gone: nothing about them is for whoever holds a link.
+            raise UnknownName(OVER) from None
+        highest, rule = inquiry.ceiling(handler.point, to, parse_resource(link.resource))
+        if rule and (highest is None or LEVEL[link.level] > highest):
+            raise UnknownName(OVER)
+        # What its maker has may have got an end since the link was made.
+        maker = handler.point.principal(f"user:{link.person}")
+        on = handler.known(parse_resource(link.resource))
+        return link.id, inquiry.lasts(handler.point, maker, on, link.level)
+
+    found: Grant
+    (found, new), link_id = await handler.change_as_judged(
+        judge,
+        lambda store, judged: (
+            store.redeem_link(
+                judged[0], to.removeprefix("user:"), until=judged[1], now=time.time()
+            ),
+            judged[0],
+        ),
     )
     if new:
-        handler.record("grant", {**fields_of(grant), "link": link.id})
-    found: Grant = grant
+        handler.record("grant", {**fields_of(found), "link": link_id})
     return found
 
 

@@ -102,7 +102,9 @@ class MeHandler(AdminHandler):
         principal = self.principal
         person = self.current_user
         await self._ask_the_configuration()
-        resources = {text: self._standing(text) for text in self.get_query_arguments("resource")}
+        # Told is the revision of the first answer: a page that sees a later one asks again.
+        revision, named = self.point.revision, self.get_query_arguments("resource")
+        standing = await self.each(named, self._standing)
         return {
             "principal": {
                 "name": principal.name,
@@ -115,7 +117,7 @@ class MeHandler(AdminHandler):
                 if principal.scope is None
                 else [{"level": level, "resource": on} for level, on in principal.scope],
             },
-            "revision": self.point.revision,
+            "revision": revision,
             "viewed_by": self._viewed_by(),
             "mode": "enforce" if self.point.shadow is None else "shadow",
             "sandbox": self._sandbox(),
@@ -123,7 +125,7 @@ class MeHandler(AdminHandler):
                 "terminals": self._actions("terminals", (Resource(type="terminals"),)),
                 "administer": self.allows("administer", SERVER),
             },
-            "resources": resources,
+            "resources": dict(zip(named, standing, strict=True)),
         }
 
     async def _ask_the_configuration(self) -> None:

@@ -98,7 +98,7 @@ class CheckHandler(_Asking):
     )
     async def post(self) -> dict[str, Any]:
         """Whether each of these would be allowed; nothing is recorded."""
-        return {"decisions": [self._one(asked) for asked in self.body["requests"]]}
+        return {"decisions": await self.each(self.body["requests"], self._one)}
 
     def _one(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         decision = self.answer_to(self.who(asked), asked)

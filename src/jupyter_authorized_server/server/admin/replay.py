@@ -8,6 +8,7 @@ secret of what was made.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ class Answered:
 class _Sent:
     """One request, however often it is sent."""
 
-    body: bytes
+    digest: bytes
     since: float
     answered: Answered | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -80,8 +81,10 @@ class Replays:
             len(self._sent) > MOST or next(iter(self._sent.values())).since < now - KEPT
         ):
             self._sent.popitem(last=False)
-        found = self._sent.setdefault(known, _Sent(body, now))
-        if found.body != body:
+        # Of the body itself nothing is kept: it may be as long as the server takes any.
+        digest = hashlib.sha256(body).digest()
+        found = self._sent.setdefault(known, _Sent(digest, now))
+        if found.digest != digest:
             msg = "another request had this `Idempotency-Key`; choose a new one"
             raise DuplicateName(msg)
         return found

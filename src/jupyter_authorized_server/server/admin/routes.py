@@ -32,6 +32,7 @@ from . import (
     view,
     wish,
 )
+from .asker import GIVING
 from .handler import CHANGING, AdminHandler
 from .operation import operation
 
@@ -109,6 +110,7 @@ def install(application: Application) -> None:
     changes.install(application)
     replay.install(application)
     application.settings[CHANGING] = asyncio.Lock()
+    application.settings[GIVING] = asyncio.Lock()
     application.add_handlers(
         ".*$", [(url_path_join(base, pattern), handler) for pattern, handler in (*ALL, *PAGES)]
     )

@@ -9,6 +9,7 @@ from ...credentials import new_secret
 from ...errors import UnknownName
 from ..surface.places import SERVER
 from . import moment
+from .asker import Refused
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -86,6 +87,7 @@ class TokensHandler(AdminHandler):
     )
     async def post(self) -> dict[str, Any]:
         """Make a token; its `secret` is answered this once. A `scope` makes it an agent's."""
+        self._require_as_wide()
         body, secret = self.body, new_secret()
         person = self.principal.name.removeprefix("user:")
         scope = body.get("scope")
@@ -102,6 +104,17 @@ class TokensHandler(AdminHandler):
         self.record("token_added", {"made": made.id, "name": made.name, "scope": scoped})
         self.tag(known(made))
         return {**shown(made), "secret": secret.text}
+
+    def _require_as_wide(self) -> None:
+        """Go on only if no rule speaks of the token that asks, and of none that it makes.
+
+        Raises:
+            Refused: it would be wider than this one.
+        """
+        token = self.principal.token
+        if token and any(rule.names("Token", token) for rule in self.point.policy.rules):
+            reason = "a rule of this server speaks of this token, so it makes no other"
+            raise Refused(reason, self.decide("administer", SERVER, record=True))
 
 
 class TokenHandler(AdminHandler):

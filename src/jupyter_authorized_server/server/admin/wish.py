@@ -11,9 +11,9 @@ from ...policy.vocabulary import TYPE, Word, parse_level, parse_resource
 from ...store import WishState
 from . import moment
 from .giving import check_giving
-from .grant import SharedHandler
 from .handler import PAGING, page_of
 from .operation import operation
+from .shared import SharedHandler
 
 if TYPE_CHECKING:
     from ...store import Wish
@@ -166,36 +166,44 @@ class WishHandler(SharedHandler):
     )
     async def patch(self, id_: str) -> dict[str, Any]:
         """Approve, perhaps with another level and an end, or refuse; withdraw one's own."""
-        wish, body = self._found(id_), self.body
-        self.check_tag(shown(wish))
-        state = WishState(body["state"])
-        level = parse_level(body.get("level") or wish.level).word
-        ends = moment.read(body.get("ends"))
-        resource = self.known(parse_resource(wish.resource))
-        if state is WishState.WITHDRAWN:
-            if f"user:{wish.person}" != self.principal.name:
-                msg = "there is no such request of yours"
-                raise UnknownName(msg)
-        else:
-            self.require("share", resource)
-        if state is WishState.APPROVED:
-            to = f"user:{wish.person}"
-            check_giving(self, to, level, resource, ends=ends, confirmed=True)
-        by = self.principal.name
-        done: Wish = await self.change(
-            lambda store: store.answer_wish(
-                id_,
-                state,
-                by=by,
-                now=time.time(),
-                level=level,
-                ends=ends,
-                answer=body.get("note", ""),
-            )
+        body, by = self.body, self.principal.name
+        state, ends = WishState(body["state"]), moment.read(body.get("ends"))
+
+        async def judge() -> str:
+            wish = self._found(id_)
+            self.check_tag(shown(wish))
+            level = parse_level(body.get("level") or wish.level).word
+            resource = self.known(parse_resource(wish.resource))
+            if state is WishState.WITHDRAWN:
+                if f"user:{wish.person}" != self.principal.name:
+                    msg = "there is no such request of yours"
+                    raise UnknownName(msg)
+            else:
+                self.require("share", resource)
+            if state is WishState.APPROVED:
+                to = f"user:{wish.person}"
+                check_giving(self, to, level, resource, ends=ends, confirmed=True)
+            return level
+
+        done: Wish
+        done, level = await self.change_as_judged(
+            judge,
+            lambda store, level: (
+                store.answer_wish(
+                    id_,
+                    state,
+                    by=by,
+                    now=time.time(),
+                    level=level,
+                    ends=ends,
+                    answer=body.get("note", ""),
+                ),
+                level,
+            ),
         )
         self.record(
             "access_answered",
-            {"wish": id_, "state": state.value, "person": f"user:{wish.person}"}
+            {"wish": id_, "state": state.value, "person": f"user:{done.person}"}
             | ({"grant": done.grant_id, "level": level} if done.grant_id else {}),
         )
         return shown(done)

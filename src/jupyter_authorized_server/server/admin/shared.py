@@ -1,0 +1,133 @@
+"""What every endpoint needs that is about what one may share: grants as they are answered."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidName, UnknownName
+from ...policy.model import parse_principal
+from ...policy.vocabulary import ABILITY, parse_level, parse_resource
+from ...store import Wanted
+from ..surface.places import SERVER
+from . import moment
+from .giving import check_giving, exists
+from .handler import AdminHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...policy.model import Grant, Resource
+
+_TEXT = {"type": "string"}
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+GRANT = {
+    "type": "object",
+    "required": ["id", "principal", "level", "resource", "starts", "ends", "source"],
+    "properties": {
+        "id": _TEXT,
+        "principal": _TEXT,
+        "level": _TEXT,
+        "resource": _TEXT,
+        "starts": _TEXT_OR_NONE,
+        "ends": _TEXT_OR_NONE,
+        "granted_by": _TEXT,
+        "note": _TEXT,
+        "source": _TEXT,
+        "uses_left": {"type": ["integer", "null"]},
+        "inherited_from": _TEXT_OR_NONE,
+    },
+}
+
+
+def shown(grant: Grant) -> dict[str, Any]:
+    """A grant as it is answered."""
+    return {
+        "id": grant.id,
+        "principal": grant.principal,
+        "level": grant.level,
+        "resource": grant.resource,
+        "starts": moment.shown(grant.starts),
+        "ends": moment.shown(grant.ends),
+        "granted_by": grant.granted_by,
+        "note": grant.note,
+        "source": grant.source,
+    }
+
+
+class SharedHandler(AdminHandler):
+    """What every endpoint needs that is about what one may share."""
+
+    @cached_property
+    def _left(self) -> dict[str, int]:
+        return self.point.store.counted()
+
+    @cached_property
+    def _reviewed(self) -> dict[str, bool]:
+        """By resource, whether whoever asks may see who has access there."""
+        return {}
+
+    def told(self, grant: Grant) -> dict[str, Any]:
+        """A grant as it is answered, with how often it still counts; None is always."""
+        return {**shown(grant), "uses_left": self._left.get(grant.id)}
+
+    def sees(self, grant: Grant) -> bool:
+        """Whether whoever asks may know of a grant: their own, or where they may review."""
+        if grant.principal in self.principal.keys:
+            return True
+        seen = self._reviewed.get(grant.resource)
+        if seen is None:
+            seen = self._reviewed[grant.resource] = self._reviews(grant.resource)
+        return seen
+
+    def _reviews(self, name: str) -> bool:
+        try:
+            resource = self.known(parse_resource(name))
+        except InvalidName:
+            return False
+        action = "review" if (resource.type, "review") in ABILITY else "administer"
+        return self.allows(action, resource if action == "review" else SERVER)
+
+    def shares(self, name: str) -> bool:
+        """Whether whoever asks may share the resource written `name`."""
+        try:
+            resource = self.known(parse_resource(name))
+        except InvalidName:
+            return False
+        if (resource.type, "share") not in ABILITY:
+            return self.allows("administer", SERVER)
+        return self.allows("share", resource)
+
+    def admitted_one(self) -> Resource:
+        """The resource that the guard has allowed to be shared.
+
+        Raises:
+            InvalidName: it has several names, so that a grant could not say which.
+        """
+        found = (*self.admitted("share"), *self.admitted("administer"))
+        if len(found) != 1:
+            msg = "a file with several names cannot be shared; share its folder"
+            raise InvalidName(msg)
+        return found[0]
+
+    async def checked(self, body: Mapping[str, Any], resource: Resource) -> Wanted:
+        """What `body` wants given on `resource`, which whoever asks may give.
+
+        Raises:
+            InvalidName, UnknownName, Refused, Unconfirmed: it cannot be given.
+        """
+        to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
+        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
+        check_giving(self, to, level, resource, ends=ends, confirmed=body.get("confirm", False))
+        if not await exists(self, resource):
+            msg = f"there is no `{resource.name}`; make it first, then share it"
+            raise UnknownName(msg)
+        return Wanted(
+            principal=to,
+            level=level,
+            resource=resource.name,
+            starts=starts,
+            ends=ends,
+            note=body.get("note", ""),
+            uses=body.get("uses"),
+        )
