@@ -10,6 +10,7 @@
     |-- UnknownName               a well-formed name of something that does not exist
     |-- DuplicateName             a name that is taken
     |-- Outdated                  a change of something that has changed meanwhile
+    |-- Moved                     a change that was judged before something else changed
     |-- Unconfirmed               a change that must be asked for twice
     |-- LastKeeper                a change that would leave a resource without a manager
     |-- PolicyError               a policy that does not load; holds every mistake at once

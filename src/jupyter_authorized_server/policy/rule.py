@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidName
 from . import cedar, paths, vocabulary
 from .cedar import pst
 from .model import ANONYMOUS, EVERYONE, MAX_ID, Context, Effect, parse_name
+from .tree import shape, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from .statement import Statement
 
@@ -88,7 +89,7 @@ class Rule:
 
     def names(self, kind: str, id: str) -> bool:  # noqa: A002  # why: Cedar's word
         """Whether it speaks anywhere of the entity of this Cedar type and id by its name."""
-        uids = (each for each in _walk(self.tree) if isinstance(each, pst.EntityUid))
+        uids = (each for each in walk(self.tree) if isinstance(each, pst.EntityUid))
         return any(each.type.basename == kind and each.id == id for each in uids)
 
     def covers(self, type_: str, action: str) -> bool:
@@ -101,6 +102,8 @@ class Rule:
 # A text says the same wherever it stands: when one statement of many changes, or they all
 # move, the others cost nothing. Of each, as it was placed last; what is refused is not kept.
 _known: dict[str, Rule] = {}
+#: Shapes of rules that the schema admits.
+_valid: set[tuple[object, ...]] = set()
 
 
 def check(statements: Sequence[Statement]) -> list[Rule | InvalidName]:
@@ -116,6 +119,7 @@ def check(statements: Sequence[Statement]) -> list[Rule | InvalidName]:
     rules = {each.text: each for each in found if isinstance(each, Rule)}
     if len(_known) + len(rules) > _KEPT:
         _known.clear()
+        _valid.clear()
     _known.update(rules)
     return found
 
@@ -128,15 +132,32 @@ def _placed(found: Rule | InvalidName, place: str) -> Rule | InvalidName:
 
 
 def _read(texts: Sequence[str]) -> dict[str, Rule | InvalidName]:
-    """What each of `texts` says, nowhere yet; the schema is asked while they are parsed."""
-    if not texts:
-        return {}
-    admitted = cedar.begin(lambda: _admitted(texts))
-    parts = (texts[at : at + _PARSED] for at in range(0, len(texts), _PARSED))
-    trees = [tree for some in parts for tree in _parsed(some)]
-    valid = admitted()
-    pairs = zip(texts, trees, strict=True)
-    return {text: _judged(tree, text, is_valid=text in valid) for text, tree in pairs}
+    """What each of `texts` says, nowhere yet."""
+    trees: dict[str, pst.Template | InvalidName] = {}
+    shapes: dict[str, tuple[object, ...]] = {}
+    asked: dict[tuple[object, ...], str] = {}
+    waiting = []
+    for start in range(0, len(texts), _TOGETHER):
+        some = texts[start : start + _TOGETHER]
+        parts = (some[at : at + _PARSED] for at in range(0, len(some), _PARSED))
+        read = dict(zip(some, (tree for part in parts for tree in _parsed(part)), strict=True))
+        trees |= read
+        new = []
+        for text, tree in read.items():
+            if isinstance(tree, InvalidName):
+                continue
+            found = shapes[text] = shape(tree)
+            if found not in _valid and asked.setdefault(found, text) == text:
+                new.append(text)
+        if new:
+            # The schema is asked while the next ones are parsed.
+            waiting.append(cedar.begin(partial(_admitted, new)))
+    admitted = frozenset().union(*(each() for each in waiting))
+    _valid.update(found for found, text in asked.items() if text in admitted)
+    return {
+        text: _judged(tree, text, is_valid=shapes.get(text) in _valid)
+        for text, tree in trees.items()
+    }
 
 
 def _parsed(texts: Sequence[str]) -> list[pst.Template | InvalidName]:
@@ -176,8 +197,8 @@ def _rule(tree: pst.Template, text: str, *, is_valid: bool) -> Rule:
     complaints = [] if is_valid else cedar.validate(text)
     if complaints:
         raise InvalidName(_validation(complaints))
-    clauses = tuple(_walk(tree.clauses))
-    for node in (*_walk((tree.principal, tree.action, tree.resource)), *clauses):
+    clauses = tuple(walk(tree.clauses))
+    for node in (*walk((tree.principal, tree.action, tree.resource)), *clauses):
         if isinstance(node, pst.EntityUid):
             _check_uid(node)
         _check_membership(node)
@@ -233,27 +254,6 @@ def _rule_id(tree: pst.Template) -> str:
         msg = f"the rule name `{id_[:60]}` starts with `g-`, as grants do; choose another"
         raise InvalidName(msg)
     return parse_name(id_, "rule name")
-
-
-def _walk(root: object) -> Iterator[object]:
-    """Every node below `root`, without recursion."""
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        yield node
-        if isinstance(node, dict):
-            stack.extend(node.values())
-        elif isinstance(node, tuple):
-            stack.extend(node)
-        else:
-            kind: Any = type(node)
-            stack.extend([getattr(node, name) for name in _names(kind)])
-
-
-@lru_cache(maxsize=256)
-def _names(kind: Any) -> tuple[str, ...]:
-    """The fields of a kind of node; none of what is no node."""
-    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _check_uid(uid: pst.EntityUid) -> None:
