@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UnknownName
@@ -14,6 +15,8 @@ from .handler import PAGING, AdminHandler, page_of
 from .operation import REMOVED, operation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...store import Group, Person, Store
 
 _TEXT = {"type": "string"}
@@ -66,6 +69,19 @@ class _Directory(AdminHandler):
         """What the store needs to see that the server keeps an administrator."""
         return {"now": time.time(), "keepers": self.point.policy.document.grants}
 
+    async def keep(self, act: Callable[[Store], Any]) -> Any:
+        """Change the store, if whoever asks still administers the server by then.
+
+        Raises:
+            Refused: they do not.
+            AuthorizationError: nothing was changed.
+        """
+
+        async def judge() -> None:
+            self.require("administer", SERVER)
+
+        return await self.change_as_judged(judge, lambda store, _: act(store))
+
     def _search(self) -> str:
         return (self.query("q") or "").casefold()
 
@@ -106,7 +122,7 @@ class PeopleHandler(_Directory):
     async def post(self) -> dict[str, Any]:
         """Add a person; a password they get by `jupyter authz users`, or later."""
         name, display = self.body["name"], self.body.get("display_name", "")
-        added: Person = await self.change(
+        added: Person = await self.keep(
             lambda store: store.add_person(name, display_name=display, now=time.time())
         )
         self.record("person_added", {"person": added.name})
@@ -151,10 +167,10 @@ class PersonHandler(_Directory):
         self._checked(name)
         body = self.body
         if "display_name" in body:
-            await self.change(lambda store: store.set_display_name(name, body["display_name"]))
+            await self.keep(lambda store: store.set_display_name(name, body["display_name"]))
         if "disabled" in body:
             kept = self.keeping()
-            await self.change(lambda store: store.set_disabled(name, body["disabled"], **kept))
+            await self.keep(lambda store: store.set_disabled(name, body["disabled"], **kept))
         self.record("person_changed", {"person": name, **body})
         return self._tagged(self._found(name))
 
@@ -163,7 +179,7 @@ class PersonHandler(_Directory):
         """Remove a person with all that they have here; their files stay."""
         self._checked(name)
         kept = self.keeping()
-        await self.change(lambda store: store.remove_person(name, **kept))
+        await self.keep(lambda store: store.remove_person(name, **kept))
         self.record("person_removed", {"person": name})
         return {"removed": f"user:{name}"}
 
@@ -195,7 +211,7 @@ class GroupsHandler(_Directory):
     async def post(self) -> dict[str, Any]:
         """Add an empty group."""
         name = self.body["name"]
-        added: Group = await self.change(lambda store: store.add_group(name, now=time.time()))
+        added: Group = await self.keep(lambda store: store.add_group(name, now=time.time()))
         self.record("group_added", {"group": added.name})
         return group_shown(self, added.name, whole=True)
 
@@ -242,16 +258,19 @@ class GroupHandler(_Directory):
         added: list[str] = []
         removed: list[str] = []
 
-        def act(store: Store) -> None:
-            for member in add:
-                store.add_member(name, member)
-                added.append(member)
-            for member in remove:
-                store.remove_member(name, member, **kept)
-                removed.append(member)
+        def put_in(member: str, store: Store) -> None:
+            store.add_member(name, member)
+            added.append(member)
+
+        def take_out(member: str, store: Store) -> None:
+            store.remove_member(name, member, **kept)
+            removed.append(member)
 
         try:
-            await self.change(act)
+            for member in add:
+                await self.keep(partial(put_in, member))
+            for member in remove:
+                await self.keep(partial(take_out, member))
         finally:
             # What was done before a mistake stays done.
             self.point.refresh()
@@ -265,7 +284,7 @@ class GroupHandler(_Directory):
         """Remove a group with its grants; its members stay."""
         self.check_tag(self._require(name))
         kept = self.keeping()
-        await self.change(lambda store: store.remove_group(name, **kept))
+        await self.keep(lambda store: store.remove_group(name, **kept))
         self.record("group_removed", {"group": name})
         return {"removed": f"group:{name}"}
 

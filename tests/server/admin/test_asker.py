@@ -1,4 +1,4 @@
-"""What somebody may give may change while it is asked; the rest is in `test_grant`."""
+"""What somebody may do may change while it is asked; the rest is in `test_grant`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.errors import Outdated
 from jupyter_authorized_server.server.admin.asker import GIVING, Asker, Refused
+from jupyter_authorized_server.server.admin.people import _Directory
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from jupyter_authorized_server.policy.model import Resource
 
 
 @pytest.fixture
@@ -82,3 +85,43 @@ def test_what_may_not_be_given_any_more_is_refused(store: Store) -> None:
     with pytest.raises(Refused, match="not any more"):
         given(store, lambda: store.add_person("gone", now=1))
     assert store.state().grants == ()
+
+
+@dataclass
+class Administering(Asked):
+    """A change of people, just before which somebody takes away the right to it."""
+
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    asked: int = 0
+
+    def require(self, action: str, _on: Resource) -> None:
+        assert action == "administer"
+        self.asked += 1
+        if "gone" in self.point.directory.people:
+            raise Refused("not any more")
+
+    async def change(self, act: Callable[[Store], Any]) -> Any:
+        while self.meanwhile:
+            await asyncio.to_thread(self.meanwhile.pop())
+        return await super().change(act)
+
+    async def change_as_judged(self, judge: Any, act: Any) -> Any:
+        return await Asker.change_as_judged(self, judge, act)  # type: ignore[arg-type]  # why: as above
+
+
+def add_somebody(store: Store, *meanwhile: Callable[[], object]) -> Administering:
+    """Add a person while all that happens, after it was judged that one may."""
+    point = DecisionPoint(store, policy_dir=None, audit=Audit(None))
+    asked = Administering(point, meanwhile=list(meanwhile))
+    asyncio.run(_Directory.keep(asked, lambda to: to.add_person("new", now=1)))  # type: ignore[arg-type]  # why: all that it asks
+    return asked
+
+
+def test_people_are_changed_by_who_still_administers_the_server(store: Store) -> None:
+    assert add_somebody(store).asked == 1
+    store.remove_person("new")
+    assert add_somebody(store, lambda: store.add_group("crew", now=1)).asked == 2
+    store.remove_person("new")
+    with pytest.raises(Refused, match="not any more"):
+        add_somebody(store, lambda: store.add_person("gone", now=1))
+    assert "new" not in {each.name for each in store.state().people}
