@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -91,3 +92,25 @@ def test_an_extension_serves_a_folder_of_its_own_and_nothing_of_the_contents_by_
     assert 404 == download(world, "secret.txt", "vera", root=world.root / "team")
     assert 404 == download(world, "root/hr/pay.txt", "vera", root=tmp_path)
     assert 200 == download(world, "root/team/a.txt", "vera", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [
+        (None, None, "team/a.txt"),
+        (5, None, "a.txt"),
+        (5, 7, "a."),
+        (5, 99, "a.txt"),
+        (99, None, ""),
+    ],
+)
+def test_a_part_of_a_file_is_that_part_and_a_file_that_nobody_serves_is_let_go(
+    world: World, start: int | None, end: int | None, shown: str
+) -> None:
+    here = world.root / "team" / "a.txt"
+    number = os.open(here, os.O_RDONLY)
+    file = downloads._Open(number)
+    assert shown == b"".join(downloads._parts(file, start, end)).decode()
+    del file
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)

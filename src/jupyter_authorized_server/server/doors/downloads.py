@@ -75,7 +75,7 @@ def _open(handler: Any, disk: Disk, root: str, path: str) -> None:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise HTTPError(404 if missing else 403, sentences.FILE_UNREAD) from error
-    file = os.fdopen(number, "rb")
+    file = _Open(number)
     setattr(handler, _FILE, file)
     handler._stat_result = os.fstat(number)  # noqa: SLF001  # why: Tornado's own place for it
     handler.get_content = lambda _, start=None, end=None: _parts(file, start, end)
@@ -93,12 +93,30 @@ def _is_in(disk: Disk, real: str) -> bool:
     return True
 
 
-def _parts(file: Any, start: int | None, end: int | None) -> Iterator[bytes]:
-    file.seek(start or 0)
-    left = None if end is None else end - (start or 0)
-    while left is None or left > 0:
-        part = file.read(CHUNK if left is None else min(CHUNK, left))
+class _Open:
+    """A file that is held open until it was served, or nobody refers to it."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def close(self) -> None:
+        """Let it go; again is harmless."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
+    def __del__(self) -> None:
+        # Not every handler is finished: one whose client has gone is not.
+        self.close()
+
+
+def _parts(file: _Open, start: int | None, end: int | None) -> Iterator[bytes]:
+    at = start or 0
+    while end is None or at < end:
+        part = os.pread(file.number, CHUNK if end is None else min(CHUNK, end - at), at)
         if not part:
             return
-        left = None if left is None else left - len(part)
+        at += len(part)
         yield part
