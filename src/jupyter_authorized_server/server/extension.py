@@ -23,7 +23,7 @@ from ..sandbox import probe
 from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, downloads, exports, git, lists, own_pages, rooms
+from .doors import contents, downloads, exports, git, lists, own_pages, resolving, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import JudgedConnection, RefusedConnection, judged
 from .doors.endings import Endings
@@ -112,6 +112,7 @@ def load(app: ServerApp) -> None:
         keep_below(app.contents_manager)
         exports.install()
         downloads.install()
+        resolving.install(app.kernel_manager, app.contents_manager, wired)
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         if issubclass(application.settings[_CONNECTION], RefusedConnection):
             wired.kernels.refuse(app.kernel_manager, sentences.UNJUDGED)

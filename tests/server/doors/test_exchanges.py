@@ -18,7 +18,7 @@ from jupyter_server.services.contents.largefilemanager import (
 )
 
 from jupyter_authorized_server.server.doors import kept as keeping
-from jupyter_authorized_server.server.doors import writing
+from jupyter_authorized_server.server.doors import resolving, writing
 from jupyter_authorized_server.server.surface import places
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Swapping:
         self._hr = world.root / "hr"
         self.name, self.times, self._is_there = "", 0, False
         self._rename, self._unlink = os.rename, os.unlink
-        for name in ("open", "mkdir", "unlink", "rename", "replace", "rmdir"):
+        for name in ("open", "mkdir", "unlink", "rename", "replace", "rmdir", "stat", "lstat"):
             monkeypatch.setattr(os, name, self._around(getattr(os, name)))
         # Tells descent that these still take an open folder.
         for module in (fileio, filecheckpoints):
@@ -268,6 +268,23 @@ def test_a_file_is_not_carried_to_another_disk_from_behind_a_link_that_comes_in_
         if is_over:
             break
     assert looks > 2
+
+
+@pytest.mark.parametrize("scope", ["contents", "kernel"])
+def test_whether_a_file_is_there_does_not_show_while_its_folder_is_exchanged(
+    world: World, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    def resolved(path: str) -> Any:
+        if scope == "contents":
+            return world.manager.resolve_path(f"team/{path}")
+        return resolving._resolved(world.manager, world.wired, f"{world.root}/team", path)
+
+    monkeypatch.setattr(type(world.manager), "resolved", staticmethod(resolved), raising=False)
+    assert str(world.as_("vera", "resolved", "sub/c.txt")).endswith("team/sub/c.txt")
+    swapping = Swapping(world, monkeypatch)
+    for swapping.name in ("pay.txt", "none.txt"):
+        assert None is world.as_("vera", "resolved", f"sub/{swapping.name}")
+    assert swapping.times > 1
 
 
 def test_a_folder_is_carried_to_another_disk_as_it_is(

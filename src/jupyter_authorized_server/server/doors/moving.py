@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .opened import SightOf
+    from .sight import Sight
 
 #: What each argument of a method has to be allowed: a name that goes, a name that comes.
 _MOVES = {"delete_file": ("delete",), "rename_file": ("rename", "create")}
@@ -57,6 +58,8 @@ def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
     made["_save_directory"] = _making(kind._save_directory, sight_of)  # noqa: SLF001  # why: upstream's seam
     if kind._base_model is FileContentsManager._base_model:  # noqa: SLF001  # why: upstream's seam
         made["_base_model"] = _telling(kind._base_model, sight_of)  # noqa: SLF001  # why: upstream's seam
+    if kind.resolve_path is FileContentsManager.resolve_path:
+        made["resolve_path"] = _resolving(kind.resolve_path, sight_of)
     return made | listing.method(kind, _at_hand)
 
 
@@ -165,6 +168,40 @@ def _hold(
     if sight is not None and not any(sight.allows(each, (on,)) for each in actions):
         raise HTTPError(404, opened.EXCHANGED)
     return found
+
+
+class _Looking(dict[str, Held]):
+    """Holds each path that is asked for, if the file there may be known of."""
+
+    def __init__(self, manager: Any, sight_of: SightOf) -> None:
+        super().__init__()
+        self._manager, self._sight_of = manager, sight_of
+
+    def get(self, path: str, _: Any = None) -> Any:
+        return _hold(self._manager, self._sight_of, path, *_ANY, follows=True)
+
+
+def _resolving(original: Callable[..., Any], sight_of: SightOf) -> Any:
+    """Whether a path is there: as the file that may be known of, whatever comes in its place."""
+
+    @wraps(original)
+    def resolve_path(self: Any, path: str) -> Any:
+        token = _AT_HAND.set(_Looking(self, sight_of))
+        try:
+            return original(self, path)
+        finally:
+            _AT_HAND.reset(token)
+
+    return resolve_path
+
+
+def is_there(manager: Any, sight: Sight | None, path: str) -> bool:
+    """Whether something is at the canonical path `path` that may be known of."""
+    try:
+        found = _hold(manager, lambda _: sight, path, *_ANY)
+    except HTTPError:
+        return False
+    return found.folder.look(found.name or ".") is not None
 
 
 def _telling(original: Callable[..., Any], sight_of: SightOf) -> Any:
