@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server import journal
+from jupyter_authorized_server import chain
 from jupyter_authorized_server.audit import SYNC_WITHIN, Audit
-from jupyter_authorized_server.journal import ORIGIN, Journal, Link, end_of, newest, verify
+from jupyter_authorized_server.chain import ORIGIN, Link, end_of, hash_of, newest, verify
+from jupyter_authorized_server.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_each_record_is_one_more_and_holds_the_hash_of_the_line_before(path: Pat
     found = [json.loads(line) for line in lines(path)]
     assert [record["number"] for record in found] == [1, 2, 3]
     assert found[0]["previous"] == ORIGIN.hash
-    assert found[2]["previous"] == journal._hash(lines(path)[1].rstrip(b"\n"))
+    assert found[2]["previous"] == hash_of(lines(path)[1].rstrip(b"\n"))
 
 
 def test_a_changed_record_is_named(path: Path) -> None:
@@ -250,7 +251,7 @@ def test_records_of_before_there_was_a_chain_are_counted_apart(path: Path) -> No
 def test_the_newest_records_come_first_and_go_on_where_one_stopped(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "_BLOCK", 100)
+    monkeypatch.setattr(chain, "_BLOCK", 100)
     written(path, 30)
     with path.open("ab") as file:
         file.write(b"no record\n" + b"x" * 1000 + b"\n")

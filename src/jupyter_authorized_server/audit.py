@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .journal import Link
+    from .chain import Link
     from .policy.model import Decision, Grant, Principal
 
     Value = str | int | float | bool | None | list[str]

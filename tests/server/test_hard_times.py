@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from serving import Serving, serving
 
-from jupyter_authorized_server.journal import verify
+from jupyter_authorized_server.chain import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.chain import newest
 from jupyter_authorized_server.config import JupyterAuthorization
 from jupyter_authorized_server.decision_point import DecisionPoint
-from jupyter_authorized_server.journal import newest
 from jupyter_authorized_server.server.record_keeping import RecordKeeping
 from jupyter_authorized_server.server.store_watch import StoreWatch
 from jupyter_authorized_server.server.wiring import Wiring

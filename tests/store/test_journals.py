@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_authorized_server.chain import Link, newest
 from jupyter_authorized_server.errors import ConfigurationError
-from jupyter_authorized_server.journal import Journal, Link, newest
+from jupyter_authorized_server.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ..chain import MAX_LINE, parse
 from ..errors import ConfigurationError
-from ..journal import MAX_LINE, Journal, parse
+from ..journal import Journal
 from .output import note, printable, say, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..journal import Verdict
+    from ..chain import Verdict
     from ..store import Store
     from .desk import Desk
 

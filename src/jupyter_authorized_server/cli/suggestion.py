@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import suggestion, trial
+from ..chain import newest
 from ..errors import ConfigurationError
-from ..journal import newest
 from ..policy_folder import read_policy
 from .mistake import telling
 from .output import note, say, write_json

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ..journal import Link
+    from ..chain import Link
     from .wiring import Wiring
 
 _log = logging.getLogger(__name__)

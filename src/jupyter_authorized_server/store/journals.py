@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from ..journal import ORIGIN, Link, end_of, verify
+from ..chain import ORIGIN, Link, end_of, verify
 from .schema import journals
 from .transaction import Transactions
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from ..journal import Verdict
+    from ..chain import Verdict
 
 #: Looks at a chain that does not hold what is known of it, and seconds between two: another
 #: process may drop old records just now.

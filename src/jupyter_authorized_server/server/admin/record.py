@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from ...chain import newest
 from ...errors import ConfigurationError, InvalidName
-from ...journal import newest
 from ..surface.places import SERVER
 from . import moment
 from .handler import MOST, PAGE, PAGING, AdminHandler, page_of
