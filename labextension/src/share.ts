@@ -15,6 +15,9 @@ import { WORDS } from './words.js';
 
 /** Rows that are shown at once; a folder that more have access to is searched on the page. */
 const SHOWN = 50;
+/** Rows that are drawn at a time: a field for a moment is slow to make, and the first rows
+ * and the form are seen and used while the rest follows. */
+const DRAWN = 8;
 
 /** The share dialog's body, also the access page's. */
 export class Share {
@@ -202,8 +205,22 @@ export class Share {
           )
         )
       ),
-      h('tbody', {}, ...grants.map(each => this.row(each)))
+      this.body(grants)
     );
+  }
+
+  private body(grants: readonly Grant[]): HTMLElement {
+    const body = h('tbody');
+    const draw = (from: number): void => {
+      body.append(...grants.slice(from, from + DRAWN).map(each => this.row(each)));
+      if (from + DRAWN < grants.length) {
+        setTimeout(() => {
+          draw(from + DRAWN);
+        });
+      }
+    };
+    draw(0);
+    return body;
   }
 
   private row(grant: Grant): HTMLElement {

@@ -190,12 +190,18 @@ def shoot() -> Callable[[Window, str], None]:
     """Keeps a picture for the docs, where `AUTHORIZED_SCREENSHOTS=1` says so."""
 
     def keep(window: Window, name: str) -> None:
-        if os.environ.get("AUTHORIZED_SCREENSHOTS") == "1":
-            IMAGES.mkdir(exist_ok=True)
-            window.page.mouse.move(0, 0)
-            # What slides in is shown where it comes to rest; not by ending its animation, since
-            # that is a toast's clock as well.
-            window.page.wait_for_timeout(1_500)
-            window.page.screenshot(path=IMAGES / f"{name}.png")
+        if os.environ.get("AUTHORIZED_SCREENSHOTS") != "1":
+            return
+        IMAGES.mkdir(exist_ok=True)
+        window.page.mouse.move(0, 0)
+        # What slides in is shown where it comes to rest; not by ending its animation, since
+        # that is a toast's clock as well.
+        window.page.wait_for_timeout(1_500)
+        window.page.screenshot(path=IMAGES / f"{name}.png")
+        if "-light-" in name:
+            # The colours have been tested on a telephone.
+            window.page.emulate_media(color_scheme="dark")
+            window.page.screenshot(path=IMAGES / f"{name.replace('-light-', '-dark-')}.png")
+            window.page.emulate_media(color_scheme="light")
 
     return keep
