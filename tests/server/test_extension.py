@@ -187,5 +187,6 @@ def test_each_person_has_settings_and_workspaces_of_ones_own(tmp_path: Path) -> 
 def test_people_are_never_added_by_looking(tmp_path: Path) -> None:
     add_people(tmp_path, {"vera": "viewer"})
     with serving(tmp_path) as server:
-        state = server.store().state()
+        with server.store() as store:
+            state = store.state()
         assert [person.name for person in state.people] == ["vera"]

@@ -94,7 +94,8 @@ def test_who_starts_one_reads_why_not_and_owns_nothing(server: Serving) -> None:
     answer = server.request("POST", "/api/sessions", "edda", json_body=body)
     assert 403 == answer.status
     assert "This server cannot judge what is sent to its kernels" in answer.json["message"]
-    assert () == server.store().owners()
+    with server.store() as store:
+        assert () == store.owners()
 
 
 def test_the_log_says_at_the_start_that_kernels_are_refused(server: Serving) -> None:

@@ -244,7 +244,8 @@ def test_a_server_that_is_killed_in_the_middle_knows_afterwards_where_the_file_i
     with pytest.raises(OSError, match=r"closed|reset|Remote end"):
         server.request(method, "/api/contents/a.txt", "mona", json_body=body)
     server.process.wait(60)
-    (note,) = server.store().moves()
+    with server.store() as store:
+        (note,) = store.moves()
     assert note.old == "/a.txt"
     tokens = server.tokens
     with serving.serving(tmp_path) as again:
@@ -257,7 +258,8 @@ def test_a_server_that_is_killed_in_the_middle_knows_afterwards_where_the_file_i
         if after:
             expected = {"a.txt": 404, "b.txt": 200 if method == "PATCH" else 404}
         assert found == expected
-        assert again.store().moves() == ()
+        with again.store() as store:
+            assert store.moves() == ()
 
 
 def test_a_running_server_follows_a_file_that_a_shell_moves(tmp_path: Path) -> None:
