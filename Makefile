@@ -37,7 +37,7 @@ test: setup-check ## Set everything up and run every test; browser tests are ski
 	@$(PYTHON) tools/setup.py pasta
 	@reason="$$($(PYTHON) tools/setup.py browser)" || exit 1; \
 	BROWSER_MISSING="$$reason" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
-		$(PYTEST)
+		--no-loadscope-reorder $(PYTEST)
 
 # Not in `make test`: watching each line of each server nearly doubles what the tests cost.
 coverage: ## Run every test and tell which lines and branches none of them reached.

@@ -10,8 +10,10 @@ import pytest
 MOST_RERUNS = 8
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the browser tests, saying why, where `make test` found no browser.
+    """Skip the browser tests, saying why, where `make test` found no browser; else begin
+    with them, which take longest: at the end one process would have some for minutes.
 
     Where there is one, a test that fails is run once more: a front end on a busy machine
     shows a dialog of its own now and then. In CI every test is, since most talk to real
@@ -19,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     missing = os.environ.get("BROWSER_MISSING")
     in_ci = os.environ.get("CI", "").lower() in {"1", "true"}
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     for item in items:
         is_of_a_page = item.get_closest_marker("browser") is not None
         if is_of_a_page and missing:

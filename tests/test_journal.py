@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -261,3 +262,25 @@ def test_the_newest_records_come_first_and_go_on_where_one_stopped(
     assert record["number"] == 30
     assert [each["number"] for _, each in newest(path, before=offset)] == whole[1:]
     assert list(newest(path.with_name("nowhere"))) == []
+
+
+def test_where_the_file_cannot_be_opened_again_no_record_goes_into_another_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A descriptor that was closed is the next file's."""
+    journal = Journal(path)
+    journal.append({"kind": "a"})
+    path.rename(path.with_name("moved"))
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(OSError, match="too many"):
+            journal.append({"kind": "b"})
+    with path.with_name("other").open("wb") as other:
+        assert journal.append({"kind": "c"}) is not None
+        assert 0 == os.fstat(other.fileno()).st_size
+    assert ["c"] == [record["kind"] for _, record in newest(path)]
+    journal.close()

@@ -96,7 +96,8 @@ class Audit:
         """Hand what was written to the disk, apart from the requests that wrote it."""
         while not self._closed.is_set():
             self._written.wait()
-            self._closed.wait(SYNC_WITHIN / 2)
+            # What is left is for the disk.
+            self._closed.wait(SYNC_WITHIN * 0.7)
             self._written.clear()
             # A disk that cannot be written fails the next record, which says so.
             with contextlib.suppress(OSError):
@@ -159,8 +160,10 @@ class Audit:
         record: Record = {"id": secrets.token_hex(8), "time": self._clock(), "kind": kind}
         if (asked := REQUEST.get()) is not None:
             record["request_id"] = asked
+        record.update(fields)
         for key, value in fields.items():
-            record[key] = _clean(value) if isinstance(value, str) else value
+            if isinstance(value, str) and len(value) > MAX_TEXT:
+                record[key] = value[:MAX_TEXT] + "…"
         if self._journal is not None:
             record = self._journal.append(record) or record
             # Who clears it hands what was written before to the disk afterwards.
@@ -183,7 +186,3 @@ def fields_of(grant: Grant) -> dict[str, Value]:
         "ends": grant.ends,
         "note": grant.note,
     }
-
-
-def _clean(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -44,11 +44,20 @@ class Journal:
         self._link: Link | None = None
         self._end = -1
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._descriptor = self._open()
+        self._descriptor = -1
+        self._open()
 
-    def _open(self) -> int:
+    def _open(self) -> None:
+        """Hold the file that has the name now, instead of the one that was held."""
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self.path, flags, 0o600)
+        # Opened first: the number of one that is closed can be another file's at once.
+        descriptor = os.open(self.path, flags, 0o600)
+        here = os.fstat(descriptor)
+        #: Which file it is; none that is made while it is held is the same.
+        self._inode, self._device = here.st_ino, here.st_dev
+        before, self._descriptor = self._descriptor, descriptor
+        if before >= 0:
+            os.close(before)
 
     @property
     def link(self) -> Link | None:
@@ -73,13 +82,16 @@ class Journal:
         with self._lock:
             if self._descriptor < 0:
                 return None
-            with self._locked() as size:
+            size = self._take()
+            try:
                 last = self._last(size)
                 chained = {**record, "number": last.number + 1, "previous": last.hash}
                 # ASCII escapes keep a hostile name from ending the line or driving a terminal.
-                line = json.dumps(chained, ensure_ascii=True).encode("ascii")
+                line = json.dumps(chained).encode("ascii")
                 self._write(line + b"\n")
                 self._link = Link(number=last.number + 1, hash=hash_of(line))
+            finally:
+                self._give_back()
             return chained
 
     def sync(self) -> None:
@@ -119,8 +131,7 @@ class Journal:
                 announce(start)
                 file.seek(offset)
                 self._put(file)
-            os.close(self._descriptor)
-            self._descriptor = self._open()
+            self._open()
             self._end = -1
             return many
 
@@ -145,31 +156,35 @@ class Journal:
             new.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[int]:
-        """Alone with the file that has the name now, not one that was moved away; its size."""
+    def _locked(self) -> Iterator[None]:
+        """Alone with the file; see `_take`."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def _take(self) -> int:
+        """Be alone with the file that has the name now, not one that was moved away; its size."""
         while True:
             if fcntl is not None:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            if (size := self._size_if_current()) is not None:
-                break
-            os.close(self._descriptor)
-            self._descriptor = self._open()
+            try:
+                there = os.stat(self._name)  # noqa: PTH116  # why: half the time, for every record
+                if there.st_ino == self._inode and there.st_dev == self._device:
+                    return there.st_size
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self._give_back()
+                raise
+            self._open()
             self._end = -1
-        try:
-            yield size
-        finally:
-            # A prune has put another file in the place of the one that was locked.
-            if fcntl is not None:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
-    def _size_if_current(self) -> int | None:
-        """The size of the open file, if it is the one that has the name."""
-        try:
-            there = os.stat(self._name)  # noqa: PTH116  # why: half the time, for every record
-        except FileNotFoundError:
-            return None
-        here = os.fstat(self._descriptor)
-        return here.st_size if os.path.samestat(there, here) else None
+    def _give_back(self) -> None:
+        # A prune has put another file in the place of the one that was locked.
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _last(self, size: int) -> Link:
         """The place of the last record, also where another process wrote it."""
