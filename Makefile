@@ -43,7 +43,7 @@ test: setup-check ## Set everything up and run every test; browser tests are ski
 coverage: ## Run every test and tell which lines and branches none of them reached.
 	@$(MAKE) test PYTEST="--cov --cov-report=term-missing:skip-covered $(PYTEST)"
 
-check: setup-check ## Run everything CI runs: format, lint, types, imports, generated files, migrations, docs, changelog, tests.
+check: setup-check ## Run everything CI runs: format, lint, types, imports, generated files, migrations, docs, changelog, jupyter_server's own tests, tests.
 	@echo "==> format (ruff format)"
 	@$(BIN)/ruff format --quiet --check .
 	@echo "==> lint (ruff check)"
@@ -64,6 +64,8 @@ check: setup-check ## Run everything CI runs: format, lint, types, imports, gene
 	@$(MAKE) docs
 	@echo "==> changelog (tools/changelog.py)"
 	@$(BIN)/python tools/changelog.py
+	@echo "==> jupyter_server's own tests (tools/peer_suite.py)"
+	@$(BIN)/python tools/peer_suite.py
 	@$(MAKE) test
 
 wheel: setup-check ## Build sdist and wheel into dist/, with the extension of the front ends in them.

@@ -221,9 +221,11 @@ class Endings:
         remove = manager.remove_kernel
 
         def remove_kernel(kernel_id: str, *args: Any, **kwargs: Any) -> Any:
-            kernel = manager.get_kernel(kernel_id)
+            # Upstream removes one that is gone already as well, and says nothing of it.
+            kernel = manager.get_kernel(kernel_id) if kernel_id in manager else None
             answer = remove(kernel_id, *args, **kwargs)
-            self.of(kernel).gone()
+            if kernel is not None:
+                self.of(kernel).gone()
             return answer
 
         manager.remove_kernel = remove_kernel
