@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import cedarpy
 import pytest
@@ -35,13 +36,14 @@ def test_only_what_the_rules_read_enters_the_context() -> None:
     text = """permit (principal, action, resource) when { context.hour == 12 };
     permit (principal, action, resource) when { context has address };"""
     hour, address = load_policy([PolicyFile(source="a.cedar", text=text)]).rules[-2:]
-    assert cedar._context_text((hour,), CONTEXT) == '{"hour": 12}'
-    assert cedar._context_text((address,), CONTEXT) == "{}"
+
+    def context_text(rule: Any, context: Context = CONTEXT) -> str:
+        return cedar._context_text(cedar._together((rule,)).reads, context)
+
+    assert context_text(hour) == '{"hour": 12}'
+    assert context_text(address) == "{}"
     at = replace(CONTEXT, address="::1")
-    assert (
-        cedar._context_text((address,), at)
-        == '{"address": {"__extn": {"fn": "ip", "arg": "::1"}}}'
-    )
+    assert context_text(address, at) == '{"address": {"__extn": {"fn": "ip", "arg": "::1"}}}'
 
 
 def test_rules_that_cedar_would_number_otherwise_are_not_evaluated() -> None:

@@ -41,6 +41,8 @@ ALL = "*"
 _STACK_BYTES = 64 * 2**20
 #: Longest resource chain whose entities are kept for the next question.
 _CACHED_CHAIN = 64
+#: Where the times that Cedar took begin in its answer.
+_TIMES = ',"metrics":'
 #: Longest answer of Cedar that is kept; one with errors can be long.
 _CACHED_ANSWER = 1000
 _stack_lock = threading.Lock()
@@ -171,40 +173,64 @@ def evaluate(
         ValueError: Cedar could not read a name or the context (its own error, or
             UnicodeEncodeError).
     """
-    text = _context_text(rules, context)
+    together = _together(rules)
+    text = _context_text(together.reads, context)
     # Invariant: their scopes hold, so what is left is the same for everybody and everything.
-    is_shared = _are_circumstantial(rules)
-    if is_shared and (known := _shared.get((rules, text))) is not None:
+    if together.is_shared and (known := _shared.get((rules, text))) is not None:
         return known
-    room = len(chain) <= _CACHED_CHAIN
-    asked, entities = (_question if room else _question.__wrapped__)(keys, action, chain, owner)
-    answer = _ask({**asked, "context": text}, _policy_set(rules), entities)
-    # The times that Cedar took end its answer; without them the next one is often the same.
-    head, has_times, _ = answer.partition(',"metrics":')
-    if has_times and len(head) <= _CACHED_ANSWER:
-        found = _understood(f"{head}}}")
+    if len(chain) <= _CACHED_CHAIN:
+        asked, entities = _question(keys, action, chain, owner)
     else:
-        found = _understood.__wrapped__(answer)
-    if is_shared and not found.errors:
+        asked, entities = _question.__wrapped__(keys, action, chain, owner)
+    answer = _ask({**asked, "context": text}, together.policies(), entities)
+    # The times that Cedar took end its answer; without them the next one is often the same.
+    head, has_times, _ = answer.partition(_TIMES)
+    if has_times and len(head) <= _CACHED_ANSWER:
+        found = _understood(head)
+    else:
+        found = _understood.__wrapped__(answer, "")
+    if together.is_shared and not found.errors:
         if len(_shared) >= _MOST_SHARED:
             _shared.clear()
         _shared[rules, text] = found
     return found
 
 
-@lru_cache(maxsize=256)
-def _are_circumstantial(rules: tuple[Evaluable, ...]) -> bool:
-    return all(rule.circumstantial for rule in rules)
+class _Together:
+    """Some rules that Cedar is asked about at once, and what need not be found out again."""
+
+    __slots__ = ("_policies", "_rules", "is_shared", "reads")
+
+    def __init__(self, rules: tuple[Evaluable, ...]) -> None:
+        self._rules = rules
+        self._policies: cedarpy.PolicySet | None = None
+        #: The context attributes that any of them reads, in order.
+        self.reads = tuple(sorted(frozenset().union(*(rule.reads for rule in rules))))
+        #: Whether they all look at the context alone.
+        self.is_shared = all(rule.circumstantial for rule in rules)
+
+    def policies(self) -> cedarpy.PolicySet:
+        """The handle for them, in which `policyN` is proved to be the N-th."""
+        if self._policies is None:
+            self._policies = _policy_set(self._rules)
+        return self._policies
+
+
+_together = lru_cache(maxsize=256)(_Together)
 
 
 @lru_cache(maxsize=1024)
-def _understood(text: str) -> Evaluation:
+def _understood(text: str, end: str = "}") -> Evaluation:
     """What Cedar's answer says.
+
+    Args:
+        text: the answer, or all of it that comes before its times.
+        end: what was left out.
 
     Raises:
         ValueError, KeyError: it is none.
     """
-    answer = json.loads(text)
+    answer = json.loads(text + end)
     diagnostics = answer["diagnostics"]
     errors = tuple(str(error) for error in diagnostics["errors"])
     if answer["decision"] not in {"Allow", "Deny"} or errors:
@@ -245,10 +271,7 @@ def _ask(request: dict[str, Any], policies: cedarpy.PolicySet, entities: Any) ->
     )
 
 
-@lru_cache(maxsize=256)
 def _policy_set(rules: tuple[Evaluable, ...]) -> cedarpy.PolicySet:
-    """The handle for some rules, in which `policyN` is proved to be the N-th of them."""
-
     def build() -> cedarpy.PolicySet:
         handle = cedarpy.PolicySet.from_str("\n".join(rule.text for rule in rules))
         trees = handle.to_pst().static_policies
@@ -329,16 +352,12 @@ def _base(keys: tuple[str, ...], action: str) -> cedarpy.Entities:
     return cedarpy.Entities.from_json_str(json.dumps(entities))
 
 
-@lru_cache(maxsize=256)
-def _reads(rules: tuple[Evaluable, ...]) -> tuple[str, ...]:
-    return tuple(sorted(frozenset().union(*(rule.reads for rule in rules))))
-
-
-def _context_text(rules: tuple[Evaluable, ...], context: Context) -> str:
-    reads = _reads(rules)
-    values = (
+def _context_text(reads: tuple[str, ...], context: Context) -> str:
+    if not reads:
+        return "{}"
+    values = [
         math.floor(context.time) if name == "time" else getattr(context, name) for name in reads
-    )
+    ]
     return _written(reads, *values)
 
 

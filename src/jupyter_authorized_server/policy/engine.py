@@ -303,7 +303,9 @@ def _with_rules(
     """The grants that permit, with the rules whose scope holds added."""
     permits, good_until = weighed.permits, weighed.good_until
     parts = parted(rules)
-    applying, failed, complaints = list(parts.plain), list[Determinant](), list[str]()
+    applying = list(parts.plain)
+    failed: list[Determinant] = []
+    complaints: list[str] = []
     for some in parts.conditional:
         answer = cedar.evaluate(
             some,
