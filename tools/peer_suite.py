@@ -142,11 +142,11 @@ def fetch(version: str) -> Path:
         wanted = ("--no-deps", "--no-binary", "jupyter_server", f"jupyter_server=={version}")
         subprocess.run([*pip, "download", "-d", str(BUILD), *wanted], check=True)
         with tarfile.open(next(BUILD.glob(f"jupyter_server-{version}.tar.gz"))) as archive:
-            tests = f"{source.name}/tests/"
-            members = [m for m in archive.getmembers() if m.name.startswith(tests)]
-            archive.extractall(BUILD, members, filter="data")
+            for member in archive.getmembers():
+                if member.name.startswith(f"{source.name}/tests/"):
+                    _unpack(archive, member)
             # Last, since it says that the rest is there: upstream's settings of pytest.
-            archive.extract(f"{source.name}/pyproject.toml", BUILD, filter="data")
+            _unpack(archive, archive.getmember(f"{source.name}/pyproject.toml"))
     plugins = BUILD / "plugins"
     if not plugins.is_dir():
         fresh = plugins.with_suffix(".new")
@@ -154,6 +154,19 @@ def fetch(version: str) -> Path:
         subprocess.run([*pip, "install", *target, *PLUGINS], check=True)
         fresh.rename(plugins)
     return source
+
+
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    """One file of `archive`, if it is a file and belongs there.
+
+    Python 3.11.2, which Debian has, cannot filter what it unpacks.
+    """
+    content = archive.extractfile(member) if member.isreg() else None
+    if content is None or ".." in Path(member.name).parts:
+        return
+    to = BUILD / member.name
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_bytes(content.read())
 
 
 def run(source: Path, name: str, arguments: list[str]) -> Run:
