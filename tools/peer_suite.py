@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "peer-suite"
 #: Upstream's `test` extra, as far as our own test group has it not; kept out of `.venv`.
-PLUGINS = ("pytest-console-scripts", "flaky", "requests")
+PLUGINS = ("pytest-jupyter", "pytest-console-scripts", "flaky", "requests")
 #: Where upstream's test contradicts what the issues promise, and why; by test, parameters
 #: left out.
 DIFFERENCES = {
