@@ -149,9 +149,9 @@ def test_network_folders_and_devices_are_told_and_what_cannot_be_had(
         assert words in said, words
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # why: by it alone
     not shutil.which("pasta"), reason="no `pasta` on this machine"
-)  # why: by it alone
+)
 def test_the_internet_is_tried_and_a_level_gives_nobody_any(desk: Desk, root: Path) -> None:
     furnished(desk)
     with desk.store() as store:

@@ -186,9 +186,9 @@ def test_in_a_group_of_the_newer_kind_that_is_its_own_a_server_makes_room_for_ot
     place = next((Path(words[4]) for words in mounts if "cgroup2" in words), None)
     kinds = [] if place is None else (place / "cgroup.controllers").read_text().split()
     if os.geteuid() != 0 or place is None or not kinds:
-        pytest.skip(
+        pytest.skip(  # why: as told
             "only root makes groups of the newer kind where any are bounded"
-        )  # why: as told
+        )
     (place / "cgroup.subtree_control").write_text(f"+{kinds[0]}")
     own = place / f"test-{os.getpid()}-{company}"
     own.mkdir()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if sys.platform == "win32":
-    pytest.skip("shells have no such screen there", allow_module_level=True)
+    pytest.skip(  # why: as told
+        "shells have no such screen there", allow_module_level=True
+    )
 
 from terminado.management import NamedTermManager
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not STEPS, reason="this system opens nothing step by step")
+pytestmark = pytest.mark.skipif(  # why: as told
+    not STEPS, reason="this system opens nothing step by step"
+)
 
 
 @pytest.fixture

@@ -416,7 +416,9 @@ async def _begins(
         await manager.terminate(name, force=True)
 
 
-@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="the system shows no folder")
+@pytest.mark.skipif(  # why: as told
+    not Path("/proc/self/cwd").exists(), reason="the system shows no folder"
+)
 def test_a_shell_begins_outside_the_root_only_for_who_may_run_unconfined_where_nothing_confines(
     tmp_path: Path,
 ) -> None:

@@ -106,9 +106,8 @@ class Lowered:
     No protocol: hundreds are told at once, and one takes ten times as long to be found.
     """
 
-    def lower(self) -> None:
-        """Send nothing more but refusals."""
-        raise NotImplementedError
+    #: Sends nothing more but refusals. A socket that has none is closed.
+    lower: Callable[[], None]
 
 
 class LiveDoors:
