@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,8 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def reap(pid: int) -> None:
-    """Wait for a process before anybody else does."""
+    """End a process and wait for it before anybody else does."""
+    os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
 
@@ -93,11 +95,10 @@ def test_a_shell_that_has_taken_anothers_name_keeps_it() -> None:
 def test_a_process_that_another_has_waited_for_is_no_error() -> None:
     async def test(manager: NamedTermManager, lived: list[bool]) -> None:
         _, shell = manager.new_named_terminal()
-        process = shell.ptyproc
-        manager.on_eof(shell)
+        await until(lambda: lived)
         assert [True] == lived
         ending = asyncio.all_tasks() - {asyncio.current_task()}
-        reap(process.pid)
+        reap(shell.ptyproc.pid)
         assert [None] == await asyncio.wait_for(asyncio.gather(*ending), 60)
 
-    run(test, "read anything")
+    run(test, STUBBORN)
