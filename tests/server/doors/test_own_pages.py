@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from serving import Serving, serving
@@ -51,6 +52,30 @@ def test_settings_are_each_persons_own(server: Serving) -> None:
         assert 200 == server.request("GET", "/lab/api/settings", who).status
     assert 204 == server.request("PUT", THEME, "vera", json_body={"raw": "{}"}).status
     assert "Dark" in server.request("GET", THEME, "mona").json["raw"]
+
+
+def test_the_name_of_settings_leads_to_no_other_file_of_the_machine(server: Serving) -> None:
+    (server.root / "hr" / "pay.json").write_text('{"pay": 1}')
+    folder = str(server.root / "hr")
+    up = "../" * len(folder.split("/")) * 3
+    assert 204 == server.request("PUT", THEME, "mona", json_body={"raw": '{"theme": "m"}'}).status
+    names = (
+        f"{folder}:pay",
+        f"{up}{folder[1:]}:pay",
+        f"@jupyterlab/apputils-extension:{up}{folder[1:]}/pay",
+        f"@jupyterlab/apputils-extension:{folder}/pay",
+        f"x/.{folder}/:pay",
+        "../user%3Amona/@jupyterlab/apputils-extension:themes",
+    )
+    for name in names:
+        for method, sent in (("GET", None), ("PUT", {"raw": '{"by": "vera"}'})):
+            url = f"/lab/api/settings/{quote(name, safe='')}"
+            answer = server.request(method, url, "vera", json_body=sent)
+            assert (404, False) == (answer.status, "pay" in answer.text), (method, name)
+    assert ["pay.ipynb", "pay.json"] == sorted(
+        path.name for path in (server.root / "hr").iterdir()
+    )
+    assert "theme" in server.request("GET", THEME, "mona").text
 
 
 def test_workspaces_with_what_was_opened_last_are_each_persons_own(server: Serving) -> None:

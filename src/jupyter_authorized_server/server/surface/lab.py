@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from ...errors import Nowhere
 from . import own
 from . import places as at
 from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, to_guests
 from .table import Asks, Public, Route
+
+if TYPE_CHECKING:
+    from ...policy.model import Resource
+    from .call import Call
 
 _LAB = "jupyterlab.handlers."
 _SERVER = "jupyterlab_server."
 
 _RECALL = ask("recall", "settings", at.own_settings)
 _KEEP = ask("keep", "settings", at.own_settings)
+
+
+def _of_plugin(call: Call) -> Resource:
+    """The settings of whoever asks, of one plugin or of all.
+
+    Upstream joins the name to its folders as it stands, and answers with whatever JSON is
+    there; so an absolute one, or one with steps upwards, would be any file of the machine.
+
+    Raises:
+        Nowhere: no plugin can be called that.
+    """
+    name = call.group("schema_name")
+    is_plain = name.count(":") == 1 and not set(name) & {"\\", "\0"}
+    if name and not (is_plain and {"", ".", ".."}.isdisjoint(re.split("[:/]", name))):
+        msg = "the name is that of no plugin"
+        raise Nowhere(msg)
+    return at.own_settings(call)
 
 
 def _kept(own_arguments: object, *questions: object) -> Asks:
@@ -29,8 +54,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_SERVER + "settings_handler.SettingsHandler",
         methods={
-            "GET": to_guests(_kept(own.settings, _RECALL)),
-            "PUT": _kept(own.settings, _KEEP),
+            "GET": to_guests(_kept(own.settings, ask("recall", "settings", _of_plugin))),
+            "PUT": _kept(own.settings, ask("keep", "settings", _of_plugin)),
         },
     ),
     Route(
