@@ -167,6 +167,17 @@ def test_a_torn_end_is_taken_away_and_the_chain_goes_on(path: Path) -> None:
     assert (verify(path).records, verify(path).problem) == (4, None)
 
 
+def test_a_record_of_which_the_disk_takes_a_few_bytes_at_a_time_is_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Journal(path)
+    original = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: original(descriptor, data[:20]))
+    made.append({"kind": "a"})
+    made.append({"kind": "b"})
+    assert (2, None) == (verify(path).records, verify(path).problem)
+
+
 def test_a_full_disk_is_an_error_and_leaves_nothing_behind(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

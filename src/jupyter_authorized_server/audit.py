@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
+import os
 import threading
 import time
 from contextvars import ContextVar
@@ -157,10 +157,14 @@ class Audit:
             return ""
 
     def _write(self, kind: str, fields: Mapping[str, Value]) -> str:
-        record: Record = {"id": secrets.token_hex(8), "time": self._clock(), "kind": kind}
-        if (asked := REQUEST.get()) is not None:
-            record["request_id"] = asked
-        record.update(fields)
+        asked = REQUEST.get()
+        record: Record = {
+            "id": os.urandom(8).hex(),
+            "time": self._clock(),
+            "kind": kind,
+            **({} if asked is None else {"request_id": asked}),
+            **fields,
+        }
         for key, value in fields.items():
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 record[key] = value[:MAX_TEXT] + "…"

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: What is read or copied at once.
 _BLOCK = 2**16
+#: ASCII escapes keep a hostile name from ending the line or driving a terminal. A record
+#: holds no object twice.
+_ENCODER = json.JSONEncoder(check_circular=False)
 
 
 class Journal:
@@ -85,11 +88,11 @@ class Journal:
             size = self._take()
             try:
                 last = self._last(size)
-                chained = {**record, "number": last.number + 1, "previous": last.hash}
-                # ASCII escapes keep a hostile name from ending the line or driving a terminal.
-                line = json.dumps(chained).encode("ascii")
+                number = last.number + 1
+                chained = {**record, "number": number, "previous": last.hash}
+                line = _ENCODER.encode(chained).encode("ascii")
                 self._write(line + b"\n")
-                self._link = Link(number=last.number + 1, hash=hash_of(line))
+                self._link = Link(number=number, hash=hash_of(line))
             finally:
                 self._give_back()
             return chained
@@ -187,12 +190,16 @@ class Journal:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _last(self, size: int) -> Link:
-        """The place of the last record, also where another process wrote it."""
+        """The place of the last record, also where another process wrote it.
+
+        `_end` is where the next one goes from now on.
+        """
         if size == self._end and self._link is not None:
             return self._link
-        return self._find_last(size)
+        found, self._end = self._find_last(size)
+        return found
 
-    def _find_last(self, size: int) -> Link:
+    def _find_last(self, size: int) -> tuple[Link, int]:
         tail, at = b"", size
         while at > 0:
             step = min(_BLOCK, at)
@@ -209,15 +216,14 @@ class Journal:
             for line in reversed(lines if at == 0 else lines[1:]):
                 record = parse(line)
                 if record is not None:
-                    return link_of(record, line)
-        return ORIGIN
+                    return link_of(record, line), size
+        return ORIGIN, size
 
     def _write(self, line: bytes) -> None:
-        before = os.fstat(self._descriptor).st_size
+        before, left = self._end, line
         try:
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                os.write(self._descriptor, line[written:])
+            while left:
+                left = left[os.write(self._descriptor, left) :]
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, before)
