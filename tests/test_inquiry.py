@@ -113,8 +113,7 @@ def test_who_can_and_what_can_are_made_of_point_questions(
             assert expected == found, (action, on.name)
         for who in people:
             for action in ("open", "save", "run"):
-                places = inquiry.what_can(point, who, action, door="test")
-                named = {each.name for each in places}
+                named = set(inquiry.what_can(point, who, action, door="test"))
                 for place in (*PLACES, "contents:/bobs", "contents:/late"):
                     on = parse_resource(place)
                     if on.type != ("kernels" if action == "run" else "contents"):
@@ -251,17 +250,17 @@ def test_where_more_than_the_policy_answers_each_place_is_asked_about(
         ada = point.principal("user:ada")
 
         def found(at: DecisionPoint, who: Principal) -> list[str]:
-            return [each.id for each in inquiry.what_can(at, who, "save", door="test")]
+            return list(inquiry.what_can(at, who, "save", door="test"))
 
         def holders(at: DecisionPoint, place: str) -> list[str]:
             on = Resource(type="contents", id=place)
             return [each.name for each in inquiry.who_can(at, "save", on, door="test")]
 
-        assert ["/a", "/b"] == found(point, ada)
+        assert ["contents:/a", "contents:/b"] == found(point, ada)
         # Shadow mode refuses nothing.
-        assert ["/", "/a", "/b", "/c"] == found(shadowed, ada)
+        assert [f"contents:/{name}" for name in ("", "a", "b", "c")] == found(shadowed, ada)
         narrow = replace(ada, token="t", scope=(("editor", "contents:/b"),))
-        assert ["/b"] == found(point, narrow)
+        assert ["contents:/b"] == found(point, narrow)
         assert [] == found(point, point.principal("anonymous"))
         assert [] == found(point, replace(ada, viewer=ada))
         assert (["user:ada"], []) == (holders(point, "/a/x"), holders(point, "/c"))
@@ -273,7 +272,10 @@ def test_where_more_than_the_policy_answers_each_place_is_asked_about(
         monkeypatch.setattr(store, "revision", is_away)
         with pytest.raises(StoreUnavailable):
             point.refresh()
-        assert (["/a", "/b"], ["user:ada"]) == (found(point, ada), holders(point, "/a"))
+        assert (["contents:/a", "contents:/b"], ["user:ada"]) == (
+            found(point, ada),
+            holders(point, "/a"),
+        )
         now[0] += 11
         assert ([], []) == (found(point, ada), holders(point, "/a"))
 

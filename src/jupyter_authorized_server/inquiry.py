@@ -97,8 +97,8 @@ def guests(
 
 def what_can(
     point: DecisionPoint, principal: Principal, action: str, *, door: str
-) -> Iterator[Resource]:
-    """Where `principal` may do `action` now: each place that a grant or rule names.
+) -> Iterator[str]:
+    """Where `principal` may do `action` now: each place that a grant or rule names, as written.
 
     What is below one of them is not told apart: it may be allowed too, and a rule may
     forbid it.
@@ -107,14 +107,14 @@ def what_can(
         if (type_, action) not in ABILITY:
             continue
         surely, asked = _places(point, principal, type_, action)
-        begin = len(type_) + 1
         for name in sorted(surely | asked):
-            if name in surely:
-                yield Resource(type=type_, id=name[begin:])
-                continue
-            resource = parse_resource(name)
-            if point.decide(principal, action, resource, door=door, record=False).allowed:
-                yield resource
+            if (
+                name in surely
+                or point.decide(
+                    principal, action, parse_resource(name), door=door, record=False
+                ).allowed
+            ):
+                yield name
 
 
 def _places(

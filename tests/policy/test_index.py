@@ -104,9 +104,10 @@ def test_what_is_given_is_of_the_level_or_more_and_counts_now(looked_at: bool) -
     if looked_at:
         held.table()
     editor = int(LEVEL["editor"])
-    assert ["contents:/edited"] == list(held.given(editor, 5))
-    assert ["contents:/edited", "contents:/later"] == list(held.given(editor, 10))
-    assert {"contents:/viewed", "contents:/edited"} == set(held.given(int(LEVEL["viewer"]), 5))
+    every = {f"contents:/{name}" for name in ("viewed", "edited", "later", "over")}
+    assert (every, {"contents:/edited"}) == held.places(editor, 5)
+    assert {"contents:/edited", "contents:/later"} == held.places(editor, 10)[1]
+    assert {"contents:/viewed", "contents:/edited"} == held.places(int(LEVEL["viewer"]), 5)[1]
     assert [5, 10, math.inf] == [held.turn(at) for at in (0, 5, 10)]
     assert 4 == len(set(held.resources()))
 

@@ -81,7 +81,7 @@ def what_can(desk: Desk, *, principal: str, action: str, at: str | None, as_json
     name = parse_principal(principal)
     with desk.point(at=desk.moment(at)) as point:
         who = point.principal(name)
-        found = [each.name for each in inquiry.what_can(point, who, action, door="cli")]
+        found = list(inquiry.what_can(point, who, action, door="cli"))
     if as_json:
         write_json(found)
     else:

@@ -115,6 +115,11 @@ class View:
         """When the next of the grants begins or ends after `now`; infinite if none does."""
         return min((each.turn(now) for each in self._held), default=math.inf)
 
-    def given(self, level: int, now: float) -> set[str]:
-        """Every resource that a grant of `level` or more stands on, which counts now."""
-        return set().union(*(each.given(level, now) for each in self._held))
+    def places(self, level: int, now: float) -> tuple[set[str], set[str]]:
+        """As `Held.places`, of all that is held."""
+        names, given = set[str](), set[str]()
+        for each in self._held:
+            some_names, some_given = each.places(level, now)
+            names |= some_names
+            given |= some_given
+        return names, given

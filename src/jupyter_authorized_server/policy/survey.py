@@ -61,8 +61,8 @@ def where(snapshot: Snapshot, principal: Principal, type_: str, action: str, now
     view = snapshot.view(principal.name, principal.groups)
     plan = view.plans.get((type_, action)) or snapshot.plan(view, type_, action)
     prefix = f"{type_}:"
-    given = view.given(plan.level, now)
-    names = view.names().union(plan.named, plan.exact)
+    names, given = view.places(plan.level, now)
+    names.update(plan.named, plan.exact)
     names = {name for name in names if name.startswith(prefix)}
     names.add("contents:/" if type_ == "contents" else prefix)
     odd = _odd(names)

@@ -140,8 +140,9 @@ class ResourceSearchHandler(_Searching):
         who = self.subject(self.body["subject"])
         action = parse_action(self.body["action"]["name"], type=type_)
         for each in inquiry.what_can(self.point, who, action, door="http"):
-            if each.type == type_:
-                yield {"type": type_, "id": each.id}
+            kind, _, id_ = each.partition(":")
+            if kind == type_:
+                yield {"type": type_, "id": id_}
 
 
 class ActionSearchHandler(_Searching):

@@ -99,6 +99,6 @@ class WhatCanHandler(AdminHandler):
         who = self.principal if own else self.point.principal(parse_principal(asked))
         return await self.page(
             inquiry.what_can(self.point, who, action, door="http"),
-            key=lambda each: (each.name,),
-            show=lambda each: {"resource": each.name},
+            key=lambda each: (each,),
+            show=lambda each: {"resource": each},
         )
