@@ -125,6 +125,8 @@ def test_the_connection_is_set_up_to_be_safe(store: Store) -> None:
     assert pragma("foreign_keys") == 1
     assert pragma("synchronous") == 2
     assert pragma("busy_timeout") == 500
+    # 2 is memory: no page of a store goes through a file of the temporary folder.
+    assert pragma("temp_store") == 2
 
 
 def test_a_store_that_another_process_changes_is_waited_for_then_given_up(
