@@ -103,9 +103,9 @@ class Judge:
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: used up, or not to be recorded."""
         request = self._request
-        is_glance = request.query_arguments.get("content") == [b"0"]
-        is_read = request.method in {"GET", "HEAD"}
-        if not (is_glance and is_read) and not self._wiring.uses.spend(found.allowed):
+        glances = found.entry is not None and found.entry.glances
+        is_glance = glances and request.query_arguments.get("content") == [b"0"]
+        if not is_glance and not self._wiring.uses.spend(found.allowed):
             return self._no(sentences.USED_UP, found)
         if not record(self._wiring, request, found.principal, found.allowed):
             return Why(

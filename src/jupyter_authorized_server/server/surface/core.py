@@ -179,12 +179,14 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "contents.handlers.ContentsHandler",
         methods={
-            "GET": to_guests(
+            "GET": replace(
                 asks(
                     "contents",
                     ask("list", "contents", at.listed(), walk=True),
                     ask("open", "contents", at.opened(), walk=True),
-                )
+                ),
+                guests=True,
+                glances=True,
             ),
             "POST": asks(
                 "contents",

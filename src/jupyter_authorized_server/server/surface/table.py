@@ -80,6 +80,8 @@ class Asks:
         forwards: whether it goes on to somebody's program; see `doors.forwarding`.
         outward: whether the program that it starts goes to other machines, where a rule
             lets a person's kernels; see `doors.git`.
+        glances: whether `content=0` asks it for the state of a file alone; other handlers
+            take no notice of that.
     """
 
     resource: str
@@ -91,6 +93,7 @@ class Asks:
     guests: bool = False
     forwards: bool = False
     outward: bool = False
+    glances: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
