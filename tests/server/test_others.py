@@ -186,6 +186,31 @@ def test_what_is_packed_is_what_was_asked_about_whatever_is_put_in_its_place(
     assert b"loose/x.txt" not in found.values()
 
 
+def test_a_form_in_the_body_says_nothing_that_was_not_asked_about(
+    server: serving.Serving,
+) -> None:
+    (server.root / "pack" / "form").mkdir(parents=True, exist_ok=True)
+    (server.root / "pack" / "form" / ".hidden").write_text("hidden")
+    archive = "/directories/pack/form?archiveToken=1&archiveFormat=zip"
+    for url, name, value in (
+        (archive, "downloadHidden", "true"),
+        ("/api/fileid/id?path=pack/form", "path", "loose/x.txt"),
+        ("/api/fileid/path?id=none", "id", "another"),
+    ):
+        field = f'Content-Disposition: form-data; name="{name}"'
+        for kind, body in (
+            ("application/x-www-form-urlencoded", f"{name}={value}"),
+            ("multipart/form-data; boundary=x", f"--x\r\n{field}\r\n\r\n{value}\r\n--x--\r\n"),
+        ):
+            form = {"Content-Type": kind}
+            answer = server.request("GET", url, "paco", body=body.encode(), headers=form)
+            assert 400 == answer.status, (url, kind, answer.body)
+    # Nor does a character that Tornado takes for a blank.
+    for value in ("true%01", "%1etrue"):
+        answer = server.request("GET", f"{archive}&downloadHidden={value}", "paco")
+        assert 404 == answer.status, (value, answer.body)
+
+
 def test_a_folder_that_one_may_not_see_is_not_gone_through(server: serving.Serving) -> None:
     (server.root / "loose" / "large").mkdir(exist_ok=True)
     archive = "?archiveToken=1&archiveFormat=tgz"

@@ -7,6 +7,7 @@ about the thing that the handler will touch.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from .table import Unanswerable
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: In the place of what has not been looked for yet.
 UNREAD = object()
+#: Bodies in which Tornado finds arguments, whatever the method.
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+#: What Tornado takes for blanks in an argument.
+_BLANKS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 class Call:
@@ -87,13 +92,17 @@ class Call:
         return found or ""
 
     def query(self, name: str, default: str = "") -> str:
-        """The last query argument `name`, stripped as Tornado does it.
+        """The last query argument `name`, with blanks and stripped as Tornado does it.
 
         Raises:
-            Unanswerable: it is not UTF-8.
+            Unanswerable: it is not UTF-8, or comes with a form, which could say it again:
+                a handler that asks for an argument of either is given the form's.
         """
+        kind = self.request.headers.get("Content-Type", "").strip().lower()
+        if self.request.body and kind.startswith(_FORMS):
+            raise Unanswerable(400, "the address says what is asked; send no form with it")
         values = self.request.query_arguments.get(name)
-        return (_decode(values[-1]) or "").strip() if values else default
+        return _BLANKS.sub(" ", _decode(values[-1]) or "").strip() if values else default
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; empty where there is no body.
