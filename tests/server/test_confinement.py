@@ -181,10 +181,19 @@ import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 assert 0 == libc.unshare(0x20000)
 assert 0 == libc.mount(None, b"/", None, 0x44000, None)
-assert 0 == libc.mount(b"none", b"/proc/fs", b"tmpfs", 0, None)
+# Wherever there is one; as long as another is whole, the machine lets anybody mount one.
+for at in [words[1] for words in map(str.split, open("/proc/mounts")) if words[2] == "proc"]:
+    assert 0 == libc.mount(b"none", f"{at}/fs".encode(), b"tmpfs", 0, None)
 import os
 run = os.environ["XDG_RUNTIME_DIR"].encode()
 assert 0 == libc.mount(b"none", run, b"tmpfs", 0, b"nr_inodes=32")
+# Profiles of containers refuse to give a machine a name, also to who has a namespace for it.
+import struct
+number = {"x86_64": 170, "aarch64": 161}[os.uname().machine]
+lines = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)]
+text = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in lines))
+filter = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(lines), ctypes.addressof(text)))
+assert 0 == libc.prctl(22, 2, filter, 0, 0)
 """
 
 

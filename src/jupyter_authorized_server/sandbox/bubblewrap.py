@@ -149,7 +149,7 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
     """
     line = [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-        "--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL", "--hostname", "jupyter",
+        "--unshare-cgroup-try", "--die-with-parent", "--cap-drop", "ALL",
     ]  # fmt: skip
     if not box.network:
         line.append("--unshare-net")
