@@ -326,6 +326,38 @@ def attacked_from_a_terminal(server: Serving, who: str) -> set[str]:
         return succeeded(server, out)
 
 
+#: What a kernel knows of itself: where its sockets are, and its keys.
+TOLD = "import ipykernel, json; print(json.load(open(ipykernel.get_connection_file()))[{!r}])"
+SWAP = """
+import os, ipykernel, json
+own = json.load(open(ipykernel.get_connection_file()))
+at = own['ip'] + '-%d' % own['iopub_port']
+os.unlink(at)
+os.symlink({!r} + '-%d' % own['iopub_port'], at)
+"""
+
+
+def overheard(server: Serving, who: str, other: str, whose: str) -> str:
+    """What `who` hears of the kernel `other`, by a link in place of a socket of their own.
+
+    Where it leads is told, though it is random.
+    """
+    kernel = begin(server, who)
+    assert "" == said(
+        server, kernel, who, SWAP.format(said(server, other, whose, TOLD.format("ip")))
+    )
+    mine, theirs = Client(server, kernel, who), Client(server, other, whose)
+    heard = ""
+    for _ in range(5):
+        assert "told" in theirs.text("print('told')")
+        with contextlib.suppress(TimeoutError):
+            while True:
+                heard += mine.hear(0.2).content.get("text", "")
+    mine.close()
+    theirs.close()
+    return heard
+
+
 def stop(server: Serving) -> None:
     for session in server.request("GET", "/api/sessions", "adam").json:
         path = f"/api/sessions/{session['id']}"

@@ -390,6 +390,7 @@ def test_a_kernel_of_another_language_works(server: Serving) -> None:
     assert "2" == client.text("x=1; echo $((x + 1))").strip()
     assert "No such file" in client.text(f"ls {server.folder}/config")
     client.close()
+    assert "is not encrypted: its kernelspec does not name `curve`" in server.log
 
 
 def test_a_terminal_exports_a_notebook_and_controls_its_jobs(server: Serving) -> None:

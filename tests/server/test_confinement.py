@@ -23,11 +23,13 @@ from attacking import (
     EXTRA,
     PEOPLE,
     STARTS,
+    TOLD,
     attacked,
     attacked_from_a_terminal,
     begin,
     extra_config,
     furnish,
+    overheard,
     said,
     stop,
     uses_extra,
@@ -94,6 +96,18 @@ def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
     begin(confined, "adam", "other/b.ipynb")
     kernel = begin(confined, who)
     assert set() == attacked(confined, kernel, who)
+    stop(confined)
+
+
+def test_a_link_in_place_of_a_socket_leads_to_no_other_kernel(confined: Serving) -> None:
+    kernel = begin(confined, "adam", "other/b.ipynb")
+    assert "" == overheard(confined, "mona", kernel, "adam")
+    key = said(confined, kernel, "adam", TOLD.format("curve_secretkey"))
+    told = [confined.log, *map(str, confined.audit)]
+    told += [
+        confined.request("GET", path, "adam").text for path in ("/api/kernels", "/api/status")
+    ]
+    assert (40, []) == (len(key), [each for each in told if key in each])
     stop(confined)
 
 

@@ -21,6 +21,7 @@ from attacking import (
     begin,
     extra_config,
     furnish,
+    overheard,
     said,
     stop,
     uses_extra,
@@ -84,6 +85,12 @@ def test_from_a_kernel_no_attack_succeeds_but_those_that_are_told(
     stop(walled)
     told = walled.request("GET", "/api/authz/me", who).json["sandbox"]
     assert {"backend": "landlock", "confined": True, "runs": True, "why": None} == told
+
+
+def test_a_link_in_place_of_a_socket_leads_to_no_other_kernel(walled: Serving) -> None:
+    kernel = begin(walled, "adam", "other/b.ipynb")
+    assert "" == overheard(walled, "mona", kernel, "adam")
+    stop(walled)
 
 
 def test_folders_and_devices_are_for_whom_a_rule_gives_them(walled: Serving) -> None:

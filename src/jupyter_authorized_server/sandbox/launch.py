@@ -52,6 +52,8 @@ _log = logging.getLogger(__name__)
 
 #: In a kernel's folder, the one folder that it shares with the server.
 SOCKETS = "s"
+#: How the names of the sockets in it begin.
+SOCKET = "k"
 _OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -106,7 +108,7 @@ class Launcher:
         folder = self._runtime_folder() / token
         sockets = folder / SOCKETS
         sockets.mkdir(parents=True, mode=0o700)
-        longest = sockets / "k-10"
+        longest = sockets / f"{SOCKET}-10"
         if len(os.fsencode(longest)) > SOCKET_PATH:
             msg = f"`{longest}` is too long for a socket; set `TMPDIR` to a shorter folder"
             raise ConfigurationError(msg)

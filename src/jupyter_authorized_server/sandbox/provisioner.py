@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce
 from .bounds import too_much
-from .launch import SOCKETS
+from .launch import SOCKET, SOCKETS
 from .printed import last_words, opened
 from .starting import start_aside
 from .surroundings import environment, found_program
@@ -25,6 +26,7 @@ from .unconfined import start_unconfined
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable
 
     from jupyter_client.connect import KernelConnectionInfo
     from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 #: A kernel that ends within these seconds may lack something of its machine.
 _AT_ONCE = 10.0
 _LOOK_SECONDS = 0.005
+#: In a kernel's folder, where its sockets are and with which keys they are spoken to.
+_CONNECTION = "kernel.json"
 _REMEDY = (
     "; if it needs files besides its environment, "
     "`c.JupyterAuthorization.sandbox_read_only` can show it them"
@@ -63,10 +67,13 @@ class ConfinedProvisioner(LocalProvisioner):
                 msg = f"the kernel cannot be given a place for its sockets: {error}; make room"
                 raise CannotConfine(msg) from error
             manager.transport = "ipc"
-            manager.ip = f"{self.room.folder}/{SOCKETS}/k"
-            manager.connection_file = f"{self.room.folder}/kernel.json"
+            manager.ip = f"{self.room.folder}/{SOCKETS}/{SOCKET}"
+            manager.connection_file = f"{self.room.folder}/{_CONNECTION}"
+            _encrypt(manager)
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
         found = await super().pre_launch(**kwargs)
+        if not _is_encrypted(manager) and self.room.view is None:
+            self.log.info("kernel %s is not encrypted: %s", self.kernel_id, _why_plain(manager))
         found["env"] = {"JPY_SESSION_NAME": str(session)}
         return found
 
@@ -131,6 +138,8 @@ class ConfinedProvisioner(LocalProvisioner):
             return process
         met = frozenset(room.company)
         with launcher.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
+            if _is_encrypted(self.parent):
+                line = _with_a_copy(line, room.folder or Path())
             surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = await start_aside(
                 launcher.backend, box, line, environment=surroundings, output=log
@@ -158,7 +167,7 @@ class ConfinedProvisioner(LocalProvisioner):
         """
         process: Any = self.process
         until = self._started + _AT_ONCE
-        while not _has_some((room.folder or Path()) / SOCKETS):
+        while not _has_sockets((room.folder or Path()) / SOCKETS):
             status = process.poll()
             if status is not None:
                 raise EndedAtOnce(self._why(room, status))
@@ -248,10 +257,46 @@ class ConfinedProvisioner(LocalProvisioner):
             self.room = None
 
 
-def _has_some(folder: Path) -> bool:
-    """Whether there is anything in `folder`, however much a process has put there."""
+def _encrypt(manager: Any) -> None:
+    """Have the kernel of `manager` given keys, where both know what to do with them.
+
+    A folder shared with a kernel is where it can put a link in place of a socket; by its keys
+    the server knows that whoever answers there is that kernel, and whoever else listens at the
+    other end of a link hears nothing.
+    """
+    if getattr(manager, "transport_encryption", "") == "disabled" and zmq.has("curve"):
+        manager.transport_encryption = "auto"
+
+
+def _is_encrypted(manager: Any) -> bool:
+    return getattr(manager, "curve_publickey", None) is not None
+
+
+def _why_plain(manager: Any) -> str:
+    """Why nothing encrypts what is said to the kernel of `manager`."""
+    if not zmq.has("curve"):
+        return "`pyzmq` was built without CURVE; install its wheel"
+    if not hasattr(manager, "curve_publickey"):
+        return "this `jupyter_client` makes no keys; update it"
+    return "its kernelspec does not name `curve` in `supported_encryption`"
+
+
+def _with_a_copy(line: Iterable[str], folder: Path) -> list[str]:
+    """`line` with a copy of the connection file, which a kernel that finds keys in it rewrites.
+
+    It lies beside the sockets, in a folder in which nobody has been yet, and the server does
+    not read it again.
+    """
+    own, copy = folder / _CONNECTION, folder / SOCKETS / _CONNECTION
+    copy.touch(mode=0o600, exist_ok=False)
+    copy.write_bytes(own.read_bytes())
+    return [word.replace(str(own), str(copy)) for word in line]
+
+
+def _has_sockets(folder: Path) -> bool:
+    """Whether a kernel has opened a socket in `folder`, however much it has put there."""
     with os.scandir(folder) as entries:
-        return next(entries, None) is not None
+        return any(entry.name.startswith(f"{SOCKET}-") for entry in entries)
 
 
 def _named(status: int) -> str:
