@@ -243,6 +243,8 @@ def test_a_full_run_directory_is_said_to_who_starts_a_kernel_and_harms_no_other(
 ) -> None:
     server, full = masked
     kernel = begin(server, "mona")
+    # It has opened all of its sockets when it answers, and one of them when it is begun.
+    assert "1" == said(server, kernel, "mona", "print(1)")
     body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
     try:
         with contextlib.suppress(OSError):
