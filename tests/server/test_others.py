@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -171,9 +172,14 @@ def test_what_is_packed_is_what_was_asked_about_whatever_is_put_in_its_place(
     (top / ".hidden").write_text("hidden")
     if not (top / "again.txt").is_symlink():
         (top / "again.txt").symlink_to("b.txt")
+        # One to another folder, and one back from there.
+        (top / "linked").symlink_to("sub")
+        (top / "sub" / "in" / "back").symlink_to("../..")
     url = f"/directories/pack?archiveToken=1&archiveFormat={form}"
-    usual = {"pack/b.txt": b"b", "pack/again.txt": b"b", "pack/sub/in/a.txt": b"mine"}
+    unlinked = {"pack/b.txt": b"b", "pack/again.txt": b"b", "pack/sub/in/a.txt": b"mine"}
+    usual = {**unlinked, "pack/linked/in/a.txt": b"mine"}
     assert usual == packed(server.request("GET", url, "paco"))
+    assert unlinked == packed(server.request("GET", f"{url}&followSymlinks=false", "paco"))
     # When the packing begins, a link is put in the place of the folder.
     (server.folder / "swap").touch()
     found = packed(server.request("GET", url, "paco"))
@@ -184,6 +190,21 @@ def test_what_is_packed_is_what_was_asked_about_whatever_is_put_in_its_place(
         name: each for name, each in found.items() if "apart" not in name
     }
     assert b"loose/x.txt" not in found.values()
+    # What a link leads to is asked about as what it is, before anything is packed.
+    (top / "other").symlink_to("../loose")
+    try:
+        assert 404 == server.request("GET", url, "paco").status
+        assert b"loose/x.txt" in packed(server.request("GET", url, "adam")).values()
+        # One folder of which each leads to the next twice would be packed for ever.
+        for number in range(20):
+            (top / f"many/{number}").mkdir(parents=True)
+            for name in ("left", "right"):
+                (top / f"many/{number}/{name}").symlink_to(f"../{number + 1}")
+        (top / "many/20").mkdir()
+        assert 404 == server.request("GET", url, "adam").status
+    finally:
+        (top / "other").unlink()
+        shutil.rmtree(top / "many")
 
 
 def test_a_form_in_the_body_says_nothing_that_was_not_asked_about(
@@ -232,3 +253,4 @@ def test_a_file_id_is_told_of_what_one_may_open(server: serving.Serving) -> None
     found = server.request("GET", "/api/fileid/id?path=loose/x.txt", "adam")
     assert found.status in {200, 404}
     assert server.request("GET", "/api/fileid/path?id=none", "vera").status == 404
+    assert server.request("GET", "/api/fileid/path", "vera").status == 400

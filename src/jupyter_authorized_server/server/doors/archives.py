@@ -18,7 +18,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Nowhere, UnsafePath
-from ..surface import descent
+from ..surface import descent, whole
 from ..surface.disk import Place, disk_of
 from ..surface.places import resources
 from ..wiring import wiring
@@ -73,8 +73,9 @@ def _pack(handler: Any, path: Any, form: str, *more: Any) -> None:
     top = descent.folder(disk, disk.place(disk.inside(os.path.realpath(path))).target)
     allow = _in(getattr(handler, _LOOP), sight)
     module = sys.modules[type(handler).__module__]
+    packing = _Packing(disk, follows=bool(more[-2]), hidden=bool(more[-1]))
     with module.make_writer(handler, form) as archive:
-        for name, held in _files(disk, top, path.name, hidden=bool(more[-1])):
+        for name, held in packing.files(top, path.name, frozenset({top.path})):
             if handler.canceled:
                 return
             _add(archive, name, held, allow)
@@ -93,28 +94,76 @@ def _in(loop: asyncio.AbstractEventLoop, sight: Sight) -> Allow:
     return allow
 
 
-def _files(
-    disk: Disk, folder: Folder, above: str, *, hidden: bool, depth: int = 0
-) -> Iterator[tuple[str, Held]]:
-    """Each file below `folder`, with its name in the archive."""
-    if depth > MOST:
-        return
-    for name, info in sorted(folder.entries(), key=lambda each: each[0]):
-        if name.startswith(".") and not hidden:
-            continue
-        try:
-            if stat.S_ISDIR(info.st_mode):
-                inner = folder.enter(name)
-                yield from _files(disk, inner, f"{above}/{name}", hidden=hidden, depth=depth + 1)
-            elif stat.S_ISREG(info.st_mode):
-                yield f"{above}/{name}", descent.through(folder, name, name)
-            elif stat.S_ISLNK(info.st_mode):
-                place = disk.place(f"{folder.path.rstrip('/')}/{name}")
-                if place.kind == "file" and (hidden or not place.hidden):
-                    yield f"{above}/{name}", descent.held(disk, place.target)
-        except (UnsafePath, FileNotFoundError):
-            # It was exchanged or taken away meanwhile.
-            continue
+class _Packing:
+    """Goes through a folder, as it is then, for one archive.
+
+    Args:
+        disk: where the contents are kept.
+        follows: whether links to folders are followed, each once on a way.
+        hidden: whether hidden files are packed.
+    """
+
+    def __init__(self, disk: Disk, *, follows: bool, hidden: bool) -> None:
+        self._disk = disk
+        self._follows = follows
+        self._hidden = hidden
+        self._passed = 0
+
+    def files(
+        self, folder: Folder, above: str, way: frozenset[str], depth: int = 0
+    ) -> Iterator[tuple[str, Held]]:
+        """Each file below `folder`, with its name in the archive.
+
+        Args:
+            folder: to go through.
+            above: its name in the archive.
+            way: what was packed on the way to it; a link that leads back there is left out.
+            depth: how many folders it is in.
+
+        Raises:
+            Nowhere: there is more than was asked about.
+        """
+        if depth > MOST:
+            return
+        for name, info in sorted(folder.entries(), key=lambda each: each[0]):
+            self._count()
+            if name.startswith(".") and not self._hidden:
+                continue
+            try:
+                found = self._behind(folder, name, info, way)
+            except (UnsafePath, FileNotFoundError):
+                # It was exchanged or taken away meanwhile.
+                continue
+            if isinstance(found, tuple):
+                yield from self.files(found[0], f"{above}/{name}", found[1], depth + 1)
+            elif found is not None:
+                yield f"{above}/{name}", found
+
+    def _behind(
+        self, folder: Folder, name: str, info: os.stat_result, way: frozenset[str]
+    ) -> Held | tuple[Folder, frozenset[str]] | None:
+        """The file called `name` in `folder`, or the folder with the way to what is in it."""
+        if stat.S_ISDIR(info.st_mode):
+            return folder.enter(name), way
+        if stat.S_ISREG(info.st_mode):
+            return descent.through(folder, name, name)
+        if stat.S_ISLNK(info.st_mode):
+            place = self._disk.place(f"{folder.path.rstrip('/')}/{name}")
+            if place.kind == "file" and self._shows(place):
+                return descent.held(self._disk, place.target)
+            is_ahead = self._follows and place.target not in way
+            if is_ahead and place.kind == "folder" and self._shows(place):
+                return descent.folder(self._disk, place.target), way | {place.target}
+        return None
+
+    def _shows(self, place: Place) -> bool:
+        return self._hidden or not place.hidden
+
+    def _count(self) -> None:
+        self._passed += 1
+        if self._passed > whole.MOST:
+            msg = "there is more in this folder than was asked about"
+            raise Nowhere(msg)
 
 
 def _add(archive: Any, name: str, held: Held, allow: Allow) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...errors import Nowhere
 from . import places as at
 from .core import INSPECT, USE, ask, asks, to_guests
-from .table import Route
+from .table import Route, Unanswerable
 from .whole import plain
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ def _of_id(call: Call) -> tuple[Resource, ...]:
     """The file behind an id, wherever it is now.
 
     Raises:
+        Unanswerable: no id is given.
         Nowhere: there is none.
     """
+    if "id" not in call.request.query_arguments:
+        raise Unanswerable(400, "name a file by its `id`")
     path = call.settings["file_id_manager"].get_path(call.query("id"))
     if not isinstance(path, str):
         msg = "no file has this id"

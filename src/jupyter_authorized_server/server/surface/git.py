@@ -78,7 +78,7 @@ def _top(call: Call) -> tuple[Resource, ...]:
 
 
 def _on(actions: tuple[str, ...]) -> Where:
-    return lambda call: everything(call, _repository(call), actions, follows=False)
+    return lambda call: everything(call, _repository(call), actions)
 
 
 def _named(call: Call) -> tuple[Resource, ...] | None:

@@ -10,7 +10,7 @@ from . import places as at
 from . import ports
 from .core import ADMIN, INSPECT, ask, asks
 from .table import Asks, Route
-from .whole import everything, plain
+from .whole import all_in, plain
 
 if TYPE_CHECKING:
     from ...policy.model import Resource
@@ -47,7 +47,8 @@ def _packed(call: Call) -> tuple[Resource, ...]:
 
 
 def _in_it(call: Call) -> tuple[Resource, ...]:
-    return everything(call, plain(call, call.group(0)), ("download",))
+    follows = call.query("followSymlinks", "true") == "true"
+    return all_in(call, plain(call, call.group(0)), follows=follows)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -12,38 +12,58 @@ from .places import place, resources
 
 if TYPE_CHECKING:
     from .call import Call
-    from .disk import Disk
+    from .disk import Disk, Place
 
 #: Most names in a folder that are asked about one by one.
 MOST = 50_000
 
 
-def everything(
-    call: Call, path: str, actions: tuple[str, ...], *, follows: bool = True
-) -> tuple[Resource, ...]:
+def everything(call: Call, path: str, actions: tuple[str, ...]) -> tuple[Resource, ...]:
     """The file or folder at `path`, and each file in it that a rule may divide.
 
     Args:
         actions: those that are asked; where all of them are even, the folder speaks for
             all that is in it.
-        follows: whether links in it are followed.
 
     Raises:
         UnsafePath: it can mean no file that may be judged.
         Nowhere: what is in it cannot be told apart, or is too much.
     """
+    disk, found = _disk(call), place(call, path)
+    if found.kind != "folder" or _even(call, found.target, actions):
+        return resources(found)
+    return (*resources(found), *_kept(call, disk, found.target, follows=False))
+
+
+def all_in(call: Call, path: str, *, follows: bool) -> tuple[Resource, ...]:
+    """The file or folder at `path`, and each file in it.
+
+    Args:
+        follows: whether links to folders are followed, each once on a way.
+
+    Raises:
+        UnsafePath: it can mean no file that may be judged.
+        Nowhere: what is in it cannot be told apart, leads nowhere, or is too much.
+    """
+    disk, found = _disk(call), place(call, path)
+    if found.kind != "folder":
+        return resources(found)
+    return (*resources(found), *_kept(call, disk, found.target, follows=follows))
+
+
+def _disk(call: Call) -> Disk:
     disk = disk_of(call.settings["contents_manager"])
     if disk is None:
         msg = "only what is on a disk of this server can be judged with all that is in it"
         raise Nowhere(msg)
-    found = place(call, path)
-    own = resources(found)
-    if found.kind == "folder" and (follows or not _even(call, found.target, actions)):
-        key = (found.target, follows)
-        if key not in call.inside:
-            call.inside[key] = _inside(disk, found.target, follows=follows)
-        return (*own, *call.inside[key])
-    return own
+    return disk
+
+
+def _kept(call: Call, disk: Disk, folder: str, *, follows: bool) -> tuple[Resource, ...]:
+    key = (folder, follows)
+    if key not in call.inside:
+        call.inside[key] = _inside(disk, folder, follows=follows)
+    return call.inside[key]
 
 
 def _even(call: Call, folder: str, actions: tuple[str, ...]) -> bool:
@@ -56,18 +76,35 @@ def _even(call: Call, folder: str, actions: tuple[str, ...]) -> bool:
 
 def _inside(disk: Disk, folder: str, *, follows: bool) -> tuple[Resource, ...]:
     found: dict[Resource, None] = {}
-    if disk.holds_more(folder, MOST):
+    passed = 0
+    listed: dict[str, list[tuple[str, Place | None]]] = {}
+    # Each folder with those on the way to it: a link that leads back to one is passed over.
+    waiting = [(folder, frozenset({folder}))]
+    while waiting:
+        here, way = waiting.pop()
+        if here not in listed:
+            _check_size(passed, more=disk.holds_more(here, MOST - passed))
+            listed[here] = list(disk.below(here))
+        passed += len(listed[here])
+        _check_size(passed)
+        for name, inner in listed[here]:
+            is_link = inner is None or (inner.entry != inner.target and inner.kind == "folder")
+            if is_link and not follows:
+                found[Resource(type="contents", id=f"{here.rstrip('/')}/{name}")] = None
+                continue
+            if inner is None:
+                msg = "a link in this folder leads nowhere"
+                raise Nowhere(msg)
+            found.update(dict.fromkeys(resources(inner)))
+            if is_link and inner.target not in way:
+                waiting.append((inner.target, way | {inner.target}))
+    return tuple(found)
+
+
+def _check_size(passed: int, *, more: bool = False) -> None:
+    if more or passed > MOST:
         msg = "there is too much in this folder to do this at once"
         raise Nowhere(msg)
-    for name, inner in disk.below(folder):
-        if inner is None or (inner.entry != inner.target and inner.kind == "folder"):
-            if follows:
-                msg = "a link in this folder leads to another folder, or nowhere"
-                raise Nowhere(msg)
-            found[Resource(type="contents", id=f"{folder.rstrip('/')}/{name}")] = None
-        else:
-            found.update(dict.fromkeys(resources(inner)))
-    return tuple(found)
 
 
 def plain(call: Call, path: str) -> str:
