@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import websocket
 
@@ -112,6 +114,23 @@ class Serving:
             return Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
+
+    def sign_in(self, who: str) -> str:
+        """The cookies of a browser in which `who` has signed in with their password."""
+        found = self.request("GET", "/login")
+        xsrf = re.search(r'name="_xsrf" value="([^"]+)"', found.text)
+        assert xsrf is not None
+        cookie = found.headers["Set-Cookie"].partition(";")[0]
+        form = urlencode({"username": who, "password": PASSWORD, "_xsrf": xsrf[1]})
+        answer = self.request(
+            "POST",
+            "/login",
+            body=form.encode(),
+            headers={"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert 302 == answer.status, answer.text
+        made = [each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie")]
+        return "; ".join([cookie, *made])
 
     def connect(self, path: str, who: str | None = None) -> websocket.WebSocket:
         """A websocket; raises websocket.WebSocketBadStatusException when refused."""

@@ -60,6 +60,10 @@ NO_CELLS_BY_ID = "This kernel has no notebook whose cells could be run by their 
 SAVED_UNREAD = "The saved notebook of this kernel cannot be read"
 NO_TERMINALS = "you cannot start a terminal"
 NO_SUCH_TERMINAL = "there is no terminal of that name"
+TERMINAL_FROM_ELSEWHERE = (
+    "no terminal of that name runs, and a link from elsewhere starts none; open a new one "
+    "from the list of files"
+)
 ANOTHER_TERMINAL = "This terminal is another one now."
 NOBODYS_TERMINAL = "a terminal that nobody has started is not started"
 NOT_POSSIBLE = "Not possible"

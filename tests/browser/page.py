@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, WebSocket
 
 #: Milliseconds for anything to appear, on a machine that does other things too.
 PATIENCE = 60_000
@@ -36,6 +36,8 @@ class Window:
         self.page.set_default_timeout(PATIENCE)
         self.refused: list[str] = []
         self.page.on("response", self._note)
+        self._kernels: list[WebSocket] = []
+        self.page.on("websocket", self._note_socket)
 
     def _note(self, response: object) -> None:
         status = response.status  # type: ignore[attr-defined]  # why: a Response
@@ -43,6 +45,19 @@ class Window:
             request = response.request  # type: ignore[attr-defined]  # why: a Response
             path = request.url.removeprefix(self.url).partition("?")[0]
             self.refused.append(f"{status} {request.method} {path}")
+
+    def _note_socket(self, socket: WebSocket) -> None:
+        if "/channels" in socket.url:
+            self._kernels.append(socket)
+
+    def stays_away(self) -> None:
+        """Wait until its socket to a kernel is closed, and see that it opens none again."""
+        opened = len(self._kernels)
+        while not self._kernels[-1].is_closed():
+            self.page.wait_for_timeout(100)
+        # The classic notebook waits for a second, JupyterLab for none.
+        self.page.wait_for_timeout(2000)
+        assert opened == len(self._kernels)
 
     def sign_in(self, person: str, path: str) -> None:
         """Ask for `path` as a stranger, fill in the login page, land on `path`."""
@@ -170,6 +185,12 @@ class Classic:
             "'received_unsolicited_message.Kernel', "
             "(_, message) => { window.heard += message.content.text || ''; }); }"
         )
+
+    def says_why_it_left(self, sentence: str) -> None:
+        """Wait until it says that no kernel is connected, and below its tool bar why."""
+        expect(self.page.locator("#notification_kernel")).to_contain_text("Not Connected")
+        expect(self.page.locator(".kernel_disconnected_icon")).to_be_visible()
+        expect(self.page.locator(".authz-notice").filter(has_text=sentence)).to_be_visible()
 
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""

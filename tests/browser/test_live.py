@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
+from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Classic
 from examples.serving import PASSWORD, run_in
 
 from jupyter_authorized_server.credentials import hash_password
@@ -134,6 +134,11 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
             if grant.principal == f"user:{person}":
                 store.remove_grant(grant.id)
     notebook.prints("Your access to this kernel was taken back")
+    with contextlib.closing(store_of(server)) as store:
+        store.set_disabled(person, disabled=True)
+    window.stays_away()
+    if isinstance(notebook, Classic):
+        notebook.says_why_it_left("You are signed out.")
     assert 204 == olga.status("DELETE", f"/api/sessions/{session['id']}")
 
 

@@ -1,12 +1,21 @@
 /** Of nbclassic's own page and parts, as far as this needs them. */
 
+export interface Kernel {
+  id?: string;
+  ws?: WebSocket | null;
+  /** How often it tries to connect again by itself. */
+  reconnect_limit: number;
+}
+
 export interface Classic {
   notebook?: {
     notebook_path: string;
     notebook_name?: string;
-    kernel?: { id?: string } | null;
+    kernel?: Kernel | null;
     keyboard_manager?: object;
-    events?: { on: (names: string, listener: () => void) => void };
+    events?: {
+      on: (names: string, listener: (event: unknown, about?: { kernel?: Kernel }) => void) => void;
+    };
     save_notebook_as?: () => void;
   };
 }

@@ -12,6 +12,7 @@ import { viewBar, viewedSentence } from '../view.js';
 import { watch } from '../watch.js';
 import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
+import { Closes } from './closes.js';
 import type { Classic, Dialogs, JQuery } from './jupyter.js';
 import { Notices, sized } from './notices.js';
 import { ClassicRefusals } from './refusals.js';
@@ -104,6 +105,13 @@ class NotebookPart {
     const again = (): void => void this.update();
     this.standings.onChange(again);
     this.notebook.events?.on('kernel_ready.Kernel', again);
+    const closes = new Closes(text => {
+      this.tell({ text, lost: true, offers: false });
+    });
+    this.notebook.events?.on('kernel_connected.Kernel', (_, about) => {
+      closes.heed(about?.kernel);
+    });
+    closes.heed(this.notebook.kernel);
     this.notebook.events?.on(OVER, () => void this.tellEnd(this.before?.kernelId ?? null));
     again();
   }

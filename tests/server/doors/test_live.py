@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import re
 import time
-import urllib.parse
 import uuid
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 import websocket
-from serving import PASSWORD, Serving, add_people, give_password, serving
+from serving import Serving, add_people, give_password, serving
 from talking import Client, Closed, notebook, start
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "nora": "editor",
         "ruby": None,
         "vera": "viewer",
-        "tess": "viewer",
+        "tess": "editor",
         "adam": "admin",
         "abel": "admin",
         "temp": None,
@@ -205,37 +202,19 @@ def test_the_end_of_a_token_closes_a_kernels_socket_for_good(server: Serving, ke
 
 def test_who_is_disabled_is_out_at_once(server: Serving, kernel: str) -> None:
     tess = Client(server, kernel, "tess")
-    store = server.store()
-    store.set_disabled("tess", disabled=True)
-    store.close()
-    began = time.monotonic()
+    running = tess.run("import time; print('begun'); time.sleep(600)")
+    tess.until("begun\n")
+    with server.store() as store:
+        store.set_disabled("tess", disabled=True)
+    # Nobody else would end the cell on her page.
+    said = [each for each in tess.answer(running) if each.msg_type == "error"]
+    assert ["You are signed out."] == [each.content["evalue"] for each in said]
     assert 1000 == tess.closed(SOON)[0]
-    assert time.monotonic() - began < SOON
-
-
-def sign_in(server: Serving, who: str) -> str:
-    """Cookies of a browser in which `who` has signed in."""
-    cookies: dict[str, str] = {}
-    for fields in (None, {"username": who, "password": PASSWORD}):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        body = urllib.parse.urlencode({**(fields or {}), "_xsrf": cookies.get("_xsrf", "")})
-        connection.request(
-            "POST" if fields else "GET",
-            "/login",
-            body=body if fields else None,
-            headers={
-                "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-        )
-        answer = connection.getresponse()
-        for line in answer.headers.get_all("Set-Cookie", []):
-            found = re.match(r"([^=]+)=([^;]*)", line)
-            assert found is not None
-            cookies[found[1]] = found[2]
-        answer.read()
-        connection.close()
-    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+    assert 204 == server.request("POST", f"/api/kernels/{kernel}/interrupt", "edda").status
+    edda = Client(server, kernel, "edda")
+    # What waits while a run is interrupted is aborted.
+    eventually("1\n", lambda: edda.text("print(1)"))
+    edda.close()
 
 
 def close_code(socket: websocket.WebSocket) -> int:
@@ -254,7 +233,7 @@ def test_signing_out_closes_the_sockets_of_that_login_and_signing_out_everywhere
 ) -> None:
     give_password(server.folder, "lars")
     time.sleep(1.5)
-    cookies = [sign_in(server, "lars") for _ in range(2)]
+    cookies = [server.sign_in("lars") for _ in range(2)]
     other = Client(server, kernel, "lars")
     first, second = (
         websocket.create_connection(
@@ -419,6 +398,38 @@ def test_five_hundred_sockets_at_once_are_all_reached(server: Serving, kernel: s
     assert time.monotonic() - began < SOON
     assert "2\n" == edda.text("print(2)")
     edda.close()
+
+
+def test_what_waits_for_a_look_at_the_notebook_is_not_run_once_its_socket_is_closed(
+    server: Serving, kernel: str
+) -> None:
+    path = server.root / "team" / "a.ipynb"
+    notebook(path, "pass", "#" + "x" * 4_000_000)
+    cell = json.loads(path.read_text())["cells"][0]["id"]
+    edda = Client(server, kernel, "edda")
+
+    def ran() -> int:
+        return sum(
+            each["kind"] == "execution" and each["kernel"] == f"kernels:{kernel}"
+            for each in server.audit
+        )
+
+    at_first = ran()
+    sent = [edda.run("", metadata={"savedCell": cell}) for _ in range(100)]
+    edda.answer(sent[0])
+    [door] = [
+        each["id"]
+        for each in server.request("GET", "/api/authz/live", "edda").json["items"]
+        if each["resource"].startswith(f"kernels:{kernel}")
+    ]
+    # What is taken away is asked about again at each message; this takes nothing away.
+    assert 200 == server.request("DELETE", f"/api/authz/live/{door}", "adam").status
+    by_then = ran()
+    assert by_then - at_first < len(sent)
+    # The client has not answered the close, so only the server has ended anything.
+    time.sleep(0.5)
+    assert by_then == ran()
+    assert 1000 == edda.closed()[0]
 
 
 def test_an_open_door_is_let_go_when_it_closes(server: Serving, kernel: str) -> None:

@@ -6,12 +6,10 @@ import contextlib
 import importlib
 import json
 import os
-import re
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import pytest
 import serving
@@ -179,24 +177,6 @@ def on_disk(path: Path, text: str) -> bool:
     return False
 
 
-def sign_in(server: serving.Serving, who: str) -> str:
-    """The cookies of a browser in which `who` has signed in."""
-    found = server.request("GET", "/login")
-    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', found.text)
-    assert xsrf is not None
-    cookie = found.headers["Set-Cookie"].partition(";")[0]
-    form = urlencode({"username": who, "password": serving.PASSWORD, "_xsrf": xsrf[1]})
-    answer = server.request(
-        "POST",
-        "/login",
-        body=form.encode(),
-        headers={"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"},
-    )
-    assert 302 == answer.status, answer.text
-    made = [each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie")]
-    return "; ".join([cookie, *made])
-
-
 def status(server: serving.Serving, path: str, who: str, **headers: str) -> int:
     """With which a handshake is answered; 101 where the socket opens."""
     sent = [f"{name}: {value}" for name, value in headers.items()]
@@ -323,7 +303,7 @@ def test_a_fork_is_under_the_rule_of_its_document(crdt: Any, server: serving.Ser
 def test_the_page_of_another_site_opens_no_socket(server: serving.Serving) -> None:
     room = f"/api/collaboration/room/text:file:{id_of(server, 'team/a.txt')}"
     serving.give_password(server.folder, "emil")
-    cookies = sign_in(server, "emil")
+    cookies = server.sign_in("emil")
     own = f"http://127.0.0.1:{server.port}"
     opened = {
         origin: _opens(f"ws://127.0.0.1:{server.port}{room}", cookies, origin)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -17,7 +18,7 @@ import websocket
 from filing import World
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyter_server_terminals.terminalmanager import TerminalManager
-from serving import Serving, serving
+from serving import Serving, give_password, serving
 from terminado.websocket import TermSocket
 from tornado.websocket import WebSocketClosedError
 
@@ -76,6 +77,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         ),
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def signed_in(server: Serving) -> str:
+    give_password(server.folder, "olga")
+    return server.sign_in("olga")
 
 
 def start(server: Serving, who: str, **body: Any) -> str:
@@ -189,6 +196,44 @@ def test_a_shell_that_reads_nothing_keeps_nobody_from_typing_in_another(server: 
         end(server, each)
 
 
+def test_keys_that_wait_for_a_shell_are_dropped_with_the_right_to_type_them(
+    server: Serving,
+) -> None:
+    name, go = start(server, "olga", cwd="team"), server.root / "team" / "go"
+    with server.store() as store:
+        more = store.add_grant(
+            principal="user:wanda",
+            level="admin",
+            resource="server:",
+            granted_by="os:test",
+            now=time.time(),
+        )
+        while server.request("GET", "/api/contents/private", "wanda").status != 200:
+            time.sleep(0.05)
+        mine = connect(server, name, "olga")
+        type_(mine, "stty raw -echo; echo de''af; until [ -e go ]; do sleep 0.05; done; ")
+        type_(
+            mine,
+            "timeout --foreground 1 cat | tr -dc x | wc -c | sed s/^/heard=/; "
+            "echo o''ver; stty sane\n",
+        )
+        screen(mine, "deaf")
+        pasting = connect(server, name, "wanda")
+        type_(pasting, "x" * 2**16)
+        time.sleep(0.2)
+        store.remove_grant(more.id)
+    while server.request("GET", "/api/contents/private", "wanda").status == 200:
+        time.sleep(0.05)
+    go.touch()
+    heard = re.search(r"heard=(\d+)", screen(mine, "over"))
+    assert heard is not None
+    assert int(heard[1]) < 2**16
+    go.unlink()
+    for socket in (mine, pasting):
+        socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    end(server, name)
+
+
 class Gone(TermSocket):
     """A socket whose client has gone without a word."""
 
@@ -282,6 +327,37 @@ def test_the_classic_page_makes_a_shell_for_who_may_start_one(server: Serving) -
     assert 200 == server.request("GET", "/terminals/fresh", "wanda").status
     assert 403 == server.request("GET", "/terminals/fresh", "otto").status
     end(server, "fresh")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        # Another port of this machine, to which a browser sends the cookie with pictures too.
+        ({"Sec-Fetch-Site": "same-site", "Referer": "http://127.0.0.1:1/"}, 403),
+        # An old browser, or an address without encryption; a page can hide where it is from.
+        ({}, 403),
+        ({"Referer": "http://127.0.0.1.example/"}, 403),
+        ({"Referer": "http://["}, 403),
+        # What a proxy asks a browser for is sent along with every link too.
+        ({"Authorization": "Basic b2xnYTpvbGdh"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Referer": "http://127.0.0.1:{port}/nbclassic/tree"}, 200),
+    ],
+)
+def test_no_link_of_another_site_starts_a_shell(
+    server: Serving, signed_in: str, headers: dict[str, str], status: int
+) -> None:
+    sent = {name: value.format(port=server.port) for name, value in headers.items()}
+    answer = server.request("GET", "/terminals/linked", headers={"Cookie": signed_in, **sent})
+    assert status == answer.status
+    assert (status == 200) is ("linked" in names(server, "olga"))
+    if status == 200:
+        # One that runs is shown, wherever the link is from.
+        elsewhere = {"Cookie": signed_in, "Sec-Fetch-Site": "cross-site"}
+        assert 200 == server.request("GET", "/terminals/linked", headers=elsewhere).status
+        end(server, "linked")
 
 
 def test_from_the_body_only_a_checked_folder_and_an_unused_name_are_taken(

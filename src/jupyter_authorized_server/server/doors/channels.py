@@ -222,10 +222,15 @@ class JudgedConnection(Lowered):
                 self.write_message(text)
         super()._send_status_message(status)  # type: ignore[misc]  # why: a mixin
 
-    def lower(self) -> None:
+    def lower(self, why: str) -> None:
         """Watching is over: nothing of the kernel goes out, and all that comes is refused."""
         if self._judge is not None:
-            self._judge.lower()
+            self._judge.lower(why)
+
+    def shut(self) -> None:
+        """The server closes this socket: what waits in it goes nowhere."""
+        if self._judge is not None:
+            self._judge.shut()
 
 
 class RefusedConnection:

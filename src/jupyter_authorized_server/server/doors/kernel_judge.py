@@ -122,7 +122,7 @@ class KernelJudge:
         if later is not None:
             self._work = asyncio.ensure_future(self._catch_up(later))
 
-    def lower(self) -> None:
+    def lower(self, why: str) -> None:
         """Watching is over: take no answer to a prompt, and end what the page waits for.
 
         The kernel goes on, and nothing of it comes here any more; a cell whose end
@@ -130,7 +130,13 @@ class KernelJudge:
         """
         self._prompts.clear()
         for header in self._executions.untold():
-            self._answers.refuse(Message("shell", RUN, header), sentences.KERNEL_TAKEN)
+            self._answers.refuse(Message("shell", RUN, header), why)
+
+    def shut(self) -> None:
+        """The server has closed the socket: nothing that has come is passed on any more."""
+        self.inflow.drop()
+        if self._work is not None:
+            self._work.cancel()
 
     async def _catch_up(self, later: Coroutine[Any, Any, None]) -> None:
         waiting: Coroutine[Any, Any, None] | None = later
@@ -172,7 +178,6 @@ class KernelJudge:
 
     def _end(self, error: Malformed) -> None:
         """Close the socket on which something came that cannot be read."""
-        self.inflow.drop()
         close(self._connection.websocket_handler, UNREADABLE, str(error))
 
     def _frame(self, data: str | bytes) -> Frame:

@@ -21,8 +21,11 @@ _LOOK = 0.02
 _turns: WeakKeyDictionary[Any, asyncio.Lock] = WeakKeyDictionary()
 
 
-def typing_by(handler: Any) -> Callable[[str], Awaitable[None]]:
-    """What hands keys from `handler`'s socket to its shell, in the place of upstream's own."""
+def typing_by(handler: Any, may_type: Callable[[], bool]) -> Callable[[str], Awaitable[None]]:
+    """What hands keys from `handler`'s socket to its shell, in the place of upstream's own.
+
+    Keys may wait long for a shell that reads nothing, and the right may end meanwhile.
+    """
 
     async def write(text: str) -> None:
         shell = handler.terminal
@@ -30,7 +33,12 @@ def typing_by(handler: Any) -> Callable[[str], Awaitable[None]]:
             return
         async with _turns.setdefault(shell, asyncio.Lock()):
             left = text.encode()
-            while left and handler.ws_connection is not None and not shell.ptyproc.closed:
+            while (
+                left
+                and handler.ws_connection is not None
+                and not shell.ptyproc.closed
+                and may_type()
+            ):
                 left = left[_taken(shell.ptyproc.fd, left) :]
                 if left:
                     await asyncio.sleep(_LOOK)

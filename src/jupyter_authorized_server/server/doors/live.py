@@ -106,8 +106,10 @@ class Lowered:
     No protocol: hundreds are told at once, and one takes ten times as long to be found.
     """
 
-    #: Sends nothing more but refusals. A socket that has none is closed.
-    lower: Callable[[], None]
+    #: Sends nothing more but refusals, of what runs now with a sentence why.
+    lower: Callable[[str], None]
+    #: Passes on nothing more of what has come already, as the server closes the socket.
+    shut: Callable[[], None]
 
 
 class LiveDoors:
@@ -202,8 +204,7 @@ class LiveDoors:
         sentence = sentences.LEFT if by == door.name else sentences.DISCONNECTED
         for handler, each in list(self._doors.items()):
             if each is door:
-                _say_in_terminal(handler, sentence)
-                close(handler, FINAL if _is_jupyters(handler) else POLICY, sentence)
+                _part(handler, sentence)
 
     def advance(self) -> None:
         """Something changed: ask every socket again, now."""
@@ -315,13 +316,20 @@ def end(handler: Any, door: LiveDoor) -> None:
     """
     connection = getattr(handler, "connection", None)
     if door.principal is None:
-        _say_in_terminal(handler, sentences.SIGNED_OUT)
-        close(handler, FINAL if _is_jupyters(handler) else POLICY, sentences.SIGNED_OUT)
+        _part(handler, sentences.SIGNED_OUT)
     elif isinstance(connection, Lowered):
-        connection.lower()
+        connection.lower(sentences.KERNEL_TAKEN)
     else:
-        _say_in_terminal(handler, sentences.TAKEN_BACK)
-        close(handler, FINAL if _is_jupyters(handler) else POLICY, sentences.TAKEN_BACK)
+        _part(handler, sentences.TAKEN_BACK)
+
+
+def _part(handler: Any, why: str) -> None:
+    """Close `handler`'s socket for good, and say why wherever its page shows it."""
+    connection = getattr(handler, "connection", None)
+    if isinstance(connection, Lowered):
+        connection.lower(why)
+    _say_in_terminal(handler, why)
+    close(handler, FINAL if _is_jupyters(handler) else POLICY, why)
 
 
 def _is_over(handler: Any) -> bool:
@@ -363,6 +371,9 @@ def close(handler: Any, code: int, reason: str) -> None:
     which a client can put off.
     """
     handler.on_message = handler.write_message = nothing
+    connection = getattr(handler, "connection", None)
+    if isinstance(connection, Lowered):
+        connection.shut()
     handler.close(code, reason)
 
 

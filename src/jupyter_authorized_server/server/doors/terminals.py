@@ -156,7 +156,7 @@ def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
         handler.open, handler.on_message = socket.open, socket.on_message
 
         if os.name == "posix":
-            handler.stdin_to_ptyproc = typing_by(handler)
+            handler.stdin_to_ptyproc = typing_by(handler, socket.may_type)
         handler.on_pty_read, handler.on_pty_died = socket.on_pty_read, socket.on_pty_died
 
 
@@ -204,10 +204,11 @@ class _Socket:
             # It was on its way when the shell ended.
             return
         kind = _kind(message)
-        if kind and self._may_type(told=kind == "keys"):
+        if kind and self.may_type(told=kind == "keys"):
             await ensure_async(self._pass_on(message))
 
-    def _may_type(self, *, told: bool) -> bool:
+    def may_type(self, *, told: bool = False) -> bool:
+        """Whether keys may go to the shell now; `told` says on the screen where not."""
         live, door = self._wired.live, self._door
         if not live.current(door).allowed:
             return False

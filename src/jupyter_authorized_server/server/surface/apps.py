@@ -10,6 +10,13 @@ _FOLDER = (USE, ask("list", "contents", at.path(0), walk=True))
 _FILE = (USE, ask("open", "contents", at.path(0)))
 _NAMED_FOLDER = (USE, ask("list", "contents", at.path(), walk=True))
 _NAMED_FILE = (USE, ask("open", "contents", at.path()))
+#: Opening this page makes a terminal of that name, where there is none.
+_TERMINAL = asks(
+    "terminals",
+    USE,
+    ask("view", "terminals", at.terminal(there=True)),
+    ask("start", "terminals", at.terminal_to_start),
+)
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -31,7 +38,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler="notebook.app.ConsoleHandler", methods={"GET": PAGE}),
     Route(
         handler="notebook.app.TerminalHandler",
-        methods={"GET": asks("terminals", USE, ask("view", "terminals", at.terminal()))},
+        methods={"GET": _TERMINAL},
     ),
     Route(handler="notebook.app.CustomCssHandler", methods={"GET": SHOWN_PAGE}),
     Route(
@@ -55,16 +62,8 @@ ROUTES: tuple[Route, ...] = (
         handler="nbclassic.view.handlers.CustomViewHandler",
         methods={"GET": to_guests(asks("contents", *_NAMED_FILE))},
     ),
-    # Opening this page makes a terminal of that name, where there is none.
     Route(
         handler="nbclassic.terminal.handlers.TerminalHandler",
-        methods={
-            "GET": asks(
-                "terminals",
-                USE,
-                ask("view", "terminals", at.terminal(there=True)),
-                ask("start", "terminals", at.terminal(there=False)),
-            )
-        },
+        methods={"GET": _TERMINAL},
     ),
 )

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
+from ... import sentences
 from ...errors import Hidden, Nowhere
 from ...policy import paths
 from ...policy.model import MAX_ID, Resource
 from ..acting import as_server
 from ..wiring import wiring
 from .disk import Place, disk_of
+from .origin import is_from_elsewhere
 from .table import Unanswerable
 
 if TYPE_CHECKING:
@@ -229,21 +231,36 @@ def terminal_of(settings: Mapping[str, Any], name: str) -> Resource:
     return running("terminals", name, owned)
 
 
-def terminal(group: str | int = 0, *, there: bool | None = None) -> Where:
+def terminal(group: str | int = 0, *, there: bool = False) -> Where:
     """The shell whose name is in a group of the URL pattern.
 
     Args:
-        there: True means only one that runs, False only one that does not yet.
+        there: only one that runs.
     """
 
     def find(call: Call) -> Resource | None:
         name = call.group(group)
-        shells = getattr(call.settings.get("terminal_manager"), "terminals", {})
-        if there is not None and there is not (name in shells):
-            return None
-        return terminal_of(call.settings, name)
+        return None if there and not _runs(call, name) else terminal_of(call.settings, name)
 
     return find
+
+
+def terminal_to_start(call: Call) -> Resource | None:
+    """The shell that a page would start whose URL names it; None where it runs already.
+
+    Raises:
+        Unanswerable: a link of another site may have led there.
+    """
+    name = call.group(0)
+    if _runs(call, name):
+        return None
+    if is_from_elsewhere(call.request):
+        raise Unanswerable(403, sentences.TERMINAL_FROM_ELSEWHERE)
+    return terminal_of(call.settings, name)
+
+
+def _runs(call: Call, name: str) -> bool:
+    return name in getattr(call.settings.get("terminal_manager"), "terminals", {})
 
 
 def new_terminal(call: Call) -> Resource:

@@ -1,0 +1,36 @@
+"""Surface: where a browser was sent here from; no link of another site starts anything.
+
+The cookie of who is signed in comes along with every link that is followed, whoever wrote
+it. A page that only shows something may be opened so; one that starts something may not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
+#: What a browser calls a page of this server, and an address that somebody has typed.
+_OWN = frozenset({"same-origin", "none"})
+
+
+def is_from_elsewhere(request: HTTPServerRequest) -> bool:
+    """Whether a page of another site may have had a browser send `request`.
+
+    Browsers say so themselves; old ones do not, and none does where the address is neither
+    HTTPS nor this machine's own. Of these only a page of this server is believed, by the
+    address that it gives, and that another site can leave out. A program sends its token,
+    which no link can.
+    """
+    if request.headers.get("Authorization", "").lower().startswith(("token ", "bearer ")):
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in _OWN
+    try:
+        host = urlsplit(request.headers.get("Referer", "")).netloc
+    except ValueError:
+        return True
+    return host != request.host
