@@ -302,6 +302,25 @@ def test_a_token_that_a_rule_speaks_of_makes_none_of_which_it_does_not(server: S
         del server.tokens["narrow"]
 
 
+def test_a_link_gives_nothing_once_a_rule_keeps_a_part_of_it_from_its_maker(
+    server: Serving,
+) -> None:
+    body = {"level": "viewer", "resource": "contents:/team"}
+    made = server.request("POST", "/api/authz/links", "max", json_body=body)
+    assert 201 == made.status, made.text
+    rule = 'forbid(principal == Jupyter::User::"max", action == Jupyter::Action::"list", '
+    rule += 'resource in Jupyter::Folder::"/team/kept");'
+    (server.folder / "policy" / "max.cedar").write_text(rule)
+    end = time.monotonic() + 60
+    while server.request("GET", "/api/contents/team/kept", "max").status == 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    taken = {"secret": made.json["secret"]}
+    answer = server.request("POST", "/api/authz/links/redeem", "olga", json_body=taken)
+    assert (404, False) == (answer.status, opens(server, "olga"))
+    (server.folder / "policy" / "max.cedar").unlink()
+
+
 def test_of_two_who_edit_one_grant_the_second_is_told(server: Serving) -> None:
     given = give(server, "mia")
     path = f"/api/authz/grants/{given.json['id']}"

@@ -262,12 +262,14 @@ async def redeem(handler: Asker, secret: str) -> Grant:
         except UnknownName:
             # Also a maker who is gone: nothing about them is for whoever holds a link.
             raise UnknownName(OVER) from None
-        highest, rule = inquiry.ceiling(handler.point, to, parse_resource(link.resource))
+        on = handler.known(parse_resource(link.resource))
+        highest, rule = inquiry.ceiling(handler.point, to, on)
         if rule and (highest is None or LEVEL[link.level] > highest):
             raise UnknownName(OVER)
-        # What its maker has may have got an end since the link was made.
+        # What its maker has may have got an end, or an exception, since the link was made.
         maker = handler.point.principal(f"user:{link.person}")
-        on = handler.known(parse_resource(link.resource))
+        if inquiry.kept_from(handler.point, maker, to, on, link.level):
+            raise UnknownName(OVER)
         return link.id, inquiry.lasts(handler.point, maker, on, link.level)
 
     found: Grant
