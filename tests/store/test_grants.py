@@ -108,6 +108,8 @@ def test_an_unknown_principal_is_named_with_the_remedy(
         {"ends": NOW - 1},
         {"ends": float("nan")},
         {"ends": float("inf")},
+        {"ends": 253_402_300_800},
+        {"ends": 10**400},
         {"ends": "tomorrow"},
         {"starts": float("-inf")},
         {"starts": NOW + 5, "ends": NOW + 5},

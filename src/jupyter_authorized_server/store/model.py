@@ -6,7 +6,6 @@ their fields: hashes are given out beside them, to those who ask for one.
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -25,6 +24,8 @@ MAX_GIVER = 160
 MAX_ADDRESS = 64
 MAX_AGENT = 256
 
+#: Seconds since the epoch that a calendar can show, in UTC: the first, and the first after.
+_FIRST, _LAST = -62_135_596_800, 253_402_300_800
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH = re.compile(r"[!-~]{16,512}")
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -292,16 +293,14 @@ def parse_time(value: object, what: str) -> float:
     """`value` as seconds since the epoch.
 
     Raises:
-        InvalidName: not a number, or not a finite one.
+        InvalidName: not a number, or a moment that no calendar shows.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            seconds = float(value)
-        except OverflowError:
-            seconds = math.inf
-        if math.isfinite(seconds):
-            return seconds
-        msg = f"the {what} is not a finite number of seconds"
+        # Compared before it is converted: an int can be larger than any float. What could
+        # not be shown would look like no end at all.
+        if _FIRST <= value < _LAST:
+            return float(value)
+        msg = f"the {what} is no moment of the years 1 to 9999, in seconds since 1970"
         raise InvalidName(msg)
     msg = f"the {what} is a number of seconds, not {type(value).__name__}"
     raise InvalidName(msg)
