@@ -111,6 +111,37 @@ def test_an_agent_does_not_widen_itself(server: Serving) -> None:
     assert 403 == server.request("GET", "/authz/password", "wide").status
 
 
+def test_an_agent_knows_of_its_owner_no_more_than_its_scope_reaches(server: Serving) -> None:
+    id_ = agent(server, "mia", "narrow", ("viewer", "contents:/team/sub"))
+    assert 404 == reads(server, "narrow", "team/a.txt")
+    assert 404 == reads(server, "mia", "team/gone.txt")
+    found = call(server, "narrow", "GET", "audit").json["items"]
+    assert {id_} == {each["token"] for each in found}
+    assert {"contents:/team/a.txt"} == {each["resource"] for each in found}
+    for path in ("tokens", f"tokens/{id_}", "logins", "views", "requests", "live"):
+        answer = call(server, "narrow", "GET", path)
+        assert (403, True) == (answer.status, "its owner's own" in answer.text), path
+        assert 403 != call(server, "mia", "GET", path).status, path
+    # Of its owner's grants it knows the one that reaches into its scope.
+    grants = call(server, "narrow", "GET", "grants").json["items"]
+    assert {"contents:/team"} == {each["resource"] for each in grants}
+    assert 2 <= len(
+        {each["resource"] for each in call(server, "mia", "GET", "grants").json["items"]}
+    )
+
+
+def test_a_token_makes_none_that_outlives_it(server: Serving) -> None:
+    def made(who: str, **more: Any) -> Answer:
+        return call(server, who, "POST", "tokens", {"name": f"t-{time.monotonic_ns()}", **more})
+
+    ends = datetime.fromtimestamp(time.time() + 600, tz=timezone.utc).isoformat()
+    later = datetime.fromtimestamp(time.time() + 601, tz=timezone.utc).isoformat()
+    server.tokens["brief"] = made("mia", ends=ends).json["secret"]
+    refused = made("brief")
+    assert (403, True) == (refused.status, ends in refused.text)
+    assert [403, 201] == [made("brief", ends=each).status for each in (later, ends)]
+
+
 def test_an_agent_is_never_more_than_its_owner(server: Serving) -> None:
     agent(server, "vera", "proud", ("admin", "server:"))
     assert 200 == reads(server, "proud", "team/a.txt")
@@ -141,6 +172,8 @@ def test_an_agent_that_is_revoked_or_over_is_nobody(server: Serving) -> None:
         ({"name": "x", "scope": [{"level": "viewer", "resource": "nothing"}]}, 400),
         ({"name": "x", "scope": [{"level": "viewer"}]}, 400),
         ({"name": "x", "ends": "2001-01-01T00:00:00Z"}, 400),
+        # No calendar shows that moment in UTC, so it would look like no end.
+        ({"name": "x", "ends": "9999-12-31T23:59:59-23:59"}, 400),
         ({"name": "test"}, 409),
     ],
 )

@@ -161,14 +161,17 @@ class AdminHandler(Asker, APIHandler):
         return Answered(status=self.get_status(), body=json.dumps(answer), tag=tag)
 
     def _require_wide(self, described: Operation) -> None:
-        """Go on only if nothing is changed with a token of a scope, which it could widen.
+        """Go on only if a token of a scope neither changes anything nor sees what is its owner's.
 
         Raises:
-            Refused: it would be.
+            Refused: it would.
         """
-        if self.principal.scope is not None and not described.safe:
-            reason = "a token with a scope changes nothing here"
-            raise Refused(reason, self.decide("administer", SERVER, record=True))
+        if self.principal.scope is None or (described.safe and not described.personal):
+            return
+        reason = "a token with a scope changes nothing here"
+        if described.safe:
+            reason = "this is its owner's own, and a token with a scope does not reach it"
+        raise Refused(reason, self.decide("administer", SERVER, record=True))
 
     def _check_query(self, name: str, schema: Mapping[str, Any]) -> None:
         given = self.get_query_arguments(name)

@@ -74,6 +74,7 @@ class DoorsHandler(_Doors):
     @operation(
         query={**PAGING, "principal": _TEXT, "q": {"type": "string", "maxLength": 200}},
         answer=page_of(DOOR),
+        personal=True,
     )
     async def get(self) -> dict[str, Any]:
         """The open sockets that one may know of, oldest first."""

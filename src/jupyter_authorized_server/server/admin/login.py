@@ -45,7 +45,7 @@ class LoginsHandler(AdminHandler):
             "current": login.id == self.principal.session,
         }
 
-    @operation(query=PAGING, answer=page_of(LOGIN))
+    @operation(query=PAGING, answer=page_of(LOGIN), personal=True)
     async def get(self) -> dict[str, Any]:
         """One's own login sessions that have not ended, the latest first."""
         now = time.time()

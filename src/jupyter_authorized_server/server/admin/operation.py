@@ -40,6 +40,7 @@ class Operation:
         answer: JSON schema of the answer.
         status: of the answer when all went well.
         safe: whether it only reads, as every GET does.
+        personal: whether it shows what is somebody's own, which no scope reaches.
     """
 
     summary: str
@@ -49,6 +50,7 @@ class Operation:
     answer: Schema = field(default_factory=lambda: {"type": "object"})
     status: int = 200
     safe: bool = False
+    personal: bool = False
 
     def check_body(self, body: object) -> None:
         """Raise unless `body` is what the schema says.

@@ -62,12 +62,15 @@ class RecordsHandler(AdminHandler):
         answer=page_of(RECORD),
     )
     async def get(self) -> dict[str, Any]:
-        """The records one may see: one's own, and for administrators all."""
+        """The records one may see: one's own, an agent's its own, and for administrators all."""
         everything = self.allows("administer", SERVER)
         wanted = self._wanted()
         if not everything:
-            me = self.principal.name
+            me, scope = self.principal.name, self.principal.scope
             wanted.append(lambda each: me in {each.get("principal"), each.get("viewed")})
+            if scope is not None:
+                # What its owner did elsewhere is beyond what it reaches.
+                wanted.append(lambda each: each.get("token") == self.principal.token)
         path = self.point.audit.path
         if path is None:
             return {"items": [], "next": None}

@@ -55,6 +55,14 @@ def shown(grant: Grant) -> dict[str, Any]:
     }
 
 
+def _meet(one: str, other: str) -> bool:
+    """Whether one of two resources, as written, is the other or above it."""
+    try:
+        return one in parse_resource(other).chain or other in parse_resource(one).chain
+    except InvalidName:
+        return False
+
+
 class SharedHandler(AdminHandler):
     """What every endpoint needs that is about what one may share."""
 
@@ -72,8 +80,14 @@ class SharedHandler(AdminHandler):
         return {**shown(grant), "uses_left": self._left.get(grant.id)}
 
     def sees(self, grant: Grant) -> bool:
-        """Whether whoever asks may know of a grant: their own, or where they may review."""
-        if grant.principal in self.principal.keys:
+        """Whether whoever asks may know of a grant: their own, or where they may review.
+
+        Of its owner's an agent knows those that have a part in what it may.
+        """
+        scope = self.principal.scope
+        if grant.principal in self.principal.keys and (
+            scope is None or any(_meet(grant.resource, on) for _, on in scope)
+        ):
             return True
         seen = self._reviewed.get(grant.resource)
         if seen is None:

@@ -10,6 +10,7 @@ from ...errors import UnknownName
 from ..surface.places import SERVER
 from . import moment
 from .asker import Refused
+from .giving import outlives
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -67,7 +68,7 @@ def known(token: Token) -> dict[str, Any]:
 class TokensHandler(AdminHandler):
     """The tokens of whoever asks."""
 
-    @operation(query=PAGING, answer=page_of(TOKEN))
+    @operation(query=PAGING, answer=page_of(TOKEN), personal=True)
     async def get(self) -> dict[str, Any]:
         """One's own tokens, also expired ones."""
         person = self.principal.name.removeprefix("user:")
@@ -95,6 +96,7 @@ class TokensHandler(AdminHandler):
         if scope is not None:
             pairs = [(each["level"], self.meant(each["resource"])[0].name) for each in scope]
         ends = moment.read(body.get("ends"))
+        self._require_as_short(ends)
         made: Token = await self.change(
             lambda store: store.add_token(
                 secret.id, secret.hash, body["name"], person, ends, time.time(), scope=pairs
@@ -116,6 +118,21 @@ class TokensHandler(AdminHandler):
             reason = "a rule of this server speaks of this token, so it makes no other"
             raise Refused(reason, self.decide("administer", SERVER, record=True))
 
+    def _require_as_short(self, ends: float | None) -> None:
+        """Go on only if what the token that asks makes does not outlive it.
+
+        Raises:
+            Refused: it would.
+        """
+        asking = self.point.store.token(self.principal.token)
+        until = None if asking is None else asking[0].expires
+        if outlives(ends, until):
+            reason = (
+                f"a token makes none that holds longer: this one ends at {moment.shown(until)}; "
+                "name an end no later than that"
+            )
+            raise Refused(reason, self.decide("administer", SERVER, record=True))
+
 
 class TokenHandler(AdminHandler):
     """One token."""
@@ -133,7 +150,7 @@ class TokenHandler(AdminHandler):
             raise UnknownName(msg)
         return found[0]
 
-    @operation(answer=TOKEN)
+    @operation(answer=TOKEN, personal=True)
     async def get(self, id_: str) -> dict[str, Any]:
         """One token of one's own, or for an administrator any, with its tag."""
         found = self._found(id_)

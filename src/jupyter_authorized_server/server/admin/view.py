@@ -53,7 +53,7 @@ def shown(view: View, *, to: str, now: float) -> dict[str, Any]:
 class ViewsHandler(AdminHandler):
     """Who looks around as whom."""
 
-    @operation(query=PAGING, answer=page_of(VIEW))
+    @operation(query=PAGING, answer=page_of(VIEW), personal=True)
     async def get(self) -> dict[str, Any]:
         """One's own views, and who has looked around as oneself; all for administrators."""
         me, now = self.principal.name, time.time()

@@ -66,6 +66,7 @@ class WishesHandler(SharedHandler):
             "resource": _TEXT,
         },
         answer=page_of(WISH),
+        personal=True,
     )
     async def get(self) -> dict[str, Any]:
         """One's own requests, and those on what one may share."""
@@ -143,7 +144,7 @@ class WishHandler(SharedHandler):
         msg = "there is no such request"
         raise UnknownName(msg)
 
-    @operation(answer=WISH)
+    @operation(answer=WISH, personal=True)
     async def get(self, id_: str) -> dict[str, Any]:
         """One request, with its tag."""
         found = shown(self._found(id_))
