@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,77 @@ def test_old_records_go_and_the_rest_still_verifies(path: Path) -> None:
     assert verify(path).problem is not None
     assert made.prune(4.0, told.append) == 0
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_records_are_added_while_old_ones_are_dropped_and_none_is_lost(path: Path) -> None:
+    written(path, 5)
+    made, other = Journal(path), Journal(path)
+    told: list[Link] = []
+
+    def meanwhile(start: Link) -> None:
+        told.append(start)
+        for each in (made, other):
+            adding = threading.Thread(target=each.append, args=({"kind": "logout"},), daemon=True)
+            adding.start()
+            adding.join(30)
+            assert not adding.is_alive()
+
+    assert made.prune(3.0, meanwhile) == 3
+    other.append({"kind": "login"})
+    found = verify(path, start=told[0], head=made.link)
+    assert (found.records, found.problem) == (5, None)
+    made.close()
+    other.close()
+
+
+def test_where_a_chain_begins_is_found_also_while_another_process_drops_records(
+    path: Path,
+) -> None:
+    written(path, 6)
+    made, other = Journal(path), Journal(path)
+    told: list[Link] = []
+
+    def meanwhile(start: Link) -> None:
+        told.append(start)
+        if len(told) == 1:
+            assert other.prune(3.0, told.append) == 3
+
+    # What was looked at is not the file any more, so it is looked at again.
+    assert made.prune(5.0, meanwhile) == 2
+    assert [each.number for each in told] == [5, 3, 5]
+    assert (verify(path, start=told[-1]).records, verify(path, start=told[-1]).problem) == (
+        1,
+        None,
+    )
+
+
+def test_records_that_could_not_be_dropped_are_no_break_and_lead_to_where_the_rest_begins(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(path, 6)
+    made = Journal(path)
+    told: list[Link] = []
+    made.prune(2.0, told.append)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            made.prune(4.0, told.append)
+    assert [path] == list(path.parent.iterdir())
+    assert (4, None) == (
+        verify(path, start=told[-1]).records,
+        verify(path, start=told[-1]).problem,
+    )
+    whole = lines(path)
+    for changed in (whole[1:2] * 2 + whole[2:], [*whole[:1], *whole[2:]], whole[:1], whole[3:]):
+        put(path, changed)
+        assert verify(path, start=told[-1]).problem is not None
+    # Of those that were to go, a made-up one leads nowhere.
+    put(path, [whole[0].replace(b"login", b"lagin")], whole[1:])
+    assert verify(path, start=told[-1]).problem is not None
 
 
 def test_the_last_record_stays_however_old_for_the_next_is_tied_to_it(path: Path) -> None:

@@ -56,7 +56,8 @@ def verify(path: Path, *, start: Link = ORIGIN, head: Link | None = None) -> Ver
 
     Args:
         path: the file.
-        start: where the chain begins, after records were dropped for their age.
+        start: where the chain begins, after records were dropped for their age; where they
+            are still there, they have to lead to it.
         head: a place that the chain has to have.
 
     Raises:
@@ -83,7 +84,8 @@ class _Walk:
 
     def __init__(self, start: Link, head: Link | None) -> None:
         self._start = start
-        self._head = head
+        #: Hashes of the places that it has to have, by number.
+        self._known = {each.number: each.hash for each in (start, head) if each is not None}
         self._last: Link | None = None
         self._before = b""
         self.records = self.unchained = 0
@@ -99,27 +101,32 @@ class _Walk:
                 return "this record has no place in the chain; it was put in or changed"
             self.unchained, self._before = self.unchained + 1, line
             return None
-        last = self._beginning(link) if self._last is None else self._last
+        last = self._beginning(record, link) if self._last is None else self._last
         problem = _tie(record, link, last, is_first=not self.records)
-        if problem is None and self._head is not None and link.number == self._head.number:
-            known = link.hash == self._head.hash
-            problem = None if known else f"record {link.number} is not the one the store knows"
+        if problem is None and self._known.get(link.number, link.hash) != link.hash:
+            problem = f"record {link.number} is not the one the store knows"
         if problem is None:
             self._last, self.records = link, self.records + 1
         return problem
 
     def end(self) -> str | None:
         """What is wrong behind the last line, or None."""
-        reached = 0 if self._last is None else self._last.number
-        if self._head is None or self._head.number <= reached:
+        reached, known = 0 if self._last is None else self._last.number, max(self._known)
+        if known <= reached:
             return None
-        return f"records {reached + 1} to {self._head.number} are gone from the end"
+        return f"records {reached + 1} to {known} are gone from the end"
 
-    def _beginning(self, first: Link) -> Link:
+    def _beginning(self, record: Mapping[str, Any], first: Link) -> Link:
         """What the first chained record has to be tied to."""
         if first.number == 1 and self._before:
             return Link(number=0, hash=hash_of(self._before.rstrip(b"\n")))
-        return ORIGIN if first.number == 1 else self._start
+        if first.number == 1:
+            return ORIGIN
+        if first.number <= self._start.number:
+            # The store is told before records are dropped, which a full disk can prevent. What
+            # is left leads to the place that the store knows, and nothing else can.
+            return Link(number=first.number - 1, hash=str(record.get("previous")))
+        return self._start
 
 
 def _tie(record: Mapping[str, Any], link: Link, last: Link, *, is_first: bool) -> str | None:

@@ -111,32 +111,21 @@ class Journal:
     def prune(self, before: float, announce: Callable[[Link], None]) -> int:
         """Drop the records at the file's start that are older; returns how many.
 
-        The last one stays however old it is, since the next is tied to it.
+        The last one stays however old it is, since the next is tied to it. Records are added
+        meanwhile: what there is already is looked through and copied before the lock is taken.
 
         Args:
             before: seconds since the epoch.
             announce: is told where the chain will begin, before anything is dropped.
         """
-        with self._lock, self._locked():
-            start, offset, many = ORIGIN, 0, 0
-            last, passed, older = ORIGIN, 0, 0
+        while True:
             with self.path.open("rb") as file:
-                for line in file:
-                    record = parse(line)
-                    if record is not None:
-                        start, offset, many = last, passed, older
-                        if not _is_older(record, before):
-                            break
-                        last, older = link_of(record, line), older + 1
-                    passed += len(line)
+                start, offset, many = _older(file, before)
                 if not many:
                     return 0
                 announce(start)
-                file.seek(offset)
-                self._put(file)
-            self._open()
-            self._end = -1
-            return many
+                if self._begin_at(offset, file.fileno()):
+                    return many
 
     def set_aside(self, name: str) -> None:
         """Give the file another name; what comes next begins a new chain in a new file."""
@@ -145,18 +134,37 @@ class Journal:
             self.path.rename(self.path.with_name(name))
             self._link = None
 
-    def _put(self, rest: BinaryIO) -> None:
-        """Have `rest` be the whole file, or nothing happen."""
-        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+    def _begin_at(self, offset: int, old: int) -> bool:
+        """Have the file begin with what the descriptor `old` holds from `offset` on.
+
+        False where the file that has the name is not that one any more.
+        """
+        name = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        # One of a process that was killed, and had our number, is written over.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123  # why: made for the owner only
-                while block := rest.read(_BLOCK):
-                    file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
+            with open(os.open(name, flags, 0o600), "wb") as new:  # noqa: PTH123  # why: made for the owner only
+                copied = _copy(old, new, offset, self._whole(old, offset))
+                with self._lock, self._locked():
+                    here = os.fstat(old)
+                    if (here.st_ino, here.st_dev) != (self._inode, self._device):
+                        return False
+                    _copy(old, new, copied, here.st_size)
+                    name.replace(self.path)
+                    self._open()
+                    self._end = -1
+                    return True
         finally:
-            new.unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
+
+    def _whole(self, old: int, offset: int) -> int:
+        """Where its last whole line ends, behind `offset`; nothing changes before that."""
+        with self._lock, self._locked():
+            size = os.fstat(old).st_size
+        begin = max(offset, size - _BLOCK)
+        os.lseek(old, begin, os.SEEK_SET)
+        at = os.read(old, size - begin).rfind(b"\n")
+        return offset if at < 0 else begin + at + 1
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -230,6 +238,31 @@ class Journal:
             self._end = -1
             raise
         self._end = before + len(line)
+
+
+def _older(file: BinaryIO, before: float) -> tuple[Link, int, int]:
+    """Where the chain begins without the records that are older, the offset there, how many."""
+    start, offset, many = ORIGIN, 0, 0
+    last, passed, older = ORIGIN, 0, 0
+    for line in file:
+        record = parse(line)
+        if record is not None:
+            start, offset, many = last, passed, older
+            if not _is_older(record, before):
+                break
+            last, older = link_of(record, line), older + 1
+        passed += len(line)
+    return start, offset, many
+
+
+def _copy(old: int, new: BinaryIO, begin: int, end: int) -> int:
+    """What is there from `begin` to `end`, put onto the disk itself; where it stopped."""
+    os.lseek(old, begin, os.SEEK_SET)
+    while begin < end and (block := os.read(old, min(_BLOCK, end - begin))):
+        begin += new.write(block)
+    new.flush()
+    os.fsync(new.fileno())
+    return begin
 
 
 def _is_older(record: Mapping[str, Any], before: float) -> bool:

@@ -93,7 +93,10 @@ class Journals(Transactions):
             OSError: the file cannot be read.
         """
         start, head = self.journal(path)
-        return verify(path, start=start or ORIGIN, head=head)
+        found = verify(path, start=start or ORIGIN, head=head)
+        # Another process may have dropped old records meanwhile.
+        now = self.journal(path)[0]
+        return found if now == start else verify(path, start=now or ORIGIN, head=head)
 
     def _set(self, name: str, place: str, link: Link) -> None:
         values = {f"{place}_number": link.number, f"{place}_hash": link.hash}
