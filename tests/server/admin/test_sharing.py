@@ -30,6 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "olga": None,
         "pia": None,
     }
+    (folder / "root" / "team" / "away").symlink_to(folder / "root" / "secret")
     with serving(folder, people=people) as running:
         give_password(folder, "pia")
         yield running
@@ -408,6 +409,18 @@ def test_what_one_may_not_see_cannot_be_asked_for(server: Serving) -> None:
     assert (404, hidden.text) == (hidden.status, missing.text)
     assert 409 == wish(server, "vera", "viewer").status
     assert 400 == wish(server, "vera", "king").status
+
+
+@pytest.mark.parametrize(("who", "shown"), [("vera", "team/away"), ("adam", "secret")])
+def test_a_link_tells_the_name_behind_it_to_who_may_see_that_alone(
+    server: Serving, who: str, shown: str
+) -> None:
+    named = "contents:/team/away"
+    asked = {"action": "open", "resource": named}
+    explained = call(server, who, "POST", "explain", asked).json["resource"]
+    body = {"name": "by-link", "scope": [{"level": "viewer", "resource": named}]}
+    [reached] = call(server, who, "POST", "tokens", body).json["scope"]
+    assert [f"contents:/{shown}"] * 2 == [explained, reached["resource"]]
 
 
 def test_a_manager_approves_no_more_than_they_have(server: Serving) -> None:

@@ -10,6 +10,7 @@ from jupyter_server.base.handlers import JupyterHandler
 
 from ...errors import ConfigurationError, InvalidName, Moved, Outdated
 from ...policy.model import Decision, Resource
+from ...policy.vocabulary import TYPE, Word, parse_resource
 from ..acting import ACTING, Acting
 from ..surface.call import Call
 from ..surface.table import Unanswerable
@@ -17,7 +18,7 @@ from ..surface.written import known, meant
 from ..wiring import Wiring, wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ...decision_point import DecisionPoint
     from ...policy.model import Principal
@@ -157,6 +158,22 @@ class Asker(JupyterHandler):
             return meant(self._call, text)
         except Unanswerable as error:
             raise InvalidName(str(error)) from None
+
+    def may_see(self, *resources: Resource) -> bool:
+        """Whether whoever asks may read, or list, all of these."""
+        kind = resources[0].type
+        readers = ("open", "list") if kind == "contents" else (TYPE[kind].stands_for[Word.READ],)
+        return any(self.allows(action, *resources) for action in readers)
+
+    def told_as(self, text: str, resources: Sequence[Resource]) -> str:
+        """What `text` means, as it is answered: as it was written to who may not see that.
+
+        Else a link would tell the name of what it leads to.
+        """
+        first = resources[0]
+        if first.type != "contents" or self.may_see(*resources):
+            return first.name
+        return parse_resource(text).name
 
     def known(self, resource: Resource) -> Resource:
         """`resource` with what the server knows of it."""

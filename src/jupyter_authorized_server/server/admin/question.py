@@ -122,6 +122,10 @@ class ExplainHandler(_Asking):
         who = self.who(self.body)
         decision = self.answer_to(who, self.body)
         found = as_json(decision, who.groups)
+        resources = self.meant(self.body["resource"])
+        told = self.told_as(self.body["resource"], resources)
+        if told != resources[0].name:
+            found["resource"] = told
         type_ = decision.resource.partition(":")[0]
         found["needs"] = ABILITY[type_, decision.action].level.word
         if not self._sees_rules():

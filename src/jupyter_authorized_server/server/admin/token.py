@@ -94,7 +94,7 @@ class TokensHandler(AdminHandler):
         scope = body.get("scope")
         pairs = None
         if scope is not None:
-            pairs = [(each["level"], self.meant(each["resource"])[0].name) for each in scope]
+            pairs = [(each["level"], self._reached(each["resource"])) for each in scope]
         ends = moment.read(body.get("ends"))
         self._require_as_short(ends)
         made: Token = await self.change(
@@ -106,6 +106,9 @@ class TokensHandler(AdminHandler):
         self.record("token_added", {"made": made.id, "name": made.name, "scope": scoped})
         self.tag(known(made))
         return {**shown(made), "secret": secret.text}
+
+    def _reached(self, text: str) -> str:
+        return self.told_as(text, self.meant(text))
 
     def _require_as_wide(self) -> None:
         """Go on only if no rule speaks of the token that asks, and of none that it makes.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import inquiry
 from ...errors import DuplicateName, UnknownName
-from ...policy.vocabulary import TYPE, Word, parse_level, parse_resource
+from ...policy.vocabulary import parse_level, parse_resource
 from ...store import WishState
 from . import moment
 from .giving import check_giving
@@ -100,12 +100,7 @@ class WishesHandler(SharedHandler):
         level = parse_level(self.body["level"]).word
         resources = self.meant(self.body["resource"])
         resource = resources[0]
-        readers = (
-            ("open", "list")
-            if resource.type == "contents"
-            else (TYPE[resource.type].stands_for[Word.READ],)
-        )
-        if not any(self.allows(action, *resources) for action in readers):
+        if not self.may_see(*resources):
             msg = "there is nothing here"
             raise UnknownName(msg)
         if all(self.allows(action, on) for action, on in inquiry.needed(resource, level)):
