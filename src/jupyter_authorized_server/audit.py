@@ -179,8 +179,13 @@ class Audit:
         return str(record["id"])
 
 
-def fields_of(grant: Grant) -> dict[str, Value]:
-    """What a record says of a grant that was given, changed or taken back."""
+def fields_of(grant: Grant, *, uses: int | None = None) -> dict[str, Value]:
+    """What a record says of a grant that was given, changed or taken back.
+
+    Args:
+        grant: the grant.
+        uses: how often it counts, where that is not for ever.
+    """
     return {
         "grant": grant.id,
         "grantee": grant.principal,
@@ -189,4 +194,5 @@ def fields_of(grant: Grant) -> dict[str, Value]:
         "starts": grant.starts,
         "ends": grant.ends,
         "note": grant.note,
+        **({} if uses is None else {"uses": uses}),
     }

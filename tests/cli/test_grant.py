@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cli.conftest import Desk
 
 KEYS = {
+    "uses_left",
     "id",
     "principal",
     "level",
@@ -191,4 +192,15 @@ def test_orphans_are_shown_adopted_and_taken_back(desk: Desk) -> None:
 
 def test_grants_alone_says_what_there_is(desk: Desk) -> None:
     answer = desk.run("grants")
-    assert (answer.code, "--orphans" in answer.out) == (0, True)
+    assert (answer.code, "\n  --orphans " in answer.out) == (0, True)
+
+
+def test_how_often_a_grant_counts_is_said_listed_and_recorded(desk: Desk) -> None:
+    answer = desk.run("grant", "user:eve", "viewer", "contents:/x", "--uses", "3")
+    assert "`user:eve`, 3 times: g-" in answer.out
+    (given,) = _grants(desk, "--resource", "contents:/x")
+    assert 3 == given["uses_left"]
+    assert {None} == {each["uses_left"] for each in _grants(desk) if each != given}
+    assert [3] == [each["uses"] for each in desk.records()]
+    shown = desk.ask("grants", "list").out.splitlines()
+    assert ["3"] == [line.split()[4] for line in shown if given["id"] in line]

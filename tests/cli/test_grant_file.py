@@ -28,6 +28,7 @@ def test_a_file_of_grants_is_given_at_once_and_each_is_recorded(desk: Desk) -> N
     given = {each["id"]: each for each in found if each["resource"].startswith("contents:/class")}
     assert 4 == len(given)
     assert set(given) == {each["grant"] for each in desk.records() if each["kind"] == "grant"}
+    assert [None, None, 3, None] == [each.get("uses") for each in desk.records()]
     assert 0 == desk.ask("audit", "verify").code
     # Given again, only what counts a number of times is another one.
     again = desk.ask("grants", "give", "-", stdin=wanted)

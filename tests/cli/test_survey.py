@@ -21,3 +21,5 @@ def test_what_can_shows_the_places(desk: Desk) -> None:
     assert "contents:/team" in desk.ask("what-can", "user:ada").out
     assert 1 == desk.ask("what-can", "user:ada", "delete").code
     assert 2 == desk.ask("what-can", "user:nobody").code
+    mistyped = desk.ask("what-can", "user:ada", "sav")
+    assert (2, True) == (mistyped.code, "`sav` is no action; the actions are" in mistyped.err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -63,9 +64,10 @@ def grant(
             note=why,
             uses=uses,
         )
-        change.record("grant", fields_of(given))
+        change.record("grant", fields_of(given, uses=uses))
+    often = "" if uses is None else f", {uses} times"
     say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`"
-        f"{_span(desk, given)}: {given.id}")  # fmt: skip
+        f"{_span(desk, given)}{often}: {given.id}")  # fmt: skip
     say(f"they {LEVEL_SENTENCES[word]}")
     say(f"take it back with: jupyter authz revoke {given.id}")
 
@@ -185,7 +187,7 @@ def grants(context: click.Context, *, orphans: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if not orphans:
-        say(context.get_help())
+        click.echo(context.get_help())
         return
     desk: Desk = context.obj
     with desk.store() as store:
@@ -245,22 +247,9 @@ def list_(
         and (each.ends is not None and each.ends <= desk.now) == expired
     ]
     if as_json:
-        write_json(
-            [
-                {
-                    "id": each.id,
-                    "principal": each.principal,
-                    "level": each.level,
-                    "resource": each.resource,
-                    "starts": each.starts,
-                    "ends": each.ends,
-                    "granted_by": each.granted_by,
-                    "note": each.note,
-                    "source": each.source,
-                }
-                for each in found
-            ]
-        )
+        with desk.store() as store:
+            left = store.counted()
+        write_json([{**asdict(each), "uses_left": left.get(each.id)} for each in found])
     elif found:
         _show(desk, found)
     else:
@@ -268,8 +257,10 @@ def list_(
 
 
 def _show(desk: Desk, grants: Sequence[Grant]) -> None:
+    with desk.store() as store:
+        left = store.counted()
     write_table(
-        ("id", "principal", "level", "resource", "from", "until", "given by", "note"),
+        ("id", "principal", "level", "resource", "from", "until", "left", "given by", "note"),
         [
             (
                 each.id,
@@ -278,6 +269,7 @@ def _show(desk: Desk, grants: Sequence[Grant]) -> None:
                 each.resource,
                 desk.show(each.starts),
                 desk.show(each.ends),
+                left.get(each.id, "always"),
                 each.granted_by,
                 each.note,
             )

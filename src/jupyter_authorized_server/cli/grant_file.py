@@ -44,7 +44,14 @@ def give(desk: Desk, *, file: TextIO) -> None:
         raise ConfigurationError(msg) from error
     with desk.change() as change:
         given, new = change.store.add_grants(wanted, now=desk.now, granted_by=actor())
-        change.record_all("grant", [fields_of(each) for each in given if each.id in new])
+        change.record_all(
+            "grant",
+            [
+                fields_of(each, uses=said.uses)
+                for each, said in zip(given, wanted, strict=True)
+                if each.id in new
+            ],
+        )
     before = len({each.id for each in given} - new)
     say(f"{len(new)} given" + (f", {before} more were given already" if before else ""))
 

@@ -8,7 +8,7 @@ import click
 
 from .. import inquiry
 from ..policy.model import parse_principal
-from ..policy.vocabulary import parse_action, parse_resource
+from ..policy.vocabulary import parse_action, parse_action_of_any, parse_resource
 from .output import write_json, write_table
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def what_can(desk: Desk, *, principal: str, action: str, at: str | None, as_json
 
     Example: `jupyter authz what-can user:ada save`
     """
-    name = parse_principal(principal)
+    name, act = parse_principal(principal), parse_action_of_any(action)
     with desk.point(at=desk.moment(at)) as point:
         who = point.principal(name)
-        found = list(inquiry.what_can(point, who, action, door="cli"))
+        found = list(inquiry.what_can(point, who, act, door="cli"))
     if as_json:
         write_json(found)
     else:

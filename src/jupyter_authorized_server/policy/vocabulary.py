@@ -302,6 +302,18 @@ def parse_action(text: object, *, type: str) -> str:  # noqa: A002  # why: the f
     raise InvalidName(msg)
 
 
+def parse_action_of_any(text: object) -> str:
+    """The action `text`, on whatever type of resource there is.
+
+    Raises:
+        InvalidName: no type has such an action; the message lists all.
+    """
+    if isinstance(text, str) and text in ACTIONS:
+        return text
+    msg = f"{_shown(text)} is no action; the actions are {_known(ACTIONS)}"
+    raise InvalidName(msg)
+
+
 def _shown(text: object) -> str:
     return f"`{text[:60]}`" if isinstance(text, str) else f"a {type(text).__name__}"
 

@@ -494,8 +494,9 @@ def test_a_grant_counts_a_number_of_times(server: Serving) -> None:
     # Then it is gone, and said so in the records.
     assert 404 == server.request("GET", path, "olga").status
     assert 404 == server.request("GET", one, "mia").status
-    assert given.json["id"] in [
-        each["grant"] for each in server.audit if each["kind"] == "grant_used_up"
+    told = [each for each in server.audit if each.get("grant") == given.json["id"]]
+    assert [("grant", 3), ("grant_used_up", None)] == [
+        (each["kind"], each.get("uses")) for each in told
     ]
     assert 400 == give(server, "max", level="manager", uses=3).status
     assert 400 == give(server, "mia", uses=0).status

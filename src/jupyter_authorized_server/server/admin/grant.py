@@ -130,7 +130,7 @@ class GrantsHandler(SharedHandler):
         if before.grant(given.id) is not None:
             self.set_status(200)
         else:
-            self.record("grant", fields_of(given))
+            self.record("grant", fields_of(given, uses=self.body.get("uses")))
         self.tag(shown(given))
         return self.told(given)
 

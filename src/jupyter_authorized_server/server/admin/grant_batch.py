@@ -51,9 +51,9 @@ class GrantBatchHandler(SharedHandler):
                 wanted, now=time.time(), granted_by=self.principal.name
             ),
         )
-        for each in given:
+        for each, body in zip(given, self.body["grants"], strict=True):
             if each.id in new:
-                self.record("grant", fields_of(each))
+                self.record("grant", fields_of(each, uses=body.get("uses")))
         if not new:
             self.set_status(200)
         return {"items": [self.told(each) for each in given]}

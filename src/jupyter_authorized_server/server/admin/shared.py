@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,15 +44,9 @@ GRANT = {
 def shown(grant: Grant) -> dict[str, Any]:
     """A grant as it is answered."""
     return {
-        "id": grant.id,
-        "principal": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
+        **asdict(grant),
         "starts": moment.shown(grant.starts),
         "ends": moment.shown(grant.ends),
-        "granted_by": grant.granted_by,
-        "note": grant.note,
-        "source": grant.source,
     }
 
 

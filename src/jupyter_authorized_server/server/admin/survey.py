@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import inquiry
-from ...errors import InvalidName
 from ...policy.model import parse_principal
-from ...policy.vocabulary import ABILITIES, parse_action
+from ...policy.vocabulary import parse_action, parse_action_of_any
 from .handler import PAGING, AdminHandler, page_of
 from .operation import operation
 
@@ -90,10 +89,7 @@ class WhatCanHandler(AdminHandler):
     )
     async def get(self) -> dict[str, Any]:
         """The places named by a grant or rule where an action is allowed now."""
-        action = self.query("action") or "open"
-        if action not in {each.action for each in ABILITIES}:
-            msg = f"`{action[:60]}` is no action"
-            raise InvalidName(msg)
+        action = parse_action_of_any(self.query("action") or "open")
         asked = self.query("principal") or self.principal.name
         own = asked == self.principal.name
         who = self.principal if own else self.point.principal(parse_principal(asked))
