@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .chain import Link
-    from .policy.model import Decision, Grant, Principal
+    from .policy.model import Decision, Principal
 
     Value = str | int | float | bool | None | list[str]
     Record = dict[str, Value]
@@ -177,22 +177,3 @@ class Audit:
             with contextlib.suppress(Exception):  # why: the file has the record; see class
                 self._emit(record)
         return str(record["id"])
-
-
-def fields_of(grant: Grant, *, uses: int | None = None) -> dict[str, Value]:
-    """What a record says of a grant that was given, changed or taken back.
-
-    Args:
-        grant: the grant.
-        uses: how often it counts, where that is not for ever.
-    """
-    return {
-        "grant": grant.id,
-        "grantee": grant.principal,
-        "level": grant.level,
-        "resource": grant.resource,
-        "starts": grant.starts,
-        "ends": grant.ends,
-        "note": grant.note,
-        **({} if uses is None else {"uses": uses}),
-    }

@@ -25,7 +25,9 @@ def test_a_link_is_printed_once_alone_and_kept_hashed(desk: Desk) -> None:
     assert [] == desk.ask("links", "list", "--expired", "--json").json
     assert 0 == desk.ask("links", "remove", found[0].id).code
     assert [] == desk.ask("links", "list", "--json").json
-    assert ["link_added", "link_removed"] == [each["kind"] for each in desk.records()]
+    assert [("link_added", "user:ada"), ("link_removed", "user:ada")] == [
+        (each["kind"], each["person"]) for each in desk.records()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,10 @@ def test_revoke_removes_it_and_records_it(desk: Desk) -> None:
     assert desk.ask("tokens", "revoke", id_).code == 0
     assert desk.ask("tokens", "revoke", id_).code == 2
     assert desk.ask("tokens", "list", "--json").json == []
-    assert [record["kind"] for record in desk.records()] == ["token_added", "token_revoked"]
+    assert [(record["kind"], record["of"]) for record in desk.records()] == [
+        ("token_added", id_),
+        ("token_revoked", id_),
+    ]
 
 
 @pytest.mark.parametrize(

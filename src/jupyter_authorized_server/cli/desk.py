@@ -206,16 +206,16 @@ class Change:
         Raises:
             ConfigurationError: it is done, but the record could not be written.
         """
-        self.record_all(kind, [fields])
+        self.record_all([(kind, fields)])
 
-    def record_all(self, kind: str, many: Iterable[Mapping[str, Value]]) -> None:
+    def record_all(self, many: Iterable[tuple[str, Mapping[str, Value]]]) -> None:
         """As `record`, of several things, each with a record of its own.
 
         Raises:
             ConfigurationError: all is done, but could not be recorded, or not all of it.
         """
         try:
-            for fields in many:
+            for kind, fields in many:
                 self._audit.event(kind, actor=actor(), fields=fields)
             path = self._audit.path
             problem = None if path is None else self.store.keep_journal(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..audit import fields_of
+from .. import acts
 from ..errors import InvalidName, UnknownName
 from ..policy.model import Principal, parse_principal
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
@@ -64,7 +64,7 @@ def grant(
             note=why,
             uses=uses,
         )
-        change.record("grant", fields_of(given, uses=uses))
+        change.record(*acts.given(given, uses=uses))
     often = "" if uses is None else f", {uses} times"
     say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`"
         f"{_span(desk, given)}{often}: {given.id}")  # fmt: skip
@@ -97,7 +97,7 @@ def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
     with desk.change() as change:
         for each in found:
             taken = change.store.remove_grant(each.id)
-            change.record("revoke", fields_of(taken))
+            change.record(*acts.taken_back(taken))
             say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: "
                 f"{taken.id}")  # fmt: skip
     gone = {each.id for each in found}
@@ -112,7 +112,7 @@ def _drop_orphan(desk: Desk, id_: str) -> bool:
             return False
     with desk.change() as change:
         taken = change.store.remove_orphan(id_).grant
-        change.record("revoke", fields_of(taken))
+        change.record(*acts.taken_back(taken))
     say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: {taken.id}")
     return True
 
@@ -220,7 +220,7 @@ def adopt(desk: Desk, id_: str) -> None:
     """
     with desk.change() as change:
         given = change.store.adopt(id_, desk.now)
-        change.record("grant", fields_of(given))
+        change.record(*acts.given(given))
     say(f"`{given.level}` on `{given.resource}` counts again for `{given.principal}`: {given.id}")
 
 

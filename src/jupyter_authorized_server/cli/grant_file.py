@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..audit import fields_of
+from .. import acts
 from ..errors import ConfigurationError, InvalidName
 from ..store import Wanted
 from .desk import actor
@@ -45,12 +45,9 @@ def give(desk: Desk, *, file: TextIO) -> None:
     with desk.change() as change:
         given, new = change.store.add_grants(wanted, now=desk.now, granted_by=actor())
         change.record_all(
-            "grant",
-            [
-                fields_of(each, uses=said.uses)
-                for each, said in zip(given, wanted, strict=True)
-                if each.id in new
-            ],
+            acts.given(each, uses=said.uses)
+            for each, said in zip(given, wanted, strict=True)
+            if each.id in new
         )
     before = len({each.id for each in given} - new)
     say(f"{len(new)} given" + (f", {before} more were given already" if before else ""))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import acts
 from ..errors import DuplicateName, UnknownName
 from ..policy.model import parse_principal
 from .desk import member_name
@@ -74,7 +75,7 @@ def add(desk: Desk, name: str, members: tuple[str, ...]) -> None:
     with desk.change() as change:
         _require(change.store.state(), written)
         change.store.add_group(name, now=desk.now)
-        change.record("group_added", {"group": f"group:{name}"})
+        change.record(*acts.group_added(name))
         say(f"added `group:{name}`")
         _join(change, name, written)
 
@@ -91,7 +92,7 @@ def remove(desk: Desk, name: str) -> None:
     with desk.change() as change:
         lost = [g.id for g in change.store.state().grants if g.principal == f"group:{name}"]
         change.store.remove_group(name)
-        change.record("group_removed", {"group": f"group:{name}", "grants": lost})
+        change.record(*acts.group_removed(name, lost))
     say(f"removed `group:{name}`, with grants: {', '.join(lost) or 'none'}")
 
 
@@ -135,7 +136,7 @@ def leave(desk: Desk, group: str, members: tuple[str, ...]) -> None:
                 raise UnknownName(msg)
         for member in written:
             change.store.remove_member(name, member)
-            change.record("group_left", {"group": f"group:{name}", "member": member})
+            change.record(*acts.left(name, member))
             say(f"`{member}` is no longer in `group:{name}`")
 
 
@@ -146,7 +147,7 @@ def _join(change: Change, name: str, members: tuple[str, ...]) -> None:
         except DuplicateName:
             say(f"`{member}` is in `group:{name}` already")
             continue
-        change.record("group_joined", {"group": f"group:{name}", "member": member})
+        change.record(*acts.joined(name, member))
         say(f"`{member}` is in `group:{name}` now")
 
 

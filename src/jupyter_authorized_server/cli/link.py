@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import acts
 from ..credentials import new_secret
 from ..errors import InvalidName
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
@@ -76,10 +77,7 @@ def add(
             note=why,
             guests=guests,
         )
-        change.record(
-            "link_added",
-            {"link": made.id, "level": made.level, "resource": on, "guests": guests},
-        )
+        change.record(*acts.link_added(made))
     note(f"whoever redeems it until {desk.show(made.expires)}, {LEVEL_SENTENCES[word]}")
     page = "guest" if guests else "link"
     note(f"open it as `/authz/{page}?key=` and this, below the server's address:")
@@ -145,5 +143,5 @@ def remove(desk: Desk, id_: str) -> None:
     """
     with desk.change() as change:
         gone = change.store.remove_link(id_)
-        change.record("link_removed", {"link": gone.id, "resource": gone.resource})
+        change.record(*acts.link_removed(gone))
     say(f"the link `{gone.id}` to `{gone.resource}` is removed; {gone.used} have used it")

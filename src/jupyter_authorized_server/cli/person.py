@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..audit import fields_of
+from .. import acts
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.vocabulary import parse_level, parse_resource
 from .desk import actor, person_name
@@ -133,7 +133,7 @@ def add(
         change.store.add_person(
             name, display_name=display_name, password_hash=hashed, now=desk.now
         )
-        change.record("user_added", {"person": f"user:{name}"})
+        change.record(*acts.person_added(name))
         say(f"added `user:{name}`")
         if word is None:
             say(f"they may do nothing yet; `jupyter authz grant user:{name} LEVEL RESOURCE`")
@@ -145,7 +145,7 @@ def add(
             now=desk.now,
             granted_by=actor(),
         )
-        change.record("grant", fields_of(given))
+        change.record(*acts.given(given))
         say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`: {given.id}")
 
 
@@ -163,7 +163,7 @@ def remove(desk: Desk, name: str) -> None:
     with desk.change() as change:
         lost = [g.id for g in change.store.state().grants if g.principal == f"user:{name}"]
         change.store.remove_person(name)
-        change.record("user_removed", {"person": f"user:{name}", "grants": lost})
+        change.record(*acts.person_removed(name, lost))
     say(f"removed `user:{name}`, with grants: {', '.join(lost) or 'none'}")
 
 
@@ -198,7 +198,7 @@ def disable(desk: Desk, name: str) -> None:
     name = person_name(name)
     with desk.change() as change:
         change.store.set_disabled(name, disabled=True)
-        change.record("user_disabled", {"person": f"user:{name}"})
+        change.record(*acts.person_disabled(name, disabled=True))
     say(f"`user:{name}` is disabled; `jupyter authz users enable {name}` lets them in again")
 
 
@@ -213,7 +213,7 @@ def enable(desk: Desk, name: str) -> None:
     name = person_name(name)
     with desk.change() as change:
         change.store.set_disabled(name, disabled=False)
-        change.record("user_enabled", {"person": f"user:{name}"})
+        change.record(*acts.person_disabled(name, disabled=False))
     say(f"`user:{name}` is enabled")
 
 
@@ -244,17 +244,18 @@ def sessions(
 
 def _end(desk: Desk, id_: str) -> None:
     with desk.change() as change:
-        if not change.store.end_login_session(id_):
+        found = change.store.login_session(id_)
+        if found is None or not change.store.end_login_session(id_):
             msg = "no login session has that id; `jupyter authz users sessions` lists them"
             raise UnknownName(msg)
-        change.record("sessions_ended", {"session": id_})
+        change.record(*acts.session_ended(found[0]))
     say(f"the login session `{id_}` is ended")
 
 
 def _end_all(desk: Desk, name: str) -> None:
     with desk.change() as change:
         many = change.store.end_login_sessions(name)
-        change.record("sessions_ended", {"person": f"user:{name}", "sessions": many})
+        change.record(*acts.signed_out(name, many))
     say(f"`user:{name}` is signed out everywhere: {many} login session{'s' * (many != 1)} ended")
 
 

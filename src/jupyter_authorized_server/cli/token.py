@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import acts
 from ..credentials import new_secret
 from .desk import person_name
 from .output import note, say, write_json, write_table
@@ -56,16 +57,7 @@ def add(
             desk.now,
             scope=only or None,
         )
-        change.record(
-            "token_added",
-            {
-                "person": f"user:{owner}",
-                "token": token.id,
-                "name": token.name,
-                "expires": token.expires,
-                "scope": [f"{level} {on}" for level, on in token.scope or ()],
-            },
-        )
+        change.record(*acts.token_added(token))
     until = "without end" if token.expires is None else f"until {desk.show(token.expires)}"
     note(f"token `{token.name}` of `user:{owner}`, {until}; keep it, it is not shown again:")
     say(secret.text)
@@ -127,8 +119,5 @@ def revoke(desk: Desk, id_: str) -> None:
     """
     with desk.change() as change:
         token = change.store.remove_token(id_)
-        change.record(
-            "token_revoked",
-            {"person": f"user:{token.person}", "token": token.id, "name": token.name},
-        )
+        change.record(*acts.token_revoked(token))
     say(f"token `{token.name}` of `user:{token.person}` is revoked")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import acts
 from ..store import WishState
 from .desk import actor
 from .output import say, write_json, write_table
@@ -115,6 +116,5 @@ def _answer(
         done = change.store.answer_wish(
             id_, state, by=actor(), now=desk.now, level=level, ends=ends, answer=said
         )
-        fields = {"wish": done.id, "state": state.value, "person": f"user:{done.person}"}
-        change.record("access_answered", {**fields, "grant": done.grant_id})
+        change.record(*acts.answered(done, level))
     return done

@@ -449,6 +449,20 @@ def test_an_administrator_keeps_people_and_groups(server: Serving) -> None:
     assert 200 == ask("DELETE", "groups/lab").status
     assert 200 == ask("DELETE", "people/zoe").status
     assert 404 == ask("GET", "people/zoe").status
+    # As by the commands, and each by itself.
+    joined = ["group_joined"] * 2
+    assert [
+        "user_added", "group_added", *joined, "user_disabled", "group_removed", "user_removed"
+    ] == [
+        each["kind"]
+        for each in server.audit
+        if each.get("person") == "user:zoe" or each.get("group") == "group:lab"
+    ]  # fmt: skip
+    # What was done before the part that was refused is recorded.
+    assert 409 == ask("PATCH", "people/adam", {"display_name": "adam", "disabled": True}).status
+    assert ["user_renamed"] == [
+        each["kind"] for each in server.audit if each.get("person") == "user:adam"
+    ]
 
 
 @pytest.mark.parametrize("who", ["adam", "mia", "max", "olga", "pia"])

@@ -80,9 +80,9 @@ def test_one_sees_where_one_is_signed_in_and_ends_that_elsewhere(server: Serving
     assert 200 == here.ask("DELETE", f"api/authz/logins/{found[0]['id']}")[0]
     assert 403 == there.ask("GET", "api/authz/logins")[0]
     assert [True] == [each["current"] for each in here.logins()]
-    ended = [each for each in server.audit if each["kind"] == "login_ended"]
+    ended = [each for each in server.audit if each["kind"] == "sessions_ended"]
     assert ["user:vera"] == [
-        each["principal"] for each in ended if found[0]["id"] == each["removed"]
+        each["principal"] for each in ended if found[0]["id"] == each["session"]
     ]
 
 

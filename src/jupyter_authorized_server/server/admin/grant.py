@@ -6,8 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ... import inquiry
-from ...audit import fields_of
+from ... import acts, inquiry
 from ...errors import UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import LEVEL, parse_level, parse_resource
@@ -130,7 +129,7 @@ class GrantsHandler(SharedHandler):
         if before.grant(given.id) is not None:
             self.set_status(200)
         else:
-            self.record("grant", fields_of(given, uses=self.body.get("uses")))
+            self.record(*acts.given(given, uses=self.body.get("uses")))
         self.tag(shown(given))
         return self.told(given)
 
@@ -212,7 +211,7 @@ class GrantHandler(SharedHandler):
                 ),
             ),
         )
-        self.record("grant_changed", {**fields_of(changed), "level_before": known.level})
+        self.record(*acts.changed(changed, before=known))
         self.tag(shown(changed))
         return self.told(changed)
 
@@ -257,7 +256,7 @@ class GrantHandler(SharedHandler):
                 grant, now=time.time(), keepers=self.point.policy.document.grants
             ),
         )
-        self.record("revoke", fields_of(known))
+        self.record(*acts.taken_back(known))
         return {
             "removed": shown(known),
             "remaining": [shown(each) for each in self._remaining(known) if self.sees(each)],

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...audit import fields_of
+from ... import acts
 from ...errors import InvalidName, Unconfirmed, UnknownName
 from .asker import Refused
 from .grant import NEW
@@ -53,7 +53,7 @@ class GrantBatchHandler(SharedHandler):
         )
         for each, body in zip(given, self.body["grants"], strict=True):
             if each.id in new:
-                self.record("grant", fields_of(each, uses=body.get("uses")))
+                self.record(*acts.given(each, uses=body.get("uses")))
         if not new:
             self.set_status(200)
         return {"items": [self.told(each) for each in given]}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.utils import url_path_join
 from tornado.escape import url_escape
 
-from ... import inquiry
-from ...audit import fields_of
+from ... import acts, inquiry
 from ...credentials import new_secret, secret_matches, split_secret
 from ...errors import InvalidName, Unconfirmed, UnknownName
 from ...policy.model import EVERYONE, GUEST, Principal
@@ -149,8 +148,7 @@ class LinksHandler(SharedHandler):
                 guests=guests,
             ),
         )
-        fields = {"link": made.id, "level": level, "resource": resource.name, "guests": guests}
-        self.record("link_added", fields)
+        self.record(*acts.link_added(made))
         # Of this name Jupyter's log shows no value.
         page = GUEST_PAGE if guests else PAGE
         url = url_path_join(self.base_url, f"{page}?key={url_escape(secret.text)}")
@@ -176,7 +174,7 @@ class LinkHandler(SharedHandler):
             self.check_tag(shown(found[0]))
 
         removed: Link = await self.change_as_judged(judge, lambda store, _: store.remove_link(id_))
-        self.record("link_removed", {"link": id_, "resource": removed.resource})
+        self.record(*acts.link_removed(removed))
         return {"removed": id_}
 
 
@@ -283,7 +281,7 @@ async def redeem(handler: Asker, secret: str) -> Grant:
         ),
     )
     if new:
-        handler.record("grant", {**fields_of(found), "link": link_id})
+        handler.record(*acts.given(found, link=link_id))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ... import acts
 from ...errors import UnknownName
 from ..surface.places import SERVER
 from . import moment
@@ -68,5 +69,5 @@ class LoginHandler(AdminHandler):
             msg = "there is no such login session"
             raise UnknownName(msg)
         await self.change(lambda store: store.end_login_session(id_))
-        self.record("login_ended", {"person": f"user:{found[0].person}", "removed": id_})
+        self.record(*acts.session_ended(found[0]))
         return {"removed": id_}

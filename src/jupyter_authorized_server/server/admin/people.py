@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ... import acts
 from ...errors import UnknownName
 from ...inquiry import shareable
 from ..surface.places import SERVER
@@ -82,6 +83,10 @@ class _Directory(AdminHandler):
 
         return await self.change_as_judged(judge, lambda store, _: act(store))
 
+    def _held_by(self, principal: str) -> list[str]:
+        """The ids of the store's grants to `principal`."""
+        return [each.id for each in self.point.state.grants if each.principal == principal]
+
     def _search(self) -> str:
         return (self.query("q") or "").casefold()
 
@@ -125,7 +130,7 @@ class PeopleHandler(_Directory):
         added: Person = await self.keep(
             lambda store: store.add_person(name, display_name=display, now=time.time())
         )
-        self.record("person_added", {"person": added.name})
+        self.record(*acts.person_added(added.name))
         return self.shown(added, whole=True)
 
 
@@ -168,10 +173,11 @@ class PersonHandler(_Directory):
         body = self.body
         if "display_name" in body:
             await self.keep(lambda store: store.set_display_name(name, body["display_name"]))
+            self.record(*acts.person_renamed(name, body["display_name"]))
         if "disabled" in body:
             kept = self.keeping()
             await self.keep(lambda store: store.set_disabled(name, body["disabled"], **kept))
-        self.record("person_changed", {"person": name, **body})
+            self.record(*acts.person_disabled(name, disabled=body["disabled"]))
         return self._tagged(self._found(name))
 
     @operation(answer=REMOVED)
@@ -179,8 +185,9 @@ class PersonHandler(_Directory):
         """Remove a person with all that they have here; their files stay."""
         self._checked(name)
         kept = self.keeping()
+        lost = self._held_by(f"user:{name}")
         await self.keep(lambda store: store.remove_person(name, **kept))
-        self.record("person_removed", {"person": name})
+        self.record(*acts.person_removed(name, lost))
         return {"removed": f"user:{name}"}
 
 
@@ -212,7 +219,7 @@ class GroupsHandler(_Directory):
         """Add an empty group."""
         name = self.body["name"]
         added: Group = await self.keep(lambda store: store.add_group(name, now=time.time()))
-        self.record("group_added", {"group": added.name})
+        self.record(*acts.group_added(added.name))
         return group_shown(self, added.name, whole=True)
 
 
@@ -255,28 +262,12 @@ class GroupHandler(_Directory):
         kept = self.keeping()
         add, remove = self.body.get("add", []), self.body.get("remove", [])
 
-        added: list[str] = []
-        removed: list[str] = []
-
-        def put_in(member: str, store: Store) -> None:
-            store.add_member(name, member)
-            added.append(member)
-
-        def take_out(member: str, store: Store) -> None:
-            store.remove_member(name, member, **kept)
-            removed.append(member)
-
-        try:
-            for member in add:
-                await self.keep(partial(put_in, member))
-            for member in remove:
-                await self.keep(partial(take_out, member))
-        finally:
-            # What was done before a mistake stays done.
-            self.point.refresh()
-            if added or removed:
-                fields = {"group": name, "added": added, "removed": removed}
-                self.record("members_changed", fields)
+        for member in add:
+            await self.keep(partial(_put_in, name, member))
+            self.record(*acts.joined(name, member))
+        for member in remove:
+            await self.keep(partial(_take_out, name, member, kept))
+            self.record(*acts.left(name, member))
         return self._tagged(name)
 
     @operation(answer=REMOVED)
@@ -284,9 +275,18 @@ class GroupHandler(_Directory):
         """Remove a group with its grants; its members stay."""
         self.check_tag(self._require(name))
         kept = self.keeping()
+        lost = self._held_by(f"group:{name}")
         await self.keep(lambda store: store.remove_group(name, **kept))
-        self.record("group_removed", {"group": name})
+        self.record(*acts.group_removed(name, lost))
         return {"removed": f"group:{name}"}
+
+
+def _put_in(group: str, member: str, store: Store) -> None:
+    store.add_member(group, member)
+
+
+def _take_out(group: str, member: str, kept: dict[str, Any], store: Store) -> None:
+    store.remove_member(group, member, **kept)
 
 
 def person_shown(handler: AdminHandler, person: Person, *, whole: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ... import acts
 from ...credentials import new_secret
 from ...errors import UnknownName
 from ..surface.places import SERVER
@@ -102,8 +103,7 @@ class TokensHandler(AdminHandler):
                 secret.id, secret.hash, body["name"], person, ends, time.time(), scope=pairs
             )
         )
-        scoped = [f"{level} {resource}" for level, resource in made.scope or ()]
-        self.record("token_added", {"made": made.id, "name": made.name, "scope": scoped})
+        self.record(*acts.token_added(made))
         self.tag(known(made))
         return {**shown(made), "secret": secret.text}
 
@@ -168,6 +168,5 @@ class TokenHandler(AdminHandler):
         found = self._found(id_)
         self.check_tag(known(found))
         await self.change(lambda store: store.remove_token(id_))
-        fields = {"person": f"user:{found.person}", "removed": id_, "name": found.name}
-        self.record("token_revoked", fields)
+        self.record(*acts.token_revoked(found))
         return {"removed": id_}

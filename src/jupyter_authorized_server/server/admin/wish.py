@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import inquiry
+from ... import acts, inquiry
 from ...errors import DuplicateName, UnknownName
 from ...policy.vocabulary import parse_level, parse_resource
 from ...store import WishState
@@ -197,9 +197,5 @@ class WishHandler(SharedHandler):
                 level,
             ),
         )
-        self.record(
-            "access_answered",
-            {"wish": id_, "state": state.value, "person": f"user:{done.person}"}
-            | ({"grant": done.grant_id, "level": level} if done.grant_id else {}),
-        )
+        self.record(*acts.answered(done, level))
         return shown(done)
