@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import collections
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.sandbox import launch
+from jupyter_authorized_server.cli import reach
+from jupyter_authorized_server.sandbox import bubblewrap, launch, probe
+from jupyter_authorized_server.sandbox import reach as sandbox_reach
 from jupyter_authorized_server.sandbox.view import View
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.conftest import Desk
+    from cli.conftest import Answer, Desk
+
+    from jupyter_authorized_server.sandbox.box import Box, Files
 
 
 @pytest.fixture
@@ -68,6 +73,65 @@ def test_the_store_is_out_of_reach_also_where_it_lies_in_the_contents(desk: Desk
     answer = desk.ask("reach", "--user", "user:adam", "--root", str(desk.folder), "--json")
     assert answer.code == 0, answer.json["reached"]
     assert answer.json["looked_at"]["user:adam"] >= 1
+
+
+#: What is attempted of the machine's network.
+NETWORK = {"reaches a port of the machine", "sends to a socket of the machine"}
+
+
+def attempts(answer: Answer, state: str) -> dict[str, str | None]:
+    return {
+        each["what"]: each["why"] for each in answer.json["attempts"] if each["state"] == state
+    }
+
+
+def test_what_a_rule_gives_is_told_and_is_not_beyond_the_policy(desk: Desk, root: Path) -> None:
+    store = desk.store()
+    store.add_grant(
+        principal="user:ada", level="runner", resource="kernelspecs:", now=2, granted_by="os:test"
+    )
+    store.close()
+    desk.policy(
+        net_cedar='permit (principal == Jupyter::User::"ada",'
+        ' action == Jupyter::Action::"network", resource == Jupyter::KernelSpec::"python3");'
+    )
+    asked = ("reach", "--user", "user:ada", "--root", str(root))
+    answer = desk.ask(*asked, "--json")
+    assert answer.code == 0, answer.out
+    told = {each["process"]: each["network"] for each in answer.json["besides"]["user:ada"]}
+    assert told["kernelspecs:python3"] == "the machine's"
+    assert dict.fromkeys(NETWORK, "a rule gives it `network`") == attempts(answer, "open")
+    assert "sees another process" in attempts(answer, "closed")
+    shown = desk.ask(*asked)
+    assert "the machine's" in shown.out
+    assert "a rule gives it `network`" in shown.out
+
+
+def test_what_is_open_and_no_rule_opens_is_told_as_beyond_the_policy(
+    desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = bubblewrap.arguments
+
+    def broken(box: Box, files: Files, *, proc: bool = True) -> list[str]:
+        return [word for word in whole(box, files, proc=proc) if word != "--unshare-net"]
+
+    kept = probe.probe()
+    monkeypatch.setattr(reach, "probe", lambda _: kept)
+    monkeypatch.setattr(bubblewrap, "arguments", broken)
+    answer = desk.ask("reach", "--user", "user:ada", "--root", str(root), "--json")
+    assert answer.code == 1
+    assert dict.fromkeys(NETWORK) == attempts(answer, "open")
+    assert [] == answer.json["reached"]
+
+
+def test_what_nobody_can_do_on_a_machine_is_said_to_tell_nothing(
+    desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing: dict[str, bool] = collections.defaultdict(bool)
+    monkeypatch.setattr(sandbox_reach, "attempted_without", lambda _: nothing)
+    answer = desk.ask("reach", "--user", "user:ada", "--root", str(root), "--json")
+    assert answer.code == 0
+    assert "makes a namespace" in attempts(answer, "cannot tell")
 
 
 def test_without_a_sandbox_all_is_in_reach_and_it_says_so(desk: Desk, root: Path) -> None:

@@ -12,12 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planned import LEVELS, PATHS, RULES, World
 
+from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.policy.homes import Homes
 from jupyter_authorized_server.policy.model import Resource
 from jupyter_authorized_server.sandbox import probe, reach, wall
+from jupyter_authorized_server.sandbox.box import Box, Mount
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
 from jupyter_authorized_server.sandbox.room import Origin, Room
+from jupyter_authorized_server.sandbox.shown import find, keep
+from jupyter_authorized_server.sandbox.starting import start
+from jupyter_authorized_server.sandbox.view import View
 
 if TYPE_CHECKING:
     from jupyter_authorized_server.sandbox.box import Backend
@@ -81,3 +86,41 @@ def test_what_a_process_reads_and_changes_is_its_view_and_within_the_policy(
                 decision = point.decide(ada, action, on, door="test", record=False)
                 assert decision.allowed or not does, (each, action)
         point.store.close()
+
+
+def test_a_running_kernel_is_tried_with_what_it_was_shown_if_that_is_what_it_has(
+    backends: list[Backend], tmp_path: Path
+) -> None:
+    world = World(tmp_path, RUNS, None, [])
+    (world.root / "a").mkdir(parents=True, exist_ok=True)
+    (world.root / "a" / "file.txt").touch()
+    point = world.point()
+    origin = Origin(principal=point.principal("user:ada"), path=None)
+    launcher = Launcher(
+        point=point, disk=Disk(world.root, ()), folder=tmp_path / "sandbox", backend=backends[0]
+    )
+    mount = Mount(source=os.open(world.root / "a", os.O_PATH), at=str(world.root / "a"))
+    with tempfile.TemporaryFile() as output:
+        confined, process = start(
+            backends[0], Box(mounts=(mount,)), ["/bin/sleep", "600"], environment={}, output=output
+        )
+    room = Room(origin=origin, type="kernels", id="k", running=confined)
+    for folder, is_so in (("/", False), ("/a", True)):
+        room.view = View(principal="user:ada", revision=1, read_only=(folder,))
+        keep(tmp_path, room)
+        shown = find(tmp_path, "k")
+        assert shown is not None
+        if is_so:
+            walked = reach.reach(reach.as_shown(launcher, shown), origin, kernel="k")
+            assert {"/a", "/a/file.txt"} == {each.path for each in walked.reached}
+        else:
+            with pytest.raises(CannotConfine, match="is mounted for the kernel, or was to be"):
+                reach.as_shown(launcher, shown)
+    confined.kill()
+    process.wait()
+    # What has ended is known no more, though its number may be another's.
+    assert find(tmp_path, "k") is None
+    confined.close()
+    os.close(mount.source)
+    launcher.close()
+    point.store.close()

@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +37,7 @@ from attacking import (
     uses_extra,
     waited_for,
 )
-from serving import Serving, refused_start, serving
+from serving import Serving, environment, refused_start, serving
 from talking import Shell, notebook
 
 if TYPE_CHECKING:
@@ -376,6 +378,15 @@ def test_what_is_granted_later_leaves_a_kernel_alone_and_its_owner_is_told_of_a_
         # It is nobody else's business what its owner was given.
         assert more_at_restart(confined, kernel, "adam") is False
         assert "True False" == said(confined, kernel, "edda", secret)
+        # What is told of this very kernel is what it has.
+        asked = ("reach", "--kernel", kernel, "--root", str(confined.root), "--json")
+        told = subprocess.run(
+            [str(Path(sys.executable).parent / "jupyter-authz"), *asked],
+            env=environment(confined.folder), capture_output=True, check=False,
+        )  # fmt: skip
+        reached = json.loads(told.stdout)
+        assert {"user:edda": {"reads": ["/team"], "changes": []}} == reached["shown"]
+        assert [] == reached["reached"]
         assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "edda").status
         assert "False True" == said(confined, kernel, "edda", secret)
         assert more_at_restart(confined, kernel, "edda") is False

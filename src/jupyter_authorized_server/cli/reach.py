@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from jupyter_core.paths import jupyter_config_path, jupyter_path
@@ -17,17 +18,21 @@ from ..sandbox.extra import named
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.probe import probe
-from ..sandbox.reach import Walked
+from ..sandbox.reach import as_shown, attempts, room_for
 from ..sandbox.reach import reach as walk
-from ..sandbox.room import Origin
+from ..sandbox.room import Origin, Room
+from ..sandbox.shown import find
+from ..sandbox.view import may_execute
 from .output import note, printable, say, write_json, write_table
+from .view import Given, show_besides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..decision_point import DecisionPoint
-    from ..sandbox.box import Backend
     from ..sandbox.probe import Probed
+    from ..sandbox.reach import Tried, Walked
+    from ..sandbox.shown import Shown
     from .desk import Desk
 
 NOTHING, SOMETHING = 0, 1
@@ -55,9 +60,12 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
     Starts a small program in the sandbox that the person's kernel would get, lets it walk
     over the contents and look for what is the server's own, and compares what it could read
     or change with the policy.
+    Another attempts what no process must do, such as to reach a port of the machine, for each
+    kind of process to which rules give something else besides.
+    Prints that too: the network, folders and devices that rules give, and whether each attempt
+    is closed, open and why, or cannot be told, since nobody can do it on this machine.
+    With `--kernel` what is tried is what that very kernel was shown when it was started.
     Changes nothing.
-    Says nothing of the network, of the folders and devices that settings name, of other
-    processes, and of what a kernel was shown at an earlier revision.
 
     Exits 0 for nothing, 1 for something, 2 where it could not be tried.
 
@@ -83,7 +91,6 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
         raise ConfigurationError(msg)
     own = kept_by(config)
     disk = Disk(place, server_paths(*jupyter_config_path(), *jupyter_path(), *own))
-    found: dict[str, Walked] = {}
     with desk.point() as point, tempfile.TemporaryDirectory(prefix="jk-reach-") as folder:
         launcher = Launcher(
             point=point,
@@ -92,70 +99,190 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
             backend=tried.backend,
             processes=config.sandbox_processes,
             memory=(config.sandbox_memory << 20) or memory() // 4 * 3,
+            opened=tuple(config.sandbox_internet),
             bounds=tried.bounds,
             extra=named(config, str(place.absolute())),
         )
         try:
-            for origin in _origins(point, user, kernel):
-                name = origin.principal.name
-                found[name] = walk(launcher, origin, kernel=kernel or "", own=own)
-                if not as_json:
-                    note(f"{name}: {found[name].things} files and folders looked at")
+            given = Given(launcher, config.sandbox)
+            found = [
+                _found(launcher, given, each, own)
+                for each in _asked(point, user, kernel, config.sandbox_folder())
+            ]
         finally:
             launcher.close()
-    if not as_json:
-        _note_limits(tried)
-    return _tell(found, tried.backend, as_json=as_json)
+    return _tell(found, tried, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Whose process is tried, and for which file; which kernel, where it is one that runs."""
+
+    origin: Origin
+    kernel: str = ""
+    shown: Shown | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was found out about one: the attempts by the processes that make them."""
+
+    name: str
+    shown: Shown | None
+    walked: Walked
+    given: list[dict[str, Any]]
+    attempts: list[tuple[str, Tried]]
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether anything is reached that must not be."""
+        return bool(self.walked.reached) or any(each.is_beyond for _, each in self.attempts)
+
+
+def _found(launcher: Launcher, given: Given, asked: _Asked, own: tuple[str, ...]) -> _Found:
+    name, shown = asked.origin.principal.name, asked.shown
+    if shown is None:
+        besides = given.to(launcher.principal(asked.origin))
+        rooms = _rooms(launcher, given, asked.origin)
+    else:
+        launcher = as_shown(launcher, shown)
+        besides = [given.has(shown.view.program, shown.view.besides)]
+        room, _ = room_for(launcher, asked.origin, asked.kernel)
+        room.spec = shown.view.program.id
+        rooms = {room.resource.name: room}
+    walked = walk(launcher, asked.origin, kernel=asked.kernel, own=own)
+    attempted = [
+        (names, each) for names, room in rooms.items() for each in attempts(launcher, room)
+    ]
+    return _Found(name=name, shown=shown, walked=walked, given=besides, attempts=attempted)
+
+
+def _rooms(launcher: Launcher, given: Given, origin: Origin) -> dict[str, Room]:
+    """A place for each kind of process that has something else besides, by those it stands for."""
+    point = launcher.point
+    first, principal = room_for(launcher, origin, "")
+    if not may_execute(point, principal, first.resource):
+        return {}
+    found: dict[frozenset[str], tuple[Room, list[str]]] = {}
+    for program in given.programs(principal):
+        kind = "terminals" if program.type == "terminals" else "kernels"
+        room = Room(origin=first.origin, type=kind, id="", spec=program.id)
+        if may_execute(point, principal, room.resource):
+            has = launcher.besides(principal, room.program)
+            found.setdefault(has, (room, []))[1].append(program.name)
+    # Who may run code and start nothing may join in what others have started.
+    return {", ".join(names): room for room, names in found.values()} or {"kernels:": first}
 
 
 def _note_limits(tried: Probed) -> None:
-    """Say what the machine keeps no process from."""
-    for each in sorted(tried.backend.leaves_open if tried.backend is not None else ()):
-        name = "" if tried.backend is None else tried.backend.name
+    """Say what confines here and why nothing better, and what the machine bounds."""
+    backend = tried.backend
+    name = "" if backend is None else backend.name
+    note(f"confined by {name}" + (f"; nothing better, since {tried.why}" if tried.why else ""))
+    for each in sorted(backend.leaves_open if backend is not None else ()):
         note(f"{name} does not keep a process from this: it {each}")
     if tried.bounds is None:
         note(f"memory is counted once a second and not bounded: {tried.unbounded}")
 
 
-def _origins(point: DecisionPoint, user: str | None, kernel: str | None) -> Iterator[Origin]:
-    """Whose process is tried, and for which file."""
+def _asked(
+    point: DecisionPoint, user: str | None, kernel: str | None, folder: Path
+) -> Iterator[_Asked]:
     if kernel is not None:
-        name = parse_resource(f"kernels:{kernel}").name
-        owner = next((each for each in point.store.owners() if each.resource == name), None)
-        if owner is None:
-            msg = f"nobody is known to have started `{printable(name)}`; try `--user`"
-            raise UnknownName(msg)
-        yield Origin(principal=point.principal(owner.principal), path=owner.path)
+        yield _running(point, parse_resource(f"kernels:{kernel}").id, folder)
         return
     if user is not None:
-        yield Origin(principal=point.principal(parse_principal(user)), path=None)
+        yield _Asked(origin=Origin(principal=point.principal(parse_principal(user)), path=None))
         return
-    names = sorted(point.directory.people)
-    for name in names:
+    for name in sorted(point.directory.people):
         if name not in point.disabled:
-            yield Origin(principal=point.principal(f"user:{name}"), path=None)
+            yield _Asked(origin=Origin(principal=point.principal(f"user:{name}"), path=None))
 
 
-def _tell(found: dict[str, Walked], backend: Backend, *, as_json: bool) -> int:
-    rows = [(name, each) for name, walked in found.items() for each in walked.reached]
+def _running(point: DecisionPoint, kernel: str, folder: Path) -> _Asked:
+    """The kernel that runs.
+
+    Raises:
+        UnknownName: none of that id does.
+        ConfigurationError: nothing confines it.
+    """
+    shown = find(folder, kernel)
+    if shown is None:
+        msg = (
+            f"no kernel `{printable(kernel)}` is known to run of a server with this "
+            "`sandbox_dir`; try `--user`"
+        )
+        raise UnknownName(msg)
+    if shown.unconfined:
+        msg = f"nothing confines `{printable(kernel)}`: it can do what the server's account can"
+        raise ConfigurationError(msg)
+    owner = point.principal(shown.view.principal, token=shown.token)
+    return _Asked(origin=Origin(principal=owner, path=shown.path), kernel=kernel, shown=shown)
+
+
+def _folders(shown: Shown) -> dict[str, tuple[str, ...]]:
+    return {"reads": shown.view.read_only, "changes": shown.view.writable}
+
+
+def _tell(found: list[_Found], tried: Probed, *, as_json: bool) -> int:
+    assert tried.backend is not None  # noqa: S101  # why: without one nothing was tried
+    rows = [(one.name, each) for one in found for each in one.walked.reached]
+    attempted = [(one.name, which, each) for one in found for which, each in one.attempts]
     if as_json:
         write_json(
             {
-                "sandbox": backend.word,
-                "leaves_open": sorted(backend.leaves_open),
-                "looked_at": {name: walked.things for name, walked in found.items()},
+                "sandbox": tried.backend.word,
+                "backend": tried.backend.name,
+                "why_none_better": tried.why or None,
+                "bounds": None if tried.bounds is None else tried.bounds.version,
+                "leaves_open": sorted(tried.backend.leaves_open),
+                "looked_at": {one.name: one.walked.things for one in found},
                 "reached": [
                     {"principal": name, "path": each.path, "how": each.how, "why": each.why}
                     for name, each in rows
                 ],
+                "shown": {one.name: _folders(one.shown) for one in found if one.shown},
+                "besides": {one.name: one.given for one in found},
+                "attempts": [
+                    {
+                        "principal": name,
+                        "process": which,
+                        "what": each.what,
+                        "state": each.state,
+                        "why": each.why or None,
+                    }
+                    for name, which, each in attempted
+                ],
             }
         )
-    elif rows:
+        return SOMETHING if any(one.is_beyond for one in found) else NOTHING
+    for one in found:
+        closed = sum(each.state == "closed" for _, each in one.attempts)
+        things = one.walked.things
+        say(f"{one.name}: {things} files and folders looked at, {closed} attempts closed")
+        if one.shown is not None:
+            say(f"the kernel has what it was shown at revision {one.shown.view.revision}")
+            write_table(
+                ("the kernel", "folder"),
+                [(how, path) for how, paths in _folders(one.shown).items() for path in paths],
+                empty="the kernel is shown nothing of the contents",
+            )
+        show_besides(one.given)
+    _note_limits(tried)
+    left = [row for row in attempted if row[2].state != "closed"]
+    if left:
+        write_table(
+            ("principal", "process", "attempt", "is", "why"),
+            [(name, which, each.what, each.state, each.why) for name, which, each in left],
+            empty="nothing",
+        )
+    if rows:
         write_table(
             ("principal", "how", "path", "why"),
             [(name, each.how, each.path, each.why) for name, each in rows],
             empty="nothing",
         )
-    else:
-        say("no process reaches anything that the policy denies")
-    return SOMETHING if rows else NOTHING
+    if any(one.is_beyond for one in found):
+        return SOMETHING
+    say("no process reaches anything that the policy denies")
+    return NOTHING

@@ -55,7 +55,7 @@ def explain_views(desk: Desk, *, user: str | None, root: str, as_json: bool) -> 
             opened=tuple(config.sandbox_internet),
             extra=named(config, str(place.absolute())),
         )
-        given = _Given(launcher, config.sandbox)
+        given = Given(launcher, config.sandbox)
         views = [_view(launcher, disk, each, given) for each in _people(point, user)]
     if as_json:
         write_json({"sandbox": config.sandbox, "views": views})
@@ -76,7 +76,7 @@ def _people(point: DecisionPoint, user: str | None) -> Iterator[Principal]:
             yield point.principal(f"user:{name}")
 
 
-class _Given:
+class Given:
     """What rules give people's processes besides the contents, tried where that can fail."""
 
     def __init__(self, launcher: Launcher, wanted: str) -> None:
@@ -87,22 +87,33 @@ class _Given:
 
     def to(self, person: Principal) -> list[dict[str, Any]]:
         """What each kind of process that `person` may start has."""
+        return [self._has(person, program) for program in self.programs(person)]
+
+    def programs(self, person: Principal) -> list[Resource]:
+        """The kernelspecs and terminals that `person` may start."""
         point = self._launcher.point
         asked = [(Resource(type="kernelspecs", id=name), "launch") for name in self._specs]
         asked.append((Resource(type="terminals"), "start"))
         return [
-            self._has(person, program)
+            program
             for program, action in asked
             if point.decide(person, action, program, door="sandbox", record=False).allowed
         ]
 
     def _has(self, person: Principal, program: Resource) -> dict[str, Any]:
-        extra = self._launcher.extra
         rights = self._launcher.besides(person, program)
         problem = self._why("sandbox", self._why_not_confined) if rights else ""
         if rights:
             # What confines here may not let a process have what a rule gives it.
             rights = self._launcher.besides(person, program)
+        return self._told(program, rights, problem)
+
+    def has(self, program: Resource, rights: frozenset[str]) -> dict[str, Any]:
+        """What a process of `program` has that has these `rights`."""
+        return self._told(program, rights, "")
+
+    def _told(self, program: Resource, rights: frozenset[str], problem: str) -> dict[str, Any]:
+        extra = self._launcher.extra
         network = next((each for each in ("network", "internet") if each in rights), "none")
         if network == "internet" and not problem:
             problem = self._why("internet", self._why_no_internet)
@@ -126,7 +137,7 @@ class _Given:
         return self._whys[what]
 
     def _why_not_confined(self) -> str:
-        if self._wanted == "off":
+        if self._wanted == "off" or self._launcher.backend is not None:
             return ""
         found = probe(self._wanted)
         self._launcher.backend = found.backend
@@ -149,7 +160,7 @@ def _is_there(path: str) -> bool:
     return Path(path).is_dir()
 
 
-def _view(launcher: Launcher, disk: Disk, person: Principal, given: _Given) -> dict[str, Any]:
+def _view(launcher: Launcher, disk: Disk, person: Principal, given: Given) -> dict[str, Any]:
     point = launcher.point
     room, principal = room_for(launcher, Origin(principal=person, path=None), "")
     found: dict[str, Any] = {
@@ -199,7 +210,7 @@ def _show(view: dict[str, Any]) -> None:
         [(each["how"], each["path"]) for each in view["shows"]],
         empty="its kernels are shown nothing of the contents",
     )
-    _show_besides(view["besides"])
+    show_besides(view["besides"])
     if view["lost"]:
         write_table(
             ("loses", "path", "why", "rules"),
@@ -213,7 +224,7 @@ def _show(view: dict[str, Any]) -> None:
         say("there is more: not all of the contents was looked at, or all told")
 
 
-def _show_besides(given: list[dict[str, Any]]) -> None:
+def show_besides(given: list[dict[str, Any]]) -> None:
     """Print what processes have besides the contents, where any has something."""
     some = [
         each

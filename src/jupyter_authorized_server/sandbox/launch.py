@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
+from . import shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
 from .machine import private
@@ -139,6 +140,8 @@ class Launcher:
         if room.running is not None:
             room.running.close()
             room.running = None
+        if room.type == "kernels":
+            shown.forget(self.folder, room.id)
         room.clear()
 
     def close(self) -> None:

@@ -94,6 +94,12 @@ def _mounts(info: bytes) -> list[tuple[bytes, bytes]]:
     return [(_unescaped(words[_WHERE]), words[_WHAT]) for words in lines]
 
 
+def places(first: int) -> frozenset[str]:
+    """Where something is mounted for the process `first`."""
+    made = _mounts(Path(f"/proc/{first}/mountinfo").read_bytes())
+    return frozenset(os.fsdecode(where) for where, _ in made)
+
+
 def _is_in_the_making(where: bytes) -> bool:
     return where == _MADE or where.startswith(_MADE + b"/")
 

@@ -17,7 +17,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthorizationError, CannotConfine
 from . import bounds, bubblewrap, landlock
@@ -27,7 +27,7 @@ from .starting import start
 from .surroundings import environment, system_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from .bounds import Bounds
     from .box import Backend
@@ -91,7 +91,8 @@ print(json.dumps({
     "sees another process": attempt(lambda: os.kill(process, 0)),
     "limits another process": attempt(limit),
     "writes in the Python environment": attempt(
-        lambda: write(os.path.join(sys.prefix, "jupyter-authorization-probe"))),
+        lambda: write(os.path.join(sys.prefix, "jupyter-authorization-probe")) if changes
+        else os.access(sys.prefix, os.W_OK)),
     "makes a namespace": attempt(namespace),
     "needs: reads what it may": attempt(lambda: open(os.path.join(read_only, "data")).read()),
     "needs: writes in its home": attempt(lambda: write(os.path.join(home, "mine"))),
@@ -101,6 +102,8 @@ print(json.dumps({
 }), flush=True)
 os._exit(0)
 """
+#: How the names of what a kernel has to be able to do begin.
+NEEDS = "needs:"
 #: What it is watched for, where the machine does not keep a process from it.
 WATCHED = "starts more processes than it may"
 #: More than a limit of one gets by rounding up, and than the limit of an account.
@@ -226,6 +229,33 @@ def _judged(backend: Backend, within: Bounds | None = None) -> tuple[str, frozen
 
 def _tried(backend: Backend, within: Bounds | None) -> list[str]:
     """What a process in the sandbox can do and must not, or cannot and must."""
+    with surrounded() as (folder, told), contextlib.ExitStack() as stack:
+        mounts = tuple(
+            Mount(source=stack.enter_context(_opened(folder / name)), at=str(folder / name),
+                  writable=name == "home")
+            for name in ("shared", "home")
+        )  # fmt: skip
+        # Where it is the account that is limited, the server and others are counted too.
+        most = 1 if backend.has_root else PROCESSES
+        box = Box(
+            system=system_paths(),
+            mounts=mounts,
+            home=str(folder / "home"),
+            user="probe",
+            processes=most,
+            bounds=within,
+        )
+        found = attempted(backend, box, told)
+    return [
+        what if succeeded else what.replace(NEEDS, "cannot do what a kernel needs:")
+        for what, succeeded in found.items()
+        if succeeded is not what.startswith(NEEDS) and what not in backend.leaves_open
+    ]
+
+
+@contextlib.contextmanager
+def surrounded() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A folder with what a process must not reach around it, and what it is told of that."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jk-probe-")))
         for name in ("another", "shared", "home"):
@@ -238,48 +268,63 @@ def _tried(backend: Backend, within: Bounds | None) -> list[str]:
         local.listen()
         letters = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         letters.bind(f"\0{folder}")
-        told = {
-            "secret": str(folder / "another" / "secret"),
-            "read_only": str(folder / "shared"),
-            "home": str(folder / "home"),
-            "port": listening.getsockname()[1],
-            "local": str(folder / "another" / "s"),
-            "letters": f"\0{folder}",
-            "process": os.getpid(),
-            "many": _MANY,
-        }
-        command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, json.dumps(told)]
-        mounts = tuple(
-            Mount(source=stack.enter_context(_opened(folder / name)), at=str(folder / name),
-                  writable=name == "home")
-            for name in ("shared", "home")
-        )  # fmt: skip
-        home = str(folder / "home")
-        # Where it is the account that is limited, the server and others are counted too.
-        most = 1 if backend.has_root else PROCESSES
-        box = Box(system=system_paths(), mounts=mounts, home=home, processes=most, bounds=within)
-        output = stack.enter_context(tempfile.TemporaryFile())
-        confined, process = start(
-            backend, box, command, environment=environment(box.home, "probe", {}), output=output
+        yield (
+            folder,
+            {
+                "secret": str(folder / "another" / "secret"),
+                "read_only": str(folder / "shared"),
+                "home": str(folder / "home"),
+                "port": listening.getsockname()[1],
+                "local": str(folder / "another" / "s"),
+                "letters": f"\0{folder}",
+                "process": os.getpid(),
+                "many": _MANY,
+                "changes": True,
+            },
         )
-        stack.callback(confined.close)
+
+
+def attempted(backend: Backend, box: Box, told: Mapping[str, Any]) -> dict[str, bool]:
+    """Each attempt of a process in `box`, and whether it succeeded.
+
+    Raises:
+        CannotConfine: it could not be tried.
+    """
+    command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, json.dumps(told)]
+    surroundings = environment(box.home, box.user, {}, box.temporary)
+    with tempfile.TemporaryFile() as output:
+        confined, process = start(backend, box, command, environment=surroundings, output=output)
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
             confined.kill()
             process.wait()
+        finally:
+            confined.close()
         output.seek(0)
-        said = output.read()
-        try:
-            found: dict[str, bool] = json.loads(said.splitlines()[-1])
-        except (ValueError, IndexError):
-            msg = f"the probe failed: {said[-300:].decode('utf-8', 'replace').strip()}"
-            raise CannotConfine(msg) from None
-    return [
-        what if succeeded else what.replace("needs:", "cannot do what a kernel needs:")
-        for what, succeeded in found.items()
-        if succeeded is not what.startswith("needs:") and what not in backend.leaves_open
-    ]
+        return _said(output.read())
+
+
+def attempted_without(told: Mapping[str, Any]) -> dict[str, bool]:
+    """Each attempt of a process that nothing confines, and whether it succeeded.
+
+    Raises:
+        CannotConfine: it could not be tried.
+    """
+    command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, json.dumps(told)]
+    found = subprocess.run(  # noqa: S603  # why: a program of our own
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+    )
+    return _said(found.stdout)
+
+
+def _said(words: bytes) -> dict[str, bool]:
+    try:
+        found: dict[str, bool] = json.loads(words.splitlines()[-1])
+    except (ValueError, IndexError):
+        msg = f"the probe failed: {words[-300:].decode('utf-8', 'replace').strip()}"
+        raise CannotConfine(msg) from None
+    return found
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce
+from . import shown
 from .bounds import too_much
 from .launch import SOCKET, SOCKETS
 from .printed import last_words, opened
@@ -101,6 +102,7 @@ class ConfinedProvisioner(LocalProvisioner):
         try:
             self.process = await self._launching
             assert room.running is not None  # noqa: S101  # why: it has just been started
+            shown.keep(self.launcher.folder, room)
             self._is_expected, self._started = False, time.monotonic()
             self.pid = self.process.pid
             self.pgid = room.running.first

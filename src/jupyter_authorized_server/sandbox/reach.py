@@ -11,16 +11,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CannotConfine
 from ..policy.model import Resource
 from ..policy.paths import ancestors
+from .launch import Launcher
+from .probe import NEEDS, WATCHED, attempted, attempted_without, surrounded
 from .room import Room
 from .starting import start
 from .surroundings import environment
-from .view import may_execute
+from .view import View, may_execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +30,20 @@ if TYPE_CHECKING:
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
     from .disk import Disk
-    from .launch import Launcher
     from .room import Origin
-    from .view import View
+    from .shown import Shown
 
 #: Seconds that a walk may take.
 _SECONDS = 600
 #: Letters of what the walk is told beforehand; one argument has room for few more.
 _MOST_TOLD = 100_000
+#: What a rule opens, by the right that it gives.
+_BY_RULE = {
+    "reaches a port of the machine": "network",
+    "sends to a socket of the machine": "network",
+}
+#: What is an attempt only on the folders of the probe of the machine.
+_OF_THE_PROBE = {"writes a file to be read", WATCHED}
 #: Runs in the sandbox. One JSON line for each thing: path, whether a folder, whether it
 #: can be read and changed, how many names it has, whether the server's, device and number
 #: on it. Opens nothing but plain files and folders, and leaves nothing in them.
@@ -130,6 +138,92 @@ class Walked:
     reached: tuple[Reached, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Something that a process must not do, and whether it could.
+
+    Args:
+        state: `closed`, `open`, or `cannot tell` where it cannot be done without a sandbox either.
+        why: it is open, where that is known; empty where it is not.
+    """
+
+    what: str
+    state: str
+    why: str = ""
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is open, and nothing says that it is."""
+        return self.state == "open" and not self.why
+
+
+@dataclass(slots=True, kw_only=True)
+class _AsShown(Launcher):
+    """Shows a process what another was shown, whatever the policy says now."""
+
+    was: View
+
+    def view(self, room: Room) -> View:
+        """What that other was shown."""
+        return self.was if room.type == "kernels" else Launcher.view(self, room)
+
+
+def as_shown(launcher: Launcher, shown: Shown) -> Launcher:
+    """`launcher`, for which a kernel is the one that runs and was `shown` that.
+
+    Raises:
+        CannotConfine: it does not have what is known of it.
+    """
+    disk, mounts = launcher.disk, shown.mounts
+    if disk is not None and mounts is not None:
+        known = {disk.place(path) for path in (*shown.view.read_only, *shown.view.writable)}
+        root = f"{str(disk.root).rstrip('/')}/"
+        has = {at for at in mounts if f"{at}/".startswith(root)}
+        if has ^ known:
+            msg = (
+                f"`{min(has ^ known)}` is mounted for the kernel, or was to be, and not both; "
+                "see that `--root` is the contents root of its server"
+            )
+            raise CannotConfine(msg)
+    given = {each.name: getattr(launcher, each.name) for each in fields(launcher)}
+    return _AsShown(**given, was=shown.view)
+
+
+def attempts(launcher: Launcher, room: Room) -> list[Tried]:
+    """What a process in `room` can do besides reading and changing files.
+
+    Raises:
+        CannotConfine: nothing confines here.
+        AuthorizationError: the view cannot be made.
+    """
+    backend = launcher.backend
+    if backend is None:
+        raise CannotConfine(launcher.missing)
+    with surrounded() as (_, around):
+        told = {**around, "many": 0}
+        without = attempted_without({**told, "changes": False})
+        try:
+            with launcher.box(room, sys.executable) as box:
+                within = attempted(backend, box, {**told, "home": box.home})
+        except CannotConfine as error:
+            return [Tried(what="all", state="cannot tell", why=f"it is not started: {error}")]
+    besides = frozenset() if room.view is None else room.view.besides
+    found = []
+    for what, succeeded in within.items():
+        right = _BY_RULE.get(what, "")
+        if what.startswith(NEEDS) or what in _OF_THE_PROBE:
+            continue
+        if not succeeded:
+            found.append(Tried(what=what, state="closed" if without[what] else "cannot tell"))
+        elif what in backend.leaves_open:
+            why = f"{backend.name} keeps no process from it"
+            found.append(Tried(what=what, state="open", why=why))
+        else:
+            why = f"a rule gives it `{right}`" if right in besides else ""
+            found.append(Tried(what=what, state="open", why=why))
+    return found
+
+
 def reach(
     launcher: Launcher, origin: Origin, *, kernel: str = "", own: tuple[str, ...] = ()
 ) -> Walked:
@@ -138,7 +232,7 @@ def reach(
     Whoever may run nothing reaches nothing.
 
     Args:
-        kernel: its id; empty for one that might be started.
+        kernel: its id, where `launcher` is `as_shown`; empty for one that might be started.
         own: absolute paths of the server's own, to be looked for too.
 
     Raises:
@@ -146,7 +240,7 @@ def reach(
         AuthorizationError: the view cannot be made.
     """
     room, principal = room_for(launcher, origin, kernel)
-    if not may_execute(launcher.point, principal, room.resource):
+    if not kernel and not may_execute(launcher.point, principal, room.resource):
         return Walked(things=0, reached=())
     things = list(_walk(launcher, room, own))
     found = [each for thing in things for each in _denied(launcher.point, principal, thing)]
