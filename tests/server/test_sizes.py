@@ -68,8 +68,9 @@ for _ in range(40): os.write(file, b"x" * (10 << 20))
 time.sleep(600)
 """
 LITTER = """
-import ipykernel, os, time
-with open(os.path.dirname(ipykernel.get_connection_file()) + "/s/file", "wb") as file:
+import ipykernel, json, os, time
+sockets = json.load(open(ipykernel.get_connection_file()))["ip"]
+with open(os.path.dirname(sockets) + "/file", "wb") as file:
     file.write(bytes(1 << 20))
 time.sleep(600)
 """
