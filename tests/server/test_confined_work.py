@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -330,6 +332,21 @@ def test_why_a_kernel_dies_at_once_is_said_to_who_starts_it(server: Serving) -> 
     assert (500, wanted) == (answer.status, answer.json["message"][: len(wanted)])
     rooms = server.folder / "data" / "authorization" / "sandbox" / "logs"
     assert "no licence" not in "".join(path.read_text() for path in rooms.iterdir())
+
+
+def test_a_program_among_the_contents_runs_and_shows_its_environment_alone(
+    server: Serving,
+) -> None:
+    tools = server.root / "tools"
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", tools / "venv"],
+        check=True,
+        timeout=SECONDS,
+    )
+    (tools / "notes.txt").touch()
+    code = "import os, sys; exit(f'{sys.prefix} {os.listdir(os.path.dirname(sys.prefix))}')"
+    answer = begun(server, "shared", str(tools / "venv" / "bin" / "python"), "-c", code)
+    assert f"its last words: {tools}/venv ['venv']" in answer.text
 
 
 def test_a_kernel_that_is_stopped_while_it_starts_says_for_what(server: Serving) -> None:

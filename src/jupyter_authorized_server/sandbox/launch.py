@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from . import shown
+from . import programs, shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
 from .machine import private
@@ -234,12 +234,12 @@ class Launcher:
 
     @contextlib.contextmanager
     def box(
-        self, room: Room, *programs: str, cwd: str = "", terminal: bool = False
+        self, room: Room, *needed: str, cwd: str = "", terminal: bool = False
     ) -> Iterator[Box]:
         """All that the process in `room` gets, by the policy of now.
 
         Args:
-            programs: absolute paths that it needs besides the Python environment.
+            needed: absolute paths of programs besides the Python environment.
             cwd: the folder to start in, where the process is shown it.
 
         Raises:
@@ -265,6 +265,8 @@ class Launcher:
                 temporary = f"{scratch}/temporary"
             mounts += contents_in(self.disk, view)
             mounts += self.extra.opened(mounts="mounts" in view.besides)
+            among, elsewhere = programs.among(self.disk, needed)
+            mounts += programs.opened(self.disk, among, mounts)
             if room.folder is not None:
                 sockets = new_sockets(room, SOCKETS)
                 mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
@@ -273,7 +275,7 @@ class Launcher:
             own = self._own()
             yield Box(
                 system=system_paths(
-                    *programs,
+                    *elsewhere,
                     apart=(*own, Path.home()),
                     contents=None if self.disk is None else self.disk.root,
                 ),
