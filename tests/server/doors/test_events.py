@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import websocket
+from jupyter_events import EventLogger
 from jupyter_server.services.events.handlers import SubscribeWebsocket
 from serving import Serving, serving
 from talking import notebook, start
 
+from jupyter_authorized_server.server.doors import events
 from jupyter_authorized_server.server.doors.events import fit
 
 if TYPE_CHECKING:
@@ -162,3 +164,37 @@ def test_a_socket_that_has_died_is_told_nothing_more_and_let_go() -> None:
     logger = SimpleNamespace(remove_listener=lambda *, listener: gone.append(listener))
     asyncio.run(listener(logger, CONTENTS, {"path": "a"}))
     assert [listener] == gone
+
+
+def test_what_is_not_for_a_listener_is_not_told_to_the_bus_for_their_sake_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "REST", 0.05)
+    kinds = ("https://example.org/one/v1", CONTENTS)
+    logger = EventLogger()
+    for kind in kinds:
+        logger.register_event_schema({"$id": kind, "version": "1", "properties": {}})
+    handler = SubscribeWebsocket.__new__(SubscribeWebsocket)
+    setattr(handler, "ws_connection", object())  # noqa: B010  # why: of no type that it has
+    live = SimpleNamespace(
+        current=lambda _: SimpleNamespace(allowed=True),
+        ask=lambda *_, **__: SimpleNamespace(allowed=False),
+    )
+    fit(handler, SimpleNamespace(), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
+    logger.add_listener(listener=handler.event_listener)
+
+    async def told() -> list[bool]:
+        found = [logger.emit(schema_id=kind, data={}) is not None for kind in kinds]
+        await asyncio.sleep(0)
+        return found
+
+    async def listened() -> None:
+        assert [True, True] == await told()
+        assert [False, True] == await told()
+        await asyncio.sleep(0.1)
+        assert [True, True] == await told()
+        handler.ws_connection = None
+        await asyncio.sleep(0.1)
+        assert [False, True] == await told()
+
+    asyncio.run(listened())

@@ -7,6 +7,7 @@ kind is for whoever may hear everything.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ _EVENTS = "https://events.jupyter.org/jupyter_server/"
 PATHS = {_EVENTS + "contents_service/v1": ("path", "source_path")}
 #: Names of an event's fields that hold a kernel's id, by schema.
 KERNELS = {_EVENTS + "kernel_actions/v1": ("kernel_id",)}
+#: Seconds for which a listener is asked about no event of a kind that is not for them. Each
+#: record is one, and to tell the bus of it cost twice what it costs to write it.
+REST = 10.0
 #: Who caused an event; set by the server, whatever the event itself says.
 ACTOR = "__actor__"
 
@@ -50,6 +54,7 @@ class _Listener:
         self._handler = handler
         self._door = door
         self._wired = wired
+        self._resting: set[str] = set()
 
     async def hear(
         self, handler: Any, logger: Any, schema_id: str, data: Mapping[str, Any]
@@ -61,6 +66,8 @@ class _Listener:
         """
         acting = ACTING.get()
         if not self._may_hear(schema_id, data):
+            if schema_id not in PATHS and schema_id not in KERNELS:
+                self._rest(logger, schema_id)
             return
         told = {
             **data,
@@ -71,6 +78,19 @@ class _Listener:
             handler.write_message(json.dumps(told))
         except WebSocketClosedError:
             logger.remove_listener(listener=handler.event_listener)
+
+    def _rest(self, logger: Any, schema_id: str) -> None:
+        """Listen to no event of this kind for a while, whatever it says."""
+        if schema_id not in self._resting:
+            self._resting.add(schema_id)
+            logger.remove_listener(schema_id=schema_id, listener=self._handler.event_listener)
+            asyncio.get_running_loop().call_later(REST, self._go_on, logger, schema_id)
+
+    def _go_on(self, logger: Any, schema_id: str) -> None:
+        self._resting.discard(schema_id)
+        # One that was closed meanwhile stays away.
+        if self._handler.ws_connection is not None:
+            logger.add_listener(schema_id=schema_id, listener=self._handler.event_listener)
 
     def _may_hear(self, schema_id: str, data: Mapping[str, Any]) -> bool:
         live, door = self._wired.live, self._door
