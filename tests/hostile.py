@@ -122,7 +122,7 @@ class Inherited(ContentsHandler):
         self.finish("reached")
 
 
-class Declared(JupyterHandler):
+class Declared(APIHandler):
     """An author who says what is asked."""
 
     auth_resource = "contents"
@@ -138,6 +138,26 @@ class Declared(JupyterHandler):
     @authorized("read", "no-such-resource")
     def put(self) -> None:
         self.write("own word")
+
+    @authorized("fly", "contents", message="only birds do")
+    def patch(self) -> None:
+        self.write("flown")
+
+
+class PlainlyDeclared(web.RequestHandler):
+    """Plain Tornado, which knows of no user."""
+
+    @authorized("read", "contents")
+    def get(self) -> None:
+        self.write("read plainly")
+
+
+class DeclaredSocket(Socket):
+    """A plain websocket that says what its handshake asks."""
+
+    @authorized("read", "contents")
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        await super().get(*args, **kwargs)
 
 
 class Shared(JupyterHandler):
@@ -181,6 +201,8 @@ def load(app: Any, name: str) -> None:
             (rf"{base}/{name}/socket", Socket),
             (rf"{base}/{name}/contents(.*)", Inherited),
             (rf"{base}/{name}/declared", Declared),
+            (rf"{base}/{name}/declared-plainly", PlainlyDeclared),
+            (rf"{base}/{name}/declared-socket", DeclaredSocket),
             (rf"{base}/{name}/shared", Shared),
             (rf"{base}/{name}/static/(.*)", FileFindHandler, {"path": [str(MARKS)]}),
             (rf"{base}/{name}/moved", web.RedirectHandler, {"url": "/elsewhere"}),

@@ -125,6 +125,21 @@ def test_what_an_author_declares_names_the_route(server: Serving) -> None:
     assert server.request("GET", "/early/declared", "nobody").status == 403
 
 
+def test_a_plain_handler_that_declares_something_is_asked_about_like_any(server: Serving) -> None:
+    assert server.request("GET", "/early/declared-plainly", "vera").body == b"read plainly"
+    assert server.request("GET", "/early/declared-plainly", "nobody").status == 403
+    socket = server.connect("/early/declared-socket", "vera")
+    assert socket.recv() == "reached"
+    socket.close()
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        server.connect("/early/declared-socket", "nobody")
+
+
+def test_an_author_says_in_their_own_words_why_not(server: Serving) -> None:
+    answer = server.request("PATCH", "/early/declared", "adam", body=b"")
+    assert (403, "only birds do") == (answer.status, answer.json["message"])
+
+
 def test_a_declared_word_of_ones_own_is_an_administrators(server: Serving) -> None:
     assert server.request("PUT", "/early/declared", "mona", body=b"").status == 403
     assert server.request("PUT", "/early/declared", "adam", body=b"").body == b"own word"

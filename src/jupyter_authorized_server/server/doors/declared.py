@@ -17,6 +17,7 @@ from ... import sentences
 from ...policy.model import MAX_ID, Resource
 from ...policy.vocabulary import TYPE, UPSTREAM_WORDS, Word, parse_action
 from ..surface import Asks, Question
+from .admission import admission
 
 if TYPE_CHECKING:
     from ..surface import Call
@@ -68,7 +69,9 @@ def authorized(action: Any = None, resource: str | None = None, message: str | N
             # Worked out from this handler and this request, never remembered.
             asked = action or _WORDS.get(str(self.request.method).upper(), "execute")
             on = resource or getattr(self, "auth_resource", "")
-            user = self.current_user
+            found = admission(self.request)
+            # A plain Tornado handler knows of nobody: the guard does.
+            user = self.current_user if found is None else found.user
             answer: Any = False
             if user is not None:
                 answer = self.settings["authorizer"].is_authorized(self, user, asked, on)
@@ -76,7 +79,7 @@ def authorized(action: Any = None, resource: str | None = None, message: str | N
                     answer = await answer
             if answer is not True:
                 text = message or sentences.not_allowed_on(asked, str(on))
-                raise HTTPError(403, "%s", text)
+                raise HTTPError(403, text)
             result = method(self, *args, **kwargs)
             return await result if isawaitable(result) else result
 
