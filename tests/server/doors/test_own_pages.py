@@ -78,6 +78,14 @@ def test_the_name_of_settings_leads_to_no_other_file_of_the_machine(server: Serv
     assert "theme" in server.request("GET", THEME, "mona").text
 
 
+def test_settings_that_take_the_server_long_to_read_are_not_taken(server: Serving) -> None:
+    # Upstream reads some thirty kilobytes a second, and serves nobody meanwhile.
+    for length, status in ((1000, 204), (70_000, 413)):
+        sent = {"raw": json.dumps({"theme": "x" * length})}
+        assert status == server.request("PUT", THEME, "vera", json_body=sent).status
+    assert 1100 > len(server.request("GET", THEME, "vera").json["raw"])
+
+
 def test_workspaces_with_what_was_opened_last_are_each_persons_own(server: Serving) -> None:
     url = "/lab/api/workspaces/mine"
     assert 204 == server.request("PUT", url, "mona", json_body=SPACE).status

@@ -9,7 +9,7 @@ from ...errors import Nowhere
 from . import own
 from . import places as at
 from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, to_guests
-from .table import Asks, Public, Route
+from .table import Asks, Public, Route, Unanswerable
 
 if TYPE_CHECKING:
     from ...policy.model import Resource
@@ -21,6 +21,10 @@ _SERVER = "jupyterlab_server."
 _RECALL = ask("recall", "settings", at.own_settings)
 _KEEP = ask("keep", "settings", at.own_settings)
 
+#: Most bytes of settings that are taken: upstream reads some thirty kilobytes a second,
+#: and the server answers nobody meanwhile.
+_MOST = 64 * 1024
+
 
 def _of_plugin(call: Call) -> Resource:
     """The settings of whoever asks, of one plugin or of all.
@@ -30,7 +34,10 @@ def _of_plugin(call: Call) -> Resource:
 
     Raises:
         Nowhere: no plugin can be called that.
+        Unanswerable: there is too much to keep.
     """
+    if len(call.request.body) > _MOST:
+        raise Unanswerable(413, f"settings have {_MOST} bytes at most; keep fewer")
     name = call.group("schema_name")
     is_plain = name.count(":") == 1 and not set(name) & {"\\", "\0"}
     if name and not (is_plain and {"", ".", ".."}.isdisjoint(re.split("[:/]", name))):
