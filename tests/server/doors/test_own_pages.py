@@ -86,6 +86,17 @@ def test_settings_that_take_the_server_long_to_read_are_not_taken(server: Servin
     assert 1100 > len(server.request("GET", THEME, "vera").json["raw"])
 
 
+def test_no_pattern_that_is_tried_for_ever_reaches_the_licences(server: Serving) -> None:
+    url = "/lab/api/licenses/?full_text=false&bundles="
+    assert 200 == server.request("GET", f"{url}@jupyterlab/application-top", "vera").status
+    for pattern in ("a*", "(.+)+!"):
+        assert 400 == server.request("GET", url + quote(pattern), "vera").status
+    # An argument can come in a form, too.
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = server.request("GET", url, "vera", body=b"bundles=a*", headers=form)
+    assert 400 == answer.status
+
+
 def test_workspaces_with_what_was_opened_last_are_each_persons_own(server: Serving) -> None:
     url = "/lab/api/workspaces/mine"
     assert 204 == server.request("PUT", url, "mona", json_body=SPACE).status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import Nowhere
 from . import own
 from . import places as at
-from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, to_guests
+from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, asks, to_guests
 from .table import Asks, Public, Route, Unanswerable
 
 if TYPE_CHECKING:
@@ -46,6 +46,18 @@ def _of_plugin(call: Call) -> Resource:
     return at.own_settings(call)
 
 
+def _licences(call: Call) -> Resource:
+    """The server, of which the licences of some bundles are asked for.
+
+    Raises:
+        Unanswerable: they are named by a pattern. Upstream tries it on each name in the
+            server's one loop, and some are tried for ever.
+    """
+    if re.fullmatch(r"[\w@/.-]*", call.query("bundles")) is None:
+        raise Unanswerable(400, "`bundles` is how the name of a bundle begins, and no pattern")
+    return at.SERVER
+
+
 def _kept(own_arguments: object, *questions: object) -> Asks:
     return Asks(resource="settings", questions=questions, own=own_arguments)  # type: ignore[arg-type]  # why: shorthand
 
@@ -78,7 +90,10 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(handler=_SERVER + "listings_handler.ListingsHandler", methods={"GET": SHOWN_PAGE}),
     Route(handler=_SERVER + "themes_handler.ThemesHandler", methods={"GET": SHOWN_PAGE}),
-    Route(handler=_SERVER + "licenses_handler.LicensesHandler", methods={"GET": INSPECT}),
+    Route(
+        handler=_SERVER + "licenses_handler.LicensesHandler",
+        methods={"GET": asks("server", ask("inspect", "server", _licences))},
+    ),
     # Each of these runs node or pip, or answers what they found, also for GET.
     Route(
         handler=_LAB + "build_handler.BuildHandler",
