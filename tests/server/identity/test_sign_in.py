@@ -142,6 +142,9 @@ def test_signing_in_leads_nowhere_else(house: House, browser: Browser) -> None:
         r"/\elsewhere.example",
         "javascript:alert(1)",
         "/elsewhere",
+        # No address at all, and none that a header can hold.
+        "//[::1",
+        "/base/\x0bx",
     )
     for target in targets[:2]:
         assert "/base/" == browser.sign_in("ada", next_url=target).location

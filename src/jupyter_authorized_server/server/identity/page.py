@@ -120,7 +120,11 @@ class LoginHandler(Page, LoginFormHandler):
         one, and so does a resource behind `#`.
         """
         own = url.replace(":", "%3A") if url.startswith("/") else url
-        super()._redirect_safe(own, default)  # type: ignore[no-untyped-call]  # why: upstream has no types here
+        try:
+            super()._redirect_safe(own, default)  # type: ignore[no-untyped-call]  # why: upstream has no types here
+        except ValueError:
+            # No address, or none that a header can hold; whoever signed in is so all the same.
+            self.redirect(default or self.base_url)
 
     @allow_unauthenticated
     async def post(self) -> None:
