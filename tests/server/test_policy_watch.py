@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FORBID = 'forbid(principal == Jupyter::User::"tim", action, resource in Jupyter::Folder::"/");\n'
 FILE = "/api/contents/a.txt"
+#: Where one should not keep them: in the contents root.
+RULES = "conf/policy"
 
 
 def until(what: Callable[[], Any]) -> Any:
@@ -27,7 +29,12 @@ def until(what: Callable[[], Any]) -> Any:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("watched")
-    with serving(folder, people={"tim": "editor"}, policy={"a.cedar": "// nothing yet\n"}) as made:
+    rules = folder / "root" / RULES
+    rules.mkdir(parents=True)
+    (rules / "a.cedar").write_text("// nothing yet\n")
+    people = {"tim": "editor", "mona": [("manager", "contents:/")]}
+    config = f"c.JupyterAuthorization.policy_dir = {str(rules)!r}"
+    with serving(folder, people=people, config=config) as made:
         (made.root / "a.txt").write_text("a")
         yield made
 
@@ -44,7 +51,7 @@ def kinds(server: Serving, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_change_is_in_force_without_a_restart_and_a_broken_one_is_not(server: Serving) -> None:
-    rules: Path = server.folder / "policy" / "a.cedar"
+    rules: Path = server.root / RULES / "a.cedar"
     assert server.request("GET", FILE, "tim").status == 200
     put(rules, FORBID)
     until(lambda: server.request("GET", FILE, "tim").status != 200)
@@ -63,6 +70,32 @@ def test_a_change_is_in_force_without_a_restart_and_a_broken_one_is_not(server: 
     until(lambda: len(kinds(server, "policy_changed")) == 2)
     assert kinds(server, "policy_changed")[1]["revision"] > revision
     assert len(kinds(server, "policy_refused")) == 1
+
+
+def test_nobody_reaches_the_policy_files_through_the_contents(server: Serving) -> None:
+    (server.root / "link").symlink_to(RULES)
+    contents, rule = "/api/contents", "permit(principal, action, resource);"
+    (server.root / "mine.cedar").write_text(rule)
+    (server.root / "other" / "policy").mkdir(parents=True)
+    made = {"type": "file", "format": "text", "content": rule}
+    for method, path, sent in (
+        ("GET", f"{contents}/{RULES}", None),
+        ("GET", f"/files/{RULES}/a.cedar", None),
+        ("PUT", f"{contents}/{RULES}/b.cedar", made),
+        ("PUT", f"{contents}/link/b.cedar", made),
+        ("POST", f"{contents}/{RULES}", {"copy_from": "mine.cedar"}),
+        ("PATCH", f"{contents}/mine.cedar", {"path": f"{RULES}/b.cedar"}),
+        ("DELETE", f"{contents}/{RULES}/a.cedar", None),
+        # Nor is the way there another one.
+        ("PATCH", f"{contents}/conf", {"path": "away"}),
+        ("DELETE", f"{contents}/conf", None),
+        ("PATCH", f"{contents}/other", {"path": "conf"}),
+    ):
+        answer = server.request(method, path, "mona", json_body=sent)
+        assert 404 == answer.status, (method, path, answer.text)
+    assert ["a.cedar"] == [each.name for each in (server.root / RULES).iterdir()]
+    assert f"not there for anybody: `/{RULES}/`" in server.log
+    assert 201 == server.request("PUT", f"{contents}/conf/b.cedar", "mona", json_body=made).status
 
 
 def test_shadow_mode_refuses_nothing_and_says_so_aloud(tmp_path: Path) -> None:

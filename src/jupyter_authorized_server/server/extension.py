@@ -7,6 +7,7 @@ server that is open. So whatever keeps us from enforcing ends the process.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from tornado.ioloop import PeriodicCallback
 from .. import sentences
 from ..audit import SCHEMA_ID
 from ..config import JupyterAuthorization
-from ..errors import AuthorizationError, ConfigurationError
+from ..errors import AuthorizationError, ConfigurationError, UnsafePath
 from ..opening import open_decision_point
 from ..sandbox import probe
 from . import ready_thread
@@ -35,8 +36,10 @@ from .doors.trust import own_trust
 from .identity import LocalIdentityProvider, setup_url
 from .metrics import measure
 from .policy_watch import watch
+from .premises import own_of
 from .record_keeping import RecordKeeping
 from .store_watch import StoreWatch
+from .surface.disk import disk_of
 from .surface.git import keep_below
 from .wiring import KEY, Wiring, wiring
 
@@ -108,6 +111,7 @@ def load(app: ServerApp) -> None:
             application.settings[_CONNECTION], app.contents_manager, endings
         )
         contents.install(app.contents_manager, wired)
+        _keep_from_contents(app, wired)
         own_trust(app.contents_manager)
         keep_below(app.contents_manager)
         exports.install()
@@ -132,6 +136,28 @@ def load(app: ServerApp) -> None:
             )
         else:
             wired.confinement = Confinement(app, wired)
+
+
+def _keep_from_contents(app: ServerApp, wired: Wiring) -> None:
+    """Have nobody reach through the contents what is the server's own.
+
+    Whoever may write where its policy is read could give themselves any right.
+    """
+    disk = disk_of(app.contents_manager)
+    if disk is None:
+        return
+    found = set()
+    for each in own_of(app, wired):
+        real = os.path.realpath(each)
+        with contextlib.suppress(UnsafePath):
+            found.add(disk.inside(real) + ("" if Path(real).is_file() else "/"))
+    disk.own = tuple(sorted(found - {"//"}))
+    if seen := [each for each in disk.own if "/." not in each]:
+        app.log.warning(
+            "in the contents root is what is the server's own, and not there for anybody: %s; "
+            "keep it elsewhere, since no kernel is shown a folder that it is in",
+            ", ".join(f"`{each}`" for each in seen),
+        )
 
 
 async def start(app: ServerApp) -> None:

@@ -59,6 +59,11 @@ def _secrets_of(app: ServerApp) -> tuple[str, ...]:
     return tuple(path for path in found if path)
 
 
+def own_of(app: ServerApp, wired: Wiring) -> tuple[str, ...]:
+    """Paths of what is this server's own, as its policy, store and configuration."""
+    return (*kept_by(wired.config), *_secrets_of(app))
+
+
 def contents_disk(app: ServerApp, wired: Wiring) -> Disk | None:
     """The contents root; None where the contents are kept elsewhere than on a disk."""
     root = getattr(app.contents_manager, "root_dir", None)
@@ -67,7 +72,6 @@ def contents_disk(app: ServerApp, wired: Wiring) -> Disk | None:
     kept = [
         *jupyter_config_path(),
         *jupyter_path(),
-        *kept_by(wired.config),
-        *_secrets_of(app),
+        *own_of(app, wired),
     ]
     return Disk(Path(root), server_paths(*kept))

@@ -36,12 +36,14 @@ class Place:
             followed, its own is not. It differs from `target` only for a link.
         kind: `file`, `folder`, or empty where there is nothing yet.
         names: how many names a file has; more than one are hard links.
+        keeps: whether something of the server's own, as its policy, is below it.
     """
 
     target: str
     entry: str
     kind: str = ""
     names: int = 1
+    keeps: bool = False
 
     @property
     def hidden(self) -> bool:
@@ -55,6 +57,10 @@ class Disk:
     Args:
         root: the folder, as configured.
     """
+
+    #: What is the server's own in it; see `premises`. A folder has a slash behind it, and
+    #: what stands beside a file and begins with its name is a part of it.
+    own: tuple[str, ...] = ()
 
     def __init__(self, root: str) -> None:
         drive, tail = os.path.splitdrive(os.path.realpath(root))

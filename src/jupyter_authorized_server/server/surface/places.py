@@ -9,11 +9,12 @@ from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
 from ... import sentences
-from ...errors import Hidden, Nowhere
+from ...errors import Hidden, Nowhere, UnsafePath
 from ...policy import paths
 from ...policy.model import MAX_ID, Resource
 from ..acting import as_server
 from ..wiring import wiring
+from . import reserved
 from .disk import Place, disk_of
 from .origin import is_from_elsewhere
 from .table import Unanswerable
@@ -84,7 +85,7 @@ def place_of(manager: Any, path: object) -> Place:
             raise Hidden(msg)
         msg = "the path leads to a hidden file"
         raise Nowhere(msg)
-    return found
+    return reserved.unless_own(found, disk.own) if disk.own else found
 
 
 def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
@@ -92,7 +93,13 @@ def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
 
     Args:
         moved: the name itself is changed, as by a delete; then its link counts too.
+
+    Raises:
+        UnsafePath: what is the server's own would be moved with it.
     """
+    if moved and found.keeps:
+        msg = "something of the server's own is in this folder, so it stays where it is"
+        raise UnsafePath(msg)
     named = [found.target]
     if moved and found.entry != found.target:
         named.append(found.entry)
