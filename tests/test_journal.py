@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server import chain
+from jupyter_authorized_server import chain, journal
 from jupyter_authorized_server.audit import SYNC_WITHIN, Audit
 from jupyter_authorized_server.chain import ORIGIN, Link, end_of, hash_of, newest, verify
 from jupyter_authorized_server.journal import Journal
@@ -235,6 +235,34 @@ def test_records_are_added_while_old_ones_are_dropped_and_none_is_lost(path: Pat
     assert (found.records, found.problem) == (5, None)
     made.close()
     other.close()
+
+
+def test_a_record_that_is_half_written_while_old_ones_are_dropped_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the file's end meets the first part of it, then the rest as a line."""
+    written(path, 5)
+    *whole, last, next_ = lines(path)
+    first, rest = last[:20], last[20:] + next_
+    put(path, whole, [first])
+
+    def ended() -> None:
+        with path.open("ab") as file:
+            file.write(rest)
+
+    def seen(line: bytes) -> dict[str, Any] | None:
+        if line == first:
+            ended()
+        return chain.parse(line)
+
+    monkeypatch.setattr(journal, "parse", seen)
+    told: list[Link] = []
+    made = Journal(path)
+    made.prune(99.0, told.append)
+    made.close()
+    if lines(path)[-1] == first:
+        ended()
+    assert None is verify(path, start=told[-1]).problem
 
 
 def test_where_a_chain_begins_is_found_also_while_another_process_drops_records(

@@ -245,6 +245,9 @@ def _older(file: BinaryIO, before: float) -> tuple[Link, int, int]:
     start, offset, many = ORIGIN, 0, 0
     last, passed, older = ORIGIN, 0, 0
     for line in file:
+        if not line.endswith(b"\n"):
+            # One that is being written: its other part is not the next line.
+            break
         record = parse(line)
         if record is not None:
             start, offset, many = last, passed, older
