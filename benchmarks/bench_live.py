@@ -2,8 +2,8 @@
 
 Run with `python benchmarks/bench_live.py`. The first part calls upstream's own method and
 ours by turns, in one process, over a stream that sends nothing; only the ratios mean
-anything. The second is a real server: sockets of one person to one kernel, and of as many
-people to one terminal, with a client in a process of its own; each is timed from before
+anything. The second is a real server: sockets of one person to some kernels, and of as
+many people to one terminal, with a client in a process of its own; each is timed from before
 the change in the store, which another process makes, to the close at the client.
 """
 
@@ -49,11 +49,13 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results" / "live.json"
 ROUNDS, MESSAGES = 31, 2000
 SOCKETS = 500
+#: Kernels that they lead to: each page that opens has a kernel tell all its other pages.
+KERNELS = 10
 CLIENT = Path(__file__).with_name("_sockets.py")
 #: Seconds after the last handshake, so that what it leaves to do is done.
 SETTLE = 5
 #: Messages of one turn, and turns of each server.
-ECHOES, LINES, TURNS = 1000, 1000, 11
+ECHOES, LINES, TURNS = 1000, 4000, 11
 #: Changes that are timed, of each sort.
 TIMES = 3
 
@@ -201,21 +203,27 @@ def revocation() -> dict[str, Any]:
     seen: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        notebook(folder / "root" / "a.ipynb", "1")
+        books = [f"{number}.ipynb" for number in range(KERNELS)]
+        for book in books:
+            notebook(folder / "root" / book, "1")
         with serving(
             folder,
             people={**levels, **dict.fromkeys(people)},
             extensions=("jupyter_server_terminals",),
         ) as server:
-            kernel, shell = start(server, "edda", "a.ipynb"), Shell(server, "adam").name
+            kernels = [start(server, "edda", book) for book in books]
+            shell = Shell(server, "adam").name
             store = server.store()
             now = time.time()
             store.add_group("all", now=now)
             for each in people:
                 store.add_member("all", f"user:{each}")
-            url = f"/api/kernels/{kernel}/channels?session_id="
+            urls = [f"/api/kernels/{kernel}/channels?session_id=" for kernel in kernels]
             for _ in range(TIMES):
-                one = [(url + uuid.uuid4().hex, server.tokens["moe"]) for _ in range(SOCKETS)]
+                one = [
+                    (urls[number % KERNELS] + uuid.uuid4().hex, server.tokens["moe"])
+                    for number in range(SOCKETS)
+                ]
                 found = _wait(one, server.port, lambda: store.set_disabled("moe", disabled=True))
                 _add(seen.setdefault("one login, kernel", {}), found)
                 store.set_disabled("moe", disabled=False)
@@ -234,6 +242,7 @@ def revocation() -> dict[str, Any]:
             store.close()
     return {
         "sockets": SOCKETS,
+        "kernels": KERNELS,
         "times": TIMES,
         **{
             who: {key: _spread(sorted(times)) for key, times in found.items()}
@@ -327,7 +336,13 @@ def main() -> None:
     """Measure both, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages-only", action="store_true", help="open no sockets")
+    parser.add_argument(
+        "--revocation-only", action="store_true", help="measure the closes alone; writes nothing"
+    )
     asked = parser.parse_args()
+    if asked.revocation_only:
+        sys.stdout.write(json.dumps(revocation(), indent=2) + "\n")
+        return
     figures: dict[str, Any] = {
         "date": dt.datetime.now(tz=dt.timezone.utc).date().isoformat(),
         "cpu_count": os.cpu_count(),

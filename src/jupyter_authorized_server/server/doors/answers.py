@@ -43,6 +43,10 @@ class Answers:
         """
         self._send(message, replies.refused(message, sentence, asked or {}, busy=self._busy))
 
+    def finish(self, message: Message) -> None:
+        """Say that the kernel is done with `message`, to which it has replied."""
+        self._send(message, replies.done(busy=self._busy))
+
     def tell(self, message: Message, content: Mapping[str, Any]) -> None:
         """Answer `message` with `content`, as a kernel would."""
         self._send(message, replies.answered(message, content, busy=self._busy))

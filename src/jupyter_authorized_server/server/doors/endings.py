@@ -95,12 +95,13 @@ class Runs:
         for theirs in list(self._by_actor.values()):
             yield from [run for run in theirs.values() if run.session == session]
 
-    def replied(self, session: str, sent: object, status: object) -> None:
-        """The kernel has replied to who sent the run."""
+    def replied(self, session: str, sent: object, status: object) -> dict[str, str] | None:
+        """The kernel has replied to who sent the run; its header, if it is one."""
         for run in self._by_id.get(sent, ()) if isinstance(sent, str) else ():
             if run.session == session:
                 self._end(run, status)
-                return
+                return run.header
+        return None
 
     def leave(self, session: str) -> None:
         """A socket has closed: what a kernel tells everybody is all that will be heard."""

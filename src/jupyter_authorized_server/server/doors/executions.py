@@ -64,6 +64,8 @@ class Executions:
         self._with_code = with_code
         self._sandbox = sandbox
         self._session = session
+        #: Header of the run that was replied to last; its `idle` may yet be on its way.
+        self.replied: dict[str, str] | None = None
         self.runs = runs
 
     def leave(self) -> None:
@@ -130,7 +132,7 @@ class Executions:
         """Read a reply of the kernel's to this client; the end of a run is recorded."""
         with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
             sent, status = json.loads(parent).get("msg_id"), json.loads(content).get("status")
-            self.runs.replied(self._session, sent, status)
+            self.replied = self.runs.replied(self._session, sent, status) or self.replied
 
 
 def _kept(header: dict[str, Any]) -> dict[str, str]:

@@ -131,6 +131,9 @@ class KernelJudge:
         self._prompts.clear()
         for header in self._executions.untold():
             self._answers.refuse(Message("shell", RUN, header), why)
+        if self._executions.replied is not None:
+            self._answers.finish(Message("shell", RUN, self._executions.replied))
+            self._executions.replied = None
 
     def shut(self) -> None:
         """The server has closed the socket: nothing that has come is passed on any more."""
@@ -267,9 +270,8 @@ class KernelJudge:
         # Asked again: it may have been taken back while the notebook was read.
         if self._rights.may("run") or (not why and self._rights.may("run_saved")):
             self._pass(frame, message, data)
-            return
-        sentence = self._refusals.of_rule(words(message), why)
-        self._answers.refuse(message, sentence)
+        else:
+            self._refuse(frame, message, None if why else self._rights.ask("run"), why)
 
     def _take_run(
         self, frame: Frame, message: Message, data: str | bytes

@@ -75,6 +75,7 @@ class LiveDoor:
         until: seconds since the epoch up to which `principal` and `allowed` hold.
         principal: as it is now; None where the login has ended.
         allowed: whether the handshake would be let through now.
+        ended: whether its socket has been dealt with since it would not be.
         hook: the configuration's, where there is one.
         id: by which it can be disconnected; tells nothing else.
     """
@@ -91,6 +92,7 @@ class LiveDoor:
     until: float = math.inf
     principal: Principal | None = None
     allowed: bool = False
+    ended: bool = False
     hook: Hook | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -224,7 +226,12 @@ class LiveDoors:
             (handler, door)
             for handler, door in list(self._doors.items())
             if handler.ws_connection is not None
-            and (door.generation != self.generation or now >= door.until)
+            and (
+                door.generation != self.generation
+                or now >= door.until
+                # A message may have come first, and been refused.
+                or not (door.allowed or door.ended)
+            )
         ]
         if not due:
             return
@@ -244,6 +251,7 @@ class LiveDoors:
             self._review(door, held[door.login], now)
             if not door.allowed:
                 end(handler, door)
+            door.ended = not door.allowed
         except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
             _log.exception("a socket could not be asked about, so it is closed")
             close(handler, POLICY, sentences.TAKEN_BACK)

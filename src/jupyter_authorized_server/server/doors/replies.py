@@ -67,6 +67,15 @@ def refused(
     return _framed(middle, busy=busy)
 
 
+def done(*, busy: bool) -> list[Reply]:
+    """The end of an answer, whose reply the kernel has given itself.
+
+    Args:
+        busy: as for `answered`.
+    """
+    return _framed([], busy=busy)[1:]
+
+
 def kernel_info(info: Mapping[str, Any], *, may_debug: bool) -> dict[str, Any]:
     """What the kernel said of itself, without what this principal may not use."""
     told = {"status": "ok", **info}
