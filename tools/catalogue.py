@@ -56,9 +56,12 @@ def _python(part: str, about: str) -> str:
 
 def for_browsers() -> str:
     """The texts of the pages with scripts."""
+    said = _read("scripts")
+    # What a thing is called is the same in a refusal and on the page that tells of it.
+    said["things"] = {**_read("refusals")["things"], "contents": _read("refusals")["top_folder"]}
     return (
         f"/** Every text of the scripts. {NOTE} */\n\n"
-        f"export const WORDS = {_object(_read('scripts'), 1)} as const;\n"
+        f"export const WORDS = {_object(said, 1)} as const;\n"
     )
 
 

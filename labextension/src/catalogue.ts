@@ -48,7 +48,8 @@ export const WORDS = {
   category: "Access",
   why: "Why can't I?",
   whyTitle: "Why this is refused",
-  whyAsked: (verb: string | number, resource: string | number): string => `You tried to ${verb} ${resource}.`,
+  whyAsked: (verb: string | number, thing: string | number): string => `You tried to ${verb} ${thing}.`,
+  whyAskedOf: (who: string | number, verb: string | number, thing: string | number): string => `${who} tried to ${verb} ${thing}.`,
   noRefusal: "The records that you may see do not have this.",
   reference: (id: string | number): string => `Whoever looks after this server finds it in the records as ${id}.`,
   notAllowed: "You are not allowed to do this.",
@@ -108,7 +109,8 @@ export const WORDS = {
   allowed: "Yes, allowed",
   denied: "No, refused",
   needs: (level: string | number, revision: string | number): string => `The lowest level that can do this is ${level}. Policy revision ${revision}.`,
-  nothingDecides: "No grant and no rule permits it, or none that you may see.",
+  nothingDecides: "No grant or rule that you may see decides this.",
+  theyRead: (who: string | number, sentence: string | number): string => `${who} reads: ${sentence}`,
   scope: (scope: string | number): string => `for ${scope}`,
   wouldAllow: "What would allow it",
   mapHint: "Each file and folder that you see, with the level there. Open a folder to see what is in it.",
@@ -250,5 +252,15 @@ export const WORDS = {
     terminals: "a terminal",
     events: "the events of this server",
     server: "the server"
+  },
+  things: {
+    server: "this server",
+    contents: "the top folder",
+    kernelspecs: "this kind of kernel",
+    kernels: "this kernel",
+    terminals: "this terminal",
+    events: "the event stream",
+    settings: "these settings",
+    routes: "this page"
   }
 } as const;

@@ -1,7 +1,7 @@
 /** A decision as a tree: the answer, what it rests on, what would change it. */
-import { h } from './dom.js';
+import { h, prose } from './dom.js';
 import { shown } from './moments.js';
-import { WORDS } from './words.js';
+import { whole, WORDS } from './words.js';
 
 export interface Determinant {
   id: string;
@@ -26,17 +26,22 @@ export interface Explained {
   determining: readonly Determinant[];
 }
 
-export function decisionPart(decision: Explained): HTMLElement {
+/** `decision`, told to whoever asks; `own` is how they are called, so that what another person
+ * reads is not said of them. */
+export function decisionPart(decision: Explained, own: string): HTMLElement {
   const allowed = decision.answer === 'allow';
+  const said = whole(decision.reason_user);
+  const theirs = said !== '' && decision.principal !== own;
   return h(
     'section',
     { 'data-answer': decision.answer },
     h('h3', {}, allowed ? WORDS.allowed : WORDS.denied),
-    h('p', {}, decision.reason_user),
-    decision.reason_admin === '' ? null : h('p', {}, decision.reason_admin),
+    h('p', {}, theirs ? WORDS.theyRead(decision.principal, said) : said),
+    decision.reason_admin === '' ? null : h('p', {}, ...prose(whole(decision.reason_admin))),
     h('p', { class: 'authz-quiet' }, WORDS.needs(decision.needs, decision.revision)),
     decision.determining.length === 0
-      ? h('p', {}, WORDS.nothingDecides)
+      ? // Who is told the reason is told of all that decides.
+        decision.reason_admin === '' && h('p', {}, WORDS.nothingDecides)
       : h(
           'ul',
           { class: 'authz-tree' },
@@ -49,8 +54,10 @@ export function decisionPart(decision: Explained): HTMLElement {
                 'ul',
                 {},
                 each.scope ? h('li', {}, WORDS.scope(each.scope)) : null,
-                each.inherited_from ? h('li', {}, WORDS.inherited(each.inherited_from)) : null,
-                each.source === '' ? null : h('li', {}, WORDS.fromFile(each.source)),
+                each.inherited_from ? h('li', {}, inheritedFrom(each.inherited_from)) : null,
+                ['', 'store'].includes(each.source)
+                  ? null
+                  : h('li', {}, WORDS.fromFile(each.source)),
                 typeof each.ends === 'string'
                   ? h('li', {}, `${WORDS.until} ${shown(each.ends)}`)
                   : null
@@ -64,9 +71,14 @@ export function decisionPart(decision: Explained): HTMLElement {
           'div',
           {},
           h('h4', {}, WORDS.wouldAllow),
-          h('ul', {}, ...decision.would_allow.map(each => h('li', {}, plain(each))))
+          h('ul', {}, ...decision.would_allow.map(each => h('li', {}, ...prose(plain(each)))))
         )
   );
+}
+
+/** Where above it a grant stands that reaches something. */
+export function inheritedFrom(resource: string): string {
+  return resource === 'server:' ? WORDS.inheritedAll : WORDS.inherited(resource);
 }
 
 function plain(value: unknown): string {

@@ -45,6 +45,11 @@ export function freshId(word: string): string {
   return `authz-${word}-${last}`;
 }
 
+/** What the server says: what was typed stands in backticks there, and in a code element here. */
+export function prose(text: string): Child[] {
+  return text.split(/`([^`]*)`/).map((part, n) => (n % 2 === 1 ? h('code', {}, part) : part));
+}
+
 /** A control with its label above it. */
 export function labelled(text: string, control: HTMLElement, hint?: HTMLElement): HTMLElement {
   control.id ||= freshId('field');

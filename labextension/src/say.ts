@@ -1,6 +1,6 @@
 /** What happened, said where it is seen and read out, never in a window of its own. */
 import { sentence } from './client.js';
-import { fill, h } from './dom.js';
+import { fill, h, prose } from './dom.js';
 
 export class Say {
   readonly node = h('p', { class: 'authz-say', role: 'status', 'aria-live': 'polite' });
@@ -31,6 +31,6 @@ export class Say {
 
   private put(text: string, kind: string): void {
     this.node.setAttribute('data-kind', kind);
-    fill(this.node, text);
+    fill(this.node, ...prose(text));
   }
 }

@@ -1,6 +1,7 @@
 /** Who has access to something, and giving, changing and taking it back. */
 import { levelSentence } from './about.js';
 import type { Client, Page } from './client.js';
+import { inheritedFrom } from './decision.js';
 import { fill, h, labelled } from './dom.js';
 import { askPart } from './ask.js';
 import { Links } from './links.js';
@@ -286,9 +287,7 @@ export class Share {
       );
     const origin =
       grant.inherited_from !== null && grant.inherited_from !== undefined
-        ? grant.inherited_from === 'server:'
-          ? WORDS.inheritedAll
-          : WORDS.inherited(grant.inherited_from)
+        ? inheritedFrom(grant.inherited_from)
         : grant.source === 'store'
           ? null
           : WORDS.fromFile(grant.source);

@@ -8,11 +8,13 @@ import { h } from './dom.js';
 import type { Refusal } from './heard.js';
 import type { Standings } from './me.js';
 import { ABILITIES } from './vocabulary.js';
-import { WORDS } from './words.js';
+import { thing, WORDS } from './words.js';
 
-interface Recorded {
-  action?: string;
-  resource?: string | null;
+/** What somebody tried. */
+interface Asked {
+  principal?: string;
+  action: string;
+  resource: string;
 }
 
 /** Why the server has refused what `refusal` is the answer to; its sentence may be unknown. */
@@ -21,21 +23,27 @@ export async function whyPart(
   standings: Standings,
   refusal: Refusal
 ): Promise<HTMLElement> {
-  const found = await explained(client, refusal);
-  const type = found?.resource.split(':', 1)[0];
-  const verb = ABILITIES.find(each => each.type === type && each.action === found?.action)?.verb;
   const body = h('div', {});
   if (refusal.message !== '') {
     body.append(h('p', {}, h('strong', {}, refusal.message)));
   }
-  if (found) {
+  const own = (await standings.whoAmI())?.principal.name ?? '';
+  const asked: Asked | null = refusal.asked ?? (await recorded(client, refusal.decision));
+  if (asked) {
+    const { principal: who = own, action, resource } = asked;
+    const type = resource.split(':', 1)[0];
+    const ability = ABILITIES.find(each => each.type === type && each.action === action);
+    const [verb, what] = [ability?.verb ?? action, thing(resource)];
     body.append(
-      h('p', {}, WORDS.whyAsked(verb ?? found.action, found.resource)),
-      decisionPart(found)
+      h('p', {}, who === own ? WORDS.whyAsked(verb, what) : WORDS.whyAskedOf(who, verb, what))
     );
-    if (type === 'contents') {
-      const standing = await standings.of(found.resource);
-      body.append(askPart(client, found.resource, standing?.level ?? null));
+    const found = await explained(client, asked);
+    if (found) {
+      body.append(decisionPart(found, own));
+    }
+    if (type === 'contents' && who === own) {
+      const standing = await standings.of(resource);
+      body.append(askPart(client, resource, standing?.level ?? null));
     }
   } else if (refusal.message === '') {
     body.append(h('p', {}, WORDS.noRefusal));
@@ -46,28 +54,28 @@ export async function whyPart(
   return body;
 }
 
-/** The decision as it would be now; null where the records do not have it. */
-async function explained(client: Client, refusal: Refusal): Promise<Explained | null> {
+/** The decision as it would be now; null where the server does not say. */
+async function explained(client: Client, asked: Asked): Promise<Explained | null> {
+  return unlessRefused(client.post<Explained>('explain', asked));
+}
+
+/** What the decision `id` was about; null where the records that one may see do not say. */
+async function recorded(client: Client, id: string | null): Promise<Asked | null> {
+  if (id === null) {
+    return null;
+  }
+  const page = await unlessRefused(client.get<Page<Partial<Asked>>>('audit', { id, limit: 1 }));
+  const { principal, action, resource } = page?.items[0] ?? {};
+  return action && resource ? { ...(principal ? { principal } : {}), action, resource } : null;
+}
+
+async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   try {
-    const asked = refusal.asked ?? (await recorded(client, refusal.decision));
-    return asked && (await client.post<Explained>('explain', asked));
+    return await answer;
   } catch (error) {
     if (error instanceof Refused) {
       return null;
     }
     throw error;
   }
-}
-
-/** What the decision `id` was about; null where the records that one may see do not say. */
-async function recorded(
-  client: Client,
-  id: string | null
-): Promise<{ action: string; resource: string } | null> {
-  if (id === null) {
-    return null;
-  }
-  const page = await client.get<Page<Recorded>>('audit', { id, limit: 1 });
-  const { action, resource } = page.items[0] ?? {};
-  return action && resource ? { action, resource } : null;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { badgeWord, brief, canSentence, WORDS } from './words.js';
+import { badgeWord, brief, canSentence, thing, whole, WORDS } from './words.js';
 
 const all = { view: true, edit: true, run: true, runSaved: true };
 
@@ -38,3 +38,21 @@ for (const name of ['a.ipynb', `${'é'.repeat(125)}.ipynb`, '😀'.repeat(60), '
     assert.doesNotMatch(brief(name), /[\ud800-\udbff](?![\udc00-\udfff])/);
   });
 }
+
+const things: [string, string][] = [
+  ['contents:/team/a: b.txt', 'team/a: b.txt'],
+  ['contents:/', 'the top folder'],
+  ['server:', 'this server'],
+  ['kernels:4711', 'this kernel'],
+  ['widgets:1', 'widgets:1']
+];
+
+for (const [resource, called] of things) {
+  test(`${resource} is called "${called}"`, () => {
+    assert.equal(thing(resource), called);
+  });
+}
+
+test('what the server says becomes a sentence, once', () => {
+  assert.deepEqual(['no rule', 'It is.', ''].map(whole), ['No rule.', 'It is.', '']);
+});

@@ -25,6 +25,20 @@ function asFit(signs: readonly string[]): string[] {
   return signs.slice(0, end === -1 ? signs.length : end);
 }
 
+/** What somebody calls `resource`: a file by its path, what is always there by a word. */
+export function thing(resource: string): string {
+  const [type = '', ...rest] = resource.split(':');
+  const id = rest.join(':').replace(/^\//, '');
+  const known: Readonly<Record<string, string>> = WORDS.things;
+  return type === 'contents' && id !== '' ? id : (known[type] ?? resource);
+}
+
+/** What the server says, as a sentence: in front a capital, behind a full stop. */
+export function whole(text: string): string {
+  const end = /[.!?…]$/.test(text) ? '' : '.';
+  return text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
+}
+
 /** "can edit, can't run": what somebody may do with a document, in three words. */
 export function canSentence(can: Can): string {
   if (!can.view) {

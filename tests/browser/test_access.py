@@ -225,13 +225,13 @@ def test_names_of_every_kind_are_shown_as_they_are_and_shared(
     page = window.page
     page.locator("summary").filter(has_text="names").click()
     for name in names:
-        expect(page.get_by_text(f"contents:/names/{name}", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     assert 0 == page.locator("#authz img, #authz b").count()
     # What is linked to is what is shared.
     for name in names[:3]:
         resource = f"contents:/names/{name}"
         page.evaluate("at => { location.hash = at; }", f"grants/{quote(resource, safe='')}")
-        expect(page.locator("h3").first).to_have_text(f"Share {resource}")
+        expect(page.locator("h3").first).to_have_text(f"Share names/{name}")
         page.get_by_label(WHO).fill("nina")
         page.get_by_role("button", name="Share", exact=True).click()
         row = page.locator('.authz-share [data-principal="user:nina"]')
@@ -377,7 +377,10 @@ def test_every_tab_of_the_access_page_is_accessible(
             page.get_by_label("On what").fill("contents:/team/plan.ipynb")
             page.get_by_label("Does what").select_option("save")
             page.get_by_role("button", name="Explain").click()
-            expect(page.locator("[data-answer]")).to_have_attribute("data-answer", "deny")
+            answer = page.locator('[data-answer="deny"]')
+            expect(answer).to_contain_text("user:vera reads: You can view team/plan.ipynb but")
+            expect(answer.get_by_role("code").first).to_have_text("save")
+            expect(answer).not_to_contain_text(re.compile("`|you may see"))
         assert [] == violations(page), tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert [] == page.evaluate(BROKEN), tab
@@ -387,21 +390,32 @@ def test_every_tab_of_the_access_page_is_accessible(
 def test_the_map_shows_the_levels_of_another_person(server: Served, visit: Visit) -> None:
     page = visit(server, "adam", "/authz#map").page
     row = page.locator(".authz-map li").filter(has_text="notes.txt")
-    expect(row.locator(".authz-level")).to_have_text("manager")
+    expect(row.locator(".authz-level")).to_have_text("admin")
+    expect(row.get_by_role("link")).to_have_text("notes.txt")
     page.get_by_label("Whose level").fill("vera")
     page.get_by_role("button", name="Show").click()
     expect(row.locator(".authz-level")).to_have_text("viewer")
 
 
 def test_a_plain_user_sees_her_own_part_only(server: Served, visit: Visit) -> None:
+    given = {"principal": "everyone", "level": "viewer", "resource": "contents:/team"}
+    adam = server.visitor("adam")
+    assert 201 == adam.ask("POST", "/api/authz/grants", {**given, "confirm": True})[0]
     window = visit(server, "vera", "/authz")
     page = window.page
     expect(page.get_by_role("tab")).to_have_text(OWN_TABS)
     expect(page.get_by_role("tabpanel")).to_contain_text("user:vera")
     open_tab(window, "Grants")
     window.settled()
-    expect(page.locator(".authz-list tbody tr")).to_have_count(1)
+    expect(page.locator(".authz-list tbody tr")).to_have_count(2)
+    # She can give back what is hers, and take nothing from everybody.
+    expect(page.locator(".authz-list tbody button")).to_have_text(["Leave"])
     open_tab(window, "Explain")
+    page.get_by_label("Does what").select_option("save")
+    page.get_by_role("button", name="Explain").click()
+    answer = page.locator('[data-answer="deny"]')
+    expect(answer).to_contain_text("You can view the top folder but not change it.")
+    expect(answer).to_contain_text("No grant or rule that you may see decides this.")
     page.get_by_label("Who", exact=True).fill("user:adam")
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".authz-say")).to_have_attribute("data-kind", "failed")

@@ -53,7 +53,7 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     failed.get_by_role("button", name="Why can't I?").click()
     dialog = page.get_by_role("dialog", name="Why this is refused")
     expect(dialog).to_contain_text(refused)
-    expect(dialog).to_contain_text("You tried to start a kernel for contents:/team/plan.ipynb.")
+    expect(dialog).to_contain_text("You tried to start a kernel for team/plan.ipynb.")
     dialog.get_by_text("Ask for access…").click()
     expect(dialog.get_by_label("Level")).to_have_value("runner")
     # What is typed is no command to the notebook below.
@@ -105,8 +105,16 @@ def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) ->
     expect(window.page.locator("h1")).to_have_text("Not allowed")
     window.page.get_by_role("link", name="Why can't I?").click()
     panel = window.page.get_by_role("tabpanel", name="Explain")
-    expect(panel).to_contain_text("You tried to see the measurements of server:.")
+    expect(panel).to_contain_text("You tried to see the measurements of this server.")
     expect(panel).to_contain_text("The lowest level that can do this is admin.")
+    # What she passes on leads who looks after the server to the same, told of her.
+    last = served("demo").visitor("vera").ask("GET", "/api/authz/audit?action=monitor&limit=1")
+    page = visit(served("demo"), "adam", "/authz#audit").page
+    page.get_by_label("Search").fill(last[1]["items"][0]["id"])
+    page.get_by_role("button", name="Explain").click()
+    panel = page.get_by_role("tabpanel", name="Explain")
+    expect(panel).to_contain_text("user:vera tried to see the measurements of this server.")
+    expect(panel.locator("[data-answer]")).to_have_attribute("data-answer", "deny")
 
 
 def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(

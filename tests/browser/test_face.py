@@ -78,7 +78,7 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     select.get_by_role("button", name="No Kernel").click()
     dialog = page.get_by_role("dialog", name="Why this is refused")
     expect(dialog).to_contain_text("You can view team/plan.ipynb but not start a kernel for it.")
-    expect(dialog).to_contain_text("You tried to start a kernel for contents:/team/plan.ipynb.")
+    expect(dialog).to_contain_text("You tried to start a kernel for team/plan.ipynb.")
     expect(dialog).to_contain_text("The lowest level that can do this is runner.")
     dialog.get_by_text("Ask for access…").click()
     expect(dialog.get_by_label("Level")).to_have_value("runner")
@@ -305,7 +305,7 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
         page.get_by_role("link", name="Share…").click()
     shared = opened.value
     expect(shared.get_by_role("tab", name="Grants")).to_have_attribute("aria-selected", "true")
-    expect(shared.locator("h3").first).to_have_text("Share contents:/team/plan.ipynb")
+    expect(shared.locator("h3").first).to_have_text("Share team/plan.ipynb")
     expect(shared.locator(".authz-share tbody tr")).to_contain_text(["user:edda"])
     page.goto(f"{server.url}/nbclassic/tree")
     leads = page.get_by_role("link", name="Access page")

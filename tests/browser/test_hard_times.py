@@ -140,4 +140,4 @@ def test_arrow_keys_lead_from_tab_to_tab_and_a_lost_login_is_told_and_leads_back
         page.fill("#password", password)
         page.click("button[type=submit]")
     expect(page.get_by_role("tab", name="Grants")).to_have_attribute("aria-selected", "true")
-    expect(page.locator("h3").first).to_have_text("Share contents:/notes.txt")
+    expect(page.locator("h3").first).to_have_text("Share notes.txt")

@@ -41,7 +41,7 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
   } else {
     document
       .querySelector('#header-container, .tree-buttons .pull-right')
-      ?.append(link(`${base}authz`, WORDS.accessPage));
+      ?.append(link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn'));
   }
   void standings.whoAmI().then(me => {
     if (me) {
@@ -68,10 +68,11 @@ function viewedPart(standings: Standings): HTMLElement {
   return part;
 }
 
-function link(address: string, word: string): HTMLElement {
+/** A link that looks like the buttons beside it; `kind` is Bootstrap's name of their size. */
+function link(address: string, word: string, kind = 'btn-xs'): HTMLElement {
   return h(
     'a',
-    { class: 'btn btn-default btn-xs authz-link', href: address, target: '_blank' },
+    { class: `btn btn-default ${kind} authz-link`, href: address, target: '_blank' },
     word
   );
 }

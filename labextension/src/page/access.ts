@@ -22,7 +22,8 @@ export interface Place {
 }
 
 /** The page in `root`; the answer opens the tab that `place` names, again after a change. */
-export function accessPage(root: HTMLElement, desk: Desk, place: Place): () => void {
+export function accessPage(root: HTMLElement, given: Omit<Desk, 'go'>, place: Place): () => void {
+  const desk: Desk = { ...given, go: place.go };
   const tabs = TABS.filter(tab => tab.shown(desk));
   const panel = h('div', { role: 'tabpanel', tabindex: '0', id: 'authz-panel' });
   const buttons = tabs.map(tab =>

@@ -4,7 +4,8 @@ import { List } from '../list.js';
 import { shown } from '../moments.js';
 import { Say } from '../say.js';
 import { WORDS } from '../words.js';
-import type { Tab } from './desk.js';
+import type { Desk, Tab } from './desk.js';
+import { where } from './mine.js';
 
 interface Entry {
   id: string;
@@ -44,8 +45,8 @@ export const AUDIT: Tab = {
         { title: WORDS.who, cell: each => each.principal },
         { title: WORDS.kind, cell: each => each.kind },
         { title: WORDS.action, cell: each => each.action ?? '' },
-        { title: WORDS.where, cell: each => each.resource ?? '', long: true },
-        { title: WORDS.outcome, cell: each => each.decision ?? '' },
+        { title: WORDS.where, cell: each => where(desk, each.resource ?? ''), long: true },
+        { title: WORDS.outcome, cell: each => outcome(desk, each) },
         { title: WORDS.door, cell: each => each.door ?? '' }
       ]
     });
@@ -103,6 +104,29 @@ export const AUDIT: Tab = {
     );
   }
 };
+
+/** How it was decided; of what was denied also the way to why. */
+function outcome(desk: Desk, entry: Entry): HTMLElement | string {
+  const { id, decision = '' } = entry;
+  return decision !== 'deny' || id === ''
+    ? decision
+    : h(
+        'span',
+        {},
+        `${decision} `,
+        h(
+          'button',
+          {
+            type: 'button',
+            'aria-label': `${WORDS.explain}: ${id}`,
+            onclick: () => {
+              desk.go(`explain/${id}`);
+            }
+          },
+          WORDS.explain
+        )
+      );
+}
 
 /** Hand what is shown to the browser as a file, a record a line. */
 function save(entries: readonly Entry[]): void {

@@ -8,6 +8,8 @@ export interface Desk {
   me: Me;
   /** Ask once more before something that reaches many or cannot be taken back. */
   sure: (title: string, sentence: string, yes: string) => Promise<boolean>;
+  /** Open another tab, called as an address calls it. */
+  go: (at: string) => void;
 }
 
 /** One tab. */

@@ -63,7 +63,8 @@ export const EXPLAIN: Tab = {
                 action: action.value,
                 resource: resource.value.trim()
               };
-              fill(found, decisionPart(await desk.client.post<Explained>('explain', asked)));
+              const decision = await desk.client.post<Explained>('explain', asked);
+              fill(found, decisionPart(decision, desk.me.principal.name));
             });
           }
         },

@@ -3,18 +3,19 @@ import { fill, h, labelled } from '../dom.js';
 import type { Grant } from '../grants.js';
 import { holds, take } from '../grants.js';
 import { List } from '../list.js';
+import { refusedBecause } from '../me.js';
 import { Share } from '../share.js';
 import { LEVELS } from '../vocabulary.js';
-import { WORDS } from '../words.js';
-import type { Tab } from './desk.js';
-import { where } from './mine.js';
+import { thing, WORDS } from '../words.js';
+import type { Desk, Tab } from './desk.js';
+import { leave, where } from './mine.js';
 
 export const GIVEN: Tab = {
   id: 'grants',
   title: WORDS.tabs.grants,
   shown: () => true,
   draw: (desk, at) => {
-    const list = new List<Grant>(desk.client, {
+    const list: List<Grant> = new List<Grant>(desk.client, {
       caption: WORDS.tabs.grants,
       path: 'grants',
       empty: WORDS.noGrants,
@@ -32,21 +33,7 @@ export const GIVEN: Tab = {
         {
           title: WORDS.act,
           cell: each =>
-            each.source === 'store'
-              ? h(
-                  'button',
-                  {
-                    type: 'button',
-                    'aria-label': `${WORDS.take}: ${each.principal}, ${each.resource}`,
-                    onclick: () =>
-                      void list.say.trying(async () => {
-                        await take(desk.client, each);
-                        await list.reload();
-                      })
-                  },
-                  WORDS.take
-                )
-              : h('small', {}, each.source)
+            each.source === 'store' ? away(desk, list, each) : h('small', {}, each.source)
         }
       ]
     });
@@ -62,7 +49,7 @@ export const GIVEN: Tab = {
         desk.sure(WORDS.everyoneTitle, sentence, WORDS.everyoneYes)
       );
       void share.open().then(() => {
-        fill(opened, h('h3', {}, WORDS.shareTitle(resource.value)), share.node);
+        fill(opened, h('h3', {}, WORDS.shareTitle(thing(resource.value.trim()))), share.node);
       });
     };
     if (at !== '') {
@@ -89,3 +76,29 @@ export const GIVEN: Tab = {
     );
   }
 };
+
+/** The button that takes a grant away, for whoever may; one's own can always be left. */
+function away(desk: Desk, list: List<Grant>, grant: Grant): HTMLElement {
+  const cell = h('span');
+  const offer = (word: string, act: () => void): void => {
+    const label = `${word}: ${grant.principal}, ${grant.resource}`;
+    cell.append(h('button', { type: 'button', 'aria-label': label, onclick: act }, word));
+  };
+  if (grant.principal === desk.me.principal.name) {
+    offer(WORDS.leave, () => void leave(desk, list, grant));
+    return cell;
+  }
+  void desk.standings.of(grant.resource).then(standing => {
+    if (refusedBecause(standing, 'share') === null) {
+      offer(
+        WORDS.take,
+        () =>
+          void list.say.trying(async () => {
+            await take(desk.client, grant);
+            await list.reload();
+          })
+      );
+    }
+  });
+  return cell;
+}

@@ -74,25 +74,40 @@ async function levels(
     const found = await Promise.all(resources.map(each => desk.standings.of(each)));
     return found.map(each => each?.level ?? null);
   }
+  // Whoever manages files only may not ask about the server.
+  const asksOfServer = desk.me.abilities.administer;
   const made: (string | null)[] = [];
-  const step = Math.floor(MOST / ACTIONS.length);
+  const step = Math.floor((MOST - 1) / ACTIONS.length);
   for (let at = 0; at < resources.length; at += step) {
     const some = resources.slice(at, at + step);
     const { decisions } = await desk.client.post<{ decisions: { allowed: boolean }[] }>('check', {
-      requests: some.flatMap(resource =>
-        ACTIONS.map(({ action }) => ({ principal: who, action, resource }))
-      )
+      requests: [
+        ...some.flatMap(resource =>
+          ACTIONS.map(({ action }) => ({ principal: who, action, resource }))
+        ),
+        ...(asksOfServer ? [{ principal: who, action: 'administer', resource: 'server:' }] : [])
+      ]
     });
+    const administers = asksOfServer && decisions.at(-1)?.allowed === true;
     some.forEach((_, n) => {
       const mine = decisions.slice(n * ACTIONS.length, (n + 1) * ACTIONS.length);
-      made.push(highest(mine.map(each => each.allowed)));
+      made.push(
+        highest(
+          mine.map(each => each.allowed),
+          administers
+        )
+      );
     });
   }
   return made;
 }
 
-/** The highest level that `allowed`, in the order of the actions, amounts to. */
-export function highest(allowed: readonly boolean[]): string | null {
+/** The highest level that `allowed`, in the order of the actions, amounts to; of files alone an
+ * administrator has no more than a manager. */
+export function highest(allowed: readonly boolean[], administers: boolean): string | null {
+  if (administers && allowed.every(Boolean)) {
+    return 'admin';
+  }
   let held: string | null = null;
   for (const { level } of LEVELS) {
     const needed = ACTIONS.flatMap((each, n) => (each.level === level ? [allowed[n]] : []));
@@ -128,7 +143,7 @@ async function folder(desk: Desk, who: string, path: string, into: HTMLElement):
       level ?? WORDS.noLevelWord
     );
     if (each.type !== 'directory') {
-      return h('li', {}, where(desk, contents(each.path)), mark);
+      return h('li', {}, where(desk, contents(each.path), each.name), mark);
     }
     const below = h('div');
     return h(

@@ -70,13 +70,15 @@ export const MINE: Tab = {
   }
 };
 
-/** A resource, as a link where it can be opened. */
-export function where(desk: Desk, resource: string): HTMLElement | string {
+/** A resource, as a link where it can be opened, called `name` where it is known by one. */
+export function where(desk: Desk, resource: string, name?: string): HTMLElement | string {
   const address = addressOf(desk.client, resource);
-  return address === null ? resource : h('a', { href: address }, resource);
+  const called = name ?? (resource === 'server:' ? WORDS.things.server : resource);
+  return address === null ? called : h('a', { href: address }, called);
 }
 
-async function leave(desk: Desk, list: List<Grant>, grant: Grant): Promise<void> {
+/** Ask once more, and give back what `grant` gives. */
+export async function leave(desk: Desk, list: List<Grant>, grant: Grant): Promise<void> {
   if (await desk.sure(WORDS.leaveTitle, WORDS.leaveSentence(grant.resource), WORDS.leave)) {
     await list.say.trying(async () => {
       await take(desk.client, grant);

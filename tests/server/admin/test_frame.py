@@ -68,6 +68,9 @@ def test_me_tells_the_level_and_each_action_of_a_manager(server: Serving) -> Non
     # The rule takes `save` away, so the level is that of who can do no more than run.
     assert "runner" == found["contents:/team/final"]["level"]
     assert found["contents:/team/final"]["actions"]["share"]["allowed"]
+    # Of files an administrator can do the same, and is still called one.
+    found = me(server, "adam", "contents:/team", "contents:/team/final", "events:")["resources"]
+    assert ["admin", "runner", "admin"] == [each["level"] for each in found.values()]
 
 
 def test_me_answers_alike_about_what_is_hidden_and_what_is_not_there(server: Serving) -> None:

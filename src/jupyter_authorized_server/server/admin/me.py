@@ -102,6 +102,7 @@ class MeHandler(AdminHandler):
         principal = self.principal
         person = self.current_user
         await self._ask_the_configuration()
+        self._administers = self.allows("administer", SERVER)
         # Told is the revision of the first answer: a page that sees a later one asks again.
         revision, named = self.point.revision, self.get_query_arguments("resource")
         standing = await self.each(named, self._standing)
@@ -123,7 +124,7 @@ class MeHandler(AdminHandler):
             "sandbox": self._sandbox(),
             "abilities": {
                 "terminals": self._actions("terminals", (Resource(type="terminals"),)),
-                "administer": self.allows("administer", SERVER),
+                "administer": self._administers,
             },
             "resources": dict(zip(named, standing, strict=True)),
         }
@@ -182,7 +183,7 @@ class MeHandler(AdminHandler):
             }
         actions = self._actions(resources[0].type, resources)
         return {
-            "level": level_of(resources[0].type, actions),
+            "level": level_of(resources[0].type, actions, self._administers),
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
             "more_at_restart": self._lacks(resources[0]),
@@ -245,8 +246,15 @@ class MeHandler(AdminHandler):
         return found
 
 
-def level_of(type_: str, actions: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The highest level that adds an action here and all of whose actions are allowed."""
+def level_of(
+    type_: str, actions: Mapping[str, Mapping[str, Any]], administers: bool
+) -> str | None:
+    """The highest level that adds an action here and all of whose actions are allowed.
+
+    Of files an administrator has no more than a manager, and is called what they are.
+    """
+    if administers and all(each["allowed"] for each in actions.values()):
+        return Level.ADMIN.word
     held = None
     for level in Level:
         needed = [each.action for each in ABILITIES if each.type == type_ and each.level == level]

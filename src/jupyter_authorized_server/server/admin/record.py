@@ -112,8 +112,9 @@ class RecordsHandler(AdminHandler):
             wanted.append(lambda each: _time(each) < until)
         part = (self.query("q") or "").casefold()
         if part:
+            keys = ("principal", "resource", "id")
             wanted.append(
-                lambda each: part in f"{each.get('principal')} {each.get('resource')}".casefold()
+                lambda each: part in " ".join(str(each.get(key)) for key in keys).casefold()
             )
         return wanted
 

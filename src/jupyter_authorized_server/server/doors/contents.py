@@ -323,7 +323,11 @@ async def _as_the_server(manager: Any, name: str, do: _Doing) -> Any:
         wired.point.audit.event(
             "service",
             actor=SERVER,
-            fields={"action": name, "resource": f"contents:{path}", "door": "contents"},
+            fields={
+                "action": name,
+                "resource": f"contents:/{str(path).lstrip('/')}",
+                "door": "contents",
+            },
         )
     return await _followed(manager, name, do)
 
