@@ -188,3 +188,45 @@ def test_no_suppression_stands_without_its_reason() -> None:
         if any(mark in line for mark in marks) and "# why: " not in line
     ]
     assert found == []
+
+
+#: What no person reads: a program's own mistakes in how it asks, and upstream's words.
+_FOR_PROGRAMS = {"server/admin/authzen.py", "server/admin/record.py", "server/admin/replay.py"}
+_TOLD = {"HTTPError", "InvalidName", "UnknownName", "DuplicateName", "Outdated", "Refused"}
+
+
+def test_no_door_and_no_page_words_what_is_wrong_by_itself() -> None:
+    found = []
+    for part in ("doors", "admin", "identity"):
+        for file in sorted((PACKAGE / "server" / part).rglob("*.py")):
+            name = file.relative_to(PACKAGE).as_posix()
+            if name in _FOR_PROGRAMS:
+                continue
+            for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    found += [f"{name}:{said}" for said in _worded(function)]
+    assert [] == found
+
+
+def _worded(function: ast.AST) -> list[str]:
+    """The texts that stand where `function` tells somebody what is wrong, or a line before."""
+    nodes = list(ast.walk(function))
+    texts = {
+        ast.unparse(target): each.value
+        for each in nodes
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+    }
+    raised = [each.exc for each in nodes if isinstance(each, ast.Raise)]
+    told = [
+        texts.get(ast.unparse(said), said)
+        for each in raised
+        if isinstance(each, ast.Call) and ast.unparse(each.func).split(".")[-1] in _TOLD
+        for said in each.args
+    ]
+    return [
+        f"{each.lineno}: {ast.unparse(each)}"
+        for each in told
+        if (isinstance(each, ast.Constant) and " " in str(each.value))
+        or (isinstance(each, ast.JoinedStr) and "does not exist: " not in ast.unparse(each))
+    ]

@@ -36,6 +36,11 @@ def for_refusals() -> str:
     )
 
 
+def for_mistakes() -> str:
+    """What somebody reads whose request cannot be done as it is."""
+    return _python("mistakes", "What is wrong with a request: the one place of each sentence.")
+
+
 def _python(part: str, about: str) -> str:
     constants: list[str] = []
     functions: list[str] = []
@@ -81,9 +86,16 @@ def _is_plural(said: object) -> bool:
 def _literal(said: str, before: int = 0) -> str:
     """`said` as Python, in lines that are not too long."""
     if before + len(said) <= _WIDTH + 6:
-        return json.dumps(said, ensure_ascii=False)
-    lines = "".join(f"    {json.dumps(each, ensure_ascii=False)}\n" for each in _lines(said))
+        return _quoted(said)
+    lines = "".join(f"    {_quoted(each)}\n" for each in _lines(said))
     return f"(\n{lines})"
+
+
+def _quoted(said: str) -> str:
+    """`said` in the quotes that the formatter would choose."""
+    if '"' in said and "'" not in said:
+        return "'" + json.dumps(said, ensure_ascii=False)[1:-1].replace('\\"', '"') + "'"
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _lines(said: str) -> list[str]:
@@ -114,7 +126,7 @@ def _function(name: str, said: Any) -> str:
 
 
 def _formatted(said: str) -> str:
-    return f"{'f' if _PUT_IN.search(said) else ''}{json.dumps(said, ensure_ascii=False)}"
+    return f"{'f' if _PUT_IN.search(said) else ''}{_quoted(said)}"
 
 
 def _object(entries: dict[str, Any], depth: int) -> str:

@@ -27,8 +27,8 @@ export interface Explained {
 }
 
 /** `decision`, told to whoever asks; `own` is how they are called, so that what another person
- * reads is not said of them. */
-export function decisionPart(decision: Explained, own: string): HTMLElement {
+ * reads is not said of them, and `told` what they have been told already. */
+export function decisionPart(decision: Explained, own: string, told = ''): HTMLElement {
   const allowed = decision.answer === 'allow';
   const said = whole(decision.reason_user);
   const theirs = said !== '' && decision.principal !== own;
@@ -36,7 +36,7 @@ export function decisionPart(decision: Explained, own: string): HTMLElement {
     'section',
     { 'data-answer': decision.answer },
     h('h3', {}, allowed ? WORDS.allowed : WORDS.denied),
-    h('p', {}, theirs ? WORDS.theyRead(decision.principal, said) : said),
+    said === told ? null : h('p', {}, theirs ? WORDS.theyRead(decision.principal, said) : said),
     decision.reason_admin === '' ? null : h('p', {}, ...prose(whole(decision.reason_admin))),
     h('p', { class: 'authz-quiet' }, WORDS.needs(decision.needs, decision.revision)),
     decision.determining.length === 0

@@ -39,7 +39,7 @@ export async function whyPart(
     );
     const found = await explained(client, asked);
     if (found) {
-      body.append(decisionPart(found, own));
+      body.append(decisionPart(found, own, refusal.message));
     }
     if (type === 'contents' && who === own) {
       const standing = await standings.of(resource);

@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from . import mistakes
 from .errors import InvalidName
 
 MIN_PASSWORD = 8
@@ -56,14 +57,11 @@ def check_password_rules(password: object) -> None:
         msg = f"a password is text, not {type(password).__name__}"
         raise InvalidName(msg)
     if len(password) < MIN_PASSWORD:
-        msg = f"the password is too short; use at least {MIN_PASSWORD} characters"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.password_short(str(MIN_PASSWORD)))
     if len(password) > MAX_PASSWORD:
-        msg = f"the password is too long; use at most {MAX_PASSWORD} characters"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.password_long(str(MAX_PASSWORD)))
     if "\0" in password or _encoded(password) is None:
-        msg = "the password contains a character that cannot be typed (NUL or half of one)"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.PASSWORD_UNTYPED)
 
 
 def hash_password(password: str) -> str:
@@ -74,8 +72,7 @@ def hash_password(password: str) -> str:
     """
     encoded = _encoded(password)
     if encoded is None:
-        msg = "the password is not valid Unicode text"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.PASSWORD_NOT_UNICODE)
     return _hasher.hash(encoded)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from . import mistakes
 from .errors import UnknownName
 from .in_force import remember
 from .policy.model import ANONYMOUS, GUEST, Principal
@@ -69,10 +70,7 @@ class Recognition:
     def _program(self, in_force: InForce, id_: str) -> Principal:
         found = self._store.token(id_)
         if found is None or (found[0].expires or math.inf) <= self._clock():
-            msg = (
-                f"there is no token `{id_[:64]}` that holds; `jupyter authz tokens list` shows ids"
-            )
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.no_token(id_[:64]))
         return self.principal(
             in_force,
             f"user:{found[0].person}",
@@ -87,8 +85,7 @@ class Recognition:
         # as both are now, so they are looked up here, each time, and nowhere else.
         found = self._store.link(name.removeprefix(GUEST))
         if found is None or not found[0].guests or found[0].expires <= self._clock():
-            msg = "there is no such link for guests that holds"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_GUEST_LINK)
         link = found[0]
         giver = self.principal(
             in_force,
@@ -108,16 +105,13 @@ class Recognition:
             return known.scope
         found = self._store.token(token)
         if found is None:
-            msg = "the token is revoked"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.TOKEN_REVOKED)
         return found[0].scope
 
 
 def _check_exists(in_force: InForce, name: str, *, must_exist: bool) -> None:
     kind, _, bare = name.partition(":")
     if kind == "user" and bare in in_force.disabled:
-        msg = f"`{name}` is disabled"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.is_disabled(name))
     if must_exist and not in_force.directory.knows(name):
-        msg = f"there is no `{name}`; `jupyter authz users list` shows who there is"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.is_not_there(name))

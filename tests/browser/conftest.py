@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from browser.accessible import other_colours
 from browser.page import Window
 from examples.serving import EXAMPLES, ROOT, Served, serving
 from playwright.sync_api import Browser, sync_playwright
@@ -198,10 +199,9 @@ def shoot() -> Callable[[Window, str], None]:
         # that is a toast's clock as well.
         window.page.wait_for_timeout(1_500)
         window.page.screenshot(path=IMAGES / f"{name}.png")
-        if "-light-" in name:
-            # The colours have been tested on a telephone.
-            window.page.emulate_media(color_scheme="dark")
-            window.page.screenshot(path=IMAGES / f"{name.replace('-light-', '-dark-')}.png")
-            window.page.emulate_media(color_scheme="light")
+        if "-light" in name:
+            with other_colours(window.page):
+                window.page.wait_for_timeout(500)
+                window.page.screenshot(path=IMAGES / f"{name.replace('-light', '-dark')}.png")
 
     return keep

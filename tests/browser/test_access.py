@@ -45,6 +45,15 @@ BROKEN = """[...document.querySelectorAll('.authz-list td:not(.authz-long)')].fl
   }
   return broken;
 })"""
+#: What somebody types in or presses that stands out of its tab.
+OUTSIDE = """(() => {
+  const panel = document.querySelector('[role=tabpanel]');
+  const padding = parseFloat(getComputedStyle(panel).paddingRight);
+  const edge = panel.getBoundingClientRect().right - padding;
+  return [...panel.querySelectorAll('input, select, button')]
+    .filter(each => each.getBoundingClientRect().right > edge + 1)
+    .map(each => each.outerHTML);
+})()"""
 TABS = [*OWN_TABS[:2], "People and groups", *OWN_TABS[2:5], "Policy", *OWN_TABS[5:]]
 
 
@@ -78,7 +87,7 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     shared = item.get_by_role("img", name="shared with others", include_hidden=True)
     expect(shared).to_have_count(1)
     assert [] == violations(page, ".jp-Dialog")
-    shoot(window, "share-lab")
+    shoot(window, "lab-share-light")
     assert 200 == nina.status("GET", "/api/contents/statistics.ipynb")
     row.get_by_role("button", name="Remove: user:nina").click()
     expect(row).to_have_count(0)
@@ -113,7 +122,7 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     dialog.get_by_label("Why you need it").fill(note)
     dialog.get_by_role("button", name="Ask for access").click()
     expect(dialog.locator(".authz-say")).to_contain_text("You have asked")
-    shoot(asking, "asked-lab")
+    shoot(asking, "lab-ask-light")
     dialog.get_by_role("button", name="Close", exact=True).last.click()
     answering = visit(server, "adam", "/authz#requests")
     row = answering.page.locator("tbody tr").filter(has_text=note)
@@ -271,7 +280,7 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
     said = "you change and run nothing"
     expect(page.locator(".authz-say").filter(has_text=said)).to_be_visible()
     assert [] == violations(page)
-    shoot(window, "access-viewing")
+    shoot(window, "access-viewing-light")
     bar.get_by_role("button", name="Be yourself again").click()
     expect(bar).to_have_count(0)
     expect(page.get_by_role("tab", name="People and groups")).to_be_visible()
@@ -384,6 +393,7 @@ def test_every_tab_of_the_access_page_is_accessible(
         assert [] == violations(page), tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert [] == page.evaluate(BROKEN), tab
+        assert [] == page.evaluate(OUTSIDE), tab
         shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
 
 

@@ -109,9 +109,11 @@ def test_a_page_that_is_refused_says_so_in_words(served: Start, visit: Visit) ->
     expect(panel).to_contain_text("The lowest level that can do this is admin.")
     # What she passes on leads who looks after the server to the same, told of her.
     last = served("demo").visitor("vera").ask("GET", "/api/authz/audit?action=monitor&limit=1")
+    reference = last[1]["items"][0]["id"]
     page = visit(served("demo"), "adam", "/authz#audit").page
-    page.get_by_label("Search").fill(last[1]["items"][0]["id"])
-    page.get_by_role("button", name="Explain").click()
+    page.get_by_label("Search").fill(reference)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name=f"Explain: {reference}").click()
     panel = page.get_by_role("tabpanel", name="Explain")
     expect(panel).to_contain_text("user:vera tried to see the measurements of this server.")
     expect(panel.locator("[data-answer]")).to_have_attribute("data-answer", "deny")

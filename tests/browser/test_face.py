@@ -83,7 +83,7 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     dialog.get_by_text("Ask for access…").click()
     expect(dialog.get_by_label("Level")).to_have_value("runner")
     assert [] == violations(page, ".jp-Dialog")
-    shoot(window, "face-why")
+    shoot(window, "lab-why-light")
     dialog.get_by_role("button", name="Close", exact=True).last.click()
 
 
@@ -127,7 +127,7 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
     expect(dialog).to_contain_text("user:vera")
     expect(dialog).to_contain_text("viewer")
     expect(dialog.locator('[data-action="save"]')).to_contain_text(UNSAVED)
-    shoot(window, f"face-about-{front_end}")
+    shoot(window, f"{front_end}-about-light")
 
 
 def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
@@ -164,7 +164,7 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
     expect(toasts.filter(has_text=f"The kernel of {name} was stopped")).to_be_visible()
     banner = page.get_by_role("region", name="Save a copy of your own")
     expect(banner).to_contain_text("What you typed is still here")
-    shoot(window, "face-lowered")
+    shoot(window, "lab-lowered-light")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("# half a sentence")
     expect(page.locator(".jp-NotebookPanel.authz-mod-readOnly")).to_be_visible()
     banner.get_by_role("button", name="Save my copy…").click()
@@ -214,7 +214,7 @@ def test_who_is_given_more_and_then_nothing_while_her_code_runs_is_told_and_keep
     regrant(server, "edda", "")
     gone = page.locator(".Toastify__toast").filter(has_text="You have no access to")
     expect(gone).to_be_visible()
-    shoot(window, "face-gone")
+    shoot(window, "lab-gone-light")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("time.sleep(3600)")
     regrant(server, "edda", "editor")
 
@@ -253,7 +253,7 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     open_ = page.get_by_role("menuitem", name="Open", exact=True)
     expect(open_).not_to_have_attribute("title", re.compile("."))
     page.keyboard.press("Escape")
-    shoot(window, "face-launcher")
+    shoot(window, "lab-launcher-light")
     # Grey for those who read it out as well, so that a click has to be forced.
     notebooks.first.click(force=True)
     toast = page.locator(".Toastify__toast").filter(has_text=unmade)
@@ -266,7 +266,7 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     expect(tab.locator("tbody tr").first).to_contain_text("the events of this server")
     expect(tab.locator('[aria-busy="true"]')).to_have_count(0)
     assert [] == violations(page, ".authz-Page")
-    shoot(window, "face-page-lab")
+    shoot(window, "lab-access-light")
 
 
 def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(

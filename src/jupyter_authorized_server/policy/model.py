@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .. import mistakes
 from ..errors import InvalidName
 from . import paths
 
@@ -67,24 +68,18 @@ def parse_name(text: object, what: str) -> str:
         msg = f"a {what} is text, not {type(text).__name__}"
         raise InvalidName(msg)
     if not text:
-        msg = f"the {what} is empty"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.empty(what))
     if len(text) > MAX_NAME:
-        msg = f"the {what} is {len(text)} characters long; at most {MAX_NAME} are possible"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.too_long(what, str(len(text)), str(MAX_NAME)))
     if "/" in text:
-        msg = f"the {what} contains a slash"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.slash(what))
     for character in text:
         if unicodedata.category(character) in _UNSEEN:
-            msg = f"the {what} contains an unseen character (U+{ord(character):04X})"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.unseen(what, f"{ord(character):04X}"))
     if text != text.strip():
-        msg = f"the {what} starts or ends with white space"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.white_space(what))
     if not unicodedata.is_normalized("NFC", text):
-        msg = f"the {what} is not in Unicode normal form C"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.not_composed(what))
     return text
 
 
@@ -100,15 +95,10 @@ def parse_principal(text: object) -> str:
     kind, _, name = text.partition(":") if isinstance(text, str) else ("", "", "")
     if kind not in _PRINCIPAL_KINDS:
         shown = repr(text[:40]) if isinstance(text, str) else type(text).__name__
-        msg = (
-            f"{shown} is no principal; write `user:NAME`, `group:NAME`, `token:NAME`, "
-            "`everyone` or `anonymous`"
-        )
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.no_principal(shown))
     name = parse_name(name, f"{kind} name")
     if kind == "group" and name in (EVERYONE, ANONYMOUS):
-        msg = f"`group:{name}` is reserved; write `{name}`"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.reserved(name, name))
     return f"{kind}:{name}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .. import mistakes
 from ..errors import UnsafePath
 
 if TYPE_CHECKING:
@@ -28,24 +29,19 @@ def _possible(path: object) -> str:
         msg = f"a path is text, not {type(path).__name__}"
         raise UnsafePath(msg)
     if "\0" in path:
-        msg = "the path contains a NUL character"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.PATH_NUL)
     try:
         size = len(path.encode())
     except UnicodeEncodeError:
-        msg = "the path is not valid Unicode (it holds a lone surrogate)"
-        raise UnsafePath(msg) from None
+        raise UnsafePath(mistakes.PATH_NOT_UNICODE) from None
     if size > MAX_PATH_BYTES:
-        msg = f"the path is {size} bytes long; at most {MAX_PATH_BYTES} are possible"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.path_too_long(str(size), str(MAX_PATH_BYTES)))
     # A backslash separates on Windows and is part of a name elsewhere; a rule
     # must not mean two things, so no name that holds one can be judged.
     if "\\" in path:
-        msg = "the path contains a backslash"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.PATH_BACKSLASH)
     if _DRIVE.match(path.lstrip("/")):
-        msg = "the path starts with a drive or scheme"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.PATH_DRIVE)
     return path
 
 
@@ -70,13 +66,11 @@ def components(path: object) -> tuple[str, ...]:
             continue
         if part == "..":
             if not found:
-                msg = "the path leads above the contents root"
-                raise UnsafePath(msg)
+                raise UnsafePath(mistakes.PATH_ABOVE)
             found.pop()
             continue
         if len(part.encode()) > MAX_COMPONENT_BYTES:
-            msg = f"a name in the path is longer than {MAX_COMPONENT_BYTES} bytes"
-            raise UnsafePath(msg)
+            raise UnsafePath(mistakes.path_part_too_long(str(MAX_COMPONENT_BYTES)))
         found.append(part)
     return tuple(found)
 

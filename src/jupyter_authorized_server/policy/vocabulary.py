@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from .. import mistakes
 from ..errors import InvalidName
 from . import paths
 from .model import MAX_ID, Resource
@@ -251,10 +252,8 @@ def parse_level(text: object) -> Level:
         InvalidName: there is none; the message lists them.
     """
     if not isinstance(text, str) or text not in LEVEL:
-        msg = f"{_shown(text)} is no level; the levels are " + ", ".join(
-            f"`{level.word}`" for level in Level
-        )
-        raise InvalidName(msg)
+        known = ", ".join(f"`{level.word}`" for level in Level)
+        raise InvalidName(mistakes.no_level(_shown(text), known))
     return LEVEL[text]
 
 
@@ -266,19 +265,13 @@ def parse_resource(text: object) -> Resource:
     """
     type_, colon, id_ = text.partition(":") if isinstance(text, str) else ("", "", "")
     if not colon or type_ not in TYPE:
-        msg = (
-            f"{_shown(text)} is no resource; write TYPE:ID, such as `contents:/team`, "
-            f"with a type of {_known(TYPE)}"
-        )
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.no_resource(_shown(text), _known(TYPE)))
     if type_ == "contents":
         return Resource(type="contents", id=paths.canonical(id_))
     if type_ == "server" and id_:
-        msg = f"{_shown(text)} is no resource; there is one server, written `server:`"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.one_server(_shown(text)))
     if len(id_) > MAX_ID or not id_.isprintable():
-        msg = f"the id of a {type_} resource is at most {MAX_ID} printable characters"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.id_of(type_, str(MAX_ID)))
     return Resource(type=type_, id=id_)
 
 
@@ -298,8 +291,7 @@ def parse_action(text: object, *, type: str) -> str:  # noqa: A002  # why: the f
             if text == word.value:
                 return action
     known = _known({word.value for word in Word} | {a.action for a in ABILITIES if a.type == type})
-    msg = f"{_shown(text)} is no action on `{type}`; its actions are {known}"
-    raise InvalidName(msg)
+    raise InvalidName(mistakes.no_action(_shown(text), type, known))
 
 
 def parse_action_of_any(text: object) -> str:

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .. import mistakes
 from ..errors import DuplicateName, UnknownName
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ class Views:
         """
         open_ = [each for each in self.all() if each.viewer == viewer.name and each.ends > now]
         if len(open_) >= MOST:
-            msg = f"{MOST} views of yours are open; end one first"
-            raise DuplicateName(msg)
+            raise DuplicateName(mistakes.too_many_views(str(MOST)))
         view = View(
             id=secrets.token_urlsafe(16),
             viewer=viewer.name,
@@ -96,8 +96,7 @@ class Views:
         """
         view = self._views.get(id_)
         if view is None or view.viewer != viewer or now >= view.ends:
-            msg = "there is no such view of yours"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_SUCH_VIEW)
         self._views[id_] = replace(view, ends=now)
         return self._views[id_]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from .. import mistakes
 from ..errors import InvalidName, Outdated, UnknownName
 from ..policy.model import EVERYONE, Grant, parse_principal
 from ..policy.vocabulary import parse_level, parse_resource
@@ -164,10 +165,7 @@ class Grants(Transactions):
             found = read_grants(connection, only=id) if is_id(id) else ()
             if not found:
                 shown = f"`{id}`" if is_id(id) else "that id"
-                msg = (
-                    f"there is no grant {shown}; `jupyter authz grants list` shows those there are"
-                )
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.no_grant(shown))
             connection.execute(delete(grants).where(grants.c.id == id))
         return found[0]
 
@@ -190,8 +188,7 @@ def new_grant(wanted: Wanted, *, now: float, granted_by: str) -> Grant:
         note=parse_text(wanted.note, "note", longest=MAX_NOTE),
     )
     if grant.starts is not None and grant.ends is not None and grant.ends <= grant.starts:
-        msg = "the end is not after the start; name a later end, or an earlier start"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.END_BEFORE_START)
     return grant
 
 
@@ -216,11 +213,9 @@ def same_grant(connection: Connection, grant: Grant) -> Grant | None:
 def _require_as_known(connection: Connection, known: Grant) -> None:
     found = read_grants(connection, only=known.id)
     if not found:
-        msg = "this grant was taken back meanwhile"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.GRANT_GONE)
     if found[0] != known:
-        msg = "somebody else has changed this grant meanwhile; look at it again, then decide"
-        raise Outdated(msg)
+        raise Outdated(mistakes.GRANT_CHANGED)
 
 
 def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
@@ -245,17 +240,9 @@ def row_of(grant: Grant, *, now: float) -> dict[str, Any]:
     """
     kind, _, name = grant.principal.partition(":")
     if kind == "token":
-        msg = (
-            "a token has no more than its owner: give it to the owner, and say what the token "
-            "is limited to with `jupyter authz tokens add PERSON NAME --only LEVEL RESOURCE`"
-        )
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.GRANT_TO_TOKEN)
     if kind not in {"user", "group", EVERYONE}:
-        msg = (
-            f"nothing can be granted to `{grant.principal}`; name `user:NAME`, `group:NAME` "
-            "or `everyone`"
-        )
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.grant_to_nobody(grant.principal))
     return {
         "id": grant.id,
         "person": name if kind == "user" else None,

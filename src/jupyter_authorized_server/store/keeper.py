@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from .. import mistakes
 from ..errors import LastKeeper
 from ..policy.model import EVERYONE
 from ..policy.vocabulary import LEVEL, Level, parse_resource
@@ -36,11 +37,7 @@ def require_keeper(
     if LEVEL[changed.level] < least or changed.ends is not None:
         return
     if not has_keeper(connection, changed.resource, now=now, others=others):
-        msg = (
-            f"nobody would be left who manages `{changed.resource}`: give somebody "
-            f"`{least.word}` there first"
-        )
-        raise LastKeeper(msg)
+        raise LastKeeper(mistakes.last_manager(changed.resource, least.word))
 
 
 @contextlib.contextmanager
@@ -60,8 +57,7 @@ def keeping_administrator(
     had = others is not None and has_keeper(connection, "server:", now=now, others=others)
     yield
     if had and not has_keeper(connection, "server:", now=now, others=others or ()):
-        msg = "nobody would be left who administers this server: give somebody `admin` first"
-        raise LastKeeper(msg)
+        raise LastKeeper(mistakes.LAST_ADMINISTRATOR)
 
 
 def has_keeper(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import Grant, parse_name
 from ..policy.vocabulary import LEVEL, Level, parse_level, parse_resource
@@ -66,11 +67,9 @@ class Links(Transactions):
         now = parse_time(now, "time")
         end = parse_end(expires, "end of the link", now=now)
         if end is None:
-            msg = "a link has an end; name one"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.LINK_WITHOUT_END)
         if uses is not None and not 0 < uses <= MAX_USES:
-            msg = f"a link is for 1 to {MAX_USES} people, or for any number"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.link_uses(str(MAX_USES)))
         link = Link(
             id=parse_id(id, "link"),
             person=parse_name(person, "user name"),
@@ -87,8 +86,7 @@ class Links(Transactions):
         if guests and (
             LEVEL[link.level] > Level.VIEWER or not link.resource.startswith("contents:/")
         ):
-            msg = "guests only look: a link for them is `viewer` on a file or folder"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.GUESTS_ONLY_LOOK)
         row = {**asdict(link), "secret_hash": parse_hash(secret_hash, "link")}
         with self._change() as connection:
             require_person(connection, link.person)
@@ -121,8 +119,7 @@ class Links(Transactions):
         with self._change() as connection:
             found = read_links(connection, links.c.id == id) if is_id(id) else ()
             if not found:
-                msg = "there is no link with that id"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.NO_LINK)
             connection.execute(delete(links).where(links.c.id == id))
         return found[0]
 

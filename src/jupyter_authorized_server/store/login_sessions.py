@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name
 from .model import (
@@ -70,8 +71,7 @@ class LoginSessions(Transactions):
             require_person(connection, session.person)
             shut_out = select(people.c.disabled).where(people.c.name == session.person)
             if connection.execute(shut_out).scalar():
-                msg = f"the person `{session.person}` is disabled and cannot sign in"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.cannot_sign_in(session.person))
             if _read(connection, login_sessions.c.id == session.id):
                 msg = "a login session with that id exists already; make a new one"
                 raise DuplicateName(msg)

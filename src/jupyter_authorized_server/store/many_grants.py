@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from .. import mistakes
 from ..errors import InvalidName, UnknownName
 from .grants import READ, Grants, new_grant, row_of, rows_of
 from .schema import grant_uses, grants, groups, people
@@ -49,8 +50,7 @@ class ManyGrants(Grants):
         """
         asked = tuple(wanted)
         if not 0 < len(asked) <= MOST:
-            msg = f"1 to {MOST} grants can be given at once; split them"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.too_many_grants(str(MOST)))
         made = [
             _numbered(number, each, now=now, granted_by=granted_by)
             for number, each in enumerate(asked, start=1)
@@ -81,7 +81,7 @@ def _numbered(number: int, wanted: Wanted, *, now: float, granted_by: str) -> Gr
         grant = new_grant(wanted, now=now, granted_by=granted_by)
         row_of(grant, now=now)
     except (InvalidName, UnknownName) as error:
-        msg = f"number {number}: {error}"
+        msg = mistakes.number(str(number), str(error))
         raise type(error)(msg) from None
     return grant
 
@@ -121,8 +121,7 @@ def _require_principals(connection: Connection, wanted: Sequence[Grant]) -> None
             known.update(connection.execute(select(column).where(column.in_(some))).scalars())
         for number, name in named:
             if name not in known:
-                msg = f"number {number}: there is no `{kind}:{name}`; nothing was given"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.number_nobody(str(number), kind, name))
 
 
 def _insert(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .. import mistakes
 from ..errors import InvalidName
 from ..policy.ledger import Ledger
 
@@ -316,8 +317,7 @@ def parse_end(value: object, what: str, *, now: float) -> float | None:
         return None
     end = parse_time(value, what)
     if end <= now:
-        msg = f"the {what} is already past; name a later one, or none"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.end_past(what))
     return end
 
 
@@ -332,12 +332,10 @@ def parse_text(text: object, what: str, *, longest: int) -> str:
         msg = f"the {what} is text, not {type(text).__name__}"
         raise InvalidName(msg)
     if len(text) > longest:
-        msg = f"the {what} is {len(text)} characters long; at most {longest} are possible"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.text_too_long(what, str(len(text)), str(longest)))
     for character in text:
         if unicodedata.category(character) in _UNSEEN or character in _REORDERING:
-            msg = f"the {what} contains U+{ord(character):04X}; it is one line of plain text"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.one_line(what, f"{ord(character):04X}"))
     return text
 
 

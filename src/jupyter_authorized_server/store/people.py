@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name, parse_principal
 from .keeper import keeping_administrator
@@ -166,8 +167,7 @@ class People(Transactions):
         now = parse_time(now, "time")
         with self._change(people=True) as connection:
             if connection.execute(select(groups.c.name).where(groups.c.name == name)).first():
-                msg = f"the group `{name}` exists already"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.group_there(name))
             connection.execute(insert(groups).values(name=name, created=now))
         return Group(name=name)
 
@@ -214,8 +214,7 @@ class People(Transactions):
                 table, column = group_groups, group_groups.c.member
             row = (table.c.group_name == group) & (column == name)
             if connection.execute(select(column).where(row)).first() is not None:
-                msg = f"`{kind}:{name}` is in the group `{group}` already"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.member_already(kind, name, group))
             connection.execute(insert(table).values({"group_name": group, column.name: name}))
 
     def remove_member(
@@ -251,11 +250,7 @@ class People(Transactions):
                 table, column = group_groups, group_groups.c.member
             row = (table.c.group_name == group) & (column == name)
             if connection.execute(delete(table).where(row)).rowcount == 0:
-                msg = (
-                    f"`{kind}:{name}` is not directly in the group `{group}`; "
-                    "`jupyter authz groups list` shows its members"
-                )
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.no_member(kind, name, group))
 
 
 def person_row(
@@ -283,8 +278,7 @@ def insert_person(connection: Connection, row: dict[str, object]) -> Person:
     """
     name = str(row["name"])
     if connection.execute(select(people.c.name).where(people.c.name == name)).first():
-        msg = f"the person `{name}` exists already"
-        raise DuplicateName(msg)
+        raise DuplicateName(mistakes.person_there(name))
     connection.execute(insert(people).values(row))
     return next(person for person in read_people(connection, only=name))
 
@@ -342,8 +336,7 @@ def _group_name(name: object) -> str:
 def _member(written: object) -> tuple[str, str]:
     kind, _, name = parse_principal(written).partition(":")
     if kind not in {"user", "group"}:
-        msg = f"`{kind}` cannot be in a group; a member is `user:NAME` or `group:NAME`"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.cannot_be_member(kind))
     return kind, name
 
 
@@ -359,8 +352,4 @@ def _require_no_loop(connection: Connection, *, group: str, member: str) -> None
                 reached.add(guest)
                 waiting.append(guest)
     if group in reached:
-        msg = (
-            f"`group:{member}` cannot be in the group `{group}`: it is that group or "
-            "contains it, and no group may contain itself"
-        )
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.group_in_itself(member, group))

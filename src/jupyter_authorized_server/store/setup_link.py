@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from .. import mistakes
 from ..errors import UnknownName
 from ..policy.model import Grant
 from ..policy.vocabulary import Level
@@ -68,8 +69,7 @@ class SetupLink(Transactions):
             if link.expires <= now:
                 raise UnknownName(_NO_LINK)
             if connection.execute(select(people.c.name).limit(1)).first() is not None:
-                msg = "this server is set up already; sign in, or ask an administrator"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.SET_UP_ALREADY)
             person = insert_person(connection, row)
             grant = Grant(
                 id=f"g-{secrets.token_hex(6)}",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name
 from ..policy.vocabulary import parse_level, parse_resource
@@ -69,11 +70,7 @@ class Tokens(Transactions):
             require_person(connection, token.person)
             same = (tokens.c.person == token.person) & (tokens.c.name == token.name)
             if connection.execute(select(tokens.c.id).where(same)).first() is not None:
-                msg = (
-                    f"the person `{token.person}` has a token `{token.name}` already; remove "
-                    "it first, or choose another name"
-                )
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.token_there(token.person, token.name))
             if _read(connection, tokens.c.id == token.id):
                 msg = "a token with that id exists already; make a new one"
                 raise DuplicateName(msg)
@@ -135,8 +132,7 @@ class Tokens(Transactions):
         with self._change() as connection:
             found = _read(connection, tokens.c.id == id) if is_id(id) else ()
             if not found:
-                msg = "there is no token with that id; `jupyter authz tokens list` shows them"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.NO_TOKEN_OF_ID)
             connection.execute(delete(tokens).where(tokens.c.id == id))
         return found[0]
 
@@ -192,6 +188,5 @@ def _parse_scope(scope: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...
     """
     found = {(parse_level(level).word, parse_resource(on).name) for level, on in scope}
     if not 0 < len(found) <= MAX_SCOPE:
-        msg = f"a scope has from 1 to {MAX_SCOPE} pairs of a level and a resource"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.scope_pairs(str(MAX_SCOPE)))
     return tuple(sorted(found))

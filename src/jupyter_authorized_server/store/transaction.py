@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import delete, select, update
 
+from .. import mistakes
 from ..errors import Moved, StoreUnavailable, UnknownName
 from . import schema
 from .model import is_id
@@ -243,8 +244,7 @@ def require_person(connection: Connection, name: str) -> None:
     """
     query = select(schema.people.c.name).where(schema.people.c.name == name)
     if connection.execute(query).first() is None:
-        msg = f"there is no person `{name}`; `jupyter authz users add NAME` adds one"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.no_person(name))
 
 
 def require_group(connection: Connection, name: str) -> None:
@@ -255,8 +255,7 @@ def require_group(connection: Connection, name: str) -> None:
     """
     query = select(schema.groups.c.name).where(schema.groups.c.name == name)
     if connection.execute(query).first() is None:
-        msg = f"there is no group `{name}`; `jupyter authz groups add NAME` adds one"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.no_group(name))
 
 
 def in_batches(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, or_, select, update
 
+from .. import mistakes
 from ..errors import InvalidName
 from ..policy.vocabulary import LEVEL, Level, parse_level
 from .schema import grant_uses, grants, orphans
@@ -85,8 +86,7 @@ def require_uses(level: str, uses: int) -> None:
         InvalidName: no number of times, or a level that others depend on.
     """
     if isinstance(uses, bool) or not 0 < uses <= MAX_USES:
-        msg = f"a grant counts 1 to {MAX_USES} times, or always"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.counts_times(str(MAX_USES)))
     _require_low(parse_level(level).word)
 
 
@@ -103,5 +103,4 @@ def require_countable(connection: Connection, id_: str, level: str) -> None:
 
 def _require_low(level: str) -> None:
     if LEVEL[level] > Level.CONTRIBUTOR:
-        msg = f"`{level}` cannot be given a number of times; name an end, or a lower level"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.not_a_number_of_times(level))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, Outdated, UnknownName
 from ..policy.model import Grant, parse_name
 from ..policy.vocabulary import parse_level, parse_resource
@@ -50,12 +51,10 @@ class Wishes(Transactions):
             own = (wishes.c.person == wish.person) & (wishes.c.state == WishState.OPEN.value)
             count = select(func.count()).select_from(wishes).where(own)
             if (connection.execute(count).scalar() or 0) >= MOST_OPEN:
-                msg = f"{MOST_OPEN} of your requests are open; withdraw one first"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.too_many_requests(str(MOST_OPEN)))
             same = own & (wishes.c.level == wish.level) & (wishes.c.resource == wish.resource)
             if _read(connection, same):
-                msg = "you have asked for this already; it waits for an answer"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.ASKED_ALREADY)
             connection.execute(insert(wishes).values({**asdict(wish), "state": wish.state.value}))
         return wish
 
@@ -103,12 +102,10 @@ class Wishes(Transactions):
         with self._change(grants=state is WishState.APPROVED) as connection:
             found = _read(connection, wishes.c.id == id) if is_id(id) else ()
             if not found:
-                msg = "there is no such request"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.NO_SUCH_REQUEST)
             wish = found[0]
             if wish.state is not WishState.OPEN:
-                msg = f"this request was {wish.state.value} meanwhile"
-                raise Outdated(msg)
+                raise Outdated(mistakes.request_answered(wish.state.value))
             grant = None
             if state is WishState.APPROVED:
                 grant = Grant(

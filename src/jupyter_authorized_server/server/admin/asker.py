@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.base.handlers import JupyterHandler
 
+from ... import mistakes, sentences
 from ...errors import ConfigurationError, InvalidName, Moved, Outdated
 from ...policy.model import Decision, Resource
 from ...policy.vocabulary import TYPE, Word, parse_resource
@@ -74,8 +75,7 @@ class Asker(JupyterHandler):
     def _acting(self) -> Acting:
         acting = ACTING.get()
         if acting is None:
-            msg = "the guard has not judged this request"
-            raise Refused(msg)
+            raise Refused(sentences.NOT_JUDGED)
         return acting
 
     async def configured(self, word: str, resource: str) -> bool:
@@ -120,8 +120,7 @@ class Asker(JupyterHandler):
             )
             if isinstance(found, Decision):
                 return found
-            msg = "this could not be decided, so it is refused"
-            raise Refused(msg)
+            raise Refused(sentences.NOT_DECIDED)
         return self.point.decide(who, action, resource, door="http", record=record)
 
     def allows(self, action: str, *resources: Resource) -> bool:
@@ -221,8 +220,7 @@ class Asker(JupyterHandler):
                     return await self.change(partial(done, revision=revision, judged=judged))
                 except Moved:
                     self.point.refresh()
-        msg = "what you may give has changed meanwhile, several times; send it again"
-        raise Outdated(msg)
+        raise Outdated(mistakes.CHANGED_SEVERAL_TIMES)
 
     def record(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Record that whoever asks has done something of `kind`.

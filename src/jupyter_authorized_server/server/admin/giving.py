@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ... import inquiry
+from ... import inquiry, mistakes
 from ...errors import Unconfirmed
 from ...policy.model import EVERYONE
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
@@ -67,11 +67,7 @@ def check_giving(
     if reason:
         raise Refused(reason)
     if to == EVERYONE and not confirmed:
-        msg = (
-            f"this lets everyone who can sign in use it: they {LEVEL_SENTENCES[LEVEL[level]]}; "
-            "send `confirm` if that is meant"
-        )
-        raise Unconfirmed(msg)
+        raise Unconfirmed(mistakes.everyone_meant(LEVEL_SENTENCES[LEVEL[level]]))
 
 
 def _refusal(handler: Asker, to: str, level: str, resource: Resource) -> str:
@@ -86,20 +82,17 @@ def below(handler: Asker, to: str, level: str, resource: Resource) -> str:
     """Why whoever asks would hand on what a rule keeps from themselves; empty if not."""
     if not inquiry.kept_from(handler.point, handler.principal, to, resource, level):
         return ""
-    return (
-        "nobody can give more than they have: a rule of this server keeps something of it from "
-        "you; share a part, or ask an administrator"
-    )
+    return mistakes.SOMETHING_KEPT
 
 
 def held(handler: Asker, level: str, resource: Resource) -> str:
     """Why whoever asks does not hold `level` on `resource`; empty if they do."""
     if LEVEL[level] is Level.ADMIN and not handler.allows("administer", SERVER):
-        return "only an administrator can give the level `admin`"
+        return mistakes.ONLY_ADMINISTRATORS_GIVE
     for action, on in inquiry.needed(resource, level):
         decision = handler.holds(action, on)
         if not decision.allowed:
-            return f"nobody can give more than they have: {lower(decision.reason_user)}"
+            return mistakes.no_more_than_had(lower(decision.reason_user))
     return ""
 
 
@@ -108,10 +101,7 @@ def outlasting(handler: Asker, level: str, resource: Resource, ends: float | Non
     until = inquiry.lasts(handler.point, handler.principal, resource, level)
     if not outlives(ends, None if until == math.inf else until):
         return ""
-    return (
-        f"nobody can give for longer than they have: yours ends at {moment.shown(until)}; "
-        "name an end no later than that"
-    )
+    return mistakes.no_longer_than_had(str(moment.shown(until)))
 
 
 def outlives(ends: float | None, other: float | None) -> bool:

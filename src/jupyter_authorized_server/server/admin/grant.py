@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ... import acts, inquiry
+from ... import acts, inquiry, mistakes
 from ...errors import UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import LEVEL, parse_level, parse_resource
@@ -169,8 +169,7 @@ class GrantHandler(SharedHandler):
         """
         found = self.point.snapshot.grant(id_)
         if found is None or not self.sees(found):
-            msg = "there is no such grant"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_SUCH_GRANT)
         return found
 
     def _changeable(self, id_: str) -> Grant:
@@ -181,7 +180,7 @@ class GrantHandler(SharedHandler):
         """
         grant = self._found(id_)
         if grant.source != "store":
-            reason = f"this grant is written in a policy file; change it there, at {grant.source}"
+            reason = mistakes.grant_of_file(grant.source)
             raise Refused(reason, status=409)
         self.check_tag(shown(grant))
         return grant
@@ -274,7 +273,7 @@ class GrantHandler(SharedHandler):
             if reason := held(self, known.level, resource):
                 raise Refused(reason)
             if not self.shares(known.resource):
-                raise Refused("you may not share that any more")
+                raise Refused(mistakes.SHARES_NO_MORE)
         return known
 
     def _remaining(self, gone: Grant) -> list[Grant]:

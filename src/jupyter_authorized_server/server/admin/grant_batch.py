@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import acts
+from ... import acts, mistakes
 from ...errors import InvalidName, Unconfirmed, UnknownName
 from .asker import Refused
 from .grant import NEW
@@ -79,10 +79,10 @@ class GrantBatchHandler(SharedHandler):
         try:
             return await self.checked(body, self._one_of(admitted, body["resource"]))
         except Refused as error:
-            said = f"number {number}: {error.reason}"
+            said = mistakes.number(str(number), str(error.reason))
             raise Refused(said, error.decision, error.status) from None
         except (InvalidName, UnknownName, Unconfirmed) as error:
-            msg = f"number {number}: {error}"
+            msg = mistakes.number(str(number), str(error))
             raise type(error)(msg) from None
 
     def _one_of(self, admitted: frozenset[Resource], text: str) -> Resource:
@@ -94,10 +94,9 @@ class GrantBatchHandler(SharedHandler):
         """
         found = self.meant(text)
         if len(found) != 1:
-            msg = "a file with several names cannot be shared; share its folder"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.SEVERAL_NAMES)
         # Invariant: what is changed is changed on what was judged.
         if found[0] not in admitted:
-            reason = "what is there has changed meanwhile; look at it again, then send it again"
+            reason = mistakes.THERE_CHANGED
             raise Refused(reason)
         return found[0]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from ... import mistakes
 from ...errors import (
     AuthorizationError,
     ConfigurationError,
@@ -103,8 +104,7 @@ class AdminHandler(Asker, APIHandler):
                 self._check_query(name, schema)
             for name in described.required:
                 if self.query(name) is None:
-                    msg = f"the address must say `{name}`"
-                    raise InvalidName(msg)
+                    raise InvalidName(mistakes.address_must_say(name))
             if described.body is not None:
                 self.body = self._read_body()
                 described.check_body(self.body)
@@ -168,9 +168,9 @@ class AdminHandler(Asker, APIHandler):
         """
         if self.principal.scope is None or (described.safe and not described.personal):
             return
-        reason = "a token with a scope changes nothing here"
+        reason = mistakes.SCOPE_CHANGES_NOTHING
         if described.safe:
-            reason = "this is its owner's own, and a token with a scope does not reach it"
+            reason = mistakes.OWNERS_OWN
         raise Refused(reason, self.decide("administer", SERVER, record=True))
 
     def _check_query(self, name: str, schema: Mapping[str, Any]) -> None:
@@ -183,8 +183,7 @@ class AdminHandler(Asker, APIHandler):
         try:
             return json.loads(self.request.body.strip().decode("utf-8"))
         except (ValueError, RecursionError):
-            msg = "the body of the request is no JSON"
-            raise InvalidName(msg) from None
+            raise InvalidName(mistakes.NO_JSON) from None
 
     def query(self, name: str) -> str | None:
         """The last query argument `name`; None where there is none."""
@@ -267,8 +266,7 @@ class AdminHandler(Asker, APIHandler):
         if wanted is None or wanted.strip() == "*":
             return
         if tag_of(value) not in {each.strip() for each in wanted.split(",")}:
-            msg = "somebody else has changed this meanwhile; look at it again, then decide"
-            raise Outdated(msg)
+            raise Outdated(mistakes.CHANGED_MEANWHILE)
 
     def compute_etag(self) -> str | None:
         """None by itself: a tag here is for a change, not for a cache."""
@@ -329,8 +327,7 @@ def key_of(cursor: str | None, said: str) -> tuple[str, ...] | None:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
-        msg = f"`{said}` is no cursor of this list; take the one of the page before"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.no_cursor(str(said)))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.utils import url_path_join
 from tornado.escape import url_escape
 
-from ... import acts, inquiry
+from ... import acts, inquiry, mistakes
 from ...credentials import new_secret, secret_matches, split_secret
 from ...errors import InvalidName, Unconfirmed, UnknownName
 from ...policy.model import EVERYONE, GUEST, Principal
@@ -120,8 +120,7 @@ class LinksHandler(SharedHandler):
         guests = body.get("guests", False)
         ends = moment.read(body.get("ends")) or now + HOLDS
         if ends > now + MOST:
-            msg = "a link holds for a year at most; name an earlier end"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.LINK_TOO_LATE)
         person = self.principal.name.removeprefix("user:")
 
         async def judge() -> None:
@@ -129,8 +128,7 @@ class LinksHandler(SharedHandler):
             if guests:
                 check_guests(self, resource, confirmed=body.get("confirm", False))
             if not await exists(self, resource):
-                msg = f"there is no `{resource.name}`; make it first, then share it"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.make_it_first(resource.name))
 
         made: Link = await self.change_as_judged(
             judge,
@@ -169,8 +167,7 @@ class LinkHandler(SharedHandler):
             found = self.point.store.link(id_)
             own = found is not None and f"user:{found[0].person}" == self.principal.name
             if found is None or not (own or self.shares(found[0].resource)):
-                msg = "there is no such link"
-                raise UnknownName(msg)
+                raise UnknownName(mistakes.NO_SUCH_LINK)
             self.check_tag(shown(found[0]))
 
         removed: Link = await self.change_as_judged(judge, lambda store, _: store.remove_link(id_))
@@ -226,17 +223,9 @@ def check_guests(handler: Asker, resource: Resource, *, confirmed: bool) -> None
     scope = ((Level.VIEWER.word, resource.name),)
     guest = Principal(name=f"{GUEST}new", scope=scope, giver=handler.principal)
     if not lets_in(handler, guest, resource):
-        msg = (
-            "the rules of this server do not let guests see that: an administrator can, with "
-            'a rule that permits it to `Jupyter::Guest::"anonymous"`'
-        )
-        raise Refused(msg)
+        raise Refused(mistakes.GUESTS_SEE_IT_NOT)
     if not confirmed:
-        msg = (
-            "this lets everyone who gets hold of the link see it without signing in; send "
-            "`confirm` if that is meant"
-        )
-        raise Unconfirmed(msg)
+        raise Unconfirmed(mistakes.GUESTS_MEANT)
 
 
 def lets_in(handler: Asker, guest: Principal, resource: Resource) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from ... import mistakes
 from ...errors import AuthorizationError, UnknownName
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES
 from ..identity import words
@@ -42,7 +43,7 @@ class LinkPage(Asker, Page):
     async def post(self) -> None:
         """Take it, and go there."""
         if self.principal.scope is not None:
-            raise web.HTTPError(403, "a token with a scope accepts no link")
+            raise web.HTTPError(403, mistakes.SCOPE_ACCEPTS_NOTHING)
         try:
             grant = await redeem(self, self.field("key"))
         except UnknownName:

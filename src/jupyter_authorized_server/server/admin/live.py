@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ... import mistakes
 from ...errors import UnknownName
 from ...policy.model import Resource
 from ..surface.places import SERVER
@@ -103,5 +104,4 @@ class DoorHandler(_Doors):
                 self.record("disconnect", {"door": door.request, "of": door.name})
                 self.wired.live.disconnect(door, by=self.principal.name)
                 return self.shown(door)
-        msg = "there is no such socket"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.NO_SUCH_SOCKET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import acts
+from ... import acts, mistakes
 from ...errors import UnknownName
 from ..surface.places import SERVER
 from . import moment
@@ -66,8 +66,7 @@ class LoginHandler(AdminHandler):
         found = self.point.store.login_session(id_)
         own = found is not None and f"user:{found[0].person}" == self.principal.name
         if found is None or not (own or self.allows("administer", SERVER)):
-            msg = "there is no such login session"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_SUCH_LOGIN)
         await self.change(lambda store: store.end_login_session(id_))
         self.record(*acts.session_ended(found[0]))
         return {"removed": id_}

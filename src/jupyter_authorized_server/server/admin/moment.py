@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+from ... import mistakes
 from ...errors import InvalidName
 
 
@@ -32,5 +33,4 @@ def read(text: str | None) -> float | None:
             return moment.timestamp()
     except (ValueError, OverflowError, OSError):
         pass
-    msg = f"`{text[:60]}` is no moment; write `2027-01-31T18:00:00Z`"
-    raise InvalidName(msg)
+    raise InvalidName(mistakes.no_moment(text[:60]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 from tornado import web
 
+from ... import mistakes
 from ...errors import InvalidName
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def check(value: object, schema: Schema, what: str) -> None:
         at = ".".join(str(part) for part in error.absolute_path)
         said = error.message
         shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
-        msg = f"{f'`{at[:_SHOWN]}`' if at else what} is not as it must be: {shown}"
-        raise InvalidName(msg)
+        named = f"`{at[:_SHOWN]}`" if at else what
+        raise InvalidName(mistakes.not_as_it_must_be(named, shown))
 
 
 def operation(

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ... import acts
+from ... import acts, mistakes
 from ...errors import UnknownName
 from ...inquiry import shareable
 from ..surface.places import SERVER
@@ -63,7 +63,7 @@ class _Directory(AdminHandler):
         for resource in shareable(self.point, principal):
             if self.allows("share", self.known(resource)):
                 return
-        reason = "you have nothing to share, so you cannot look people up"
+        reason = mistakes.NOTHING_TO_SHARE
         raise Refused(reason, self.decide("administer", SERVER, record=True))
 
     def keeping(self) -> dict[str, Any]:
@@ -141,8 +141,7 @@ class PersonHandler(_Directory):
         for each in self.point.state.people:
             if each.name == name:
                 return each
-        msg = "there is no such person"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.NO_SUCH_PERSON)
 
     def _tagged(self, person: Person) -> dict[str, Any]:
         found = person_shown(self, person, whole=True)
@@ -233,8 +232,7 @@ class GroupHandler(_Directory):
             UnknownName: there is none.
         """
         if name not in self.point.directory.groups:
-            msg = "there is no such group"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_SUCH_GROUP)
         return group_shown(self, name, whole=True)
 
     def _tagged(self, name: str) -> dict[str, Any]:

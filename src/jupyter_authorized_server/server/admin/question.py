@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ... import mistakes
 from ...errors import InvalidName
 from ...policy.explanation import as_json
 from ...policy.model import Decision, Principal, parse_principal
@@ -45,11 +46,7 @@ class _Asking(AdminHandler):
             return self.principal
         name = parse_principal(text)
         if not name.startswith(("user:", "token:")):
-            msg = (
-                f"`{name}` does not ask for anything itself; name a person, `user:NAME`, or a "
-                "token, `token:ID`"
-            )
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.asks_for_nothing(name))
         return self.point.principal(name)
 
     def answer_to(self, who: Principal, asked: Mapping[str, Any]) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from ... import mistakes
 from ...chain import newest
 from ...errors import ConfigurationError, InvalidName
 from ..surface.places import SERVER
@@ -78,8 +79,7 @@ class RecordsHandler(AdminHandler):
         try:
             found, behind = await asyncio.to_thread(_look, path, self._before(), wanted, limit)
         except OSError as error:
-            msg = f"the records cannot be read: {error.strerror}"
-            raise ConfigurationError(msg) from error
+            raise ConfigurationError(mistakes.records_unread(str(error.strerror))) from error
         return {"items": [_shown(each, everything=everything) for each in found], "next": behind}
 
     def _before(self) -> int | None:
@@ -138,13 +138,11 @@ class VerifyHandler(AdminHandler):
         """Whether the chain of records holds; if not, what is the first thing wrong."""
         path = self.point.audit.path
         if path is None:
-            msg = "this server keeps no records"
-            raise ConfigurationError(msg)
+            raise ConfigurationError(mistakes.NO_RECORDS)
         try:
             found = await asyncio.to_thread(self.point.store.verify_journal, path)
         except OSError as error:
-            msg = f"the records cannot be read: {error.strerror}"
-            raise ConfigurationError(msg) from error
+            raise ConfigurationError(mistakes.records_unread(str(error.strerror))) from error
         return {
             "whole": found.problem is None,
             "records": found.records,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ... import mistakes
 from ...errors import InvalidName, UnknownName
 from ...policy.model import parse_principal
 from ...policy.vocabulary import ABILITY, parse_level, parse_resource
@@ -115,8 +116,7 @@ class SharedHandler(AdminHandler):
         """
         found = (*self.admitted("share"), *self.admitted("administer"))
         if len(found) != 1:
-            msg = "a file with several names cannot be shared; share its folder"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.SEVERAL_NAMES)
         return found[0]
 
     async def checked(self, body: Mapping[str, Any], resource: Resource) -> Wanted:
@@ -129,8 +129,7 @@ class SharedHandler(AdminHandler):
         starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
         check_giving(self, to, level, resource, ends=ends, confirmed=body.get("confirm", False))
         if not await exists(self, resource):
-            msg = f"there is no `{resource.name}`; make it first, then share it"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.make_it_first(resource.name))
         return Wanted(
             principal=to,
             level=level,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import acts
+from ... import acts, mistakes
 from ...credentials import new_secret
 from ...errors import UnknownName
 from ..surface.places import SERVER
@@ -118,7 +118,7 @@ class TokensHandler(AdminHandler):
         """
         token = self.principal.token
         if token and any(rule.names("Token", token) for rule in self.point.policy.rules):
-            reason = "a rule of this server speaks of this token, so it makes no other"
+            reason = mistakes.TOKEN_OF_RULE
             raise Refused(reason, self.decide("administer", SERVER, record=True))
 
     def _require_as_short(self, ends: float | None) -> None:
@@ -130,10 +130,7 @@ class TokensHandler(AdminHandler):
         asking = self.point.store.token(self.principal.token)
         until = None if asking is None else asking[0].expires
         if outlives(ends, until):
-            reason = (
-                f"a token makes none that holds longer: this one ends at {moment.shown(until)}; "
-                "name an end no later than that"
-            )
+            reason = mistakes.token_too_long(str(moment.shown(until)))
             raise Refused(reason, self.decide("administer", SERVER, record=True))
 
 
@@ -149,8 +146,7 @@ class TokenHandler(AdminHandler):
         found = self.point.store.token(id_)
         own = found is not None and f"user:{found[0].person}" == self.principal.name
         if found is None or not (own or self.allows("administer", SERVER)):
-            msg = "there is no such token"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NO_SUCH_TOKEN)
         return found[0]
 
     @operation(answer=TOKEN, personal=True)

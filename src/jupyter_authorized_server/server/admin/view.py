@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ... import mistakes
 from ...errors import InvalidName, UnknownName
 from ...policy.model import parse_principal
 from ...store.model import MAX_NOTE
@@ -94,16 +95,13 @@ class ViewsHandler(AdminHandler):
             raise Refused(decision.reason_user, decision)
         viewed = parse_principal(body["principal"])
         if not viewed.startswith("user:") or viewed == self.principal.name:
-            msg = "look around as another person, `user:NAME`"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.VIEW_OF_PERSON)
         if not self.point.directory.knows(viewed):
-            msg = f"there is no `{viewed}`"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.nobody_of_name(viewed))
         self.point.principal(viewed)
         ends = moment.read(body.get("ends")) or now + LASTS
         if not now < ends <= now + MOST:
-            msg = f"a view ends within {MOST / 3600:.0f} hours; name an earlier end to come"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.view_too_long(f"{MOST / 3600:.0f}"))
         view = self.wired.views.begin(
             self.principal, viewed, now=now, seconds=ends - now, note=body.get("note", "")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import acts, inquiry
+from ... import acts, inquiry, mistakes
 from ...errors import DuplicateName, UnknownName
 from ...policy.vocabulary import parse_level, parse_resource
 from ...store import WishState
@@ -101,11 +101,9 @@ class WishesHandler(SharedHandler):
         resources = self.meant(self.body["resource"])
         resource = resources[0]
         if not self.may_see(*resources):
-            msg = "there is nothing here"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.NOTHING_HERE)
         if all(self.allows(action, on) for action, on in inquiry.needed(resource, level)):
-            msg = f"you have `{level}` there already"
-            raise DuplicateName(msg)
+            raise DuplicateName(mistakes.has_level(level))
         person = self.principal.name.removeprefix("user:")
         made: Wish = await self.change(
             lambda store: store.add_wish(
@@ -136,8 +134,7 @@ class WishHandler(SharedHandler):
             f"user:{found.person}" == self.principal.name or self.shares(found.resource)
         ):
             return found
-        msg = "there is no such request"
-        raise UnknownName(msg)
+        raise UnknownName(mistakes.NO_SUCH_REQUEST)
 
     @operation(answer=WISH, personal=True)
     async def get(self, id_: str) -> dict[str, Any]:
@@ -172,8 +169,7 @@ class WishHandler(SharedHandler):
             resource = self.known(parse_resource(wish.resource))
             if state is WishState.WITHDRAWN:
                 if f"user:{wish.person}" != self.principal.name:
-                    msg = "there is no such request of yours"
-                    raise UnknownName(msg)
+                    raise UnknownName(mistakes.NO_REQUEST_OF_YOURS)
             else:
                 self.require("share", resource)
             if state is WishState.APPROVED:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
@@ -347,7 +348,7 @@ async def _followed(manager: Any, name: str, do: _Doing) -> Any:
         return await wired.follower.act(name, do.done, path, new)
     except OSError as error:
         # Upstream lets some through, with the place of the file in the message.
-        raise HTTPError(500, f"the disk does not allow it: {error.strerror}") from error
+        raise HTTPError(500, mistakes.disk_refuses(str(error.strerror))) from error
 
 
 _PATH_SECOND = frozenset({"save", "new", "update", "restore_checkpoint", "delete_checkpoint"})

@@ -22,6 +22,7 @@ import nbformat
 from anyio.to_thread import run_sync
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import AuthorizationError, Nowhere
 from ...policy.paths import components
 from ...sandbox.errand import run
@@ -49,10 +50,6 @@ _READS_FOR, _WRITES_FOR = 60.0, 900.0
 _TURN_SECONDS = 60.0
 #: Of what a rule gives a person's kernels, what a program that fetches has too.
 _OUTWARD = frozenset({"network", "internet"})
-_ALONE = (
-    "This server gives git no network here: a rule that permits you `internet` or `network` "
-    "from your kernels gives it to git too."
-)
 #: What git says where it has none.
 _FAR = re.compile(r"(?i)could not (resolve|connect|read from remote)|unable to access")
 _CONFIGURATION = "gitconfig"
@@ -181,7 +178,7 @@ class _Door:
         errors = ended.errors.decode(errors="replace")
         has_network = room.view is not None and room.view.besides
         if errand.besides and not has_network and _FAR.search(errors):
-            errors = f"{errors.rstrip()}\n{_ALONE}"
+            errors = f"{errors.rstrip()}\n{mistakes.GIT_ALONE}"
         return ended.status, ended.output, errors
 
     async def clone(

@@ -20,6 +20,7 @@ from anyio.to_thread import run_sync
 from jupyter_server.services.contents.filecheckpoints import FileCheckpoints
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import UnsafePath
 from ...policy.paths import MAX_COMPONENT_BYTES
 from ..surface import descent
@@ -78,7 +79,7 @@ def _path(original: Callable[..., str], sight_of: SightOf, at_work: Callable[[],
         except UnsafePath:
             raise HTTPError(404, opened.EXCHANGED) from None
         except OSError as error:
-            raise HTTPError(409, "something else stands where checkpoints are kept") from error
+            raise HTTPError(409, mistakes.IN_THE_WAY_OF_CHECKPOINTS) from error
 
     return checkpoint_path
 
@@ -119,7 +120,7 @@ def _take_away(folder: Folder, name: str, is_right: Callable[[int], bool]) -> No
     ):
         return
     if stat.S_ISDIR(info.st_mode):
-        raise HTTPError(409, f"a folder stands where a copy is kept, `{name}`")
+        raise HTTPError(409, mistakes.folder_in_the_way(name))
     _log.warning("a link stood where checkpoints are kept and was taken away: %s", name)
     folder.remove(name)
 
@@ -127,13 +128,13 @@ def _take_away(folder: Folder, name: str, is_right: Callable[[int], bool]) -> No
 def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
     def begun(self: Any, source: str, to: str) -> tuple[int, int, bool, Held]:
         if len(os.fsencode(to.rpartition(os.sep)[2])) > MAX_COMPONENT_BYTES:
-            raise HTTPError(400, "the name is too long for a checkpoint to be kept of it")
+            raise HTTPError(400, mistakes.CHECKPOINT_NAME_TOO_LONG)
         try:
             here, there = _side(self, source), _side(self, to)
             try:
                 from_ = opened.reading(here, _allowing(sight_of, self, source, here, _ANY))
             except FileNotFoundError:
-                raise HTTPError(404, "there is no such file, or no checkpoint of it") from None
+                raise HTTPError(404, mistakes.NO_CHECKPOINT) from None
             try:
                 allow = _allowing(sight_of, self, to, there, opened.WRITES)
                 number, is_new = writing.opened(there, allow)

@@ -19,6 +19,7 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import UnsafePath
 from ...policy.model import Resource
 from ...policy.paths import ancestors
@@ -277,7 +278,7 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
             except UnsafePath:
                 raise HTTPError(404, opened.EXCHANGED) from None
             except OSError as error:
-                raise HTTPError(400, f"`{source}` cannot be copied: {error.strerror}") from error
+                raise HTTPError(400, mistakes.not_copied(source, str(error.strerror))) from error
         return self.get(to, content=False)
 
     def copy_dir(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
@@ -307,7 +308,7 @@ def _way_made(manager: Any, sight_of: SightOf, path: str) -> Iterator[None]:
             except FileExistsError:
                 continue
             except OSError as error:
-                raise HTTPError(400, f"`{above}` cannot be made: {error.strerror}") from error
+                raise HTTPError(400, mistakes.not_made(above, str(error.strerror))) from error
             made.append(found)
         yield
     except BaseException:  # why: raised again

@@ -22,6 +22,7 @@ from jupyter_server.services.contents.largefilemanager import (
 )
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import Nowhere, UnsafePath
 from ..surface import descent
 from ..surface.descent import Held
@@ -115,8 +116,8 @@ def _appending(is_async: bool) -> Any:
             if kind == "base64":
                 return base64.b64decode(content.encode("ascii"))
         except (AttributeError, ValueError) as error:
-            raise HTTPError(400, "the content is not written as its format says") from error
-        raise HTTPError(400, "the format of a file is `text` or `base64`")
+            raise HTTPError(400, mistakes.CONTENT_NOT_AS_FORMAT) from error
+        raise HTTPError(400, mistakes.WHICH_FORMAT)
 
     def append(self: Any, os_path: str, content: Any, format: object) -> None:  # noqa: A002  # why: upstream's
         data = decoded(content, format)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
-from ... import sentences
+from ... import mistakes, sentences
 from ...errors import Nowhere, UnsafePath
 from ...policy.model import Answer, Resource
 from ...policy.paths import canonical
@@ -293,7 +293,7 @@ def _own(folder: str, name: str) -> Place:
 
 def _require_apart(folder: str, to: str) -> None:
     if to == folder or to.startswith(f"{folder.rstrip('/')}/"):
-        raise HTTPError(400, "a folder cannot be moved or copied into itself")
+        raise HTTPError(400, mistakes.INTO_ITSELF)
 
 
 def _missing(path: object) -> HTTPError:

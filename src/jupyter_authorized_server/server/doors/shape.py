@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError
 
+from ... import mistakes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,18 +34,18 @@ def check(model: object) -> None:
     if model is None:
         return
     if not isinstance(model, dict):
-        raise HTTPError(400, "the model of a file must be a JSON object")
+        raise HTTPError(400, mistakes.MODEL_NO_OBJECT)
     for name, known in (("type", _TYPES), ("format", _FORMATS)):
         said = model.get(name)
         if not (said is None or isinstance(said, str)) or said not in known:
             wanted = ", ".join(f"`{each}`" for each in sorted(filter(None, known)))
-            raise HTTPError(400, f"`{name}` must be one of {wanted}")
+            raise HTTPError(400, mistakes.one_of(name, wanted))
     chunk = model.get("chunk")
     if chunk is not None and (not isinstance(chunk, int) or isinstance(chunk, bool)):
-        raise HTTPError(400, "`chunk` must be a number")
+        raise HTTPError(400, mistakes.MUST_BE_NUMBER)
     if model.get("content") is None and model.get("type") != "notebook":
         if "content" in model and model.get("type") == "file" and "format" in model:
-            raise HTTPError(400, "`content` must be a text")
+            raise HTTPError(400, mistakes.MUST_BE_TEXT)
         return
     if model.get("type") == "file":
         _check_text(model["content"], model.get("format"))
@@ -53,27 +55,27 @@ def check(model: object) -> None:
 
 def _check_text(content: object, written: object) -> None:
     if not isinstance(content, str):
-        raise HTTPError(400, "`content` must be a text")
+        raise HTTPError(400, mistakes.MUST_BE_TEXT)
     try:
         if written == "base64":
             base64.b64decode("".join(content.split()), validate=True)
         else:
             content.encode()
     except (binascii.Error, ValueError):
-        raise HTTPError(400, "`content` is not written as `format` says") from None
+        raise HTTPError(400, mistakes.NOT_AS_FORMAT) from None
 
 
 def _check_notebook(content: object) -> None:
     if not isinstance(content, dict):
-        raise HTTPError(400, "the `content` of a notebook must be a JSON object")
+        raise HTTPError(400, mistakes.NOTEBOOK_NO_OBJECT)
     version = content.get("nbformat")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise HTTPError(400, "the `content` of a notebook must say its `nbformat`, a number")
+        raise HTTPError(400, mistakes.NOTEBOOK_NO_FORMAT)
     cells = content.get("cells" if version >= _FLAT else "worksheets", [])
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise HTTPError(400, "the cells of a notebook must be a list of JSON objects")
+        raise HTTPError(400, mistakes.CELLS_NO_LIST)
     if not isinstance(content.get("metadata", {}), dict):
-        raise HTTPError(400, "the `metadata` of a notebook must be a JSON object")
+        raise HTTPError(400, mistakes.METADATA_NO_OBJECT)
 
 
 @contextmanager

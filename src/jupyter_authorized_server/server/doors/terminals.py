@@ -18,7 +18,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
-from ... import sentences
+from ... import mistakes, sentences
 from ...policy.model import Resource
 from ...policy.paths import ancestors
 from ..acting import ACTING
@@ -118,9 +118,9 @@ def _options(
     options: dict[str, Any] = {}
     if name is not None:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise HTTPError(400, "the name of a terminal is letters, digits and `_`")
+            raise HTTPError(400, mistakes.TERMINAL_NAME)
         if name in manager.terminals:
-            raise HTTPError(409, "there is a terminal of that name already")
+            raise HTTPError(409, mistakes.TERMINAL_THERE)
         options["name"] = name
     disk = disk_of(settings["contents_manager"])
     if disk is not None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ... import mistakes
 from ...errors import Nowhere
 from ...policy.paths import MAX_COMPONENT_BYTES
 from ..surface.descent import Folder
@@ -38,14 +39,10 @@ def put(found: Held) -> None:
     """
     info = found.folder.look(found.name)
     if info is None:
-        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+        raise FileNotFoundError(errno.ENOENT, mistakes.NO_SUCH_FILE)
     if any(_put(found, trash) for trash in _trashes(found.folder, info.st_dev)):
         return
-    raise OSError(
-        errno.EXDEV,
-        "there is no trash on its disk; `FileContentsManager.delete_to_trash = False` "
-        "deletes without one",
-    )
+    raise OSError(errno.EXDEV, mistakes.NO_TRASH)
 
 
 def _trashes(folder: Folder, device: int) -> Iterator[Folder]:
@@ -96,9 +93,9 @@ def _own(folder: Folder, name: str) -> Folder:
     try:
         found = folder.enter(name)
     except Nowhere:
-        raise OSError(errno.ELOOP, f"`{name}` of the trash is no folder") from None
+        raise OSError(errno.ELOOP, mistakes.trash_no_folder(name)) from None
     if os.fstat(found.number).st_uid != os.geteuid():
-        raise OSError(errno.EPERM, f"`{name}` of the trash belongs to another account")
+        raise OSError(errno.EPERM, mistakes.trash_of_another(name))
     return found
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError
 
+from ... import mistakes
 from ...errors import Nowhere
 from ..surface import descent
 from . import opened
@@ -64,9 +65,9 @@ def move(source: Held, to: Held) -> None:
     """
     info, taken = source.folder.look(source.name), to.folder.look(to.name)
     if info is None:
-        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+        raise FileNotFoundError(errno.ENOENT, mistakes.NO_SUCH_FILE)
     if taken is not None and not os.path.samestat(info, taken):
-        raise FileExistsError(errno.EEXIST, "something has that name")
+        raise FileExistsError(errno.EEXIST, mistakes.NAME_TAKEN)
     here, there = source.folder.number, to.folder.number
     try:
         os.rename(source.name, to.name, src_dir_fd=here, dst_dir_fd=there)
@@ -99,7 +100,7 @@ def _link(source: Folder, name: str, to: Folder, as_: str) -> None:
 
 def _require_shallow(folder: Folder) -> None:
     if folder.path.count("/") > MOST:
-        raise HTTPError(400, f"more than {MOST} folders in one another cannot be copied")
+        raise HTTPError(400, mistakes.too_deep(str(MOST)))
 
 
 def _fill(disk: Disk | None, sight: Sight | None, source: Folder, to: Folder) -> None:

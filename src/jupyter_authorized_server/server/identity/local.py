@@ -10,7 +10,7 @@ from jupyter_server.auth import IdentityProvider, User
 from tornado import web
 from traitlets import Bool, List, Unicode, default, validate
 
-from ... import sentences
+from ... import mistakes, sentences
 from ...credentials import new_secret
 from ...errors import ConfigurationError, StoreError, UnknownName
 from ...policy.model import GUEST
@@ -208,8 +208,7 @@ class LocalIdentityProvider(IdentityProvider):
         store, now, hours = wired.point.store, self.clock(), wired.config.session_hours
         wired.point.refresh()
         if holders.user(user.username) is None:
-            msg = f"there is no `user:{user.username}` who may sign in"
-            raise UnknownName(msg)
+            raise UnknownName(mistakes.nobody_who_signs_in(user.username))
         secret = new_secret()
         store.remove_expired(now)
         store.add_login_session(

@@ -13,6 +13,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import template, web
 
+from ... import mistakes
 from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
 from ...policy.model import parse_name
@@ -58,7 +59,7 @@ class Page(JupyterHandler):
         try:
             return given[-1].decode("utf-8") if given else ""
         except UnicodeDecodeError:
-            raise web.HTTPError(400, "the form is not UTF-8") from None
+            raise web.HTTPError(400, mistakes.FORM_NOT_UTF8) from None
 
     def show(self, page: str, *, status: int = 200, **names: Any) -> None:
         """Answer with a template; whatever is put into one is escaped there."""

@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from ... import mistakes
 from .table import Unanswerable
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Call:
         if self._json is None:
             return {}
         if not isinstance(self._json, dict):
-            raise Unanswerable(400, "the body of the request must be a JSON object")
+            raise Unanswerable(400, mistakes.BODY_NO_OBJECT)
         return self._json
 
     def text(self, *names: str) -> str | None:
@@ -136,10 +137,10 @@ class Call:
             if found is None:
                 return None
             if not isinstance(found, dict):
-                raise Unanswerable(400, f"`{names[0]}` must be a JSON object")
+                raise Unanswerable(400, mistakes.must_be_object(names[0]))
             found = found.get(name)
         if found is not None and not isinstance(found, str):
-            raise Unanswerable(400, f"`{'.'.join(names)}` must be a text")
+            raise Unanswerable(400, mistakes.must_be_text_at(".".join(names)))
         return found
 
 
@@ -149,4 +150,4 @@ def _decode(value: bytes | None) -> str | None:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unanswerable(400, "the address is not valid UTF-8") from None
+        raise Unanswerable(400, mistakes.ADDRESS_NOT_UTF8) from None

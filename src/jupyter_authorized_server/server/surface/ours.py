@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ... import mistakes
 from ..wiring import wiring
 from . import places as at
 from .core import ADMIN, ask, asks, to_guests
@@ -61,7 +62,7 @@ def _grant(call: Call) -> Grant:
     """
     found = wiring(call.settings).point.snapshot.grant(call.group(0))
     if found is None:
-        raise Unanswerable(404, "there is nothing here")
+        raise Unanswerable(404, mistakes.NOTHING_HERE)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
-from ... import sentences
+from ... import mistakes, sentences
 from ...errors import Hidden, Nowhere, UnsafePath
 from ...policy import paths
 from ...policy.model import MAX_ID, Resource
@@ -370,7 +370,7 @@ def event_schema(call: Call) -> Resource:
     """
     found = call.text("schema_id") or ""
     if len(found) > MAX_ID or not found.isprintable():
-        raise Unanswerable(400, "`schema_id` cannot be the name of a schema")
+        raise Unanswerable(400, mistakes.NO_SCHEMA_NAME)
     return Resource(type="events", id=found)
 
 
