@@ -119,7 +119,8 @@ class Classic:
         expect(dialog).to_be_visible()
         seen()
         text = dialog.inner_text()
-        self.page.click(".modal-dialog .modal-footer button")
+        # Not the first button, which can be *Why can't I?*, sooner or later.
+        dialog.get_by_role("button", name="OK", exact=True).click()
         expect(dialog).to_be_hidden()
         return text
 
@@ -156,8 +157,14 @@ class Classic:
         )
 
     def ready(self) -> None:
-        """Wait until the notebook's kernel is there."""
-        self.page.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected()")
+        """Wait until the notebook's kernel is there and has said what it is.
+
+        What a kernel prints before that, upstream's server can lose.
+        """
+        self.page.wait_for_function(
+            "window.Jupyter?.notebook?.kernel?.is_connected()"
+            " && window.Jupyter.notebook.kernel.info_reply.implementation !== undefined"
+        )
 
     def run(self) -> None:
         """Run the selected cell."""
