@@ -133,7 +133,7 @@ def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
             for scheme, width in (("light", 1100), ("dark", 320)):
                 page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 page.set_viewport_size({"width": width, "height": 700})
-                assert [] == violations(page), f"{page.url}, {scheme}"
+                assert [] == violations(page, both=False), f"{page.url}, {scheme}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
                 if name:
                     shoot(window, f"{name}-{scheme}-{width}")
