@@ -6,7 +6,7 @@ to Cedar. A rule's condition is a Python predicate; one that raises has failed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_authorized_server.policy.vocabulary import ABILITY, LEVEL
@@ -33,6 +33,7 @@ class AbstractRule:
     actions: frozenset[str] | None
     resource: Scope
     condition: Callable[[AccessRequest], bool] | None = None
+    looks_at_files: bool = False
 
 
 def answer(
@@ -42,15 +43,63 @@ def answer(
     homes: str | None = None,
 ) -> str:
     """`allow` or `deny`; `homes` is the folder that everyone's home is in, if they have one."""
+    rules = tuple(rules)
     try:
-        effects = {rule.effect for rule in rules if applies(rule, asked)}
+        found = [rule for rule in rules if applies(rule, asked)]
     except (ArithmeticError, LookupError):
         return "deny"  # a rule that failed might have been a forbid
-    if any(permits(grant, asked) and reaches(grant, asked, homes) for grant in grants):
-        effects.add("permit")
+    given = [each for each in grants if permits(each, asked) and reaches(each, asked, homes)]
+    stands = [(each.resource, False, each.level == "admin") for each in given]
+    stands += [
+        (each.resource.within or "", each.looks_at_files, True)
+        for each in found
+        if each.effect == "permit"
+    ]
     if homes is not None and is_at_home(asked, homes):
-        effects.add("permit")
-    return "allow" if effects == {"permit"} else "deny"
+        stands.append((f"contents:{homes}/{asked.principal.name[5:]}", False, False))
+    if any(each.effect == "forbid" for each in found) or not any(
+        sees_hidden(asked, rules, homes, *each) for each in stands
+    ):
+        return "deny"
+    return "allow"
+
+
+def sees_hidden(  # noqa: PLR0917  # why: a permit's place, whether it picks files, its reach
+    asked: AccessRequest,
+    rules: tuple[AbstractRule, ...],
+    homes: str | None,
+    place: str,
+    picks: bool,
+    everywhere: bool,
+) -> bool:
+    """Whether a permit on `place` reaches a hidden path, beside which copies may be kept.
+
+    It has to reach all that is in the folder around the first hidden name below `place`.
+    """
+    path, at = asked.resource.id, 0
+    if asked.resource.type == "contents" and place.startswith("contents:/"):
+        at = len(place.removeprefix("contents:").rstrip("/"))
+    around = path[: path.find("/.", at)] or "/"
+    word = ABILITY[asked.resource.type, asked.action].word
+    if asked.resource.type != "contents" or "/." not in path[at:] or word != "read":
+        return True
+    holds_homes = homes is not None and f"{homes}/".startswith(around.rstrip("/") + "/")
+    kept_back = any(keeps_back(rule, asked, around) for rule in rules)
+    return not (picks or kept_back or (holds_homes and not everywhere))
+
+
+def keeps_back(rule: AbstractRule, asked: AccessRequest, folder: str) -> bool:
+    """Whether a rule may forbid one thing in `folder` and not the next."""
+    forbids = rule.effect == "forbid" and (rule.actions is None or asked.action in rule.actions)
+    whose = holds(rule.principal, asked.principal.name.split(":")[0], asked.principal.keys)
+    name = rule.resource.within or ""
+    around = replace(asked.resource, id=folder).chain
+    inside = name.startswith(f"contents:{folder.rstrip('/')}/") and name != f"contents:{folder}"
+    only = rule.resource.only and name == f"contents:{folder}"
+    above = holds(rule.resource, "contents", around) and rule.looks_at_files
+    return forbids and whose and rule.resource.kind in {None, "contents"} and (
+        inside or only or above
+    )  # fmt: skip
 
 
 def applies(rule: AbstractRule, asked: AccessRequest) -> bool:

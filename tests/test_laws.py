@@ -15,7 +15,7 @@ from jupyter_authorized_server.policy import paths
 from jupyter_authorized_server.policy.document import Document
 from jupyter_authorized_server.policy.engine import CheckedPolicy, Snapshot, decide
 from jupyter_authorized_server.policy.homes import Homes
-from jupyter_authorized_server.policy.model import AccessRequest, Decision, Effect, Grant
+from jupyter_authorized_server.policy.model import AccessRequest, Decision, Effect, Grant, Resource
 from jupyter_authorized_server.policy.vocabulary import ABILITIES, Level
 
 LAW = settings(
@@ -79,6 +79,42 @@ def test_a_home_is_its_owners_and_no_grant_but_admin_reaches_in(
     checked = tuple(drawn.rule(f"r{number}") for number, drawn in enumerate(rules))
     policy = CheckedPolicy(rules=checked, document=Document())
     found = decide(Snapshot(policy, grants, 1, homes=Homes(folder=folder)), asked)
+    expected = spec.answer([drawn.abstract for drawn in rules], grants, asked, folder)
+    assert found.answer.value == expected
+
+
+@st.composite
+def a_hidden_case(draw: st.DrawFn) -> Case:
+    path = draw(st.sampled_from(("/.b", "/.b/c", "/a/.b/.c", "/a/b/.g/x")))
+    asked = replace(
+        draw(worlds.a_request()),
+        action=draw(st.sampled_from(("open", "list", "save"))),
+        resource=Resource(type="contents", id=path),
+    )
+    beside = draw(st.sampled_from(("/", "/a", "/a/b", "/a/b/c.ipynb")))
+    kept_back = replace(asked, resource=Resource(type="contents", id=beside))
+    looks = draw(st.sampled_from([text for text in worlds.CONDITIONS if "resource.path" in text]))
+    rule = st.one_of(
+        [
+            worlds.a_rule(on, effect, condition)
+            for on, effect in ((asked, "permit"), (kept_back, "forbid"))
+            for condition in (None, looks)
+        ]
+    )
+    grants = st.lists(worlds.a_grant(asked, near=True), max_size=2, unique_by=lambda each: each.id)
+    return draw(st.lists(rule.filter(worlds.admitted), max_size=3)), draw(grants), asked
+
+
+@settings(LAW, max_examples=300)
+@given(a_hidden_case(), st.sampled_from((None, "/a", "/a/b")))
+def test_what_is_hidden_is_kept_back_with_what_stands_beside_it(
+    case: Case, folder: str | None
+) -> None:
+    rules, grants, asked = case
+    checked = tuple(drawn.rule(f"r{number}") for number, drawn in enumerate(rules))
+    homes = None if folder is None else Homes(folder=folder)
+    policy = CheckedPolicy(rules=checked, document=Document())
+    found = decide(Snapshot(policy, grants, 1, homes=homes), asked)
     expected = spec.answer([drawn.abstract for drawn in rules], grants, asked, folder)
     assert found.answer.value == expected
 

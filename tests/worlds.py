@@ -255,7 +255,12 @@ def a_rule(
     text = f"{effect}({principal_text}, {action_text}, {resource_text}) {condition or ''};"
     return Drawn(
         AbstractRule(
-            effect, principal, covered, resource, CONDITIONS[condition] if condition else None
+            effect,
+            principal,
+            covered,
+            resource,
+            CONDITIONS[condition] if condition else None,
+            looks_at_files="resource" in (condition or ""),
         ),
         text,
     )

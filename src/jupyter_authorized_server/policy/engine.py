@@ -16,7 +16,7 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import cedar, explanation, paths, vocabulary
+from . import cedar, copies, explanation, paths, vocabulary
 from .model import (
     AccessRequest,
     Answer,
@@ -32,11 +32,11 @@ from .plan import parted
 from .snapshot import CheckedPolicy, Snapshot, chain_of, load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .index import Row
     from .model import Principal
-    from .plan import Plan, View
+    from .plan import View
     from .rule import Rule
 
 __all__ = ["CheckedPolicy", "Snapshot", "cover", "decide", "exceptions", "load_policy"]
@@ -80,7 +80,11 @@ def _decide(snapshot: Snapshot, request: AccessRequest) -> Decision:
         view.tables or view.look(), chain, plan.level, request.context.time, snapshot.wall
     )
     weighed = None
-    if plan.has_rules and (rules := plan.rules_on(chain)):
+    if copies.may_show(resource, action):
+        weighed = _weigh(snapshot, view, chain, request, action)
+        permits, good_until = weighed.permits, weighed.good_until
+        is_allowed = _allows(weighed)
+    elif plan.has_rules and (rules := plan.rules_on(chain)):
         weighed = _Weighed(permits, good_until)
         weighed = _with_rules(weighed, rules, view, chain, request=request, action=action)
         permits, good_until = weighed.permits, weighed.good_until
@@ -187,9 +191,16 @@ def _weigh(
         *_granted(view.tables or view.look(), chain, plan.level, now, snapshot.wall)
     )
     rules = plan.rules_on(chain)
-    if not rules:
+    if rules:
+        weighed = _with_rules(weighed, rules, view, chain, request=request, action=action)
+    if weighed.forbids or weighed.failed or not copies.may_show(request.resource, action):
         return weighed
-    return _with_rules(weighed, rules, view, chain, request=request, action=action)
+    strong, _ = _granted(view.tables or view.look(), chain, _ADMIN, now, snapshot.wall)
+    permits, against = copies.left(
+        plan, chain, weighed.permits, homes=snapshot.homes, strong={each.id for each in strong}
+    )
+    forbids = [_determinant(rule, chain) for rule in against]
+    return weighed._replace(permits=permits, forbids=forbids)
 
 
 def _granted(
@@ -250,20 +261,8 @@ def cover(snapshot: Snapshot, principal: Principal, action: str, folder: str, no
         granted = into_homes = math.inf
     if granted == -math.inf or any(rule.effect is Effect.FORBID for rule in here):
         return Cover()
-    apart = next(_forbids_below(plan, chain[0]), None)
+    apart = next(plan.forbids_in(chain[0]), None)
     return Cover(some=True, whole=apart is None and into_homes > -math.inf, until=into_homes)
-
-
-def _forbids_below(plan: Plan, folder: str) -> Iterator[Rule]:
-    below = folder.rstrip("/") + "/"
-    return (
-        rule
-        for table in (plan.named, plan.exact)
-        for name, rules in table.items()
-        if name == folder or name.startswith(below)
-        for rule in rules
-        if rule.effect is Effect.FORBID
-    )
 
 
 def exceptions(
@@ -279,7 +278,7 @@ def exceptions(
     chain = chain_of(Resource(type="contents", id=folder))
     here = [*plan.anywhere, *(rule for name in chain for rule in plan.named.get(name, ()))]
     found = [rule for rule in here if rule.effect is Effect.FORBID]
-    found += _forbids_below(plan, chain[0])
+    found += plan.forbids_in(chain[0])
     found = found or [rule for rule in here if rule.conditional]
     return tuple(_determinant(rule, chain) for rule in dict.fromkeys(found))
 

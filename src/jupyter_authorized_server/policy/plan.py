@@ -6,8 +6,10 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from .model import Effect
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .index import Held, Row
     from .model import Principal
@@ -34,6 +36,19 @@ class Plan(NamedTuple):
             for name in chain:
                 found += self.named.get(name, ())
         return found
+
+    def forbids_in(self, folder: str) -> Iterator[Rule]:
+        """The rules that forbid something of what is written `folder`, and not all of it."""
+        below = folder.rstrip("/") + "/"
+        return (
+            rule
+            for table in (self.named, self.exact)
+            for name, rules in table.items()
+            if (name.startswith(below) and name != folder)
+            or (name == folder and table is self.exact)
+            for rule in rules
+            if rule.effect is Effect.FORBID
+        )
 
 
 class Parts(NamedTuple):

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InvalidName
-from . import vocabulary
+from . import copies, vocabulary
 from .engine import is_within
 from .index import counts
 from .model import EVERYONE, Effect, Principal, Resource
@@ -69,6 +69,8 @@ def where(snapshot: Snapshot, principal: Principal, type_: str, action: str, now
     if snapshot.homes is not None:
         # Into a home not every grant reaches.
         odd |= {name for name in names if name.startswith(f"{snapshot.wall}/")}
+    # What is hidden may be kept back with what stands beside it.
+    odd |= {name for name in names if "/." in name}
     names -= odd
     reached = _reached(names, given)
     if not plan.has_rules:
@@ -155,9 +157,10 @@ def who(snapshot: Snapshot, action: str, resource: Resource, now: float) -> Hold
         for rule in snapshot.policy.rules
         if rule.covers(resource.type, action) and rule.resource.holds(resource.type, chain)
     ]
-    return Holders(
-        frozenset(allowed), frozenset(rule.principal.name or EVERYONE for rule in speaking)
-    )
+    unsure = {rule.principal.name or EVERYONE for rule in speaking}
+    if copies.may_show(resource, action):
+        unsure |= allowed
+    return Holders(frozenset(allowed), frozenset(unsure))
 
 
 def _given(

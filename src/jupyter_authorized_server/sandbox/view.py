@@ -150,10 +150,7 @@ class _Search:
         if some:
             why = "something in it is the server's own" if kept_below else "a rule excepts"
             self.left_out.append(LeftOut(path, f"{why}; the folders in it are shown, no files"))
-            # A hidden one beside a file that is excepted may hold copies of it, as checkpoints
-            # do and what a repository keeps.
-            found = self.tree.folders(path)
-            names.update(each for each in found if whole or not each.startswith("."))
+            names.update(self.tree.folders(path))
         for name in sorted(names):
             self._enter(f"{path.rstrip('/')}/{name}")
 

@@ -440,33 +440,89 @@ def test_a_folder_that_is_exchanged_there_and_back_is_not_downloaded(server: Ser
     assert 404 == server.request("GET", "/files/hr/swapped.txt", "vera").status
 
 
-def test_the_root_of_the_file_system_is_served_by_the_same_rules(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+#: Where copies of a file are kept, and how they are called.
+COPIES = (
+    "/.git/objects/0a/bc",
+    "/.ipynb_checkpoints/secret-checkpoint.ipynb",
+    "/.Trash-0/files/secret.ipynb",
+    "/.~secret.ipynb",
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A server of the root of the file system, which shows what is hidden."""
     folder = tmp_path_factory.mktemp("top")
-    (folder / "root").mkdir()
-    (folder / "shown").mkdir()
-    (folder / "work").mkdir()
+    for name in ("root", "shown", "work", "kept", "free/.git"):
+        (folder / name).mkdir(parents=True)
     (folder / "work" / "a.txt").write_text("kept")
     (folder / "shown" / "a.txt").write_text("a")
     (folder / "b.txt").write_text("b")
     (folder / "shown" / "b").symlink_to("../b.txt")
+    (folder / "free" / ".git" / "HEAD").write_text("a secret")
+    for copy in ("/secret.ipynb", *COPIES):
+        (folder / f"kept{copy}").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"kept{copy}").write_text(json.dumps(NOTEBOOK | {"metadata": {"a": "a secret"}}))
+    (folder / "kept" / "way.ipynb").symlink_to(".~secret.ipynb")
     top = str(folder.resolve())
+    rule = f"""forbid(principal == Jupyter::User::"mona", action in Jupyter::Action::"read",
+      resource == Jupyter::File::"{top}/kept/secret.ipynb");"""
     with serving(
         folder,
         people={
             "vera": [("viewer", f"contents:{top}/shown")],
             "edda": [("editor", f"contents:{top}/work")],
+            "mona": [("manager", f"contents:{top}/{name}") for name in ("kept", "free")],
+            "olga": [("manager", f"contents:{top}/kept")],
         },
-        config="c.FileContentsManager.root_dir = '/'",
+        policy={"secret.cedar": rule},
+        config=(
+            "c.FileContentsManager.root_dir = '/'\n"
+            "c.ContentsManager.allow_hidden = True\n"
+            "c.FileContentsManager.delete_to_trash = False\n"
+        ),
     ) as running:
-        assert listed(running, "", "vera") == {top.split("/")[1]: False}
-        there = f"/api/contents{top}/work/a.txt/checkpoints"
-        assert running.request("POST", there, "edda").status == 201
-        (folder / "work" / "a.txt").write_text("changed")
-        assert running.request("POST", f"{there}/checkpoint", "edda").status == 204
-        assert (folder / "work" / "a.txt").read_text() == "kept"
-        assert listed(running, f"{top}/shown", "vera") == {"a.txt": False}
-        assert running.request("GET", f"/files{top}/shown/a.txt", "vera").body == b"a"
-        assert running.request("GET", f"/files{top}/b.txt", "vera").status == 404
-        assert running.request("GET", f"/api/contents{top}/shown/b", "vera").status == 404
+        yield running
+
+
+def test_the_root_of_the_file_system_is_served_by_the_same_rules(whole: Serving) -> None:
+    folder, running = whole.folder, whole
+    top = str(folder.resolve())
+    assert listed(running, "", "vera") == {top.split("/")[1]: False}
+    there = f"/api/contents{top}/work/a.txt/checkpoints"
+    assert running.request("POST", there, "edda").status == 201
+    (folder / "work" / "a.txt").write_text("changed")
+    assert running.request("POST", f"{there}/checkpoint", "edda").status == 204
+    assert (folder / "work" / "a.txt").read_text() == "kept"
+    assert listed(running, f"{top}/shown", "vera") == {"a.txt": False}
+    assert running.request("GET", f"/files{top}/shown/a.txt", "vera").body == b"a"
+    assert running.request("GET", f"/files{top}/b.txt", "vera").status == 404
+    assert running.request("GET", f"/api/contents{top}/shown/b", "vera").status == 404
+
+
+def test_no_door_shows_a_copy_that_is_hidden_beside_a_file_that_one_may_not_read(
+    whole: Serving,
+) -> None:
+    top = str(whole.folder.resolve())
+    kept, contents = f"{top}/kept", f"/api/contents{top}"
+    doors = (*DOORS.values(), "/api/contents{}?content=1&type=file&format=base64")
+    hidden = (*COPIES, "/way.ipynb", "/.git", "/.git/objects", "/.ipynb_checkpoints", "/.Trash-0")
+    told = [
+        (door, path)
+        for path in hidden
+        for door in doors
+        if not door.startswith(("/notebooks", "/edit", "/nbclassic"))
+        and whole.request("GET", door.format(kept + path), "mona").status != 404
+    ]
+    assert [] == told
+    assert {} == listed(whole, f"{top}/kept", "mona")
+    for path in (*COPIES, "/.git"):
+        copied = {"copy_from": f"{kept}{path}"}
+        there = f"{contents}/kept{path}"
+        moved = whole.request("PATCH", there, "mona", json_body={"path": f"{top}/free/out"})
+        assert (path, 404) == (path, moved.status)
+        assert 404 == whole.request("POST", f"{contents}/free", "mona", json_body=copied).status
+    # It is theirs who may read all that is beside it.
+    for path in COPIES:
+        assert b"a secret" in whole.request("GET", f"/files{kept}{path}", "olga").body
+    assert b"a secret" == whole.request("GET", f"/files{top}/free/.git/HEAD", "mona").body

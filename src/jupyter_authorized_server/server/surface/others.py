@@ -39,16 +39,23 @@ def _packed(call: Call) -> tuple[Resource, ...]:
     Raises:
         Nowhere: hidden files are asked for, which are not there for anybody.
     """
-    hidden = call.query("downloadHidden") == "true"
-    if hidden and not call.settings["contents_manager"].allow_hidden:
+    if _with_hidden(call) and not call.settings["contents_manager"].allow_hidden:
         msg = "hidden files are asked for"
         raise Nowhere(msg)
     return at.contents(call, plain(call, call.group(0)))
 
 
 def _in_it(call: Call) -> tuple[Resource, ...]:
+    top = plain(call, call.group(0))
     follows = call.query("followSymlinks", "true") == "true"
-    return all_in(call, plain(call, call.group(0)), follows=follows)
+    found = all_in(call, top, follows=follows)
+    if _with_hidden(call):
+        return found
+    return tuple(on for on in found if "/." not in on.id.removeprefix(top.rstrip("/")))
+
+
+def _with_hidden(call: Call) -> bool:
+    return call.query("downloadHidden") == "true"
 
 
 ROUTES: tuple[Route, ...] = (
