@@ -23,22 +23,17 @@ from ..surface.disk import Place, disk_of
 from ..surface.places import resources
 from ..wiring import wiring
 from .admission import admission
-from .sight import Sight
+from .sight import Afar, Sight
 from .tree import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ..surface.descent import Folder, Held
     from ..surface.disk import Disk
 
-    #: Whether a file of so many names, at a canonical path, may be downloaded.
-    Allow = Callable[[str, int], bool]
-
 _PACKER = "jupyter_archive.handlers.DownloadArchiveHandler"
 _LOOP = "_jupyter_authorization_loop"
-#: Seconds that an answer may take; what is not answered is not packed.
-_SECONDS = 60
 _CHUNK = 64 * 1024
 #: A zip file can tell of no time before that.
 _ZIP_BEGINS = (1980, 1, 1, 0, 0, 0)
@@ -71,27 +66,14 @@ def _pack(handler: Any, path: Any, form: str, *more: Any) -> None:
     wired = wiring(handler.settings)
     sight = Sight(wired.authorizer, wired.point, handler.request, found.principal)
     top = descent.folder(disk, disk.place(disk.inside(os.path.realpath(path))).target)
-    allow = _in(getattr(handler, _LOOP), sight)
+    may = Afar(lambda: sight, getattr(handler, _LOOP))
     module = sys.modules[type(handler).__module__]
     packing = _Packing(disk, follows=bool(more[-2]), hidden=bool(more[-1]))
     with module.make_writer(handler, form) as archive:
         for name, held in packing.files(top, path.name, frozenset({top.path})):
             if handler.canceled:
                 return
-            _add(archive, name, held, allow)
-
-
-def _in(loop: asyncio.AbstractEventLoop, sight: Sight) -> Allow:
-    """Ask in `loop`, where everything is asked, and wait for the answer."""
-
-    async def ask(path: str, names: int) -> bool:
-        on = resources(Place(target=path, entry=path, kind="file", names=names))
-        return sight.allows("download", on)
-
-    def allow(path: str, names: int) -> bool:
-        return asyncio.run_coroutine_threadsafe(ask(path, names), loop).result(_SECONDS)
-
-    return allow
+            _add(archive, name, held, may)
 
 
 class _Packing:
@@ -166,7 +148,7 @@ class _Packing:
             raise Nowhere(msg)
 
 
-def _add(archive: Any, name: str, held: Held, allow: Allow) -> None:
+def _add(archive: Any, name: str, held: Held, may: Afar) -> None:
     path = f"{held.folder.path.rstrip('/')}/{held.name}"
     try:
         number = held.folder.open(held.name, os.O_RDONLY)
@@ -174,7 +156,8 @@ def _add(archive: Any, name: str, held: Held, allow: Allow) -> None:
         return
     with os.fdopen(number, "rb") as file:
         info = os.fstat(number)
-        if not allow(path, info.st_nlink):
+        on = resources(Place(target=path, entry=path, kind="file", names=info.st_nlink))
+        if not may.allows("download", on):
             return
         if isinstance(archive, zipfile.ZipFile):
             moment = max(time.localtime(info.st_mtime)[:6], _ZIP_BEGINS)

@@ -6,14 +6,16 @@ is held open meanwhile: what becomes of the names above it makes no difference.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
-from inspect import iscoroutinefunction, signature
+from inspect import isawaitable, iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
 from jupyter_server.services.contents import filemanager
 from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.filemanager import FileContentsManager
@@ -27,6 +29,8 @@ from ..surface import descent
 from ..surface.descent import Held
 from ..surface.disk import disk_of
 from . import listing, opened, shape, trash, tree
+from .sight import Afar
+from .stepping import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -267,22 +271,30 @@ def _making(original: Callable[..., Any], sight_of: SightOf) -> Any:
 
 
 def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
-    """A copy of a folder to a name that its caller has picked."""
+    """A copy of a folder to a name that its caller has picked.
 
-    def copied(self: Any, source: str, to: str) -> Any:
+    One that can wait has it made in a thread, and asks all over again meanwhile.
+    """
+
+    async def copied(self: Any, source: str, to: str) -> Any:
         here = _hold(self, sight_of, source, "copy", follows=True)
         with _way_made(self, sight_of, to):
             there = _hold(self, sight_of, to, "create")
             try:
-                tree.copy(disk_of(self), sight_of(self), here, there)
+                if is_async:
+                    may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
+                    await run_sync(tree.copy, disk_of(self), may, here, there)
+                else:
+                    tree.copy(disk_of(self), sight_of(self), here, there)
             except UnsafePath:
                 raise HTTPError(404, opened.EXCHANGED) from None
             except OSError as error:
                 raise HTTPError(400, mistakes.not_copied(source, str(error.strerror))) from error
-        return self.get(to, content=False)
+        model = self.get(to, content=False)
+        return await model if isawaitable(model) else model
 
     def copy_dir(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
-        return copied(self, from_path, to_path)
+        return now(copied(self, from_path, to_path))
 
     async def copy_dir_and_wait(self: Any, from_path: str, *, to_path: str, **_: str) -> Any:
         return await copied(self, from_path, to_path)

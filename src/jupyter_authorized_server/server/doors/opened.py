@@ -33,7 +33,7 @@ from . import writing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .sight import Sight
+    from .sight import Allows, Sight
 
     SightOf = Callable[[Any], Sight | None]
 
@@ -168,7 +168,7 @@ def reading(found: Held, allow: Callable[[int], None]) -> int:
     return number
 
 
-def allowing(found: Held, sight: Sight | None, actions: tuple[str, ...]) -> Callable[[int], None]:
+def allowing(found: Held, sight: Allows | None, actions: tuple[str, ...]) -> Callable[[int], None]:
     """Whether a file of so many names at `found` may be used: it raises where not."""
     path = f"{found.folder.path.rstrip('/')}/{found.name}"
 

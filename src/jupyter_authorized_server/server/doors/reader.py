@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Most entries of a folder that are looked at one by one before it is moved whole.
 MOST = 50_000
+#: Of those that are copied, how many are asked about before others have their turn.
+_AT_ONCE = 100
 
 
 class Reader:
@@ -39,6 +43,7 @@ class Reader:
         self.manager = manager
         self._sight = sight
         self._disk = disk_of(manager)
+        self._waits = iscoroutinefunction(type(manager).get)
         acting = ACTING.get()
         hooks = () if acting is None else acting.hooks
         #: Whether the configuration's own function lets nothing be changed.
@@ -139,7 +144,9 @@ class Reader:
         if await self._kind(place) == "folder":
             _require_apart(place.target, target.target)
             name = place.entry.rpartition("/")[2]
-            self._whole(place.target, ("copy",), canonical(f"{target.target}/{name}"), reads=True)
+            await self._whole(
+                place.target, ("copy",), canonical(f"{target.target}/{name}"), reads=True
+            )
 
     async def rename(self, source: object, to: object) -> None:
         """Ask to move a file or a whole folder; nobody moves what they may not read.
@@ -155,7 +162,7 @@ class Reader:
         if await self._kind(place) == "folder":
             if place.entry == place.target:
                 _require_apart(place.target, target.entry)
-            self._whole(place.target, ("open", "rename"), target.entry)
+            await self._whole(place.target, ("open", "rename"), target.entry)
 
     async def delete(self, path: object) -> None:
         """Ask to delete a file or a whole folder.
@@ -165,9 +172,9 @@ class Reader:
         """
         place = self.require("delete", path, moved=True)
         if await self._kind(place) == "folder" and place.entry == place.target:
-            self._whole(place.target, ("delete",))
+            await self._whole(place.target, ("delete",))
 
-    def _whole(
+    async def _whole(
         self, folder: str, actions: tuple[str, ...], to: str | None = None, *, reads: bool = False
     ) -> None:
         """Ask about all that is in a folder, where it may be answered differently.
@@ -184,7 +191,10 @@ class Reader:
             if on_the_spot or there:
                 raise _not_whole()
             return
-        for name, place in self._below(self._disk, folder):
+        for number, (name, place) in enumerate(self._below(self._disk, folder), 1):
+            if reads and self._waits and number % _AT_ONCE == 0:
+                # Each file of a copy is asked about again; of a move all is asked at once.
+                await asyncio.sleep(0)
             own = f"{folder.rstrip('/')}/{name}"
             if place is None or (reads and place.kind == "folder" and place.entry != place.target):
                 # A link out of the root, or to a folder, whose files nobody has asked about.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
 
 from ... import sentences
 from ...policy.model import Answer, Decision, Resource
 from ..acting import ACTING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tornado.httputil import HTTPServerRequest
 
     from ...decision_point import DecisionPoint
@@ -16,11 +20,23 @@ if TYPE_CHECKING:
     from ..wiring import Wiring
     from .authorizer import PolicyAuthorizer
 
+#: Seconds that an answer to a thread may take.
+_SECONDS = 60
+#: Seconds for which one answer about a folder is enough for all that is in it.
+_A_MOMENT = 1.0
+
 
 def sentence(text: str) -> str:
     """A reason as a sentence for the person."""
     text = text or sentences.NOT_ALLOWED
     return text[0].upper() + text[1:].rstrip(".") + "."
+
+
+class Allows(Protocol):
+    """Whether somebody may do something."""
+
+    def allows(self, action: str, resources: tuple[Resource, ...]) -> bool:
+        """Whether every one of `resources` allows `action`."""
 
 
 class Sight:
@@ -91,6 +107,53 @@ class Sight:
     def is_even(self, action: str, folder: str) -> bool:
         """Whether no rule can tell apart what is in `folder`."""
         return self._point.is_even(self._principal, action, folder)
+
+
+class Afar:
+    """What one principal may do, for a thread: asked in the loop, as it is by then.
+
+    Nothing is allowed any more to whoever has gone.
+
+    Args:
+        sight: theirs now; None for the server itself.
+        loop: where everything is asked.
+    """
+
+    def __init__(self, sight: Callable[[], Sight | None], loop: asyncio.AbstractEventLoop) -> None:
+        self._sight = sight
+        self._loop = loop
+        #: Until when all that is in a folder allows an action.
+        self._whole: dict[tuple[str, str], float] = {}
+
+    def allows(self, action: str, resources: tuple[Resource, ...]) -> bool:
+        """Whether every one of `resources` allows `action`, or did a second ago; not recorded."""
+        whole = self._whole.get((action, _folder_of(resources)), 0.0)
+        if time.monotonic() < whole:
+            return True
+        asked = asyncio.run_coroutine_threadsafe(self._ask(action, resources), self._loop)
+        return asked.result(_SECONDS)
+
+    async def _ask(self, action: str, resources: tuple[Resource, ...]) -> bool:
+        sight, acting = self._sight(), ACTING.get()
+        if sight is None:
+            return True
+        connection = None if acting is None else getattr(acting.request, "connection", None)
+        stream = getattr(connection, "stream", None)
+        if stream is not None and stream.closed():
+            return False
+        if not sight.allows(action, resources):
+            return False
+        folder = _folder_of(resources)
+        if folder and sight.is_even(action, folder):
+            on = Resource(type="contents", id=folder)
+            if sight.allows(action, (on,)):
+                self._whole[action, folder] = time.monotonic() + _A_MOMENT
+        return True
+
+
+def _folder_of(resources: tuple[Resource, ...]) -> str:
+    """The folder of a file of one name, which is asked about alone; else empty."""
+    return "" if len(resources) != 1 else resources[0].id.rpartition("/")[0] or "/"
 
 
 class Inner:

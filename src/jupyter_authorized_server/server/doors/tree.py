@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 import traceback
@@ -18,39 +19,58 @@ from tornado.web import HTTPError
 
 from ... import mistakes
 from ...errors import Nowhere
+from ...policy.model import Resource
 from ..surface import descent
 from . import opened
 
 if TYPE_CHECKING:
     from ..surface.descent import Folder, Held
     from ..surface.disk import Disk
-    from .sight import Sight
+    from .sight import Allows
 
 #: Most folders in one another that are copied, two of each of which are held open.
 MOST = 400
 _COPIES = ("copy", "download")
+#: How a copy is called that is not whole yet.
+_PART = ".~copy-"
+#: Bytes of a file that are copied at once, and after how many such parts it is asked again.
+_AT_ONCE = 1 << 20
+_ASKED = 64
 
 
-def copy(disk: Disk | None, sight: Sight | None, source: Held, to: Held) -> None:
-    """Copy the folder `source` to the name `to`; nothing of it is left where that fails.
+def copy(disk: Disk | None, may: Allows | None, source: Held, to: Held) -> None:
+    """Copy the folder `source` to the name `to`, which it has once it is whole.
+
+    Until then it is hidden beside it, and nothing of it is left where that fails.
 
     Args:
+        may: what whoever asks may do, asked of each file and at the end; None for all.
         disk: where the links in it lead; None where they stay links.
 
     Raises:
         UnsafePath: something in it was exchanged, or leads nowhere.
-        HTTPError: something in it may not be copied.
-        OSError: the system does not allow it.
+        HTTPError: something in it may not be copied, or the copy not be made any more.
+        OSError: the system does not allow it, or something has that name.
     """
-    os.mkdir(to.name, dir_fd=to.folder.number)
-    made = to.folder.enter(to.name)
+    if to.folder.look(to.name) is not None:
+        raise FileExistsError(errno.EEXIST, "something has that name")
+    part = descent.through(to.folder, f"{_PART}{secrets.token_hex(8)}", to.named)
+    os.mkdir(part.name, dir_fd=to.folder.number)
     try:
-        _fill(disk, sight, source.folder.enter(source.name), made)
+        _fill(disk, may, source.folder.enter(source.name), to.folder.enter(part.name))
+        _require_made(may, to)
+        move(part, to)
     except BaseException as error:  # why: raised again
         # What was held open on the way down is let go, or there may be none left to remove it.
         traceback.clear_frames(error.__traceback__)
-        shutil.rmtree(to, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _require_made(may: Allows | None, to: Held) -> None:
+    on = Resource(type="contents", id=f"{to.folder.path.rstrip('/')}/{to.name}")
+    if may is not None and not may.allows("create", (on,)):
+        raise HTTPError(404, opened.EXCHANGED)
 
 
 def move(source: Held, to: Held) -> None:
@@ -103,7 +123,7 @@ def _require_shallow(folder: Folder) -> None:
         raise HTTPError(400, mistakes.too_deep(str(MOST)))
 
 
-def _fill(disk: Disk | None, sight: Sight | None, source: Folder, to: Folder) -> None:
+def _fill(disk: Disk | None, may: Allows | None, source: Folder, to: Folder) -> None:
     _require_shallow(source)
     for name in source.names():
         info = source.look(name)
@@ -111,7 +131,7 @@ def _fill(disk: Disk | None, sight: Sight | None, source: Folder, to: Folder) ->
             continue
         if stat.S_ISDIR(info.st_mode):
             os.mkdir(name, dir_fd=to.number)
-            _fill(disk, sight, source.enter(name), to.enter(name))
+            _fill(disk, may, source.enter(name), to.enter(name))
             continue
         found = descent.through(source, name, name)
         if stat.S_ISLNK(info.st_mode) and disk is None:
@@ -123,16 +143,22 @@ def _fill(disk: Disk | None, sight: Sight | None, source: Folder, to: Folder) ->
         elif not stat.S_ISREG(info.st_mode):
             msg = "something in the folder is neither file nor folder"
             raise Nowhere(msg)
-        _file(found, sight, to, name)
+        _file(found, may, to, name)
     _times(source, to)
 
 
-def _file(found: Held, sight: Sight | None, to: Folder, name: str) -> None:
-    number = opened.reading(found, opened.allowing(found, sight, _COPIES))
+def _file(found: Held, may: Allows | None, to: Folder, name: str) -> None:
+    allow = opened.allowing(found, may, _COPIES)
+    number = opened.reading(found, allow)
     with os.fdopen(number, "rb") as source:
         made = to.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(made, "wb") as copied:
-            shutil.copyfileobj(source, copied, 1 << 20)
+            parts = 0
+            while part := source.read(_AT_ONCE):
+                copied.write(part)
+                parts += 1
+                if parts % _ASKED == 0:
+                    allow(os.fstat(number).st_nlink)
             copied.flush()
             info = os.fstat(number)
             os.fchmod(made, info.st_mode & 0o7777)
