@@ -189,6 +189,9 @@ def test_git_reads_a_repository_for_who_may_read_all_of_it(server: serving.Servi
     assert "first" == ask(server, "gita", "/repo/sub/log").json["commits"][-1]["commit_msg"]
     content = {"filename": "a.txt", "reference": {"git": "HEAD"}}
     assert "a" == ask(server, "vera", "/repo/content", **content).json["content"]
+    # Its panel is not there for whom this is refused.
+    told = server.request("GET", "/git/settings?version=0.55.0", "vera")
+    assert (200, "0.55.0") == (told.status, json.loads(told.body)["serverVersion"])
 
 
 def test_git_writes_for_who_may_change_all_of_it_and_run_code_there(

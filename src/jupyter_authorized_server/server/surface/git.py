@@ -19,7 +19,7 @@ from ...policy.model import Resource
 from ...policy.paths import ancestors
 from ..wiring import wiring
 from . import places as at
-from .core import ADMIN, INSPECT, PAGE, ask, asks
+from .core import ADMIN, PAGE, ask, asks
 from .disk import disk_of
 from .table import Asks, Route
 from .whole import everything, plain
@@ -204,7 +204,8 @@ ROUTES: tuple[Route, ...] = (
     ),
     # Works on what the body brings, and on nothing else.
     Route(handler=_GIT + "GitDiffNotebookHandler", methods={"POST": PAGE}),
-    Route(handler=_GIT + "GitSettingsHandler", methods={"GET": INSPECT}),
+    # Tells which releases of git and of itself there are; its panel asks before all else.
+    Route(handler=_GIT + "GitSettingsHandler", methods={"GET": PAGE}),
     # The hosts that the server's own account trusts.
     Route(handler=_GIT + "SshHostHandler", methods={"GET": ADMIN, "POST": ADMIN}),
 )
