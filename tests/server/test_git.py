@@ -203,6 +203,14 @@ def test_git_writes_for_who_may_change_all_of_it_and_run_code_there(
         options = {"user.name": who}
         assert 403 == ask(server, who, "/repo/config", options=options).status
         assert 201 == ask(server, who, "/repo/config").status
+    # As the page does it: one by one, each in a list, and also what is not there any more.
+    outside = ask(server, "gita", "/repo/add", add_all=False, filename=["../other/secret.txt"])
+    assert 404 == outside.status
+    (server.root / "repo" / "gone.txt").write_text("gone")
+    for _ in range(2):
+        added = ask(server, "gita", "/repo/add", add_all=False, filename=["gone.txt", "new.txt"])
+        assert 200 == added.status, added.text
+        (server.root / "repo" / "gone.txt").unlink(missing_ok=True)
     assert 200 == ask(server, "gita", "/repo/add", add_all=True).status
     done = ask(server, "gita", "/repo/commit", commit_msg="second")
     assert 200 == done.status, done.text

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...errors import Nowhere
@@ -81,14 +82,19 @@ def _on(actions: tuple[str, ...]) -> Where:
     return lambda call: everything(call, _repository(call), actions)
 
 
-def _named(call: Call) -> tuple[Resource, ...] | None:
+def _named(call: Call, *, many: bool) -> tuple[Resource, ...] | None:
     """The files that the body names, which must lie in the repository.
+
+    Args:
+        many: whether they may be a list, as the page has it even for one.
 
     Raises:
         Nowhere: one does not.
     """
     body = call.json()
-    names = [body[field] for field in _FIELDS if body.get(field) is not None]
+    names: list[object] = []
+    for given in (body[field] for field in _FIELDS if body.get(field) is not None):
+        names += given if many and isinstance(given, list) else [given]
     listed = body.get("notebooks")
     names += listed if isinstance(listed, list) else []
     if not names:
@@ -116,10 +122,16 @@ def _kernel(call: Call) -> Resource:
     return Resource(type="kernels", within=within, owner=call.principal)
 
 
-def _asks(*actions: str, runs: bool = False, when: Callable[[Call], bool] | None = None) -> Asks:
+def _asks(
+    *actions: str,
+    runs: bool = False,
+    many: bool = False,
+    when: Callable[[Call], bool] | None = None,
+) -> Asks:
     """Reading all of a repository, and where `when` holds, or always, `actions` on it too.
 
     Args:
+        many: as for `_named`.
         runs: whether code is run for it that the repository names.
     """
 
@@ -137,7 +149,9 @@ def _asks(*actions: str, runs: bool = False, when: Callable[[Call], bool] | None
     questions += [replace(ask("unconfined", "server", _bare), bare=True)]
     questions += [ask(action, "contents", _on(_READS), whole=True) for action in _READS]
     questions += [ask(action, "contents", only(_on(actions)), whole=True) for action in actions]
-    return asks("contents", *questions, ask("open", "contents", _named, whole=True))
+    # Git knows of files that are not there any more.
+    named = replace(ask("open", "contents", partial(_named, many=many), whole=True), absent=True)
+    return asks("contents", *questions, named)
 
 
 _READING = _asks()
@@ -170,9 +184,9 @@ ROUTES: tuple[Route, ...] = (
         "Tag",
         "Upstream",
     ),
+    *_posts(_asks(*_WRITES, runs=True, many=True), "Add"),
     *_posts(
         _WRITING,
-        "Add",
         "AddAllUnstaged",
         "AddAllUntracked",
         "BranchDelete",
