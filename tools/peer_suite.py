@@ -47,18 +47,6 @@ DIFFERENCES = {
             "tests/services/contents/test_api.py::test_regression_is_hidden",
             "tests/test_files.py::test_regression_is_hidden",
         ),
-        "Live doors: every message to a kernel is judged, and those to a gateway's kernels "
-        "cannot be yet, so its kernels are refused": (
-            "tests/test_gateway.py::test_gateway_kernel_lifecycle",
-            "tests/test_gateway.py::test_gateway_shutdown",
-            "tests/test_gateway.py::test_gateway_session_lifecycle",
-            "tests/test_gateway.py::test_websocket_connection_closed",
-            "tests/test_gateway.py::test_websocket_connection_with_session_id",
-            (
-                "tests/test_gateway.py::"
-                "test_kernel_client_response_router_notifies_channel_queue_when_finished"
-            ),
-        ),
         "House, 7: each record is an event too, and this test takes every event for its own": (
             "tests/extension/test_app.py::test_events",
             "tests/services/events/test_api.py::test_post_event",

@@ -44,6 +44,11 @@ NOT_WITH_EVERYTHING = "You are not allowed to do this with everything in this fo
 FILE_UNREAD = "the file cannot be read"
 NO_SESSION = "there is no session of yours for this path"
 UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
+GATEWAY = (
+    "Kernels run behind a gateway here and nothing confines them, so a rule of the policy "
+    "has to let you run programs unconfined"
+)
+GATEWAY_IS_AWAY = "The gateway of this kernel cannot be reached now; try again in a moment."
 KERNEL_IS_GONE = "This kernel is no more."
 KERNEL_IS_DEAD = "This kernel has died; restart it, or start another one."
 KERNEL_IS_SILENT = "This kernel has not said yet what it is"
@@ -65,6 +70,7 @@ TERMINAL_FROM_ELSEWHERE = (
     "from the list of files"
 )
 ANOTHER_TERMINAL = "This terminal is another one now."
+NOBODYS_KERNEL = "a kernel that nobody has started is nobody's, so it is not started"
 NOBODYS_TERMINAL = "a terminal that nobody has started is not started"
 NOT_POSSIBLE = "Not possible"
 WHY = "Why can't I?"

@@ -40,6 +40,14 @@ def test_a_kernel_reaches_nothing_that_the_policy_denies(desk: Desk, root: Path)
     assert answer.json["looked_at"] == {"user:ada": 4, "user:bob": 0, "user:eve": 0}
 
 
+def test_of_kernels_behind_a_gateway_it_says_that_nothing_here_confines_them(
+    desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_GATEWAY_URL", "http://gateway")
+    answer = desk.ask("reach", "--kernel", "x", "--root", str(root))
+    assert (2, True) == (answer.code, "where nothing here confines them" in answer.err)
+
+
 def test_a_file_that_has_another_name_elsewhere_is_told(desk: Desk, root: Path) -> None:
     os.link(root / "hr" / "pay.txt", root / "team" / "mine.txt")
     answer = desk.ask("reach", "--user", "user:ada", "--root", str(root), "--json")

@@ -16,7 +16,7 @@ from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from serving import Serving, serving
 
 from jupyter_authorized_server.sentences import NO_ROOM
-from jupyter_authorized_server.server.doors.channels import JudgedConnection
+from jupyter_authorized_server.server.doors.channels import ChannelsConnection
 from jupyter_authorized_server.server.doors.live import FINAL
 from jupyter_authorized_server.server.kernels import has_room, make_room
 
@@ -225,7 +225,7 @@ def test_a_page_whose_room_is_taken_while_it_connects_is_closed_for_good() -> No
         def connect(self) -> None:
             raise zmq.ZMQError(errno.EMFILE)
 
-    class Judged(JudgedConnection, Full):
+    class Judged(ChannelsConnection, Full):
         """As the door makes it."""
 
     closed: list[tuple[int, str]] = []

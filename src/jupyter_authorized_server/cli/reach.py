@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from .view import Given, show_besides
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..config import JupyterAuthorization
     from ..decision_point import DecisionPoint
     from ..sandbox.probe import Probed
     from ..sandbox.reach import Tried, Walked
@@ -40,6 +42,7 @@ _OFF = (
     '`c.JupyterAuthorization.sandbox` is "off": every process reaches all that the server\'s '
     "own account can, whatever the policy says"
 )
+_ELSEWHERE = "kernels run behind a gateway (`GatewayClient.url`), where nothing here confines them"
 
 
 @click.command()
@@ -79,6 +82,7 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
         msg = f"`{printable(root, 200)}` is no folder; name the server's contents root"
         raise ConfigurationError(msg)
     config = desk.config
+    _note_gateway(config, kernel)
     if config.sandbox == "off":
         if as_json:
             write_json({"sandbox": "off", "why": _OFF, "reached": []})
@@ -172,6 +176,20 @@ def _rooms(launcher: Launcher, given: Given, origin: Origin) -> dict[str, Room]:
             found.setdefault(has, (room, []))[1].append(program.name)
     # Who may run code and start nothing may join in what others have started.
     return {", ".join(names): room for room, names in found.values()} or {"kernels:": first}
+
+
+def _note_gateway(config: JupyterAuthorization, kernel: str | None) -> None:
+    """Say what is not tried where kernels are behind a gateway.
+
+    Raises:
+        ConfigurationError: just that was asked for.
+    """
+    if not (config.config.GatewayClient.get("url") or os.environ.get("JUPYTER_GATEWAY_URL")):
+        return
+    if kernel is not None:
+        msg = f"{_ELSEWHERE}, so what one reaches cannot be tried; try `--user`"
+        raise ConfigurationError(msg)
+    note(f"{_ELSEWHERE}: what follows is about the processes of this machine")
 
 
 def _note_limits(tried: Probed) -> None:

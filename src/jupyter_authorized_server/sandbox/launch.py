@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
+from ..sentences import NOBODYS_KERNEL
 from . import programs, shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
@@ -65,6 +66,7 @@ class Launcher:
     Args:
         backend: what confines; None where nothing here does.
         missing: why nothing confines, with the remedy.
+        elsewhere: why nothing confines kernels, where they are behind a gateway; else empty.
         folder: for the homes and logs.
         processes: how many one sandbox may have, with their threads.
         memory: bytes that all in one sandbox may hold together.
@@ -80,6 +82,7 @@ class Launcher:
     folder: Path
     backend: Backend | None = None
     missing: str = ""
+    elsewhere: str = ""
     origins: WeakKeyDictionary[Any, Origin] = field(default_factory=WeakKeyDictionary)
     rooms: dict[str, Room] = field(default_factory=dict)
     processes: int = PROCESSES
@@ -99,8 +102,7 @@ class Launcher:
         """
         found = self.origins.get(manager)
         if found is None:
-            msg = "a kernel that nobody has started is nobody's, so it is not started"
-            raise CannotConfine(msg)
+            raise CannotConfine(NOBODYS_KERNEL)
         return found
 
     def kernel_room(self, kernel_id: str, origin: Origin, spec: str = "") -> Room:
@@ -333,11 +335,18 @@ class Launcher:
             raise CannotConfine(msg)
 
     def unconfine(self, room: Room) -> tuple[str, str]:
-        """Let the process in `room` run unconfined, and record it; its home and account.
+        """Let the process in `room` run unconfined, as `let_out`; its home and account."""
+        principal = self.let_out(room)
+        if room.folder is not None and not self._runs_own(room, principal):
+            home = room.folder / "home"
+            home.mkdir(exist_ok=True, mode=0o700)
+            return str(home), account(principal.name)
+        since = self._since(principal.name)
+        kept = home_in(self.folder, file_name(principal.name), since=since)
+        return kept, account(principal.name)
 
-        Raises:
-            CannotConfine: nothing confines here, and no rule lets its owner do without.
-        """
+    def let_out(self, room: Room) -> Principal:
+        """Record that nothing confines the process in `room`, or raise; its owner."""
         principal = self.principal(room.origin)
         why = self.why_confined(room, principal)
         if why:
@@ -357,20 +366,14 @@ class Launcher:
         room.unconfined = True
         room.view = View(principal=principal.name, revision=self.point.revision)
         self.told()
-        if room.folder is not None and not self._runs_own(room, principal):
-            home = room.folder / "home"
-            home.mkdir(exist_ok=True, mode=0o700)
-            return str(home), account(principal.name)
-        since = self._since(principal.name)
-        kept = home_in(self.folder, file_name(principal.name), since=since)
-        return kept, account(principal.name)
+        return principal
 
     def why_confined(self, room: Room, principal: Principal) -> str:
         """Why the process in `room` may not run unconfined; empty where it may."""
         by_method = room.origin.by_method
         if not by_method and not may_execute(self.point, principal, room.resource):
             return f"`{principal.name}` may not run code here any more"
-        return "" if may_be_unconfined(self.point, principal) else self.missing
+        return "" if may_be_unconfined(self.point, principal) else self.elsewhere or self.missing
 
     def _since(self, name: str) -> float | None:
         """When the person `name` came to be; None of who is in no store."""

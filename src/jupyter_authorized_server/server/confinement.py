@@ -73,6 +73,8 @@ class Confinement:
             opened=tuple(config.sandbox_internet),
             extra=extra_of(app, wired),
         )
+        if wired.kernels.elsewhere:
+            self.launcher.elsewhere = sentences.GATEWAY
         self.launcher.told = self._told
         self.launcher.outgrown = self._record_end
         self.company = Company(
@@ -146,10 +148,11 @@ class Confinement:
     def standing(self, principal: Principal) -> dict[str, Any]:
         """How what `principal` starts is confined, for pages."""
         launcher = self.launcher
-        confined = launcher.backend is not None
+        confined = launcher.backend is not None and not launcher.elsewhere
         runs = confined or may_be_unconfined(self._wired.point, principal)
-        why = None if runs else launcher.missing
-        return {"backend": self._backend, "confined": confined, "runs": runs, "why": why}
+        why = None if runs else launcher.elsewhere or launcher.missing
+        backend = "gateway" if launcher.elsewhere else self._backend
+        return {"backend": backend, "confined": confined, "runs": runs, "why": why}
 
     def lacks(self, principal: Principal, resource: Resource) -> bool:
         """Whether a restart would show `principal`'s own kernel more than it is shown."""
@@ -171,7 +174,7 @@ class Confinement:
 
         def pre_start_kernel(*args: Any, **kwargs: Any) -> Any:
             made = prepare(*args, **kwargs)
-            origin = self._origin()
+            origin = self.origin()
             if origin is not None:
                 origins[made[0]] = origin
             return made
@@ -179,7 +182,7 @@ class Confinement:
         manager.pre_start_kernel = pre_start_kernel
         provisioner.install(self.launcher)
 
-    def _origin(self) -> Origin | None:
+    def origin(self) -> Origin | None:
         """Whose a process is that is started now; None where it is nobody's."""
         starting, acting = STARTING.get(), ACTING.get()
         if starting is None:
@@ -205,7 +208,7 @@ class Confinement:
             CannotConfine: nobody asks.
         """
         acting = ACTING.get()
-        origin = self._origin()
+        origin = self.origin()
         if origin is None or acting is None:
             msg = "a program that nobody has asked for is not started"
             raise CannotConfine(msg)
@@ -227,7 +230,7 @@ class Confinement:
         from ..sandbox.shell import ConfinedPty  # noqa: PLC0415  # why: not on Windows
 
         def new_terminal(**kwargs: Any) -> ConfinedPty:
-            origin = self._origin()
+            origin = self.origin()
             if origin is None:
                 raise HTTPError(403, sentences.NOBODYS_TERMINAL)
             room = self.launcher.terminal_room(origin)

@@ -24,9 +24,10 @@ from ..sandbox import probe
 from . import ready_thread
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, downloads, exports, git, lists, own_pages, resolving, rooms
+from .doors import contents, downloads, elsewhere, exports, git, lists, own_pages, resolving, rooms
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
-from .doors.channels import JudgedConnection, RefusedConnection, judged
+from .doors.channels import RefusedConnection, judged
+from .doors.connection import JudgedConnection
 from .doors.endings import Endings
 from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
@@ -108,7 +109,7 @@ def load(app: ServerApp) -> None:
         install(application)
         endings = Endings(wired.point.audit)
         application.settings[_CONNECTION] = judged(
-            application.settings[_CONNECTION], app.contents_manager, endings
+            application.settings[_CONNECTION], app.kernel_manager, app.contents_manager, endings
         )
         contents.install(app.contents_manager, wired)
         _keep_from_contents(app, wired)
@@ -117,6 +118,7 @@ def load(app: ServerApp) -> None:
         exports.install()
         downloads.install()
         resolving.install(app.kernel_manager, app.contents_manager, wired)
+        elsewhere.install(application.settings, wired, endings)
         wired.kernels.attach(app.kernel_manager, wired.config.max_kernels)
         if issubclass(application.settings[_CONNECTION], RefusedConnection):
             wired.kernels.refuse(app.kernel_manager, sentences.UNJUDGED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
@@ -23,6 +24,8 @@ except ImportError:  # pragma: no cover  # why: it is not there on Windows
     resource = None  # type: ignore[assignment]  # why: as above
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
 
@@ -87,8 +90,11 @@ class Kernels:
 
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
-        #: Why nobody can have a kernel here; empty where people can.
-        self.refusal = ""
+        self._refusal = ""
+        #: Why somebody can have no kernel of their own, where nothing here confines them.
+        self.why_no_start: Callable[[Principal], str] | None = None
+        #: Whether they are on another machine, behind a gateway, which picks their ids.
+        self.elsewhere = False
         self._owned: dict[str, Owned] = {}
         self._ended: OrderedDict[str, Owned] = OrderedDict()
         self._known: set[str] = set()
@@ -135,16 +141,27 @@ class Kernels:
         if most and len(self.of(owner)) >= most:
             raise TooMany(most, "kernels")
         self._starting.add(kernel_id)
-        self._owned[kernel_id] = Owned(owner=owner, path=starting.path)
+        self._keep(kernel_id, starting)
+
+    def _keep(self, kernel_id: str, starting: Starting) -> None:
+        owner, path = starting.principal.name, starting.path
+        self._owned[kernel_id] = Owned(owner=owner, path=path)
         try:
-            self._point.store.set_owner(
-                f"kernels:{kernel_id}", owner, path=starting.path, now=time.time()
-            )
+            self._point.store.set_owner(f"kernels:{kernel_id}", owner, path=path, now=time.time())
         except StoreError as error:
             self.failed(kernel_id)
             raise HTTPError(
                 503, "the owner of the kernel cannot be recorded: %s", error
             ) from error
+
+    def named(self, before: str, kernel_id: str, starting: Starting) -> None:
+        """What was begun as `before` has the id that its gateway picked.
+
+        Raises:
+            HTTPError: as for `begin`.
+        """
+        self.failed(before)
+        self._keep(kernel_id, starting)
 
     def began(self, kernel_id: str) -> None:
         """It runs."""
@@ -188,6 +205,8 @@ class Kernels:
             kernel_id = kwargs.get("kernel_id")
             if starting is None or (kernel_id is not None and kernel_id in kernel_manager):
                 return str(await ensure_async(start(*args, **kwargs)))
+            if self.elsewhere:
+                return await self._start_elsewhere(start, shutdown, starting, most, kwargs)
             kernel_id = str(kernel_id or kernel_manager.new_kernel_id(**kwargs))
             self.begin(kernel_id, starting, most)
             try:
@@ -215,9 +234,49 @@ class Kernels:
         kernel_manager.shutdown_kernel = shutdown_kernel
         kernel_manager.remove_kernel = remove_kernel
 
+    async def _start_elsewhere(
+        self,
+        start: Callable[..., Any],
+        shutdown: Callable[..., Any],
+        starting: Starting,
+        most: int,
+        kwargs: Mapping[str, Any],
+    ) -> str:
+        """Start a kernel whose id is not known before, or take in one that runs there.
+
+        Nothing is awaited between its start and the record of whose it is.
+        """
+        known = self._owned.get(str(kwargs.get("kernel_id")))
+        if known is not None and known.owner is not None:
+            # Of a server before this one, which did not end it.
+            return str(await ensure_async(start(**kwargs)))
+        place = f"starting-{secrets.token_hex(8)}"
+        self.begin(place, starting, most)
+        try:
+            found = str(await ensure_async(start(**kwargs)))
+        except BaseException:  # why: raised again below
+            self.failed(place)
+            raise
+        try:
+            self.named(place, found, starting)
+        except HTTPError:
+            await ensure_async(shutdown(found, now=True))
+            raise
+        return found
+
+    def why_not(self, principal: Principal, *, starts: bool) -> str:
+        """Why `principal` can have nothing to do with kernels here; empty where they can.
+
+        Args:
+            starts: whether they start one.
+        """
+        if self._refusal or not starts or self.why_no_start is None:
+            return self._refusal
+        return self.why_no_start(principal)
+
     def refuse(self, kernel_manager: Any, why: str) -> None:
         """Have nobody start a kernel, or attach to one by its id, through `kernel_manager`."""
-        self.refusal = why
+        self._refusal = why
 
         async def start_kernel(*_: Any, **__: Any) -> str:
             raise HTTPError(403, "%s", why, reason=why)

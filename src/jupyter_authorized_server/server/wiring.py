@@ -69,6 +69,8 @@ class Wiring:
 
     def sandbox_of(self, resource: Resource) -> str:
         """What confines a kernel or terminal, for records."""
+        if resource.type == "kernels" and self.kernels.elsewhere:
+            return "gateway"
         return "off" if self.confinement is None else str(self.confinement.word(resource))
 
     def __post_init__(self) -> None:

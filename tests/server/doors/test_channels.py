@@ -505,7 +505,7 @@ def test_a_connection_class_that_cannot_be_judged_refuses_everybody(
     )
     notebook(tmp_path / "root" / "a.ipynb", "1")
     with serving(tmp_path, people={"edda": "editor"}, config=config) as other:
-        assert "`Foreign` is no connection whose messages can be judged" in other.log
+        assert "`Foreign` to the kernels of `AsyncMappingKernelManager` is no" in other.log
         with pytest.raises(AssertionError, match="cannot judge what is sent to its kernels"):
             start(other, "edda", "a.ipynb")
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:

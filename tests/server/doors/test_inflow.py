@@ -9,7 +9,14 @@ import zmq
 from zmq.eventloop.zmqstream import ZMQStream
 
 from jupyter_authorized_server.server.doors import inflow
+from jupyter_authorized_server.server.doors.channels import ChannelsConnection
 from jupyter_authorized_server.server.doors.inflow import Inflow
+
+
+class Connection(ChannelsConnection):
+    def __init__(self, handler: Any, channels: Any) -> None:
+        self.websocket_handler = handler
+        self.channels = channels
 
 
 def test_frames_are_kept_in_their_order() -> None:
@@ -48,7 +55,7 @@ def test_a_client_is_held_up_while_the_kernel_does_not_read(
         socket.connect(f"tcp://127.0.0.1:{port}")
         stream = ZMQStream(socket)
         handler = SimpleNamespace(ws_connection=object())
-        kept = Inflow(SimpleNamespace(websocket_handler=handler, channels={"shell": stream}))
+        kept = Inflow(Connection(handler, {"shell": stream}))
         waiting: asyncio.Future[None] | None = None
         # Systems keep some megabytes between two sockets.
         for _ in range(2000):
@@ -75,7 +82,7 @@ def test_a_client_is_held_up_while_the_kernel_does_not_read(
 def test_a_client_is_held_up_while_much_waits_for_a_look_at_the_notebook() -> None:
     async def hold() -> bool:
         handler = SimpleNamespace(ws_connection=object())
-        kept = Inflow(SimpleNamespace(websocket_handler=handler, channels={}))
+        kept = Inflow(Connection(handler, {}))
         for _ in range(inflow.MOST_WAITING):
             kept.put("x")
         held = kept.room(1)

@@ -60,7 +60,7 @@ _ANSWER = {
             "type": "object",
             "required": ["backend", "confined", "runs", "why"],
             "properties": {
-                "backend": {"enum": ["bubblewrap", "landlock", "none", "off"]},
+                "backend": {"enum": ["bubblewrap", "landlock", "none", "off", "gateway"]},
                 "confined": {"type": "boolean"},
                 "runs": {"type": "boolean"},
                 "why": {"type": ["string", "null"]},

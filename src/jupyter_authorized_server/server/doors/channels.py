@@ -1,4 +1,4 @@
-"""Door: every message between a client and a kernel, in both directions.
+"""Door: every message between a client and a kernel's own channels, in both directions.
 
 `judged` puts itself over the configured connection class. A message is judged by its
 channel and type at the revision of this moment, in `kernel_judge`.
@@ -7,15 +7,14 @@ channel and type at the revision of this moment, in `kernel_judge`.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zmq
 from jupyter_client.jsonutil import json_default
+from jupyter_server.gateway.managers import GatewayMappingKernelManager
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
@@ -23,21 +22,17 @@ from tornado.websocket import WebSocketClosedError
 
 from ... import sentences
 from ..kernels import has_room
-from ..wiring import wiring
 from .backlog import Kept
-from .executions import Executions
+from .connection import JudgedConnection
 from .frames import V1
-from .kernel_judge import KernelJudge
-from .live import FINAL, Lowered, close, nothing
-from .refusals import Refusals
+from .gateway import GatewayConnection, is_upstreams
+from .live import FINAL, close, nothing
 from .saved import SavedCells
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
-    from ...policy.model import Resource
     from .endings import Endings
-    from .live import LiveDoor
 
 _log = logging.getLogger(__name__)
 
@@ -49,87 +44,28 @@ _FAILED = 500
 _MOST_QUEUED = 64
 
 
-class JudgedConnection(Lowered):
-    """Mixed in over a connection class of Jupyter Server.
+class ChannelsConnection(JudgedConnection):
+    """Mixed in over Jupyter Server's connection to a kernel's own channels."""
 
-    Jupyter calls `prepare` at the handshake and the two `handle_…` for each message.
-    """
-
-    _judge: KernelJudge | None = None
     _is_garbled = False
-    _secret: bytes
-    _saved: SavedCells
-    _endings: Endings
-    session: Any
-    websocket_handler: Any
-    kernel_id: str
     session_key: str
     channels: Any
-    kernel_manager: Any
-    multi_kernel_manager: Any
     subprotocol: str | None
     write_message: Any
 
-    async def prepare(self) -> None:
-        """Bind this socket to who opened it, before anything of the kernel is touched.
-
-        Upstream takes the client's own word for its session, and everybody sees
-        everybody's on iopub; who names another's would get their prompts, their
-        buffered output and their socket closed.
-        """
-        wired = wiring(self.websocket_handler.settings)
-        door = wired.live.register(self.websocket_handler)
-        kernel = _kernel_of(door, self.kernel_id)
-        if door is None or kernel is None:
-            raise web.HTTPError(403)
-        words = [kernel.id, door.name, door.token, door.session, self.session.session]
-        self.session.session = hmac.digest(
-            self._secret, json.dumps(words).encode(), "sha256"
-        ).hex()
-        super_: Any = super()
-        path = getattr(wired.kernels.get(kernel.id), "path", None)
-        self._judge = KernelJudge(
-            self,
-            live=wired.live,
-            door=door,
-            kernel=kernel,
-            path=path,
-            saved=self._saved,
-            refusals=Refusals(wired.point.audit, door, kernel),
-            executions=Executions(
-                wired.point.audit,
-                door,
-                kernel,
-                path=path,
-                session=self.session.session,
-                runs=self._endings.of(self.kernel_manager),
-                with_code=wired.config.record_code,
-                sandbox=partial(wired.sandbox_of, kernel),
-            ),
-            forward=super_.handle_incoming_message,
-        )
-        # Upstream looks it up at each message: one call less.
-        self.handle_incoming_message = self._judge.take  # type: ignore[method-assign, assignment]  # why: the same door
-        handler = self.websocket_handler
-        handler.on_message = self._reader(handler.on_message, self._judge)
-        await self._while_there(super_.prepare())
+    async def _reach(self) -> None:
+        upstreams: Any = super(JudgedConnection, self)
+        await self._while_there(upstreams.prepare())
         if not has_room(self.kernel_manager.context):
             # Here and not once it is open: a page comes back at once after a close, but
             # waits longer each time, and at last gives up, after a handshake that failed.
             _log.error("a page cannot be connected to a kernel: ZeroMQ has no room for it")
             raise web.HTTPError(503, sentences.NO_ROOM)
 
-    @staticmethod
-    def _reader(
-        pass_on: Callable[[str | bytes], None], judge: KernelJudge
-    ) -> Callable[[str | bytes], Awaitable[None] | None]:
-        """What is called with each frame; the next one is read when what it returns is done."""
-
-        def read(frame: str | bytes) -> Awaitable[None] | None:
-            pass_on(frame)
-            return judge.inflow.room(len(frame))
-
-        return read
+    @property
+    def is_sending(self) -> bool:
+        """Whether something is still on its way to the kernel."""
+        return any(each.sending() for each in self.channels.values())
 
     async def _while_there(self, preparing: Awaitable[None]) -> None:
         """Wait for a kernel that starts, as long as it is there.
@@ -175,9 +111,7 @@ class JudgedConnection(Lowered):
 
     def disconnect(self) -> None:
         """Let go; what is kept for a page that comes back has an end."""
-        if self._judge is not None:
-            self._judge.leave()
-        super().disconnect()  # type: ignore[misc]  # why: a mixin
+        super().disconnect()
         kept = getattr(self.multi_kernel_manager, "_kernel_buffers", {}).get(self.kernel_id)
         if kept and kept["session_key"] == self.session_key and type(kept["buffer"]) is list:
             kept["buffer"] = Kept()
@@ -188,12 +122,6 @@ class JudgedConnection(Lowered):
         for channel, stream in self.channels.items():
             if channel != "iopub":
                 stream.socket.setsockopt(zmq.SNDHWM, _MOST_QUEUED)
-
-    def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
-        """A frame from the client."""
-        # Invariant: without a judge nothing passes.
-        if self._judge is not None:
-            self._judge.take(incoming_msg)
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         """A message from the kernel."""
@@ -222,16 +150,6 @@ class JudgedConnection(Lowered):
                 self.write_message(text)
         super()._send_status_message(status)  # type: ignore[misc]  # why: a mixin
 
-    def lower(self, why: str) -> None:
-        """Watching is over: nothing of the kernel goes out, and all that comes is refused."""
-        if self._judge is not None:
-            self._judge.lower(why)
-
-    def shut(self) -> None:
-        """The server closes this socket: what waits in it goes nowhere."""
-        if self._judge is not None:
-            self._judge.shut()
-
 
 class RefusedConnection:
     """Mixed in over a connection class that cannot be judged: it refuses everybody."""
@@ -241,16 +159,20 @@ class RefusedConnection:
         raise web.HTTPError(403, "%s", sentences.UNJUDGED)
 
 
-def judged(kind: type[Any], contents_manager: Any, endings: Endings) -> type[Any]:
+def judged(
+    kind: type[Any], kernel_manager: Any, contents_manager: Any, endings: Endings
+) -> type[Any]:
     """`kind` with every message judged; where that cannot be, with every socket refused."""
     if issubclass(kind, (JudgedConnection, RefusedConnection)):
         return kind
-    if not issubclass(kind, ZMQChannelsWebsocketConnection):
+    door = _door(kind, kernel_manager)
+    if door is None:
         _log.critical(
-            "`%s` is no connection whose messages can be judged, so nobody can start a kernel "
-            "or connect to one; unset `ServerApp.kernel_websocket_connection_class`, or "
-            "`GatewayClient.url` where kernels are behind a gateway",
+            "`%s` to the kernels of `%s` is no connection whose messages can be judged, so nobody "
+            "can start a kernel or connect to one; unset "
+            "`ServerApp.kernel_websocket_connection_class` and `ServerApp.kernel_manager_class`",
             kind.__qualname__,
+            type(kernel_manager).__qualname__,
         )
         return type(f"Refused{kind.__name__}", (RefusedConnection, kind), {})
     own = {
@@ -258,12 +180,11 @@ def judged(kind: type[Any], contents_manager: Any, endings: Endings) -> type[Any
         "_saved": SavedCells(contents_manager),
         "_endings": endings,
     }
-    return type(f"Judged{kind.__name__}", (JudgedConnection, kind), own)
+    return type(f"Judged{kind.__name__}", (door, kind), own)
 
 
-def _kernel_of(door: LiveDoor | None, kernel_id: str) -> Resource | None:
-    """The kernel that the handshake was asked about, if it is the one that is opened."""
-    for _, resource in door.questions if door is not None else ():
-        if resource.type == "kernels" and resource.id == kernel_id:
-            return resource
-    return None
+def _door(kind: type[Any], kernel_manager: Any) -> type[JudgedConnection] | None:
+    """What judges the messages of connections of `kind`; None where nothing can."""
+    if isinstance(kernel_manager, GatewayMappingKernelManager):
+        return GatewayConnection if is_upstreams(kind) else None
+    return ChannelsConnection if issubclass(kind, ZMQChannelsWebsocketConnection) else None

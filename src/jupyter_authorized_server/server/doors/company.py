@@ -44,6 +44,8 @@ _MOST_KEPT = 4096
 _NO_FOR = 1.0
 #: What such a denial is determined by.
 BY_VIEW = (Determinant(id="view", kind="rule", effect=Effect.FORBID, source="sandbox"),)
+#: What a denial is determined by where kernels are behind a gateway.
+ELSEWHERE = (Determinant(id="unconfined", kind="rule", effect=Effect.FORBID, source="sandbox"),)
 #: What a process may be shown of which nobody knows yet.
 _ANYTHING = View(principal="", revision=0, writable=("/",))
 _WORDS = {"kernels": "kernel", "terminals": "terminal"}
@@ -100,6 +102,8 @@ class Company:
         """`decision`, or a denial where the process touches what `principal` may not."""
         if not decision.allowed:
             return decision
+        if self._launcher.elsewhere and resource.type == "kernels" and resource.id:
+            return self._elsewhere(decision, principal)
         room = self._others(principal, resource)
         if room is None and not self._is_unseen(principal, resource):
             return decision
@@ -114,6 +118,22 @@ class Company:
             decision, principal, resource,
             door=door, address=address, request=request, record=record,
         )  # fmt: skip
+
+    def _elsewhere(self, decision: Decision, principal: Principal) -> Decision:
+        """`decision` on a kernel that nothing here confines, whoever has started it.
+
+        Not even in shadow mode is this lifted, as nothing is that lies outside the sandbox.
+        """
+        if may_be_unconfined(self._point, principal):
+            return decision
+        why = self._launcher.elsewhere
+        return replace(
+            decision,
+            answer=Answer.DENY,
+            determining=ELSEWHERE,
+            reasons=Reasons(user=why, admin=why),
+            good_until=0.0,
+        )
 
     def words(self, principal: Principal | None, resource: Resource) -> tuple[str, ...]:
         """Jupyter's words on contents that a hook must allow who joins in `resource`."""

@@ -51,6 +51,7 @@ class Running:
         over: whether the kernel has told everybody that it is over.
         left: whether its socket has closed.
         told: whether its page has been told that it hears no more of it.
+        unheard: whether nobody hears of its end, since its socket has closed.
     """
 
     record: str
@@ -65,6 +66,7 @@ class Running:
     over: bool = False
     left: bool = False
     told: bool = False
+    unheard: bool = False
 
 
 class Runs:
@@ -103,10 +105,24 @@ class Runs:
                 return run.header
         return None
 
-    def leave(self, session: str) -> None:
-        """A socket has closed: what a kernel tells everybody is all that will be heard."""
+    def back(self, session: str) -> None:
+        """A socket has opened, and hears how runs of its session end."""
         for run in self.of(session):
-            run.left = True
+            run.unheard = False
+
+    def has(self, session: str, sent: object) -> bool:
+        """Whether a message is a run of one session."""
+        runs = self._by_id.get(sent, ()) if isinstance(sent, str) else ()
+        return any(run.session == session for run in runs)
+
+    def leave(self, session: str, *, unheard: bool = False) -> None:
+        """A socket has closed: what a kernel tells everybody is all that will be heard.
+
+        Args:
+            unheard: whether that is heard by nobody either, until the session comes back.
+        """
+        for run in self.of(session):
+            run.left, run.unheard = True, unheard
             if run.over:
                 self._end(run, _status(run))
 
@@ -152,7 +168,11 @@ class Runs:
             socket.kernel_is_gone()
         for run in self.all() if of is None else of:
             if run in self._by_id.get(run.sent, ()):
-                self._end(run, "died")
+                if run.unheard:
+                    # It may have ended long before, and nobody can say how.
+                    self._drop(run)
+                else:
+                    self._end(run, "died")
 
     def _end(self, run: Running, status: object) -> None:
         self._drop(run)

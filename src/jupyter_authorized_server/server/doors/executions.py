@@ -67,10 +67,16 @@ class Executions:
         #: Header of the run that was replied to last; its `idle` may yet be on its way.
         self.replied: dict[str, str] | None = None
         self.runs = runs
+        runs.back(session)
 
-    def leave(self) -> None:
-        """The socket has closed."""
-        self.runs.leave(self._session)
+    def leave(self, *, unheard: bool = False) -> None:
+        """The socket has closed; `unheard` where nothing of its runs is heard any more."""
+        self.runs.leave(self._session, unheard=unheard)
+
+    def overhear(self, sent: object, parts: Callable[[], list[bytes]]) -> None:
+        """What the kernel tells everybody of a run of this socket."""
+        if self.runs.has(self._session, sent):
+            self.runs.hear(parts())
 
     def untold(self) -> list[dict[str, str]]:
         """The headers of this socket's runs that go on; of each run only once."""

@@ -32,6 +32,8 @@ _REQUESTS = (b"shell", b"control")
 _USUAL = frozenset({"msg_id", "msg_type", "session", "username", "version", "date", "subshell_id"})
 _CHANNELS = {name.encode(): name for name in ("shell", "control", "stdin")}
 _I32 = struct.Struct("!i")
+#: Parts of a message that the older format names.
+_NAMES = ("header", "parent_header", "metadata", "content")
 
 
 class Malformed(ValueError):  # why: says what the frame is
@@ -213,10 +215,11 @@ class LegacyFrame:
         Malformed: it lies about its lengths.
     """
 
-    __slots__ = ("_parsed", "_text")
+    __slots__ = ("_buffers", "_parsed", "_text")
 
     def __init__(self, data: object) -> None:
         self._parsed: dict[str, Any] | None = None
+        self._buffers: list[bytes] = []
         self._text: str | bytes
         if isinstance(data, str):
             self._text = data
@@ -230,7 +233,10 @@ class LegacyFrame:
         offsets = struct.unpack_from(f"!{count}I", data, 4)
         if offsets[0] < 4 * (count + 1) or offsets[-1] > size or list(offsets) != sorted(offsets):
             raise Malformed("a frame whose parts overlap or lie outside")
-        self._text = data[offsets[0] : offsets[1] if count > 1 else size]
+        ends = (*offsets[1:], size)
+        self._text, *self._buffers = (
+            data[start:end] for start, end in zip(offsets, ends, strict=True)
+        )
 
     def is_for(self, *channels: bytes) -> bool:
         """Whether it is surely for `shell` or `control`, told without parsing."""
@@ -295,6 +301,23 @@ class LegacyFrame:
             Malformed: as for `content`.
         """
         return json.dumps({**self._whole(), "content": {**self.content(), "code": code}})
+
+    def anew(self) -> str | bytes:
+        """The same message, written of what was read and of nothing else.
+
+        Raises:
+            Malformed: as for `message`.
+        """
+        channel, whole = self.message().channel, self._whole()
+        named = {name: whole.get(name, {}) for name in _NAMES}
+        text = json.dumps({**named, "channel": channel})
+        if not self._buffers:
+            return text
+        parts = [text.encode(), *self._buffers]
+        at = [4 * (len(parts) + 1)]
+        for part in parts[:-1]:
+            at.append(at[-1] + len(part))
+        return b"".join((struct.pack(f"!{len(at) + 1}I", len(parts), *at), *parts))
 
     def _whole(self) -> dict[str, Any]:
         if self._parsed is None:

@@ -239,18 +239,23 @@ class Judge:
         for whole in (False, True):
             more = await questions_of(entry, call, self._target, whole=whole)
             asked += more
-            why = self._first_refusal(more, found)
+            why = self._first_refusal(entry, more, found)
             if why is not None:
                 return why
         return None
 
-    def _first_refusal(self, asked: list[Asked], found: Admission) -> Why | None:
+    def _first_refusal(
+        self, entry: Asks | None, asked: list[Asked], found: Admission
+    ) -> Why | None:
         wired = self._wiring
         sight = Sight(wired.authorizer, wired.point, self._request, found.principal)
         refusals = (self._denied(each, sight, found) for each in asked)
         why = next((why for why in refusals if why is not None), None)
-        if why is None and wired.kernels.refusal and any(map(_is_about_a_kernel, asked)):
-            return self._no(wired.kernels.refusal, found, status=403)
+        if why is None and any(map(_is_about_a_kernel, asked)):
+            of_kernels = entry is not None and entry.resource in {"kernels", "sessions"}
+            starts = of_kernels and any(each.action == "launch" for each in asked)
+            no = wired.kernels.why_not(found.principal, starts=starts)
+            return self._no(no, found, status=403) if no else None
         return why
 
     def _denied(self, each: Asked, sight: Sight, found: Admission) -> Why | None:

@@ -18,7 +18,7 @@ from ..acting import Acting
 from ..surface.messages import ACTIONS, WIDGETS
 from . import replies
 from .answers import Answers
-from .company import BY_VIEW
+from .company import BY_VIEW, ELSEWHERE
 from .executions import RUN
 from .frames import (
     V1,
@@ -38,7 +38,7 @@ from .rights import Rights
 from .saved import SAVED_CELL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from ...policy.model import Decision, Resource
     from .executions import Executions
@@ -51,6 +51,8 @@ _log = logging.getLogger(__name__)
 
 #: Close code for a frame that cannot be read.
 UNREADABLE = 1003
+#: Questions of one socket what the kernel is that wait until it has said so.
+_MOST_CURIOUS = 16
 _UPSTREAMS = ZMQChannelsWebsocketConnection.handle_incoming_message
 
 
@@ -95,6 +97,7 @@ class KernelJudge:
         self._prompts = Prompts(connection.session)
         self.inflow = Inflow(connection)
         self._work: asyncio.Task[None] | None = None
+        self._curious = 0
         # What upstream's own method would do with a frame is known; a subclass of its
         # connection may do more.
         self._is_upstreams = (
@@ -129,8 +132,7 @@ class KernelJudge:
         nobody tells would seem to run for ever.
         """
         self._prompts.clear()
-        for header in self._executions.untold():
-            self._answers.refuse(Message("shell", RUN, header), why)
+        self.end_runs(why)
         if self._executions.replied is not None:
             self._answers.finish(Message("shell", RUN, self._executions.replied))
             self._executions.replied = None
@@ -141,8 +143,22 @@ class KernelJudge:
         if self._work is not None:
             self._work.cancel()
 
-    async def _catch_up(self, later: Coroutine[Any, Any, None]) -> None:
-        waiting: Coroutine[Any, Any, None] | None = later
+    def end_runs(self, why: str) -> None:
+        """Tell the page why it hears no more of what runs."""
+        for header in self._executions.untold():
+            self._answers.refuse(Message("shell", RUN, header), why)
+
+    def hold(self, until: Awaitable[None]) -> None:
+        """Judge nothing that comes before `until` is done; it waits, in its order."""
+        if self._work is None:
+            self._work = asyncio.ensure_future(self._catch_up(until))
+
+    def answer_away(self, message: Message) -> None:
+        """Answer `message`, which cannot be passed on."""
+        self._answers.refuse(message, self._connection.away)
+
+    async def _catch_up(self, later: Awaitable[None]) -> None:
+        waiting: Awaitable[None] | None = later
         try:
             while True:
                 if waiting is not None:
@@ -223,6 +239,9 @@ class KernelJudge:
 
         What this server does not know may be a run by another name, and counts as one.
         """
+        if self._connection.away:
+            self.answer_away(message)
+            return
         if ACTIONS.get(message.msg_type, "run") == "run" and not self._spends():
             sentence = self._refusals.of_rule(words(message), sentences.USED_UP)
             self._answers.refuse(message, sentence)
@@ -286,8 +305,8 @@ class KernelJudge:
         elif may_run_saved:
             return self._run_saved(frame, message, data)
         else:
-            by_view = saved is not None and saved.determining == BY_VIEW
-            self._refuse(frame, message, saved if by_view else run)
+            says_why = saved is not None and saved.determining in {BY_VIEW, ELSEWHERE}
+            self._refuse(frame, message, saved if says_why else run)
         return None
 
     async def _run_cell(self, frame: Frame, message: Message, cell: object) -> None:
@@ -325,6 +344,10 @@ class KernelJudge:
     def _tell_kernel_info(self, message: Message) -> None:
         """Answer in the kernel's place, also while it is busy."""
         future = getattr(self._connection.kernel_manager, "_kernel_info_future", None)
+        if future is not None and not future.done() and self._curious < _MOST_CURIOUS:
+            self._curious += 1
+            future.add_done_callback(lambda _: self._tell_later(message))
+            return
         info = future.result() if future is not None and future.done() else None
         if not info:
             self._answers.refuse(message, sentences.KERNEL_IS_SILENT)
@@ -332,10 +355,23 @@ class KernelJudge:
         told = replies.kernel_info(info, may_debug=self._rights.may("debug"))
         self._answers.tell(message, told)
 
+    def _tell_later(self, message: Message) -> None:
+        self._curious -= 1
+        if self._rights.may("watch"):
+            self._tell_kernel_info(message)
+
     @property
     def watches(self) -> bool:
         """Whether the client may see what the kernel says."""
         return self._live.current(self._door).allowed
+
+    def needs(self, channel: str) -> bool:
+        """Whether `lets_out` reads the parts of what comes on `channel`."""
+        return channel != "iopub" or bool(self._prompts)
+
+    def overhear(self, sent: object, parts: Callable[[], list[bytes]]) -> None:
+        """Of a run of this socket, what the kernel tells everybody, where only sockets hear it."""
+        self._executions.overhear(sent, parts)
 
     def lets_out(self, stream: Any, parts: list[Any]) -> bool:
         """Whether a message of the kernel goes to the client; keeps count of prompts."""
@@ -357,6 +393,6 @@ class KernelJudge:
         """The process that has asked for input is no more; another one has not asked."""
         self._prompts.clear()
 
-    def leave(self) -> None:
-        """The socket has closed."""
-        self._executions.leave()
+    def leave(self, *, unheard: bool = False) -> None:
+        """The socket has closed; `unheard` where nothing of its runs is heard any more."""
+        self._executions.leave(unheard=unheard)
