@@ -67,6 +67,26 @@ def test_what_is_remembered_of_one_way_of_asking_is_not_answered_to_another(
     assert plain.viewer is None
 
 
+def test_a_token_is_known_by_its_name_where_no_other_has_it(world: World) -> None:
+    assert world.who("token:t-1") == world.who("token:laptop")
+    world.store.add_token("t-3", "2" * 64, "laptop", "bob", None, 0)
+    with pytest.raises(UnknownName, match="several people have a token `laptop`; write its id"):
+        world.who("token:laptop")
+    world.now = NOW + 10
+    assert "user:bob" == world.who("token:laptop").name
+
+
+def test_no_token_passes_for_one_that_is_gone_by_its_name(world: World) -> None:
+    world.store.add_token("0123456789ab", "3" * 64, "build", "ada", None, 0)
+    world.store.add_token("t-4", "4" * 64, "0123456789ab", "bob", None, 0)
+    world.store.add_token("t-5", "5" * 64, "t-2", "bob", None, 0)
+    assert "user:ada" == world.who("token:t-2").name
+    assert "user:ada" == world.who("token:0123456789ab").name
+    world.store.remove_token("0123456789ab")
+    with pytest.raises(UnknownName, match="no token"):
+        world.who("token:0123456789ab")
+
+
 def test_a_token_asks_as_its_owner_up_to_its_end_and_not_at_it(world: World) -> None:
     found = world.who("token:t-1")
     assert ("user:ada", "t-1", tuple(SCOPE)) == (found.name, found.token, found.scope)

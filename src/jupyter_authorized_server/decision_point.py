@@ -218,7 +218,7 @@ class DecisionPoint:
     ) -> Principal:
         """The principal written `name`, with its groups as they are now.
 
-        `token:ID` is the owner of that token, asking with it.
+        `token:NAME` is a token's owner, asking with it; its id, or a name that no other has.
 
         Args:
             viewer: who looks around as them.
@@ -227,7 +227,7 @@ class DecisionPoint:
             known: the token, where it has just been read from the store.
 
         Raises:
-            UnknownName: no such person, or one who is disabled; no such token.
+            UnknownName: no such person, or a disabled one; no such token, or several.
             StoreError: the token's scope cannot be looked up.
         """
         return self._recognition.principal(

@@ -192,7 +192,15 @@ def password_long(most: str) -> str:
 
 def no_token(name: str) -> str:
     """With what is put in."""
-    return f"there is no token `{name}` that holds; `jupyter authz tokens list` shows ids"
+    return f"there is no token `{name}` that holds; `jupyter authz tokens list` shows them"
+
+
+def several_tokens(name: str) -> str:
+    """With what is put in."""
+    return (
+        f"several people have a token `{name}`; write its id, which `jupyter authz tokens list` "
+        "shows"
+    )
 
 
 def is_disabled(name: str) -> str:
@@ -273,7 +281,7 @@ def asks_for_nothing(name: str) -> str:
     """With what is put in."""
     return (
         f"`{name}` does not ask for anything itself; name a person, `user:NAME`, or a token, "
-        "`token:ID`"
+        "`token:NAME`"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from . import mistakes
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from .in_force import InForce
     from .store import Store
     from .store.model import Token
+
+#: What the id of each token that is made looks like; see `credentials.new_secret`.
+_LIKE_AN_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class Recognition:
@@ -67,18 +71,34 @@ class Recognition:
             remember(in_force.principals, key, found)
         return found
 
-    def _program(self, in_force: InForce, id_: str) -> Principal:
-        found = self._store.token(id_)
-        if found is None or (found[0].expires or math.inf) <= self._clock():
-            raise UnknownName(mistakes.no_token(id_[:64]))
+    def _program(self, in_force: InForce, written: str) -> Principal:
+        token = self._token(written)
         return self.principal(
             in_force,
-            f"user:{found[0].person}",
-            token=found[0].id,
+            f"user:{token.person}",
+            token=token.id,
             session=None,
             viewer=None,
             must_exist=True,
         )
+
+    def _token(self, written: str) -> Token:
+        """The token of that id, or else the only one of that name, if it holds."""
+        found = self._store.token(written)
+        # Nobody's token passes for one that is gone by being called as its id was.
+        called = (
+            [found[0]]
+            if found is not None
+            else []
+            if _LIKE_AN_ID.fullmatch(written)
+            else self._store.tokens_named(written)
+        )
+        now = self._clock()
+        holding = [each for each in called if (each.expires or math.inf) > now]
+        if len(holding) == 1:
+            return holding[0]
+        shown = written[:64]
+        raise UnknownName(mistakes.several_tokens(shown) if holding else mistakes.no_token(shown))
 
     def _guest(self, in_force: InForce, name: str, session: str | None) -> Principal:
         # Invariant: whoever asks by a link is a principal with that link's scope and maker,

@@ -172,7 +172,7 @@ def _decide(
     if name != ANONYMOUS and not name.startswith(("user:", "token:")):
         msg = (
             f"`{name}` does not ask for anything itself; name a person, `user:NAME`, a token, "
-            "`token:ID`, or `anonymous`"
+            "`token:NAME`, or `anonymous`"
         )
         raise InvalidName(msg)
     on = parse_resource(resource)

@@ -110,6 +110,15 @@ class Tokens(Transactions):
                 found |= {each.id: each for each in _read(connection, tokens.c.id.in_(some))}
         return found
 
+    def tokens_named(self, name: object) -> tuple[Token, ...]:
+        """Those tokens, of whomever, that are called `name`; none for what can be no name."""
+        try:
+            called = parse_name(name, "token name")
+        except InvalidName:
+            return ()
+        with self._read() as connection:
+            return _read(connection, tokens.c.name == called)
+
     def tokens(self, person: str | None = None) -> tuple[Token, ...]:
         """A person's tokens, or everyone's, by person and name.
 
