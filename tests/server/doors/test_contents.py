@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filing import World, text
 from jupyter_server.services.contents.checkpoints import Checkpoints, GenericCheckpointsMixin
@@ -13,6 +13,8 @@ from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.server.doors import contents, reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -206,6 +208,21 @@ def test_a_link_is_judged_as_the_file_behind_it(world: World) -> None:
     # Folded first this is a file of the team, handed to the system one of the root.
     (team / "deep").symlink_to("../deep/one")
     assert world.as_("owen", "get", "team/deep/../a.txt") == 404
+
+
+def test_a_root_that_is_a_link_is_served_as_the_folder_behind_it(
+    tmp_path: Path, kind: type[Any]
+) -> None:
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "root").symlink_to("behind")
+    world = World(tmp_path, kind)
+    (world.root / "team" / ".env").write_text("KEY")
+    assert "team/a.txt" == world.as_("vera", "get", "team/a.txt")["content"]
+    assert ["a.txt", "closed", "kept", "sub"] == world.names("vera", "team")
+    assert 3 == world.as_("edda", "save", text(), "team/a.txt")["size"]
+    assert 404 == world.as_("owen", "get", "team/.env")
+    assert world.as_("mona", "delete", "team/a.txt") is None
+    world.store.close()
 
 
 def test_a_link_is_deleted_and_moved_only_by_whoever_may_change_its_folder(world: World) -> None:

@@ -116,7 +116,10 @@ def _install() -> None:
     is_hidden, send2trash = module.is_hidden, module.send2trash
 
     def hidden(path: str, root: str = "") -> bool:
-        return bool(is_hidden(path.named if isinstance(path, Held) else path, root))
+        if isinstance(path, Held):
+            # What is held is named as the system knows it, and the root may be a link.
+            return bool(is_hidden(path.named, os.path.realpath(root) if root else root))
+        return bool(is_hidden(path, root))
 
     def to_trash(path: str) -> None:
         if isinstance(path, Held):
