@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import unicodedata
@@ -201,6 +202,8 @@ def test_where_the_disk_folds_case_a_file_is_called_as_its_folder_lists_it(
 
     monkeypatch.setattr(os, "lstat", other)
     monkeypatch.setattr(os, "access", there)
+    # Some file systems list a file by another number than the one it has.
+    monkeypatch.setattr(os, "scandir", lambda _: contextlib.nullcontext([]))
     for spelling in ("TEAM/plan.txt", "team/PLAN.txt", "Team/Plan.TXT"):
         found = disk.place(spelling)
         assert (found.target, found.kind) == ("/team/Plan.TXT", "file")

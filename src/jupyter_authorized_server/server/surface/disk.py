@@ -6,6 +6,7 @@ that is asked of the disk before a decision is asked here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import unicodedata
@@ -362,14 +363,19 @@ def _found(folder: str, name: str, info: os.stat_result) -> str | None:
     if (found.st_ino, found.st_dev) != (info.st_ino, info.st_dev):
         return None
     try:
-        with os.scandir(folder or os.sep) as entries:
-            same = [each.name for each in entries if each.inode() == info.st_ino]
+        names = os.listdir(folder or os.sep)  # noqa: PTH208  # why: speed
     except OSError:
-        same = []
-    if name in same or not same:
+        names = []
+    if name in names:
         return name
+    # Not by the numbers that the folder lists: some file systems tell others there.
     folded = _folded(name)
-    return next((each for each in same if _folded(each) == folded), same[0])
+    for each in sorted(names, key=lambda listed: _folded(listed) != folded):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.lstat(f"{folder}{os.sep}{each}"), info):
+                return each
+    msg = "the name is another one than its folder lists"
+    raise Nowhere(msg)
 
 
 def _folded(name: str) -> str:
