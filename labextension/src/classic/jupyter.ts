@@ -47,3 +47,10 @@ export interface Dialogs {
     keyboard_manager?: object;
   }) => Found;
 }
+
+/** The base of this server's addresses. nbclassic writes it down percent-encoded once more
+ * than a request has it: a hub serves `me@x.org` below `/user/me@x.org/`, and the page says
+ * `/user/me%40x.org/`, where no address of this server is. */
+export function baseUrl(page: { baseUrl?: string | undefined }): string {
+  return decodeURIComponent(page.baseUrl ?? '/');
+}

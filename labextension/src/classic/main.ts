@@ -14,6 +14,7 @@ import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import { Closes } from './closes.js';
 import type { Classic, Dialogs, JQuery } from './jupyter.js';
+import { baseUrl } from './jupyter.js';
 import { Notices, sized } from './notices.js';
 import { ClassicRefusals } from './refusals.js';
 import style from '../../style/parts.css';
@@ -23,7 +24,7 @@ const OVER = 'kernel_dead.Kernel kernel_killed.Kernel kernel_killed.Session';
 
 /** Begin on this page; nbclassic calls it once the page is there. */
 export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
-  const base = document.body.dataset.baseUrl ?? '/';
+  const base = baseUrl(document.body.dataset);
   const client = new Client(base);
   const standings = new Standings(client);
   const notices = new Notices();
