@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest: make test PYTEST="-k guard -x"
 PYTEST ?=
+# Whose tests `make peer-suite` runs, or `all`; tools/peer_suites.py has the names.
+PEERS ?=
 # Half of what the tests do is wait for servers and browsers: three keep two processors busy.
 WORKERS ?= 3
 # The oldest and the newest Python that the code is meant for.
@@ -82,8 +84,8 @@ docs: setup-check ## Build the documentation into docs/_build, every warning an 
 	@echo "==> docs (sphinx)"
 	@$(BIN)/sphinx-build -n -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
-peer-suite: setup-check ## Run jupyter_server's own tests under our guard and an allow-all policy.
-	@$(BIN)/python tools/peer_suite.py $(PYTEST)
+peer-suite: setup-check ## Run jupyter_server's own tests, or those of PEERS, under our guard and an allow-all policy.
+	@$(BIN)/python tools/peer_suite.py $(PEERS) $(PYTEST)
 
 generate: setup-check ## Write the files that are made from the code: Cedar schema and reference tables.
 	@$(BIN)/python tools/generate.py

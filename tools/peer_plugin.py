@@ -1,18 +1,23 @@
-"""Pytest plugin of `tools/peer_suite.py`: our guard under every server of upstream's tests.
+"""Pytest plugin of `tools/peer_suite.py`: our guard under every server of a peer's tests.
 
-Two things depend on the environment: `PEER_SUITE_GUARD`, whether the guard is put
-there at all, and `PEER_SUITE_REPORT`, the file that each outcome is appended to.
+What it does depends on the environment: `PEER_SUITE_GUARD`, whether the guard is put
+there at all, `PEER_SUITE_REPORT`, the file that each outcome is appended to,
+`PEER_SUITE_EXTENSIONS`, what is enabled in each server, and `PEER_SUITE_FOLDERS`, what is
+made in its root. A server that a test starts as a
+process reads the same from its configuration file, which calls `configure_process`.
 """
 # ruff: noqa: INP001  # why: a plugin that is loaded by its file's name
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +29,9 @@ if TYPE_CHECKING:
 
 _REPORT = Path(os.environ["PEER_SUITE_REPORT"])
 _GUARD = os.environ["PEER_SUITE_GUARD"] == "1"
+_EXTENSIONS = os.environ["PEER_SUITE_EXTENSIONS"].split()
+_FOLDERS = os.environ["PEER_SUITE_FOLDERS"].split()
+_BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 _NAME = "jupyter_authorized_server"
 #: What the running test's servers did: servers with the guard, requests it judged.
 _seen = {"servers": 0, "judged": 0}
@@ -42,6 +50,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _write({**line, "seconds": round(report.duration, 3)})
 
 
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Keep what could not even be read, as a test that failed."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        _write({"test": report.nodeid, "when": "collect", "outcome": report.outcome})
+
+
 @pytest.fixture(autouse=True)
 def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Report what the guard did in this test."""
@@ -49,6 +63,53 @@ def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if _GUARD:
         _write({"test": request.node.nodeid, **_seen})
+
+
+@pytest.fixture(autouse=True)
+def _folders(request: pytest.FixtureRequest) -> None:
+    """Make the folders that a test names and never makes, since it runs nothing in them."""
+    if _FOLDERS and "jp_root_dir" in request.fixturenames:
+        for each in _FOLDERS:
+            (request.getfixturevalue("jp_root_dir") / each).mkdir(parents=True)
+
+
+@pytest.fixture(autouse=True)
+def _sorted() -> Iterator[None]:
+    """Put back what notebook_shim changes for good in the process that it is loaded in."""
+    from jupyter_server.extension.manager import (  # noqa: PLC0415  # why: after upstream's conftest
+        ExtensionManager,
+    )
+
+    before = ExtensionManager.sorted_extensions
+    yield
+    ExtensionManager.sorted_extensions = before  # type: ignore[method-assign]  # why: as it was
+
+
+@pytest.fixture
+def playwright() -> Iterator[SimpleNamespace]:
+    """Debian's browser for whichever one a test asks for, in the place of pytest-playwright's."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # why: few tests have a browser
+
+    with sync_playwright() as driver:
+        launch = functools.partial(
+            driver.chromium.launch, executable_path=_BROWSER, args=["--no-sandbox"]
+        )
+        yield SimpleNamespace(
+            **dict.fromkeys(("chromium", "firefox"), SimpleNamespace(launch=launch))
+        )
+
+
+def _put_extensions_into_every_server() -> None:
+    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415  # why: after upstream's conftest
+
+    link = ServerApp.init_server_extensions
+
+    def linked(self: ServerApp) -> None:
+        wanted = dict.fromkeys(_EXTENSIONS, True)
+        self.jpserver_extensions = {**self.jpserver_extensions, **wanted}
+        link(self)
+
+    ServerApp.init_server_extensions = linked  # type: ignore[method-assign]  # why: what is tested is enabled
 
 
 def _put_guard_under_every_server() -> None:
@@ -81,6 +142,23 @@ def _put_guard_under_every_server() -> None:
     Judge.judge = counted  # type: ignore[method-assign]  # why: counted here only
     ServerApp.init_server_extensions = linked  # type: ignore[method-assign]  # why: as above
     ServerApp.initialize = initialized  # type: ignore[method-assign]  # why: as above
+
+
+@functools.cache
+def _prepare_process() -> None:
+    _put_extensions_into_every_server()
+    if not _GUARD:
+        return
+    _put_guard_under_every_server()
+    # It is in `initialize` already.
+    _seen["servers"] = 1
+    atexit.register(lambda: _write({"test": "a server of its own", **_seen}))
+
+
+def configure_process(config: Any) -> None:
+    """Configure a server that a test has started as a process of its own."""
+    config.ServerApp.allow_root = True
+    _prepare_process()
 
 
 @functools.cache
@@ -129,5 +207,6 @@ def _configure(app: ServerApp) -> None:
 
 def pytest_configure() -> None:
     """Put the guard there; not on import, since upstream's conftest comes before Jupyter."""
+    _put_extensions_into_every_server()
     if _GUARD:
         _put_guard_under_every_server()

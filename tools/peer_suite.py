@@ -1,16 +1,19 @@
-"""Run jupyter_server's own tests under our guard; run what fails there without us.
+"""Run the peers' own tests under our guard; run what fails there without us.
 
-The tests are those in the source distribution of the installed version. With us, every
-server they start in their process has the guard, `PolicyAuthorizer` and a policy that
-permits everything; people are identified as upstream does it. What fails there runs
-again without us, and what then passes twice more with us, alone: a test that fails only
-with us, each time, is something that we broke. It is printed and the exit status is 1.
-Arguments go to pytest. Servers that a test starts as a process of its own stay stock.
+`peer_suite.py [NAME…|all] [pytest…]`: without a name, jupyter_server's. The names, and the
+differences that are meant, stand in `tools/peer_suites.py`. The tests are those of the
+installed version, from its source distribution or as they were installed with it. With us,
+every server they start has the guard, `PolicyAuthorizer` and a policy that permits
+everything; people are identified as upstream does it. What fails there runs again without
+us, and what then passes twice more with us, alone: a test that fails only with us, each
+time, is something that we broke. It is printed and the exit status is 1. Servers that a
+test starts as a process of its own stay stock where the table does not say `processes`.
 """
 # ruff: noqa: INP001, S603  # why: a script of the repository, which runs pip and pytest
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
 import json
 import os
@@ -22,51 +25,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peer_suites import SUITES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from peer_suites import Suite
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "peer-suite"
-#: Upstream's `test` extra, as far as our own test group has it not; kept out of `.venv`.
-PLUGINS = ("pytest-jupyter", "pytest-console-scripts", "flaky", "requests")
-#: Where upstream's test contradicts what the issues promise, and why; by test, parameters
-#: left out.
-DIFFERENCES = {
-    test: reason
-    for reason, tests in {
-        "House, 5: an address that no surface table names is an administrator's, whatever its "
-        "handler declares, and these are asked for by nobody": (
-            "tests/base/test_handlers.py::test_jupyter_handler_auth_permissive",
-            "tests/base/test_handlers.py::test_jupyter_handler_auth_required",
-            "tests/base/test_websocket.py::test_websocket_auth_permissive",
-            "tests/base/test_websocket.py::test_websocket_auth_required",
-            "tests/base/test_websocket.py::test_websocket_auth_warns_mixin_lacks_jupyter_handler",
-        ),
-        "Files: what is hidden is refused at every door, before upstream looks; this test makes "
-        "upstream's look fail with 500": (
-            "tests/services/contents/test_api.py::test_regression_is_hidden",
-            "tests/test_files.py::test_regression_is_hidden",
-        ),
-        "House, 7: each record is an event too, and this test takes every event for its own": (
-            "tests/extension/test_app.py::test_events",
-            "tests/services/events/test_api.py::test_post_event",
-            "tests/services/events/test_extension.py::test_subscribe_websocket",
-        ),
-        "House, 6: the extension that enforces is one of those that are loaded, which this test "
-        "counts": ("tests/extension/test_app.py::test_stop_extension",),
-    }.items()
-    for test in tests
-}
-#: Upstream makes warnings errors; these come from what is newer than its tests.
-WARNINGS = (
-    *("-W", "ignore:The method, uri, and version:DeprecationWarning"),
-    *("-W", "ignore:The start_line argument:DeprecationWarning"),
-)
+#: Where `tools/setup.py` keeps the extensions that not every server of ours has.
+OTHERS = Path(sys.prefix) / "others"
 #: How often a test that fails only with us has to fail by itself, too, to be something that we
 #: broke: most of them start kernels, and one in a thousand is late.
 CONFIRMED = 2
-#: A run in which the guard judged fewer requests than this has tested something else.
-FEWEST_JUDGED = 300
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,20 +61,51 @@ class Run:
     judged: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One suite of the table, ready to run.
+
+    Args:
+        name: of the distribution, as in the table.
+        version: that is installed.
+        suite: its row.
+        source: the folder that its tests run in.
+        settings: its file there with settings of pytest.
+        plugins: the folder with what they alone need.
+    """
+
+    name: str
+    version: str
+    suite: Suite
+    source: Path
+    settings: Path
+    plugins: Path
+
+
 def main(arguments: list[str]) -> int:
+    """Run each suite that is named; the rest of the arguments go to pytest."""
+    names = []
+    while arguments and (arguments[0] == "all" or arguments[0] in SUITES):
+        names += list(SUITES) if arguments[0] == "all" else arguments[:1]
+        arguments = arguments[1:]
+    return max([check(name, arguments) for name in names or ["jupyter_server"]])
+
+
+def check(name: str, arguments: list[str]) -> int:
     """Fetch, run with us, run what fails without us, compare."""
-    version = importlib.metadata.version("jupyter_server")
-    source = fetch(version)
-    ours = run(source, "guarded", arguments)
-    stock = run(source, "stock", sorted(ours.failed))
+    peer = fetch(name)
+    suite = peer.suite
+    ours = run(peer, "guarded", arguments)
+    stock = run(peer, "stock", sorted(ours.failed))
     suspect = ours.failed - stock.failed
     broken = set(suspect)
     for _ in range(CONFIRMED):
-        unnamed = sorted(test for test in broken if _bare(test) not in DIFFERENCES)
-        broken -= set(unnamed) - run(source, "confirmed", unnamed).failed
-    known = {test: reason for test in broken if (reason := DIFFERENCES.get(_bare(test)))}
+        unnamed = sorted(test for test in broken if suite.reason(test) is None)
+        again = run(peer, "confirmed", unnamed)
+        broken -= again.tests - again.failed
+    known = {test: reason for test in broken if (reason := suite.reason(test)) is not None}
     sys.stdout.write(
-        f"\njupyter_server {version}: {len(ours.tests)} tests under the guard in "
+        f"\n{name} {peer.version}: {len(ours.tests)} tests under the guard in "
         f"{ours.seconds:.0f} s; {len(ours.skipped)} skipped, {len(ours.failed)} failed\n"
         f"the guard stood in {ours.servers} servers and judged {ours.judged} requests\n"
     )
@@ -112,36 +115,64 @@ def main(arguments: list[str]) -> int:
     _print("BROKEN BY US", broken - set(known))
     if not ours.tests:
         return 1
-    if not arguments and ours.judged < FEWEST_JUDGED:
+    if not arguments and ours.judged < suite.fewest:
         sys.stdout.write(f"only {ours.judged} requests were judged: the guard was not there\n")
         return 1
     return 1 if broken - set(known) else 0
 
 
-def fetch(version: str) -> Path:
-    """Upstream's tests, and the pytest plugins they need; fetched once.
+def fetch(name: str) -> Peer:
+    """A suite with its tests, and the pytest plugins they need; fetched once.
 
-    Only the tests are unpacked: beside upstream's sources they would test those.
+    Of a source distribution only the tests are unpacked: beside upstream's sources they
+    would test those. Tests that are installed are run through a link to their package.
     """
-    source = BUILD / f"jupyter_server-{version}"
+    suite = SUITES[name]
+    where = [*([str(OTHERS)] if suite.others else []), *sys.path]
+    found = next(iter(importlib.metadata.distributions(name=name, path=where)), None)
+    if found is None:
+        sys.exit(f"{name} is not installed; `make check` installs it")
+    source = BUILD / f"{name}-{found.version}"
     BUILD.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    if not (source / "pyproject.toml").is_file():
-        wanted = ("--no-deps", "--no-binary", "jupyter_server", f"jupyter_server=={version}")
+    settings = source / ("pyproject.toml" if suite.sources else "pytest.ini")
+    if not settings.is_file() and suite.sources:
+        wanted = ("--no-deps", "--no-binary", name, f"{name}=={found.version}")
         subprocess.run([*pip, "download", "-d", str(BUILD), *wanted], check=True)
-        with tarfile.open(next(BUILD.glob(f"jupyter_server-{version}.tar.gz"))) as archive:
+        with tarfile.open(next(BUILD.glob(f"{name}-{found.version}.tar.gz"))) as archive:
             for member in archive.getmembers():
-                if member.name.startswith(f"{source.name}/tests/"):
+                if member.name.partition("/")[2].startswith(suite.sources):
                     _unpack(archive, member)
             # Last, since it says that the rest is there: upstream's settings of pytest.
             _unpack(archive, archive.getmember(f"{source.name}/pyproject.toml"))
-    plugins = BUILD / "plugins"
+    elif not settings.is_file():
+        source.mkdir(exist_ok=True)
+        package = source / name
+        package.unlink(missing_ok=True)
+        package.symlink_to(_installed(name, where), target_is_directory=True)
+        settings.write_text("[pytest]\n", encoding="utf-8")
+    plugins = BUILD / "plugins" / name
     if not plugins.is_dir():
         fresh = plugins.with_suffix(".new")
         target = ("--no-deps", "--upgrade", "--target", str(fresh))
-        subprocess.run([*pip, "install", *target, *PLUGINS], check=True)
+        subprocess.run([*pip, "install", *target, *suite.plugins], check=True)
         fresh.rename(plugins)
-    return source
+    return Peer(
+        name=name,
+        version=found.version,
+        suite=suite,
+        source=source,
+        settings=settings,
+        plugins=plugins,
+    )
+
+
+def _installed(name: str, where: list[str]) -> Path:
+    """The folder of the package called `name`."""
+    found = importlib.machinery.PathFinder.find_spec(name, where)
+    assert found is not None  # noqa: S101  # why: its distribution is installed
+    assert found.origin is not None  # noqa: S101  # why: as above
+    return Path(found.origin).parent
 
 
 def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -157,45 +188,28 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
     to.write_bytes(content.read())
 
 
-def run(source: Path, name: str, arguments: list[str]) -> Run:
-    """One run of the tests, in two processes; none where `name` has no test left to run."""
-    if name != "guarded" and not arguments:
+def run(peer: Peer, kind: str, arguments: list[str]) -> Run:
+    """One run of the tests, in two processes; none where `kind` has no test left to run."""
+    if kind != "guarded" and not arguments:
         return Run()
-    report, log = BUILD / f"{name}.jsonl", BUILD / f"{name}.log"
+    report, log = (BUILD / f"{peer.name}.{kind}.{ending}" for ending in ("jsonl", "log"))
     report.write_text("", encoding="utf-8")
-    sys.stdout.write(f"==> jupyter_server's tests, {name}: see {log.relative_to(ROOT)}\n")
+    sys.stdout.write(f"==> {peer.name}'s tests, {kind}: see {log.relative_to(ROOT)}\n")
     sys.stdout.flush()
     # Upstream's order and settings; our plugins for random order and coverage stay out.
-    options = [
-        "-p",
-        "peer_plugin",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:rerunfailures",
-        "-p",
-        "no:cov",
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-    ]
+    options = ["-c", peer.settings.name, "--rootdir", "."]
+    options += ["-p", "peer_plugin", "-n", "2", "--dist", "loadfile"]
+    for plugin in ("randomly", "rerunfailures", "cov"):
+        options += ["-p", f"no:{plugin}"]
     looks = ["-q", "--no-header", "--color=no", "--tb=short", "--no-showlocals"]
-    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    is_told = kind != "guarded" or any("::" in each for each in arguments)
+    tests = arguments if is_told else [*peer.suite.tests, *arguments]
     began = time.monotonic()
     with log.open("w", encoding="utf-8") as output:
         subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *looks, *WARNINGS, *arguments],
-            cwd=source,
-            env={
-                **os.environ,
-                "PATH": os.pathsep.join(path),
-                "PYTHONPATH": os.pathsep.join(
-                    [str(ROOT / "src"), str(ROOT / "tools"), str(BUILD / "plugins")]
-                ),
-                "PEER_SUITE_REPORT": str(report),
-                "PEER_SUITE_GUARD": "0" if name == "stock" else "1",
-            },
+            [sys.executable, "-m", "pytest", *options, *looks, *peer.suite.options, *tests],
+            cwd=peer.source,
+            env=environment(peer, kind, report),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -206,6 +220,29 @@ def run(source: Path, name: str, arguments: list[str]) -> Run:
     if not seen.tests:
         sys.stdout.write(log.read_text(encoding="utf-8")[-4000:])
     return seen
+
+
+def environment(peer: Peer, kind: str, report: Path) -> dict[str, str]:
+    """What a run of the tests inherits."""
+    modules = [ROOT / "src", ROOT / "tools", peer.plugins]
+    modules += [OTHERS] if peer.suite.others else []
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    found = {
+        **os.environ,
+        "PATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(map(str, modules)),
+        "PEER_SUITE_REPORT": str(report),
+        "PEER_SUITE_GUARD": "0" if kind == "stock" else "1",
+        "PEER_SUITE_EXTENSIONS": " ".join(peer.suite.extensions),
+        "PEER_SUITE_FOLDERS": " ".join(peer.suite.folders),
+    }
+    if peer.suite.processes:
+        config = BUILD / "config"
+        config.mkdir(exist_ok=True)
+        text = "import peer_plugin\n\npeer_plugin.configure_process(get_config())\n"
+        (config / "jupyter_server_config.py").write_text(text, encoding="utf-8")
+        found["JUPYTER_CONFIG_PATH"] = str(config)
+    return found
 
 
 def read(report: Path) -> Run:
@@ -227,10 +264,6 @@ def _print(title: str, lines: Iterable[str]) -> None:
     if found:
         sys.stdout.write(f"{title} ({len(found)}):\n")
         sys.stdout.writelines(f"  {line}\n" for line in found)
-
-
-def _bare(test: str) -> str:
-    return test.partition("[")[0]
 
 
 if __name__ == "__main__":
