@@ -220,8 +220,11 @@ def start(  # why: each is one thing a test may vary
     base_url: str = "/",
     env: Mapping[str, str] | None = None,
     cwd: str = "home",
+    before: tuple[str, ...] = (),
 ) -> Serving:
-    """Start a server below `folder`; it may still be starting, or ending."""
+    """Start a server below `folder`, with `before` on its line; it may still be starting, or
+    ending.
+    """
     for name in ("config", "data", "runtime", "root", "home"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     tokens = add_people(folder, people or {})
@@ -242,6 +245,7 @@ def start(  # why: each is one thing a test may vary
     port = free_port()
     program, *words = app.split()
     command = [
+        *before,
         # What `jupyter PROGRAM` becomes, a tenth of a second sooner.
         str(Path(sys.executable).parent / f"jupyter-{program}"),
         *words,

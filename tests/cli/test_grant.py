@@ -179,6 +179,8 @@ def test_orphans_are_shown_adopted_and_taken_back(desk: Desk) -> None:
         store.lose("r", ["/gone"], time.time())
     assert _grants(desk, "--principal", "user:eve") == []
     assert given["id"] in desk.run("grants", "--orphans").out
+    (orphan,) = desk.ask("grants", "--orphans", "--json").json
+    assert [given["id"], True] == [orphan["id"], orphan["lost"] <= time.time()]
     assert desk.run("grants", "adopt", given["id"]).code == 0
     assert _grants(desk, "--principal", "user:eve") == [given]
     with desk.store() as store:

@@ -77,6 +77,8 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(
         folder, people={**PEOPLE, **MORE}, policy=RULES, env={"HIDDEN_KEY": "x"},
         extensions=extensions, config=extra_config(folder) + SLOWLY.format(folder=folder),
+        # As a script does that starts it with `&`.
+        before=("sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh"),
     ) as server:  # fmt: skip
         yield server
 

@@ -175,8 +175,9 @@ def _tell_what_remains(
 
 @click.group(invoke_without_command=True)
 @click.option("--orphans", is_flag=True, help="Show those whose file is gone.")
+@click.option("--json", "as_json", is_flag=True, help="With `--orphans`: print JSON.")
 @click.pass_context
-def grants(context: click.Context, *, orphans: bool) -> None:
+def grants(context: click.Context, *, orphans: bool, as_json: bool) -> None:
     """Look at the grants; `grant` and `revoke` change them.
 
     A grant whose file is gone is an orphan: it counts for nothing, until the file is
@@ -192,6 +193,9 @@ def grants(context: click.Context, *, orphans: bool) -> None:
     desk: Desk = context.obj
     with desk.store() as store:
         found = store.orphans()
+    if as_json:
+        write_json([{**asdict(each.grant), "lost": each.lost} for each in found])
+        return
     write_table(
         ("id", "principal", "level", "resource", "gone since"),
         [

@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import logging
 import os
+import signal
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _DARK_SECONDS = 10.0
+
+
+def _as_a_shell_begins() -> None:
+    """What its process does before anything else.
+
+    A server that a script has started with `&` ignores the key for an interrupt, and whatever
+    it starts would as well.
+    """
+    preexec_fn()
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class ConfinedPty(PtyWithClients):
@@ -61,7 +73,7 @@ class ConfinedPty(PtyWithClients):
                     building.line,
                     cwd="/",
                     env={},
-                    preexec_fn=preexec_fn,
+                    preexec_fn=_as_a_shell_begins,
                     pass_fds=tuple(building.inherited),
                 )
                 try:
@@ -100,7 +112,7 @@ class ConfinedPty(PtyWithClients):
             list(command),
             cwd=cwd or home,
             env=environment(home, user, {"TERM": screen}),
-            preexec_fn=preexec_fn,
+            preexec_fn=_as_a_shell_begins,
         )
         self.room.running = Unconfined(first=self.ptyproc.pid, status=-1)
         self._decode()
