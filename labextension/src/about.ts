@@ -24,8 +24,18 @@ export function whoPart(me: Me): HTMLElement {
       token === null ? null : ` ${WORDS.viaToken(token)}`
     ),
     h('dt', {}, WORDS.groups),
-    h('dd', {}, groups.length === 0 ? WORDS.noGroups : groups.join(', '))
+    h('dd', {}, groups.length === 0 ? WORDS.noGroups : groups.join(', ')),
+    ...kernelsPart(me.sandbox)
   );
+}
+
+/** That nothing confines one's kernels, where one has some and nothing does. */
+function kernelsPart(sandbox: Me['sandbox']): HTMLElement[] {
+  if (sandbox === undefined || sandbox.confined || !sandbox.runs) {
+    return [];
+  }
+  const how = sandbox.backend === 'gateway' ? WORDS.behindGateway : WORDS.unconfined;
+  return [h('dt', {}, WORDS.yourKernels), h('dd', {}, how)];
 }
 
 /** What one may do with a resource: its level, and each refused act with the reason. */

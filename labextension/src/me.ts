@@ -32,7 +32,8 @@ export interface Me {
   viewed_by?: readonly { viewer: string; since: string | null }[];
   revision: number;
   mode?: string;
-  sandbox?: string | null;
+  /** How one's kernels and terminals are confined. */
+  sandbox?: { backend: string; confined: boolean; runs: boolean };
   abilities: { terminals: Record<string, Verdict>; administer: boolean };
   resources: Record<string, Standing>;
 }
