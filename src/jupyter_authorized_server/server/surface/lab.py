@@ -50,11 +50,11 @@ def _licences(call: Call) -> Resource:
     """The server, of which the licences of some bundles are asked for.
 
     Raises:
-        Unanswerable: they are named by a pattern. Upstream tries it on each name in the
-            server's one loop, and some are tried for ever.
+        Unanswerable: they are named by any other pattern than how a name begins. Upstream
+            tries it on each name in the server's one loop, and some are tried for ever.
     """
-    if re.fullmatch(r"[\w@/.-]*", call.query("bundles")) is None:
-        raise Unanswerable(400, "`bundles` is how the name of a bundle begins, and no pattern")
+    if re.fullmatch(r"[\w@/.-]*(\.\*)?", call.query("bundles")) is None:
+        raise Unanswerable(400, "`bundles` is how the name of a bundle begins, perhaps with `.*`")
     return at.SERVER
 
 
