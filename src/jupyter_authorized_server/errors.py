@@ -18,6 +18,7 @@
     |   |-- StoreUnavailable      locked, read-only, truncated, or gone
     |   `-- StoreVersionError     written by another version of this package
     |-- CannotConfine             a process could not start inside its sandbox, so it did not
+    |   `-- Overtaken             its owner may have less by now than it was begun with
     |-- EndedAtOnce               a process that ended before it had really started
     |-- TooMuch                   a view of more folders than a process can be shown
     `-- ConfigurationError        the server cannot enforce as it is set up, so it does not start
@@ -130,6 +131,10 @@ class ConfigurationError(AuthorizationError):
 
 class CannotConfine(AuthorizationError):
     """A process that could not be started inside its sandbox, and so was not started."""
+
+
+class Overtaken(CannotConfine):
+    """A process whose owner may have less by now than it was begun with."""
 
 
 class EndedAtOnce(AuthorizationError):

@@ -144,11 +144,25 @@ def test_the_internet_is_a_rules_and_goes_with_it(confined: Serving) -> None:
         rule.write_text(INTERNET.format("ines"))
 
 
+def answers(server: Serving, who: str, status: int) -> None:
+    """Wait until the server knows what `who` may do in another's folder."""
+    end = time.monotonic() + 60
+    while status != server.request("GET", "/api/contents/other", who).status:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @pytest.mark.skipif(not CONNECTED, reason="no `pasta` on this machine")  # why: by it alone
 def test_while_a_process_is_given_the_internet_others_are_answered(confined: Serving) -> None:
     hold, held = confined.folder / "hold", confined.folder / "held"
     devices = "import socket; print([name for _, name in socket.if_nameindex()])"
     end = time.monotonic() + 180
+    with confined.store() as store:
+        given = store.add_grant(
+            principal="user:edda", level="viewer", resource="contents:/other", now=0,
+            granted_by="os:t",
+        )  # fmt: skip
+    answers(confined, "edda", 200)
     with ThreadPoolExecutor() as pool:
         hold.touch()
         try:
@@ -159,12 +173,18 @@ def test_while_a_process_is_given_the_internet_others_are_answered(confined: Ser
             # A terminal is there at once, and lets nothing run before it has what it may have.
             shell = Shell(confined, "tess")
             assert 200 == confined.request("GET", "/api/status", "adam").status
+            # What is taken back meanwhile it has not: it is begun once more, with what is left.
+            with confined.store() as store:
+                store.remove_grant(given.id)
+            answers(confined, "edda", 404)
             assert not starting.done()
         finally:
             hold.unlink()
             held.unlink(missing_ok=True)
         kernel = starting.result(180)
     assert "['lo', 'internet']" == said(confined, kernel, "edda", devices)
+    there = "import os; print(os.path.exists('../other'), os.path.exists('../team'))"
+    assert "False True" == said(confined, kernel, "edda", there)
     assert "internet:" in shell.says("cat /proc/net/dev")
     shell.socket.close()
     stop(confined)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..errors import AuthorizationError, CannotConfine, ConfigurationError
+from ..errors import AuthorizationError, CannotConfine, ConfigurationError, Overtaken
 from ..sentences import NOBODYS_KERNEL
 from . import programs, shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
@@ -323,7 +323,8 @@ class Launcher:
             met: who had shared it before it was begun.
 
         Raises:
-            AuthorizationError: it was given more.
+            Overtaken: it was given more.
+            AuthorizationError: it may not run at all.
         """
         given = room.view
         if given is None:
@@ -332,7 +333,7 @@ class Launcher:
         # What somebody has sent meanwhile, by what was shown before, waits for this one.
         if is_less or not all(self.joins(each, given) for each in room.company - met):
             msg = f"`{given.principal}` may have less by now than it was begun with; start again"
-            raise CannotConfine(msg)
+            raise Overtaken(msg)
 
     def unconfine(self, room: Room) -> tuple[str, str]:
         """Let the process in `room` run unconfined, as `let_out`; its home and account."""

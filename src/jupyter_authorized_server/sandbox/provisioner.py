@@ -16,7 +16,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
-from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce
+from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce, Overtaken
 from . import shown
 from .bounds import too_much
 from .launch import SOCKET, SOCKETS
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: A kernel that ends within these seconds may lack something of its machine.
 _AT_ONCE = 10.0
+#: How often one is begun whose owner may have less each time that it is there.
+_TRIES = 3
 _LOOK_SECONDS = 0.005
 #: In a kernel's folder, where its sockets are and with which keys they are spoken to.
 _CONNECTION = "kernel.json"
@@ -92,6 +94,7 @@ class ConfinedProvisioner(LocalProvisioner):
             msg = "a kernel is prepared before it is launched"
             raise ConfigurationError(msg)
         is_first = room.view is None
+        self._is_new()
         spec = self.kernel_spec
         variables = {**_substituted(spec.env or {}), **kwargs["env"]}
         folder, cwd = str(spec.resource_dir or ""), str(kwargs.get("cwd") or "")
@@ -125,7 +128,7 @@ class ConfinedProvisioner(LocalProvisioner):
             cwd: the folder to start in, where the process is shown it.
         """
         assert room.log is not None  # noqa: S101  # why: a kernel's room has one
-        launcher, (variables, folder) = self.launcher, spec
+        launcher, variables = self.launcher, spec[0]
         program = found_program(cmd[0], variables)
         line = [program, *cmd[1:]]
         if launcher.backend is None:
@@ -138,8 +141,19 @@ class ConfinedProvisioner(LocalProvisioner):
                     output=log,
                 )
             return process
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(Overtaken):
+                return await self._launch_once(room, line, spec=spec, cwd=cwd)
+        return await self._launch_once(room, line, spec=spec, cwd=cwd)
+
+    async def _launch_once(
+        self, room: Room, line: list[str], *, spec: tuple[dict[str, str], str], cwd: str
+    ) -> subprocess.Popen[bytes]:
+        launcher, (variables, folder) = self.launcher, spec
+        assert room.log is not None  # noqa: S101  # why: as its caller has seen
+        assert launcher.backend is not None  # noqa: S101  # why: as above
         met = frozenset(room.company)
-        with launcher.box(room, program, folder, cwd=cwd) as box, opened(room.log) as log:
+        with launcher.box(room, line[0], folder, cwd=cwd) as box, opened(room.log) as log:
             if _is_encrypted(self.parent):
                 line = _with_a_copy(line, room.folder or Path())
             surroundings = environment(box.home, box.user, variables, box.temporary)
@@ -203,6 +217,15 @@ class ConfinedProvisioner(LocalProvisioner):
         manager: Any = self.parent
         if manager.has_trait("reason"):
             manager.reason = why
+        self._is_new()
+
+    def _is_new(self) -> None:
+        """What it did before is over: upstream waits for no answer of a kernel that is busy,
+        and a page that comes before this one has opened its sockets would miss what it prints.
+        """
+        manager: Any = self.parent
+        if getattr(manager, "execution_state", None) == "busy":
+            manager.execution_state = "restarting"
 
     def _why(self, room: Room, status: int) -> str:
         bound = None if room.running is None else room.running.bound

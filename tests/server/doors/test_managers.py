@@ -49,7 +49,7 @@ def test_the_server_acts_as_itself_and_its_changes_are_recorded(world: World) ->
     assert (world.root / "hr" / "pay.txt").read_text() == "ours"
     services = [r for r in world.records if r["kind"] == "service"]
     assert [(r["principal"], r["action"], r["resource"]) for r in services] == [
-        ("server", "save", "contents:hr/pay.txt")
+        ("server", "save", "contents:/hr/pay.txt")
     ]
 
 
