@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from .rule import Rule
 
 _CONTENTS = "contents:"
+#: What a path with a hidden name in it has.
+HIDDEN = "/."
 
 
 def may_show(resource: Resource, action: str) -> bool:
     """Whether `action` on `resource` could show what was copied to a hidden place."""
     return (
-        "/." in resource.id
+        HIDDEN in resource.id
         and resource.type == "contents"
         and ABILITY[resource.type, action].word is Word.READ
     )
@@ -84,7 +86,7 @@ def left(
 def _around(name: str, stands: str) -> str | None:
     """The folder around the first hidden name on the way from `stands` down to `name`."""
     above = stands.rstrip("/") if stands.startswith(_CONTENTS) else _CONTENTS
-    at = name.find("/.", len(above))
+    at = name.find(HIDDEN, len(above))
     if at < 0:
         return None
     return name[:at] if at > len(_CONTENTS) else f"{_CONTENTS}/"
