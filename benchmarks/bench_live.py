@@ -73,6 +73,7 @@ def _connection() -> Any:
         session=Session(key=b"k" * 32),
         multi_kernel_manager=SimpleNamespace(allowed_message_types=[]),
         kernel_manager=SimpleNamespace(execution_state="idle"),
+        away="",
         log=None,
     )
 
