@@ -62,7 +62,6 @@ class ChannelsConnection(JudgedConnection):
             _log.error("a page cannot be connected to a kernel: ZeroMQ has no room for it")
             raise web.HTTPError(503, sentences.NO_ROOM)
 
-    @property
     def is_sending(self) -> bool:
         """Whether something is still on its way to the kernel."""
         return any(each.sending() for each in self.channels.values())

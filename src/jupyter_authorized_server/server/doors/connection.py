@@ -45,6 +45,10 @@ class JudgedConnection(Lowered):
     kernel_id: str
     kernel_manager: Any
     multi_kernel_manager: Any
+    #: Waits for what the kernel is reached by, before the socket opens.
+    _reach: Callable[[], Awaitable[None]]
+    #: Whether something is still on its way to the kernel.
+    is_sending: Callable[[], bool]
 
     async def prepare(self) -> None:
         """Bind this socket to who opened it, before anything of the kernel is touched.
@@ -89,10 +93,6 @@ class JudgedConnection(Lowered):
         handler.on_message = self._reader(handler.on_message, self._judge)
         await self._reach()
 
-    async def _reach(self) -> None:
-        """Wait for what the kernel is reached by, before the socket opens."""
-        raise NotImplementedError
-
     @property
     def _forward(self) -> Callable[[str | bytes], None]:
         """What passes a frame on to the kernel."""
@@ -103,11 +103,6 @@ class JudgedConnection(Lowered):
     def away(self) -> str:
         """Why nothing can be passed on to the kernel now; empty where it can."""
         return ""
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether something is still on its way to the kernel."""
-        raise NotImplementedError
 
     @staticmethod
     def _reader(

@@ -115,7 +115,6 @@ class GatewayConnection(JudgedConnection):
         """Why nothing can be passed on; empty where it can."""
         return "" if self.ws is not None else sentences.GATEWAY_IS_AWAY
 
-    @property
     def is_sending(self) -> bool:
         """Whether something is still on its way to the gateway."""
         stream = getattr(getattr(self.ws, "protocol", None), "stream", None)

@@ -75,7 +75,7 @@ class Inflow:
         connection = self._connection
         handler = connection.websocket_handler
         while handler.ws_connection is not None and (  # noqa: ASYNC110  # why: ZeroMQ tells nobody
-            self._is_full or connection.is_sending
+            self._is_full or connection.is_sending()
         ):
             await asyncio.sleep(_LOOK)
         self._ahead = 0
