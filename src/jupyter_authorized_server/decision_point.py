@@ -10,7 +10,6 @@ import contextlib
 import logging
 import math
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import sentences
@@ -395,6 +394,6 @@ class DecisionPoint:
             record = self.audit.decision(
                 decision, principal=principal, door=door, address=address, request=request
             )
-            return replace(decision, id=record)
+            return decision._replace(id=record)
         _log.error("a denial could not be written to the audit file")
         return decision

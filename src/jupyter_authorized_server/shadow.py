@@ -9,7 +9,6 @@ enforced. Nor does it widen a token, which was made narrow by its owner and by n
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .policy.model import ANONYMOUS, GUEST, Answer
@@ -80,7 +79,7 @@ class Shadow:
                     request=request,
                     shadow=True,
                 )
-        return replace(decision, answer=Answer.ALLOW, id=recorded)
+        return decision._replace(answer=Answer.ALLOW, id=recorded)
 
     def _is_due(self, decision: Decision) -> bool:
         key = (decision.principal, decision.action, decision.resource)

@@ -425,7 +425,7 @@ def test_a_denial_whose_words_cannot_be_found_stays_one(monkeypatch: pytest.Monk
 
 def test_an_allow_without_a_reason_says_so_and_does_not_fail() -> None:
     found = ask(snapshot("", grant("viewer", "server:")), "open", "contents:/a.ipynb")
-    assert replace(found, determining=()).reason_admin == "permitted"
+    assert found._replace(determining=()).reason_admin == "permitted"
 
 
 @pytest.mark.parametrize("first", [12, 12.0, True])

@@ -67,7 +67,7 @@ def met(
         why = f"the rules do not let guests do that: {own.reason_admin}"
         return _denied(own, guest, sentences.NOT_TO_GUESTS, why)
     until = min(each.good_until for each in (own, theirs, *shares))
-    return replace(decision, principal=guest.name, resource=resource.name, good_until=until)
+    return decision._replace(principal=guest.name, resource=resource.name, good_until=until)
 
 
 def reaches(guest: Principal, action: str, resource: Resource) -> bool:
@@ -85,8 +85,7 @@ def _place(name: str) -> Resource:
 
 
 def _denied(decision: Decision, guest: Principal, said: str, why: str) -> Decision:
-    return replace(
-        decision,
+    return decision._replace(
         answer=Answer.DENY,
         principal=guest.name,
         determining=(

@@ -10,7 +10,7 @@ import math
 import unicodedata
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import mistakes
 from ..errors import InvalidName
@@ -296,9 +296,11 @@ class Reasons:
 _NO_WORDS = Reasons()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """An answer with its reasons: what the page, the CLI, the audit and a 403 show.
+
+    A named tuple, since one is made for every question and a frozen data class takes
+    longer to make than the question to decide.
 
     Args:
         answer: allow or deny.

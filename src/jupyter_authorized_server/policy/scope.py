@@ -7,7 +7,6 @@ decided for the owner first.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import sentences
@@ -51,8 +50,7 @@ def narrowed(
     ):
         return decision
     said = f"the token `{principal.token}` does not reach `{action}` on `{resource.name}`"
-    return replace(
-        decision,
+    return decision._replace(
         answer=Answer.DENY,
         determining=(
             Determinant(
@@ -90,9 +88,8 @@ def restrained(owners: Decision, own: Decision) -> Decision:
         against = own.determining
     until = min(owners.good_until, own.good_until)
     if not against:
-        return replace(owners, good_until=until)
-    return replace(
-        owners,
+        return owners._replace(good_until=until)
+    return owners._replace(
         answer=Answer.DENY,
         determining=against,
         reasons=Reasons(

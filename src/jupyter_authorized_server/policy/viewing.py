@@ -6,7 +6,6 @@ may read too, and changes nothing. So it gives nobody a right that they do not h
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import sentences
@@ -42,12 +41,11 @@ def viewed(
     theirs = own()
     if theirs.answer is not Answer.ALLOW:
         return _denied(decision, principal, viewer, sentences.VIEW_HIDES)
-    return replace(decision, good_until=min(decision.good_until, theirs.good_until))
+    return decision._replace(good_until=min(decision.good_until, theirs.good_until))
 
 
 def _denied(decision: Decision, principal: Principal, viewer: Principal, said: str) -> Decision:
-    return replace(
-        decision,
+    return decision._replace(
         answer=Answer.DENY,
         determining=(
             Determinant(

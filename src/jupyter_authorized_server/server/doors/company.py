@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ... import sentences
@@ -113,7 +113,7 @@ class Company:
                 room.admit(principal)
             if until == math.inf:
                 return decision
-            return replace(decision, good_until=min(decision.good_until, until))
+            return decision._replace(good_until=min(decision.good_until, until))
         return self._denied(
             decision, principal, resource,
             door=door, address=address, request=request, record=record,
@@ -127,8 +127,7 @@ class Company:
         if may_be_unconfined(self._point, principal):
             return decision
         why = self._launcher.elsewhere
-        return replace(
-            decision,
+        return decision._replace(
             answer=Answer.DENY,
             determining=ELSEWHERE,
             reasons=Reasons(user=why, admin=why),
@@ -210,8 +209,7 @@ class Company:
         record: bool,
     ) -> Decision:
         word = _WORDS[resource.type]
-        denial = replace(
-            decision,
+        denial = decision._replace(
             answer=Answer.DENY,
             determining=BY_VIEW,
             reasons=Reasons(
@@ -234,5 +232,5 @@ class Company:
             told = self._point.audit.decision(
                 denial, principal=principal, door=door, address=address, request=request
             )
-            return replace(denial, id=told)
+            return denial._replace(id=told)
         return denial

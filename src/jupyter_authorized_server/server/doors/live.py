@@ -12,7 +12,7 @@ import logging
 import math
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -298,9 +298,8 @@ class LiveDoors:
         until = min(decision.good_until, self.clock() + _AGAIN)
         word = ABILITY[(resource.type, action)].word.value
         if hook.allows_now(word, resource.type) and self._hook_shares(door, action, resource):
-            return replace(decision, good_until=until)
-        return replace(
-            decision,
+            return decision._replace(good_until=until)
+        return decision._replace(
             answer=Answer.DENY,
             determining=_BY_HOOK,
             good_until=until,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import sentences
@@ -88,7 +87,7 @@ class Rights:
             found = live.ask(self._door, action, self._kernel)
             if action == "debug" and found.allowed and live.counts(found):
                 # It runs whatever it is sent, and no run comes by.
-                found = replace(found, answer=Answer.DENY, determining=_BY_COUNT, reasons=_COUNTED)
+                found = found._replace(answer=Answer.DENY, determining=_BY_COUNT, reasons=_COUNTED)
             if found.good_until > now:
                 self._asked[action] = found
                 self._asked_until = min(self._asked_until, found.good_until)
