@@ -1,4 +1,4 @@
-# Everything starts here; a fresh machine needs Python (3.10 or later, with venv) and make.
+# Everything starts here; a fresh Debian machine needs Python (3.10 or later) and make; elsewhere, Python with venv.
 # CI runs `make check` through .ci/run.
 
 PYTHON ?= python3

@@ -2,7 +2,8 @@
 
 `setup.py demo` and `setup.py check` make `.venv` and install into it, build the
 extension of the front ends with Node, and do nothing when nothing changed. Where there
-is no Node, one from PyPI goes into `.venv`. `setup.py browser` looks for a Chromium for the
+is no Node, one from PyPI goes into `.venv`; Debian's package for making a `.venv` is
+installed where it is missing and may be. `setup.py browser` looks for a Chromium for the
 browser tests, installs Debian's when it is missing and may be installed, and
 prints the reason when there is none: the tests are then reported as skipped with
 that reason. `setup.py postgresql` does the same for PostgreSQL, and `setup.py pasta` for
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,14 +71,8 @@ def install(target: str) -> int:
     """Make `.venv` fit `target`; quick where it already does."""
     os.chdir(ROOT)
     stamp = VENV / f".setup-{target}"
-    if not _usable():
-        _say(f"making .venv with Python {sys.version_info[0]}.{sys.version_info[1]}")
-        try:
-            venv.create(VENV, with_pip=True, clear=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            return _fail(
-                f"cannot make .venv: {error}; on Debian, install `python3-venv` and try again"
-            )
+    if not _usable() and (reason := _make()):
+        return _fail(f"cannot make .venv: {reason}")
     wanted = _fingerprint(target)
     if not (stamp.exists() and stamp.read_text() == wanted and _installed()):
         _say(f"installing what `{target}` needs into .venv; this takes a few minutes")
@@ -95,6 +91,20 @@ def install(target: str) -> int:
         # Written last, so that an interrupted installation is taken up again.
         (VENV / f".setup-{done}").write_text(_fingerprint(done))
     return 0
+
+
+def _make() -> str:
+    """Make `.venv`; the reason where that did not work, else nothing."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    # Debian keeps what puts pip into a new environment in a package of its own.
+    if find_spec("ensurepip") is None and (reason := _install_package(f"python{version}-venv")):
+        return f"this Python has no ensurepip; {reason}"
+    _say(f"making .venv with Python {version}")
+    try:
+        venv.create(VENV, with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return str(error)
+    return ""
 
 
 def _usable() -> bool:
