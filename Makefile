@@ -35,8 +35,7 @@ demo: setup-demo ## Set everything up and serve the demo on 127.0.0.1 until Ctrl
 
 test: setup-check ## Set everything up and run every test; browser tests are skipped with the reason where there is no browser.
 	@echo "==> tests"
-	@$(PYTHON) tools/setup.py postgresql
-	@$(PYTHON) tools/setup.py pasta
+	@$(PYTHON) tools/setup.py programs
 	@reason="$$($(PYTHON) tools/setup.py browser)" || exit 1; \
 	BROWSER_MISSING="$$reason" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder $(PYTEST)

