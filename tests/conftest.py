@@ -8,6 +8,8 @@ import pytest
 
 #: Tests of one run that may pass at their second try only.
 MOST_RERUNS = 8
+#: Lines of the first try that are shown of each.
+SHOWN = 40
 
 
 @pytest.hookimpl(trylast=True)
@@ -40,3 +42,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if len(again) > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter.write_line(f"{len(again)} tests were run again; {MOST_RERUNS} may be.", red=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show why each test had to be run again: a second try hides the cause of the first."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_sep("_", f"first try of {report.nodeid}")
+        terminalreporter.write_line("\n".join(report.longreprtext.splitlines()[-SHOWN:]))
