@@ -21,6 +21,28 @@ def test_a_good_policy_loads(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("actions", "left"),
+    [
+        ('action == Jupyter::Action::"open"', "`download`, `copy`, `export`"),
+        ('action in [Jupyter::Action::"open", Jupyter::Action::"copy"]', "`download`, `export`"),
+        ('action in Jupyter::Action::"read"', None),
+        ('action == Jupyter::Action::"download"', None),
+        ("action", None),
+    ],
+    ids=["open", "open and copy", "all that reads", "download", "everything"],
+)
+def test_a_rule_that_forbids_to_open_and_leaves_another_way_to_the_contents_is_noted(
+    desk: Desk, actions: str, left: str | None
+) -> None:
+    desk.policy(exam_cedar=f'@id("exam")\nforbid(principal, {actions}, resource);\n')
+    answer = desk.ask("policy", "validate")
+    expected = f"exam.cedar:1: `exam` forbids `open` and leaves {left}, which" if left else ""
+    assert (0, True) == (answer.code, expected in answer.err)
+    assert bool(left) == bool(answer.err)
+    assert bool(left) == bool(desk.ask("policy", "validate", "--json").json["notes"])
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ("permit(", 1),

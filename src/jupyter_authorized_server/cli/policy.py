@@ -9,6 +9,7 @@ import click
 
 from .. import policy_folder
 from ..errors import PolicyError
+from ..policy.model import Effect
 from . import trial
 from .mistake import DOES_NOT_LOAD, tell
 from .output import note, say, write_json, write_table
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ..policy.document import Document
     from ..policy.rule import Rule
     from .desk import Desk
+
+
+#: Each of these gives out what is in a file, and is a right of its own.
+_GIVE_OUT = ("open", "download", "copy", "export")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
     """Show every mistake in policy files.
 
     They are read as the server reads them; each mistake comes with its file and line.
+    A note tells of a rule that may keep back less than it seems to.
     Without DIR, those that the server reads.
     Exits 3 where they do not load.
 
@@ -61,12 +67,15 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
                     {"source": each.source, "line": each.line, "message": each.message}
                     for each in mistakes
                 ],
+                "notes": _notes(found),
             }
         )
     elif mistakes:
         tell(mistakes)
     elif found is not None:
         say(f"loads: {_sizes(found)}")
+        for each in _notes(found):
+            note(f"note: {each}")
     return DOES_NOT_LOAD if mistakes else 0
 
 
@@ -139,6 +148,20 @@ def _tell_what_is_not_read(folder: Path | None) -> None:
         note(f"note: not read, since only {endings} are: {names}")
     if not read:
         note(f"note: `{folder}` holds no policy file; only the built-in rules are in force")
+
+
+def _notes(found: _Loaded | None) -> list[str]:
+    """What whoever wrote the rules may not have meant."""
+    notes = []
+    for rule in () if found is None else found.rules:
+        kept = [action for action in _GIVE_OUT if rule.covers("contents", action)]
+        if rule.effect is Effect.FORBID and "open" in kept and len(kept) < len(_GIVE_OUT):
+            left = ", ".join(f"`{action}`" for action in _GIVE_OUT if action not in kept)
+            notes.append(
+                f"{rule.source}: `{rule.id}` forbids `open` and leaves {left}, which give out "
+                'the same; to keep contents back, forbid `action in Jupyter::Action::"read"`'
+            )
+    return notes
 
 
 def _sizes(found: _Loaded) -> str:
