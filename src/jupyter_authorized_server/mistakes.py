@@ -67,6 +67,9 @@ CELLS_NO_LIST = "the cells of a notebook must be a list of JSON objects"
 METADATA_NO_OBJECT = "the `metadata` of a notebook must be a JSON object"
 CONTENT_NOT_AS_FORMAT = "the content is not written as its format says"
 WHICH_FORMAT = "the format of a file is `text` or `base64`"
+TOO_LARGE_TO_OPEN = (
+    "the file is too large to be opened or copied here; download it, or use it in a kernel"
+)
 IN_THE_WAY_OF_CHECKPOINTS = "something else stands where checkpoints are kept"
 CHECKPOINT_NAME_TOO_LONG = "the name is too long for a checkpoint to be kept of it"
 NO_CHECKPOINT = "there is no such file, or no checkpoint of it"

@@ -17,6 +17,7 @@ from filing import World, text
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
+from jupyter_authorized_server.server.doors.opened import most
 from jupyter_authorized_server.server.doors.reader import MOST
 
 if TYPE_CHECKING:
@@ -137,6 +138,21 @@ def test_a_name_as_long_as_can_be_is_a_name_and_what_does_not_fit_is_said(world:
         status = found if isinstance(found, int) else 200
         assert (method, expected) == (method, status)
     assert ["a.txt", "closed", "kept", "secret.txt", "sub"] == world.names("owen", "team")
+
+
+def test_a_file_too_large_to_be_opened_is_said_to_be_and_not_read(world: World) -> None:
+    huge = world.root / "team" / "huge.txt"
+    huge.touch()
+    for method, kwargs in (("get", {}), ("get", {"require_hash": True, "content": False})):
+        os.truncate(huge, most() + 1)
+        assert 413 == world.as_("mona", method, "team/huge.txt", **kwargs)
+        os.truncate(huge, 4096)
+        assert 4096 == world.as_("mona", method, "team/huge.txt", **kwargs)["size"]
+    os.truncate(huge, most() + 1)
+    names = world.names("mona", "team")
+    assert isinstance(names, list)
+    assert "huge.txt" in names
+    assert 204 == (world.as_("mona", "delete", "team/huge.txt") or 204)
 
 
 def test_a_folder_of_50_000_names_is_listed_and_is_not_deleted_where_a_rule_divides_it(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import os
 from contextlib import contextmanager
+from functools import cache
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from tornado.web import HTTPError
 
 from ... import mistakes
 from ...errors import Nowhere, UnsafePath
+from ...sandbox.machine import memory
 from ..surface import descent
 from ..surface.descent import Held
 from ..surface.disk import Place, disk_of
@@ -84,11 +86,24 @@ def _opening(sight_of: SightOf) -> Any:
                     os.lseek(number, 0, os.SEEK_END)
             else:
                 number = reading(found, allowing(found, sight_of(self), READS))
+                if os.fstat(number).st_size > most():
+                    os.close(number)
+                    raise HTTPError(413, mistakes.TOO_LARGE_TO_OPEN)
             file = os.fdopen(number, mode, **kwargs)
         with file:
             yield file
 
     return opening
+
+
+@cache
+def most() -> int:
+    """Bytes of a file that is opened as a whole.
+
+    It is read, made JSON and sent by the one process that answers everybody, and takes up to
+    twenty times its size there, as one of nothing but zeros does, which needs no disk.
+    """
+    return min(256 << 20, max(64 << 20, memory() // 32))
 
 
 def _writing(sight_of: SightOf) -> Any:
