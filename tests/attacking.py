@@ -7,6 +7,7 @@ import ctypes
 import glob
 import json
 import os
+import select
 import socket
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ PEOPLE = {
     "rune": [("runner", "contents:/team"), STARTS],
     "tess": [("manager", "contents:/team"), ("admin", "terminals:")],
     "toby": [("manager", "contents:/team"), ("admin", "terminals:")],
+    "rex": [STARTS, ("admin", "terminals:")],
     "adam": "admin",
 }
 TOOLS = """
@@ -161,6 +163,14 @@ ATTACKS = {
         "works(lambda: open('/proc/sys/kernel/core_pattern', 'a'))"
         " or works(lambda: open('/proc/sysrq-trigger', 'a'))"
     ),
+    "reads what the machine tells root alone": (
+        "any(works(lambda: os.read(os.open(p, os.O_RDONLY | os.O_NONBLOCK), 1))"
+        " for p in glob.glob('/proc/[a-z]*')"
+        " if os.path.isfile(p) and not os.stat(p).st_mode & 0o44)"
+    ),
+    "keeps others from opening a file": (
+        "works(lambda: fcntl.fcntl(tempfile.TemporaryFile(), 1024, 1) == 0)"
+    ),
     "changes the server's limits": (
         "works(lambda: resource.prlimit(SERVER, 4, resource.prlimit(SERVER, 4)))"
     ),
@@ -199,6 +209,7 @@ DEPENDS = {
     "reaches it past the routes",
     "takes an open file of the server",
     "changes the machine's settings",
+    "reads what the machine tells root alone",
     "finds the machine's devices",
     "opens a keyring",
     "opens an io_uring",
@@ -385,3 +396,73 @@ def waited_for(command: str, *, there: bool, seconds: float = 60.0) -> bool:
         if time.monotonic() >= end:
             return False
         time.sleep(0.05)
+
+
+#: Ways to be busy, each under a name of its own: in Python, with a process that has left the
+#: kernel's session and heeds nothing, and in C, where no other thread of its Python runs.
+BUSY = {
+    "python": """
+if not os.fork():
+    os.setsid()
+    for each in (1, 2, 3, 15):
+        signal.signal(each, signal.SIG_IGN)
+    named("daemon")
+while True:
+    pass
+""",
+    "c": "ctypes.PyDLL(None).sleep(600)",
+}
+#: How each begins: the machine shows the name, of fifteen letters at most, to whoever looks.
+NAMED = """
+import ctypes, os, signal, time
+def named(name):
+    ctypes.CDLL(None).prctl(15, f"{{name}}-{port}".encode())
+named("{name}")
+"""
+
+
+def seconds_to_end(server: Serving, who: str) -> float:
+    """Seconds from a change that is acknowledged to the end of all that `who` runs by it.
+
+    What else the machine does may add to it, so it is tried up to three times.
+    """
+    took = _seconds_to_end(server, who)
+    for _ in range(2):
+        took = took if took < 1 else min(took, _seconds_to_end(server, who))
+    return took
+
+
+def _seconds_to_end(server: Serving, who: str) -> float:
+    end = time.monotonic() + 120
+    with server.store() as store:
+        given = store.add_grant(
+            principal=f"user:{who}", level="manager", resource="contents:/team", now=0,
+            granted_by="os:t",
+        )  # fmt: skip
+    while server.request("GET", "/api/contents/team", who).status != 200:
+        assert time.monotonic() < end
+    clients = []
+    for name, code in BUSY.items():
+        clients.append(Client(server, begin(server, who, f"team/{name}.ipynb"), who))
+        clients[-1].run(NAMED.format(name=name, port=server.port) + code)
+    shell = Shell(server, who)
+    shell.type(f"python -c '{NAMED.format(name='shell', port=server.port)}{BUSY['python']}'\r")
+    names = {f"{name}-{server.port}" for name in (*BUSY, "daemon", "shell")}
+    running: dict[str, int] = {}
+    while {*running} != names:
+        assert time.monotonic() < end, running
+        for path in Path("/proc").glob("[0-9]*/comm"):
+            with contextlib.suppress(OSError):
+                if (name := path.read_text().strip()) in names - {*running}:
+                    running[name] = os.pidfd_open(int(path.parent.name))
+    assert 200 == server.request("DELETE", f"/api/authz/grants/{given.id}", "adam").status
+    changed = time.monotonic()
+    for each in running.values():
+        assert select.select([each], [], [], end - time.monotonic())[0]
+    took = time.monotonic() - changed
+    for each in running.values():
+        os.close(each)
+    for client in clients:
+        client.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+    shell.socket.close()
+    return took

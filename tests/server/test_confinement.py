@@ -33,12 +33,14 @@ from attacking import (
     furnish,
     overheard,
     said,
+    seconds_to_end,
     stop,
     uses_extra,
     waited_for,
 )
+from fusing import mounted
 from serving import Serving, environment, refused_start, serving
-from talking import Shell, notebook
+from talking import Client, Shell, notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +54,11 @@ permit (principal == Jupyter::User::"{}", action == Jupyter::Action::"internet",
 CONNECTED = ("edda", "tess", "ines") if shutil.which("pasta") else ()
 RULES = {f"internet-of-{each}.cedar": INTERNET.format(each) for each in CONNECTED}
 RULES["extra.cedar"] = EXTRA
-MORE = {"dora": PEOPLE["mona"], "ines": [*PEOPLE["edda"], ("admin", "terminals:")]}
+MORE = {
+    "dora": PEOPLE["mona"],
+    "ines": [*PEOPLE["edda"], ("admin", "terminals:")],
+    "fay": [("manager", "contents:/far"), STARTS],
+}
 
 
 #: What carries packets takes as long as the folder says.
@@ -368,6 +374,38 @@ def test_a_grant_that_is_taken_back_ends_the_kernel(confined: Serving) -> None:
     heard = {who: told(confined, kernel, who, "ended") for who in ("rune", "adam", "edda")}
     assert {"rune": "mine", "adam": "theirs", "edda": None} == heard
     stop(confined)
+
+
+def test_whatever_runs_by_a_right_is_gone_within_a_second_of_its_end(confined: Serving) -> None:
+    assert seconds_to_end(confined, "rex") < 1
+
+
+def test_a_grant_on_a_file_system_of_a_program_works_and_one_that_hangs_harms_no_other(
+    confined: Serving,
+) -> None:
+    far = confined.root / "far"
+    far.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            slow = stack.enter_context(mounted(far))
+        except OSError as error:
+            pytest.skip(f"{error}")  # why: a matter of the machine
+        kernel, other = begin(confined, "fay", "far/a.ipynb"), begin(confined, "mona")
+        assert "3,4" == said(confined, kernel, "fay", "print(open('data.csv').read())")
+        assert "not implemented" in said(confined, kernel, "fay", "open('new', 'w')")
+        waiting = Client(confined, kernel, "fay")
+        slow.holds.set()
+        waiting.run("open('data.csv').read()")
+        assert slow.is_waited_for.wait(60)
+        # The machine itself ends no process that waits for such a program's answer.
+        with ThreadPoolExecutor() as pool:
+            ending = pool.submit(confined.request, "DELETE", f"/api/kernels/{kernel}", "adam")
+            assert "2" == said(confined, other, "mona", "print(1 + 1)")
+            assert not ending.done()
+            slow.holds.clear()
+            assert 204 == ending.result().status
+        waiting.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+        stop(confined)
 
 
 def told(server: Serving, kernel: str, who: str, what: str) -> object:

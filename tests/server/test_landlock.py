@@ -23,6 +23,7 @@ from attacking import (
     furnish,
     overheard,
     said,
+    seconds_to_end,
     stop,
     uses_extra,
     waited_for,
@@ -279,6 +280,10 @@ def test_what_leaves_a_kernels_session_ends_with_it_all_the_same(
             assert time.monotonic() < end
     assert ends(left)
     stop(walled)
+
+
+def test_whatever_runs_by_a_right_is_gone_within_a_second_of_its_end(walled: Serving) -> None:
+    assert seconds_to_end(walled, "rex") < 1
 
 
 def test_a_fork_bomb_is_counted_and_stopped_where_nothing_limits_it(walled: Serving) -> None:

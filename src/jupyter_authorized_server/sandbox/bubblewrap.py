@@ -22,7 +22,7 @@ from ..errors import CannotConfine
 from . import ceiling, internet, mounted
 from . import filter as system_calls
 from .box import Building
-from .machine import ETC, SYSTEM, configuration
+from .machine import ETC, SYSTEM, configuration, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -163,6 +163,7 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
     if proc:
         # A server of root's has processes that are root's to `/proc/sys`, capabilities or not.
         line += ["--disable-userns", "--proc", "/proc", "--remount-ro", "/proc"]
+        line += [word for at in roots() for word in _cover(at, is_folder=False, files=files)]
     line += ["--dev", "/dev", *(word for each in box.devices for word in _device(each))]
     # One alone takes no more than half of what all may take together.
     memory = {path: ["--size", str(max(1, box.memory // 2)), "--tmpfs", path]

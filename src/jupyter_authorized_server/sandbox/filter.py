@@ -23,6 +23,8 @@ _NAMESPACES = 0x80 | 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 
 _NAMESPACES |= 0x40000000
 #: TIOCSTI, TIOCLINUX: put words into a terminal's mouth.
 _TERMINAL = (0x5412, 0x541C)
+#: F_SETLEASE, F_SETDELEG: whoever reads a file keeps others from opening it.
+_LEASES = (1024, 1040)
 #: AF_ALG, AF_VSOCK: no network namespace keeps them in.
 _FAMILIES = (38, 40)
 _X32 = 0x40000000
@@ -40,6 +42,7 @@ class Table:
     unknown: tuple[int, ...]
     clone: int
     ioctl: int
+    fcntl: int
     socket: int
     #: What a process does to the names of the machine where it has none of its own: wait
     #: for changes, share memory and queues, connect.
@@ -68,6 +71,7 @@ TABLES = {
         unknown=_IO_URING_AND_CLONE3,
         clone=56,
         ioctl=16,
+        fcntl=72,
         socket=41,
         shared=(
             29, 30, 31, 42, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241, 253, 254, 294,
@@ -87,6 +91,7 @@ TABLES = {
         unknown=_IO_URING_AND_CLONE3,
         clone=220,
         ioctl=29,
+        fcntl=25,
         socket=198,
         shared=(
             26, 27, 180, 181, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 203,
@@ -126,6 +131,7 @@ def program(machine: str | None = None, *, alone: bool = False) -> bytes:
             lines += [_line(_JUMP_EQUAL, number, 0, 1), _line(_RETURN, _ERRNO | error)]
     lines += _argument(table.clone, 0, _JUMP_SET, (_NAMESPACES,))
     lines += _argument(table.ioctl, 1, _JUMP_EQUAL, _TERMINAL)
+    lines += _argument(table.fcntl, 1, _JUMP_EQUAL, _LEASES)
     lines += _argument(table.socket, 0, _JUMP_EQUAL, _FAMILIES)
     if alone:
         lines += _without_namespaces(table)

@@ -60,6 +60,16 @@ def private(folder: str = "/etc", names: Sequence[str] = ETC) -> Iterator[str]:
                 waiting += [each.path for each in os.scandir(path) if not each.is_symlink()]
 
 
+def roots(folder: str = "/proc") -> Iterator[str]:
+    """What `/proc` tells of the machine itself to root alone, such as of each page of memory.
+
+    A process of root's server is root's to it, capabilities or not.
+    """
+    if os.geteuid() == 0:
+        plain = [each.name for each in os.scandir(folder) if each.is_file(follow_symlinks=False)]
+        yield from private(folder, plain)
+
+
 def memory() -> int:
     """Bytes of memory of the machine, or of what the server's control group has of it."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
