@@ -54,6 +54,7 @@ forbid (
 """
 WATCH_ONLY = "You can watch this kernel but not run code in it."
 NOT_CONFINED = "Kernels run behind a gateway here and nothing confines them"
+GONE = "This kernel is no more."
 AWAY = "The gateway of this kernel cannot be reached now"
 
 
@@ -504,6 +505,24 @@ def heard_to_the_end(client: Client) -> tuple[int, list[Said]]:
     except Closed as closed:
         client.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
         return closed.code, told
+
+
+def test_a_kernel_that_the_gateway_has_ended_leaves_no_cell_waiting(
+    gateway: Serving, server: Serving, page: Callable[..., Client]
+) -> None:
+    own = begun(server, "hans")
+    hans, vera = page("hans", own), page("vera", own)
+    sent = hans.run("print('on')\nimport time; time.sleep(60)")
+    vera.until("on\n")
+    ask(gateway, "DELETE", f"/api/kernels/{own}")
+    # Nobody asks for the list of kernels.
+    code, told = heard_to_the_end(hans)
+    assert (1000, (1000, GONE)) == (code, vera.closed())
+    # At its end the gateway interrupts a kernel, which may still say so.
+    said = [each for each in told if each.parent.get("msg_id") == sent]
+    assert [1] == [1 for each in said if each.msg_type == "execute_reply"]
+    assert "idle" == said[-1].content.get("execution_state")
+    assert recorded(server, "execution_end", kernel=f"kernels:{own}")
 
 
 def test_a_gateway_that_goes_dead_holds_nobody_else_up_and_one_that_is_cut_off_hangs_no_cell(

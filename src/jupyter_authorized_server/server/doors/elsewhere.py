@@ -6,12 +6,14 @@ confines them, so they are for whom a rule lets run programs unconfined.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from jupyter_server.gateway.gateway_client import GatewayClient
 from jupyter_server.gateway.managers import GatewayMappingKernelManager
+from tornado.ioloop import PeriodicCallback
 from tornado.web import HTTPError
 
 from ... import sentences
@@ -20,6 +22,7 @@ from ...policy.model import ANONYMOUS
 from ...sandbox.room import Room
 from ...sandbox.unconfined import may_be_unconfined
 from ..acting import ACTING
+from .gateway import part
 from .sight import sentence
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from ..wiring import Wiring
     from .endings import Endings
 
+_log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether the kernels that pages are at are still there.
+LOOK = 5
 _NO_PARTS = frozenset({"", ".", ".."})
 
 
@@ -68,6 +75,7 @@ class _Elsewhere:
         self._start = manager.start_kernel
         self._list = manager.list_kernels
         self._remove = manager.remove_kernel
+        self._looks: PeriodicCallback | None = None
 
     def install(self) -> None:
         self._wired.kernels.why_no_start = self._why_not
@@ -102,7 +110,19 @@ class _Elsewhere:
                 await manager.get_kernel(found).shutdown_kernel(now=True)
             self._remove(found)
             raise self._refused(str(error)) from error
+        if self._looks is None:
+            self._looks = PeriodicCallback(self._look, LOOK * 1000)
+            self._looks.start()
         return found
+
+    async def _look(self) -> None:
+        """Find out which kernels the gateway has ended; a page may wait for one of them."""
+        if not self._manager.list_kernel_ids():
+            return
+        try:
+            await self._manager.list_kernels()
+        except Exception as error:  # noqa: BLE001  # why: a gateway may answer anything, or nothing
+            _log.debug("the gateway cannot be asked which kernels are there: %s", error)
 
     def _why_not(self, principal: Principal) -> str:
         """Why somebody may have no kernel that nothing confines; empty where they may."""
@@ -152,10 +172,12 @@ class _Elsewhere:
             for kernel_id, kernel in before.items():
                 if kernel_id not in manager:
                     self._wired.kernels.end(kernel_id)
+                    part(manager, kernel_id)
                     self._endings.of(kernel).gone()
                     self._let_go(kernel_id)
 
     def _remove_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> Any:
+        part(self._manager, kernel_id)
         answer = self._remove(kernel_id, *args, **kwargs)
         self._let_go(kernel_id)
         return answer

@@ -58,6 +58,13 @@ def is_upstreams(kind: type[Any]) -> bool:
     )
 
 
+def part(manager: Any, kernel_id: str) -> None:
+    """A kernel is no more: end the sockets to it, which a gateway may well leave open."""
+    for each in list(_open.values()):
+        if each.kernel_id == kernel_id and each.multi_kernel_manager is manager:
+            each.give_up(FINAL, sentences.KERNEL_IS_GONE)
+
+
 class Told(NamedTuple):
     """What a gateway's message says."""
 
@@ -171,9 +178,9 @@ class GatewayConnection(JudgedConnection):
         if self.disconnected:
             return
         if self._is_gone():
-            self._give_up(FINAL, sentences.KERNEL_IS_GONE)
+            self.give_up(FINAL, sentences.KERNEL_IS_GONE)
         elif self.retry >= GatewayClient.instance().gateway_retry_max:
-            self._give_up(LATER, sentences.GATEWAY_IS_AWAY)
+            self.give_up(LATER, sentences.GATEWAY_IS_AWAY)
         else:
             # Upstream waits, longer each time, and connects again.
             await super()._read_messages()  # type: ignore[misc]  # why: a mixin
@@ -186,7 +193,7 @@ class GatewayConnection(JudgedConnection):
         why = None if asked is None or asked.cancelled() else asked.exception()
         return isinstance(why, HTTPClientError) and why.code == _NOT_FOUND
 
-    def _give_up(self, code: int, why: str) -> None:
+    def give_up(self, code: int, why: str) -> None:
         """End what the page waits for, and its socket."""
         _log.warning("a page's kernel behind the gateway cannot be reached: %s", self.kernel_id)
         if self._judge is not None:
