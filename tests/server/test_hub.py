@@ -213,6 +213,19 @@ def test_another_one_of_the_hub_may_what_the_policy_says(hub: Hub) -> None:
     assert names == ["shared"]
 
 
+def test_no_page_shows_the_secret_by_which_the_hub_knows_the_server(hub: Hub) -> None:
+    # With it anybody is the one whom the hub started the server for.
+    (kept,) = (hub.folder / "runtime").glob("jpserver-*.json")
+    secret = json.loads(kept.read_text())["token"]
+    as_server = {"Authorization": f"token {secret}"}
+    known = hub.session().get(f"{hub.url}/user/ada/api/me", headers=as_server)
+    assert "ada" == known.json()["identity"]["username"]
+    bob = hub.sign_in("bob")
+    hub.open(bob, "/user/ada/authz")
+    for path in ("nothing", "files/shared", "nbclassic/tree", "lab", "tree"):
+        assert secret not in hub.open(bob, f"/user/ada/{path}").text, path
+
+
 def test_who_may_not_come_here_by_the_hub_is_told_so_and_not_sent_in_circles(hub: Hub) -> None:
     answer = hub.open(hub.sign_in("cleo"), "/user/ada/authz")
     assert answer.status_code == 403

@@ -107,6 +107,7 @@ def load(app: ServerApp) -> None:
         wired.live = LiveDoors(wired)
         routes.install(application)
         install(application)
+        own_pages.keep_secret()
         endings = Endings(wired.point.audit)
         application.settings[_CONNECTION] = judged(
             application.settings[_CONNECTION], app.kernel_manager, app.contents_manager, endings

@@ -1,7 +1,10 @@
-"""Door: what a page of JupyterLab says of the request it answers, kept from the next one.
+"""Door: what a page says is for whoever asked for it, and no page holds the server's secret.
 
 JupyterLab writes the path and the workspace that somebody opens into one set of data for
-all its pages, which Notebook's pages, of whoever comes next, show too.
+all its pages, which Notebook's pages, of whoever comes next, show too. Each application's
+pages hold the token of the identity provider; under a JupyterHub that is the one by which
+the hub knows the server, and whoever sends it is the server's owner. No page needs it: its
+browser has the cookie by which it was let in.
 """
 
 from __future__ import annotations
@@ -10,19 +13,48 @@ import sys
 from copy import deepcopy
 from typing import Any
 
-_MODULE, _KIND = "jupyterlab_server.handlers", "LabHandler"
+from jupyter_server.base.handlers import JupyterHandler
+
+#: Handlers whose pages tell their scripts what they need.
+_KINDS = (
+    ("jupyterlab_server.handlers", "LabHandler"),
+    ("notebook.app", "NotebookBaseHandler"),
+)
+
+
+def keep_secret() -> None:
+    """Have no page that is made from a template hold the provider's token; once."""
+    kind: Any = JupyterHandler
+    upstream = kind.template_namespace.fget
+    if hasattr(upstream, "upstream"):
+        return
+
+    def template_namespace(self: Any) -> dict[str, Any]:
+        return {**upstream(self), "token": ""}
+
+    template_namespace.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
+    kind.template_namespace = property(template_namespace)
 
 
 def install() -> None:
-    """Have each page begin with the data of all, where JupyterLab is there; once."""
-    kind = getattr(sys.modules.get(_MODULE), _KIND, None)
-    if kind is None or hasattr(kind.get_page_config, "upstream"):
-        return
+    """Have each page begin with the data of all, in the applications that are there; once."""
+    for module, name in _KINDS:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and not hasattr(kind.get_page_config, "upstream"):
+            _install(kind)
+
+
+def _install(kind: Any) -> None:
     upstream = kind.get_page_config
 
     def get_page_config(self: Any) -> dict[str, Any]:
         """What the page of this request says, in a copy of its own."""
-        return deepcopy(upstream(self))
+        found = deepcopy(upstream(self))
+        # A hub has put the token of whoever asks there, into the data of all.
+        self.settings.get("page_config_data", {})["token"] = ""
+        if found.get("token") == self.token:
+            found["token"] = ""
+        return found
 
     get_page_config.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
     kind.get_page_config = get_page_config
