@@ -202,6 +202,19 @@ def test_each_record_is_an_event_too(server: Serving) -> None:
     assert server.audit[-1]["id"] == event["id"]
 
 
+def test_no_secret_in_an_address_is_logged_when_a_request_fails(server: Serving) -> None:
+    secret = server.tokens["adam"]
+    query = f"?session_id=x&token={secret}"
+    kernel = "0f9a8b6c-1111-2222-3333-444455556666"
+    with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+        server.connect(f"/api/kernels/{kernel}/channels{query}")
+    # One that upstream has not thought of.
+    assert 500 == server.request("PUT", f"/api/config/x{query}", "adam", body=b"").status
+    assert f"{kernel}/channels?session_id=x&token=[secret]" in server.log
+    assert "Uncaught exception PUT /api/config/x?session_id=x&token=[secret]" in server.log
+    assert secret not in server.log
+
+
 def test_another_host_name_is_refused(server: Serving) -> None:
     answer = server.request("GET", "/api/me", "adam", headers={"Host": "evil.example"})
     assert answer.status == 403

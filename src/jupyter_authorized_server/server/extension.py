@@ -21,7 +21,7 @@ from ..config import JupyterAuthorization
 from ..errors import AuthorizationError, ConfigurationError, UnsafePath
 from ..opening import open_decision_point
 from ..sandbox import probe
-from . import ready_thread
+from . import ready_thread, scrubbing
 from .admin import routes
 from .confinement import Confinement
 from .doors import contents, downloads, elsewhere, exports, git, lists, own_pages, resolving, rooms
@@ -108,6 +108,7 @@ def load(app: ServerApp) -> None:
         routes.install(application)
         install(application)
         own_pages.keep_secret()
+        scrubbing.install(app.extra_log_scrub_param_keys)
         endings = Endings(wired.point.audit)
         application.settings[_CONNECTION] = judged(
             application.settings[_CONNECTION], app.kernel_manager, app.contents_manager, endings

@@ -49,7 +49,7 @@ def _install(kind: Any) -> None:
 
     def get_page_config(self: Any) -> dict[str, Any]:
         """What the page of this request says, in a copy of its own."""
-        found = deepcopy(upstream(self))
+        found: dict[str, Any] = deepcopy(upstream(self))
         # A hub has put the token of whoever asks there, into the data of all.
         self.settings.get("page_config_data", {})["token"] = ""
         if found.get("token") == self.token:
