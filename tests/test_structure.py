@@ -18,12 +18,7 @@ PACKAGE = ROOT / "src" / "jupyter_authorized_server"
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run lint-imports over the package under `folder`, with this tree's contracts."""
     return subprocess.run(
-        [
-            str(Path(sys.executable).parent / "lint-imports"),
-            "--no-logo",
-            "--no-cache",
-            str(ROOT / ".importlinter"),
-        ],
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-logo", "--no-cache"],
         cwd=folder,
         # A copy is not what coverage is asked about.
         env={
@@ -44,6 +39,8 @@ def copied(tmp_path: Path) -> Path:
         tmp_path / PACKAGE.name,
         ignore=shutil.ignore_patterns("__pycache__"),
     )
+    # Found where it runs; only some versions are told the file as an argument.
+    shutil.copy(ROOT / ".importlinter", tmp_path)
     return tmp_path
 
 
