@@ -315,6 +315,64 @@ def test_records_that_could_not_be_dropped_are_no_break_and_lead_to_where_the_re
     assert verify(path, start=told[-1]).problem is not None
 
 
+def test_what_a_process_that_was_killed_while_it_dropped_records_left_goes_at_the_next_start(
+    path: Path,
+) -> None:
+    head = written(path, 6)
+    code = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from jupyter_authorized_server.journal import Journal\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9)\n"
+        "Journal(Path(sys.argv[1])).prune(4.0, lambda _: None)\n"
+    )
+    assert (
+        -signal.SIGKILL
+        == subprocess.run([sys.executable, "-c", code, path], check=False).returncode
+    )
+    assert 2 == len(list(path.parent.iterdir()))
+    # What only has such a name is not followed, opened or emptied.
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.write_text("kept")
+    path.with_name(".audit.jsonl.11.new").symlink_to(elsewhere)
+    path.with_name(".audit.jsonl.22.new").mkdir()
+    os.mkfifo(path.with_name(".audit.jsonl.33.new"))
+    path.with_name(".audit.jsonl.44.new").hardlink_to(elsewhere)
+    path.with_name(".audit.jsonl.mine.new").touch()
+    made = Journal(path)
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        ".audit.jsonl.11.new",
+        ".audit.jsonl.22.new",
+        ".audit.jsonl.33.new",
+        ".audit.jsonl.mine.new",
+        "audit.jsonl",
+        "elsewhere",
+    ]
+    assert "kept" == elsewhere.read_text()
+    assert (6, None) == (verify(path, head=head).records, verify(path, head=head).problem)
+    assert 4 == made.prune(4.0, lambda _: None)
+
+
+def test_a_start_leaves_alone_what_another_process_is_writing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(path, 6)
+    made, original = Journal(path), os.fsync
+    there: list[int] = []
+
+    def started(descriptor: int) -> None:
+        if not there:
+            # At the first call others may take the file of records, at the second none may.
+            Journal(path).close()
+            there.append(len(list(path.parent.iterdir())))
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", started)
+    assert 4 == made.prune(4.0, lambda _: None)
+    assert [2] == there
+    assert [path] == list(path.parent.iterdir())
+    assert made.append({"kind": "a"}) is not None
+
+
 def test_the_last_record_stays_however_old_for_the_next_is_tied_to_it(path: Path) -> None:
     head = written(path, 3)
     made = Journal(path)

@@ -8,6 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import secrets
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +52,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._descriptor = -1
         self._open()
+        self._sweep()
 
     def _open(self) -> None:
         """Hold the file that has the name now, instead of the one that was held."""
@@ -139,11 +143,14 @@ class Journal:
 
         False where the file that has the name is not that one any more.
         """
-        name = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
-        # One of a process that was killed, and had our number, is written over.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        name = self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.new")
+        with self._lock, self._locked():
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            if fcntl is not None:
+                # So long as it is held, nobody takes it for one that was left behind.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            with open(os.open(name, flags, 0o600), "wb") as new:  # noqa: PTH123  # why: made for the owner only
+            with open(descriptor, "wb") as new:  # noqa: PTH123  # why: made for the owner only
                 copied = _copy(old, new, offset, self._whole(old, offset))
                 with self._lock, self._locked():
                     here = os.fstat(old)
@@ -156,6 +163,16 @@ class Journal:
                     return True
         finally:
             name.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what a process left behind that was killed while it dropped records."""
+        left = re.compile(rf"\.{re.escape(self.path.name)}\.[0-9a-f]+\.new")
+        # What is made under the lock is held by whoever made it.
+        with self._lock, self._locked(), contextlib.suppress(OSError):
+            for name in os.listdir(self.path.parent):  # noqa: PTH208  # why: names alone are looked at
+                if left.fullmatch(name):
+                    with contextlib.suppress(OSError):
+                        _remove_unheld(self.path.with_name(name))
 
     def _whole(self, old: int, offset: int) -> int:
         """Where its last whole line ends, behind `offset`; nothing changes before that."""
@@ -238,6 +255,19 @@ class Journal:
             self._end = -1
             raise
         self._end = before + len(line)
+
+
+def _remove_unheld(path: Path) -> None:
+    """Remove a file that no process writes; what is none, such as a link, stays."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _older(file: BinaryIO, before: float) -> tuple[Link, int, int]:
