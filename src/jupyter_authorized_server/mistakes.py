@@ -21,7 +21,6 @@ SOMETHING_KEPT = (
     "you; share a part, or ask an administrator"
 )
 NO_SUCH_GRANT = "there is no such grant"
-SHARES_NO_MORE = "you may not share that any more"
 SEVERAL_NAMES = "a file with several names cannot be shared; share its folder"
 THERE_CHANGED = "what is there has changed meanwhile; look at it again, then send it again"
 OWNERS_OWN = "this is its owner's own, and a token with a scope does not reach it"

@@ -359,7 +359,24 @@ def test_whoever_was_given_something_can_leave_it_and_nobody_else(server: Servin
     given = give(server, "mia")
     assert 404 == take(server, "pia", given.json["id"]).status
     assert 403 == take(server, "ed", given.json["id"]).status
-    assert 403 == take(server, "vera", given.json["id"]).status
+    # Who does not see a grant cannot tell it from one that there is not.
+    for who in ("vera", "pia"):
+        for method, body in (("GET", None), ("PATCH", {"level": "editor"}), ("DELETE", None)):
+            there, nowhere = (
+                server.request(method, f"/api/authz/grants/{id_}", who, json_body=body)
+                for id_ in (given.json["id"], "g-000000000000")
+            )
+            assert (404, nowhere.json) == (there.status, there.json), (who, method)
+    # It is theirs to leave, not to change.
+    path, more = f"/api/authz/grants/{given.json['id']}", {"ends": None}
+    for who in ("ed", "olga"):
+        assert 403 == server.request("PATCH", path, who, json_body=more).status
+    refused = next(each for each in reversed(server.audit) if each.get("decision") == "deny")
+    assert ("user:olga", "share", "contents:/team") == (
+        refused["principal"],
+        refused["action"],
+        refused["resource"],
+    )
     assert 200 == take(server, "olga", given.json["id"]).status
 
 

@@ -173,12 +173,15 @@ class GrantHandler(SharedHandler):
         return found
 
     def _changeable(self, id_: str) -> Grant:
-        """The grant, if it is as the request says and can be changed here.
+        """The grant, if it is as the request says and can be changed here by whoever asks.
 
         Raises:
             UnknownName, Outdated, Refused: it is not.
         """
         grant = self._found(id_)
+        # Whoever was given something may leave it, and not change it.
+        if self.request.method != "DELETE" or grant.principal != self.principal.name:
+            self.require_sharing(grant.resource)
         if grant.source != "store":
             reason = mistakes.grant_of_file(grant.source)
             raise Refused(reason, status=409)
@@ -194,7 +197,7 @@ class GrantHandler(SharedHandler):
 
     @operation(body=CHANGE, answer=GRANT)
     async def patch(self, id_: str) -> dict[str, Any]:
-        """Give a grant another level, end or note; `If-Match` refuses an outdated change."""
+        """Give a grant on what one may share another level, end or note; see `If-Match`."""
         changed: Grant
         known, changed = await self.change_as_judged(
             lambda: self._wished(id_),
@@ -248,7 +251,7 @@ class GrantHandler(SharedHandler):
         }
     )
     async def delete(self, id_: str) -> dict[str, Any]:
-        """Take a grant back, or leave what one was given; says what still reaches there."""
+        """Take back a grant on what one may share, or leave one's own; says what still reaches."""
         known: Grant = await self.change_as_judged(
             lambda: self._takeable(id_),
             lambda store, grant: store.take_grant(
@@ -272,8 +275,6 @@ class GrantHandler(SharedHandler):
             resource = self.known(parse_resource(known.resource))
             if reason := held(self, known.level, resource):
                 raise Refused(reason)
-            if not self.shares(known.resource):
-                raise Refused(mistakes.SHARES_NO_MORE)
         return known
 
     def _remaining(self, gone: Grant) -> list[Grant]:

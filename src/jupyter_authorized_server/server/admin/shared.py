@@ -101,12 +101,22 @@ class SharedHandler(AdminHandler):
     def shares(self, name: str) -> bool:
         """Whether whoever asks may share the resource written `name`."""
         try:
-            resource = self.known(parse_resource(name))
+            return self.allows(*self._sharing(name))
         except InvalidName:
             return False
-        if (resource.type, "share") not in ABILITY:
-            return self.allows("administer", SERVER)
-        return self.allows("share", resource)
+
+    def require_sharing(self, name: str) -> None:
+        """Go on only if whoever asks may share the resource written `name`.
+
+        Raises:
+            Refused: they may not; it is recorded.
+        """
+        self.require(*self._sharing(name))
+
+    def _sharing(self, name: str) -> tuple[str, Resource]:
+        resource = self.known(parse_resource(name))
+        is_shared = (resource.type, "share") in ABILITY
+        return ("share", resource) if is_shared else ("administer", SERVER)
 
     def admitted_one(self) -> Resource:
         """The resource that the guard has allowed to be shared.

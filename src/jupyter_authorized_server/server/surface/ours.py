@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ... import mistakes
-from ..wiring import wiring
 from . import places as at
 from .core import ADMIN, ask, asks, to_guests
-from .table import Asks, Public, Question, Route, Unanswerable
+from .table import Asks, Public, Question, Route
 from .written import in_body, in_query, questions
 
 if TYPE_CHECKING:
-    from ...policy.model import Grant, Resource
+    from ...policy.model import Resource
     from .call import Call
 
 _ADMIN = "jupyter_authorized_server.server.admin."
@@ -54,28 +52,6 @@ def _if_another(call: Call) -> Resource | None:
     return None if call.query("principal", call.principal) == call.principal else at.SERVER
 
 
-def _grant(call: Call) -> Grant:
-    """The grant in the URL.
-
-    Raises:
-        Unanswerable: there is none.
-    """
-    found = wiring(call.settings).point.snapshot.grant(call.group(0))
-    if found is None:
-        raise Unanswerable(404, mistakes.NOTHING_HERE)
-    return found
-
-
-def _granted(call: Call) -> list[str]:
-    return [_grant(call).resource]
-
-
-def _granted_to_another(call: Call) -> list[str]:
-    """As `_granted`; whoever was given something may leave it."""
-    grant = _grant(call)
-    return [] if grant.principal == call.principal else [grant.resource]
-
-
 def _and(*more: Question) -> Asks:
     """What whoever is signed in is answered, if also `more` is allowed."""
     return asks("api", ask("identify", "server", at.server), *more)
@@ -112,13 +88,10 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "grant_batch.GrantBatchHandler",
         methods={"POST": _and(*questions("share", _wanted))},
     ),
+    # Of one grant, link or request the handler asks, so that none can be told from another.
     Route(
         handler=_ADMIN + "grant.GrantHandler",
-        methods={
-            "GET": _SELF,
-            "PATCH": _and(*questions("share", _granted, stored=True)),
-            "DELETE": _and(*questions("share", _granted_to_another, stored=True)),
-        },
+        methods=dict.fromkeys(("GET", "PATCH", "DELETE"), _SELF),
     ),
     Route(
         handler=_ADMIN + "grant.LevelsHandler",
@@ -172,7 +145,6 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "link.LinksHandler",
         methods={"GET": _SELF, "POST": _and(*questions("share", in_body("resource")))},
     ),
-    # Of one link or request the handler asks, so that none can be told from another.
     Route(handler=_ADMIN + "link.LinkHandler", methods={"DELETE": _SELF}),
     Route(handler=_ADMIN + "link.RedeemHandler", methods={"POST": _SELF}),
     Route(handler=_ADMIN + "link_page.LinkPage", methods={"GET": _SELF, "POST": _SELF}),

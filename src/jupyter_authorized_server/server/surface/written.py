@@ -75,7 +75,7 @@ def in_body(*names: str) -> Texts:
     return find
 
 
-def questions(action: str, texts: Texts, *, stored: bool = False) -> tuple[Question, ...]:
+def questions(action: str, texts: Texts) -> tuple[Question, ...]:
     """May the principal do `action` on each resource that the request writes out?
 
     A type that does not have the action is the administrators'.
@@ -83,13 +83,9 @@ def questions(action: str, texts: Texts, *, stored: bool = False) -> tuple[Quest
     Args:
         action: of the vocabulary.
         texts: finds them.
-        stored: they are canonical already, and mean themselves whatever the disk says
-            now; what a grant stands on.
     """
 
     def resources(call: Call) -> list[Resource]:
-        if stored:
-            return [known(call, parse_resource(text)) for text in texts(call)]
         return [one for text in texts(call) for one in meant(call, text)]
 
     able = [type_ for type_ in TYPE if (type_, action) in ABILITY]
