@@ -367,6 +367,19 @@ def must_be_object(name: str) -> str:
     return f"`{name}` must be a JSON object"
 
 
+def settings_no_json(most: str) -> str:
+    """With what is put in."""
+    return (
+        f"of settings that are not JSON, with or without comments, {most} characters are taken; "
+        "write them as JSON"
+    )
+
+
+def settings_unread(why: str) -> str:
+    """`the settings cannot be read: {why}`, with what is put in."""
+    return f"the settings cannot be read: {why}"
+
+
 def nobody_who_signs_in(name: str) -> str:
     """`there is no `user:{name}` who may sign in`, with what is put in."""
     return f"there is no `user:{name}` who may sign in"

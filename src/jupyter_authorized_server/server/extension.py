@@ -24,7 +24,18 @@ from ..sandbox import probe
 from . import ready_thread, scrubbing
 from .admin import routes
 from .confinement import Confinement
-from .doors import contents, downloads, elsewhere, exports, git, lists, own_pages, resolving, rooms
+from .doors import (
+    contents,
+    downloads,
+    elsewhere,
+    exports,
+    git,
+    lists,
+    own_pages,
+    own_settings,
+    resolving,
+    rooms,
+)
 from .doors.authorizer import PolicyAuthorizer, check_authorizer
 from .doors.channels import RefusedConnection, judged
 from .doors.connection import JudgedConnection
@@ -178,6 +189,7 @@ async def start(app: ServerApp) -> None:
             wired.confinement.confine_terminals(application.settings.get("terminal_manager"))
         # Extensions that load after this one are there only now.
         own_pages.install()
+        own_settings.install()
         git.install(application.settings, wired)
         wired.live.start()
         measure(wired)

@@ -79,11 +79,26 @@ def test_the_name_of_settings_leads_to_no_other_file_of_the_machine(server: Serv
 
 
 def test_settings_that_take_the_server_long_to_read_are_not_taken(server: Serving) -> None:
-    # Upstream reads some thirty kilobytes a second, and serves nobody meanwhile.
-    for length, status in ((1000, 204), (70_000, 413)):
-        sent = {"raw": json.dumps({"theme": "x" * length})}
-        assert status == server.request("PUT", THEME, "vera", json_body=sent).status
-    assert 1100 > len(server.request("GET", THEME, "vera").json["raw"])
+    """Upstream's own parser reads some thirty kilobytes a second, and all wait meanwhile."""
+    page = json.dumps({"theme": 'it\'s "//" /* x */' * 2000}, indent=1)
+    slow = "{theme: 'x', " + "/**/" * 1000 + "}"
+    for raw, status in (
+        (page, 204),
+        (f'// Theme\n/* of "mine" */ {page}', 204),
+        ("{theme: 'Other', /* \" */ 'adaptive-theme': false, // it's\n}", 204),
+        ("x" * 70_000, 413),
+        (slow, 413),
+        ('"\\"' * 20_000, 413),
+        ("/*/" + "[1," * 3000, 413),
+        ("[" * 2000, 400),
+        ("{", 400),
+        ("", 400),
+        ('{"theme": "\ud800"}', 400),
+        (5, 400),
+    ):
+        answer = server.request("PUT", THEME, "vera", json_body={"raw": raw})
+        assert (status, str(raw)[:40]) == (answer.status, str(raw)[:40]), answer.text
+    assert "Other" == server.request("GET", THEME, "vera").json["settings"]["theme"]
 
 
 def test_no_pattern_that_is_tried_for_ever_reaches_the_licences(server: Serving) -> None:

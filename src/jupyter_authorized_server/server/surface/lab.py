@@ -21,8 +21,7 @@ _SERVER = "jupyterlab_server."
 _RECALL = ask("recall", "settings", at.own_settings)
 _KEEP = ask("keep", "settings", at.own_settings)
 
-#: Most bytes of settings that are taken: upstream reads some thirty kilobytes a second,
-#: and the server answers nobody meanwhile.
+#: Most bytes of settings that are taken; `doors.own_settings` has what is slow to read.
 _MOST = 64 * 1024
 
 
