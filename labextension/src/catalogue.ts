@@ -118,6 +118,7 @@ export const WORDS = {
   wouldAllow: "What would allow it",
   mapHint: "Each file and folder that you see, with the level there. Open a folder to see what is in it.",
   mapOf: "Whose level",
+  atLeast: (level: string | number): string => `at least ${level}`,
   mapShow: "Show",
   noLevelWord: "way only",
   emptyFolder: "Nothing here that you can see.",

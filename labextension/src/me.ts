@@ -18,6 +18,8 @@ export interface Standing {
   /** Whose kernel it was, if a change of rights has ended it. */
   ended?: 'mine' | 'theirs' | null;
   actions: Record<string, Verdict>;
+  /** What I could do in a kernel that I start for it; not told where I may start none. */
+  own_kernel?: Record<string, Verdict>;
 }
 
 export interface Me {

@@ -311,13 +311,34 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     leads = page.get_by_role("link", name="Access page")
     expect(leads).to_have_attribute("href", "/authz")
     page.remove_locator_handler(dead)
+    the_tree_greys_what_is_refused(page)
     refusals_lead_to_reasons(server, page)
+
+
+def the_tree_greys_what_is_refused(page: Page) -> None:
+    """In the classic tree, to an editor: what is grey says why, and leads to the reason."""
+    leave = page.locator("#shutdown")
+    expect(leave).to_have_attribute("aria-disabled", "true")
+    expect(leave).to_have_attribute("title", re.compile("but not administer it"))
+    page.locator(".list_item").filter(has_text="notes.txt").locator("input").check()
+    for refused in (".delete-button", ".rename-button", "#upload_span", "#new-terminal"):
+        expect(page.locator(refused)).to_have_class(re.compile("disabled"))
+    expect(page.locator(".download-button")).not_to_have_class(re.compile("disabled"))
+    # Grey for those who read it out as well, so that a click has to be forced.
+    page.locator(".delete-button").click(force=True)
+    told = page.locator("#header .authz-notice").filter(has_text="but not delete it")
+    told.get_by_role("button", name="Why can't I?").click()
+    why = page.get_by_role("dialog", name="Why this is refused")
+    expect(why).to_contain_text("The lowest level that can do this is manager.")
+    why.get_by_role("button", name="Close", exact=True).click()
+    expect(why).to_have_count(0)
+    told.get_by_role("button", name="Close").click()
 
 
 def refusals_lead_to_reasons(server: Served, page: Page) -> None:
     """From the classic tree and editor, to whoever is refused there."""
-    page.locator("#new-dropdown-button").click()
-    page.locator("#new-folder").click()
+    # As on a page that has not heard yet that it is refused: else it is grey.
+    page.evaluate("require(['jquery'], found => found('#new-folder').triggerHandler('click'))")
     failed = page.locator(".modal.in").filter(has_text="Creating Folder Failed")
     failed.get_by_role("button", name="Why can't I?").click()
     why = page.get_by_role("dialog", name="Why this is refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import time
 import uuid
@@ -13,6 +14,7 @@ import nbformat
 import pytest
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Classic
 from examples.serving import PASSWORD, run_in
+from playwright.sync_api import expect
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from browser.page import Window
     from examples.serving import Served
+    from playwright.sync_api import Page
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
@@ -66,13 +69,37 @@ def test_a_runner_runs_what_is_saved_and_reads_in_the_cell_why_not_what_was_edit
 ) -> None:
     server = served("demo")
     name = saved(server, f"saved-{front_end}.ipynb", 'x = "sa"', 'print(x + "ved")', "3 * 3")
-    notebook = visit(server, "rune", f"{WHERE[front_end]}{name}").notebook(front_end)
+    window = visit(server, "rune", f"{WHERE[front_end]}{name}")
+    notebook = window.notebook(front_end)
     notebook.shows('x = "sa"')
+    offers_a_runner_what_she_may_do(window.page, front_end)
     notebook.run_all()
     notebook.prints("saved")
     notebook.prints("9")
     notebook.run_as("4 * 4")
     notebook.prints("edited or is not saved")
+
+
+def offers_a_runner_what_she_may_do(page: Page, front_end: str) -> None:
+    """See that what is refused to her is grey and says why, and nothing else is."""
+    if front_end == CLASSIC:
+        save = page.locator('[data-jupyter-action="jupyter-notebook:save-notebook"]')
+        expect(save).to_have_attribute("aria-disabled", "true")
+        expect(save).to_have_attribute("title", re.compile("^You can .* but not change it"))
+        for refused in ("#rename_notebook", "#copy_notebook", "#trust_notebook"):
+            expect(page.locator(refused)).to_have_class(re.compile("disabled"))
+        for allowed in ("#run_all_cells", "#menu-change-kernel", "#download_menu > li"):
+            expect(page.locator(allowed).first).not_to_have_class(re.compile("disabled"))
+        return
+    # What asks for a kernel that would run what is typed there.
+    page.wait_for_function(
+        "() => { const { commands } = window.jupyterapp; "
+        "const found = ['console:create', 'filemenu:shutdown', 'docmanager:rename']"
+        ".filter(id => commands.hasCommand(id) && commands.isEnabled(id)); "
+        "return found.length === 0 && commands.isEnabled('notebook:run-cell'); }"
+    )
+    shown = page.evaluate("window.jupyterapp.commands.caption('console:create')")
+    assert shown == "You can start a kernel here, but not run in it what you type."
 
 
 def hired(served: Served, name: str) -> str:

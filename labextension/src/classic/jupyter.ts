@@ -33,6 +33,7 @@ export interface Found {
   ajaxError: (
     listener: (event: unknown, answer: Answer, asked: { url?: string; type?: string }) => void
   ) => unknown;
+  data: (name: string) => unknown;
   attr: (name: string, value: string) => unknown;
 }
 

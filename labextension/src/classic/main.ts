@@ -13,6 +13,8 @@ import { watch } from '../watch.js';
 import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import { Closes } from './closes.js';
+import type { About } from './greys.js';
+import { Greys } from './greys.js';
 import type { Classic, Dialogs, JQuery } from './jupyter.js';
 import { baseUrl } from './jupyter.js';
 import { Notices, sized } from './notices.js';
@@ -34,6 +36,13 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
     whyPart(client, standings, refusal)
   );
   refusals.listen();
+  new Greys(
+    standings,
+    () => aboutOf(classic, jquery),
+    refusal => {
+      refusals.tell(refusal);
+    }
+  ).begin();
   const bar = document.querySelector('#maintoolbar-container');
   if (classic.notebook && bar) {
     const part = new NotebookPart(client, standings, classic.notebook, notices, refusals);
@@ -54,6 +63,28 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
       void watch(client, standings, new AbortController().signal);
     }
   });
+}
+
+/** What this page is about: a notebook, a file in the editor, or a list of files. */
+function aboutOf({ notebook }: Classic, jquery: JQuery): About {
+  const { filePath, notebookPath = '' } = document.body.dataset;
+  const path = notebook?.notebook_path ?? filePath;
+  if (path === undefined) {
+    const ticked = [...document.querySelectorAll('#notebook_list .list_item')].filter(
+      each => each.querySelector('input:checked') !== null
+    );
+    return {
+      folder: contents(decodeURIComponent(notebookPath)),
+      ticked: ticked.map(each => contents(jquery(each).data('path') as string))
+    };
+  }
+  const id = notebook?.kernel?.id;
+  return {
+    file: contents(path),
+    ...(id === undefined ? {} : { kernel: `kernels:${id}` }),
+    folder: contents(path.slice(0, Math.max(0, path.lastIndexOf('/')))),
+    ticked: []
+  };
 }
 
 /** Who looks around as oneself, for as long as they do. */
@@ -114,7 +145,10 @@ class NotebookPart {
       closes.heed(about?.kernel);
     });
     closes.heed(this.notebook.kernel);
-    this.notebook.events?.on(OVER, () => void this.tellEnd(this.before?.kernelId ?? null));
+    this.notebook.events?.on(
+      OVER,
+      () => void this.tellEnd(this.kernelId ?? this.before?.kernelId)
+    );
     again();
   }
 
@@ -122,7 +156,7 @@ class NotebookPart {
     this.asked += 1;
     const mine = this.asked;
     const resource = contents(this.notebook.notebook_path);
-    const kernelId = this.notebook.kernel?.id ?? null;
+    const { kernelId } = this;
     const [file, kernel] = await Promise.all([
       this.standings.of(resource),
       kernelId === null ? null : this.standings.of(`kernels:${kernelId}`)
@@ -150,9 +184,14 @@ class NotebookPart {
         this.tell(notice);
       }
       if (before.can.runSaved && !can.runSaved) {
-        await this.tellEnd(before.kernelId);
+        // Right after a start no answer has told of its kernel yet.
+        await this.tellEnd(before.kernelId ?? kernelId);
       }
     }
+  }
+
+  private get kernelId(): string | null {
+    return this.notebook.kernel?.id ?? null;
   }
 
   private get name(): string {
@@ -160,8 +199,8 @@ class NotebookPart {
   }
 
   /** Tell it where the server has ended the kernel `id` for a change of rights, once. */
-  private async tellEnd(id: string | null): Promise<void> {
-    if (id === null || this.ended.has(id)) {
+  private async tellEnd(id: string | null | undefined): Promise<void> {
+    if (id === null || id === undefined || this.ended.has(id)) {
       return;
     }
     const text = await endOf(this.client, id, this.name);

@@ -61,9 +61,14 @@ export class ClassicRefusals {
     this.heard.note(refusal);
     const told = this.offerAll().some(each => this.offered.has(each) && says(each, refusal));
     if (!told && DONE.test(url.slice(base.length)) && !READING.has(method)) {
-      const why = { word: WORDS.why, act: () => void this.show(refusal) };
-      this.notices.tell(refusal.message, 'refused', why);
+      this.tell(refusal);
     }
+  }
+
+  /** Tell it below the tool bar, with the way to the reason. */
+  tell(refusal: Refusal): void {
+    const why = { word: WORDS.why, act: () => void this.show(refusal) };
+    this.notices.tell(refusal.message, 'refused', why);
   }
 
   /** Give `dialog` a button that asks why, where it tells of a refusal. */

@@ -122,8 +122,10 @@ export class DocumentFace {
     this.lock();
     if (before?.path === found.path) {
       this.notice(before, found);
-      if (before.kernelId !== null && before.can.runSaved && !found.can.runSaved) {
-        void this.tellEnd(before.kernelId);
+      // Right after a start no answer has told of its kernel yet.
+      const id = before.kernelId ?? found.kernelId;
+      if (id !== null && before.can.runSaved && !found.can.runSaved) {
+        void this.tellEnd(id);
       }
     }
   }
@@ -144,10 +146,8 @@ export class DocumentFace {
     if (!this.rights) {
       return false;
     }
-    const { can, kernelId } = this.rights;
-    // Who may start a kernel may perhaps run code of their own in it: it is not known yet.
-    const open = kernelId === null && can.runSaved;
-    return !can.edit && !can.run && !open;
+    const { can } = this.rights;
+    return !can.edit && !can.run;
   }
 
   private lock(): void {

@@ -10,6 +10,8 @@ import type { Can } from '../words.js';
 import type { Situation } from './gates.js';
 import { canOf } from './rights.js';
 
+const SERVER = 'server:';
+
 /** Follows the document in front and the file browser; keeps no answer of its own. */
 export class Front {
   private readonly listeners: (() => void)[] = [];
@@ -79,6 +81,7 @@ export class Front {
       selected: browser ? [...browser.selectedItems()].map(item => this.peek(item.path)) : [],
       around: this.peek(this.around),
       folder: this.peek(browser?.model.path ?? null),
+      server: this.standings.peek(SERVER),
       terminals: this.standings.me?.abilities.terminals
     };
   }
@@ -88,7 +91,7 @@ export class Front {
     this.asked += 1;
     const mine = this.asked;
     this.follow(this.context);
-    const resources: string[] = [];
+    const resources = [SERVER];
     for (const path of [this.path, this.around]) {
       if (path !== null) {
         resources.push(contents(path));

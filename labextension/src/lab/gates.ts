@@ -17,6 +17,8 @@ export interface Situation {
   around: Standing | null | undefined;
   /** The folder that the file browser shows. */
   folder: Standing | null | undefined;
+  /** The server itself. */
+  server: Standing | null | undefined;
   /** Terminals. */
   terminals: Record<string, { allowed: boolean; reason?: string }> | undefined;
 }
@@ -64,14 +66,30 @@ const terminals: Gate = at => {
   return start && !start.allowed ? (start.reason ?? '') : null;
 };
 
+/** A console runs what is typed there; without a kernel that is asked of one that would start. */
+const typing =
+  (place: 'file' | 'folder'): Gate =>
+  at => {
+    if (place === 'file' && at.hasKernel) {
+      return refusedBecause(at.kernel, 'run');
+    }
+    const own = at[place]?.own_kernel?.run;
+    return (
+      refusedBecause(at[place], 'launch') ?? (own?.allowed === false ? (own.reason ?? '') : null)
+    );
+  };
 const restartAndRun = both(kernel('restart'), run);
 const create = folder('create');
+const duplicate: Gate = at => refusedBecause(at.around, 'create');
 
 /** By id of the command. Not in here: whatever only reads, and whatever the server alone can tell. */
 export const GATES: Readonly<Record<string, Gate>> = {
+  'filemenu:shutdown': at => refusedBecause(at.server, 'administer'),
   'docmanager:save': file('save'),
   'docmanager:rename': file('rename'),
-  'docmanager:duplicate': at => refusedBecause(at.around, 'create'),
+  'application:rename': file('rename'),
+  'docmanager:duplicate': duplicate,
+  'application:duplicate': duplicate,
   'docmanager:delete': file('delete'),
   'docmanager:delete-file': file('delete'),
   'docmanager:restore-checkpoint': file('restore'),
@@ -114,11 +132,17 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'kernelmenu:interrupt': kernel('interrupt'),
   'notebook:shutdown-kernel': kernel('stop'),
   'notebook:close-and-shutdown': kernel('stop'),
+  'notebook:close-and-halt': kernel('stop'),
+  'filemenu:close-and-cleanup': kernel('stop'),
   'kernelmenu:shutdown': kernel('stop'),
   'notebook:change-kernel': file('launch'),
   'kernelmenu:change': file('launch'),
-  'notebook:create-console': file('launch'),
-  'console:create': folder('launch'),
+  'filemenu:create-console': typing('file'),
+  'notebook:create-console': typing('file'),
+  'notebook:create-subshell-console': kernel('debug'),
+  'scratchpad-console:open': typing('file'),
+  'fileeditor:create-console': typing('file'),
+  'console:create': typing('folder'),
   'terminal:create-new': terminals,
   'terminal:open-folder-in-terminal': terminals
 };

@@ -22,8 +22,10 @@ export function canOf(file: Standing | null, kernel: Standing | null): Can {
   return {
     view: allowed(file, 'open'),
     edit: allowed(file, 'save'),
-    // Without a kernel it is not known yet; whoever may save what they run is not held up.
-    run: kernel ? allowed(kernel, 'run') : launch && allowed(file, 'save'),
+    // Of a kernel that is not there yet an older server says nothing.
+    run: kernel
+      ? allowed(kernel, 'run')
+      : launch && (file?.own_kernel?.run?.allowed ?? allowed(file, 'save')),
     runSaved: kernel ? allowed(kernel, 'run_saved') : launch
   };
 }

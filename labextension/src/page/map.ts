@@ -135,12 +135,14 @@ async function folder(desk: Desk, who: string, path: string, into: HTMLElement):
     fill(into, h('p', { class: 'authz-say', 'data-kind': 'failed' }, sentence(error)));
     return;
   }
+  // Whoever manages files only is not told who administers the server.
+  const sure = who === desk.me.principal.name || desk.me.abilities.administer;
   const rows = entries.map((each, n) => {
     const level = held[n] ?? null;
     const mark = h(
       'span',
       { class: 'authz-level', 'data-level': level ?? 'none' },
-      level ?? WORDS.noLevelWord
+      level === 'manager' && !sure ? WORDS.atLeast(level) : (level ?? WORDS.noLevelWord)
     );
     if (each.type !== 'directory') {
       return h('li', {}, where(desk, contents(each.path), each.name), mark);

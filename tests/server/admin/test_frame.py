@@ -29,6 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     people: dict[str, Any] = {
         "adam": "admin",
         "mia": [("manager", "contents:/team")],
+        "rune": [("runner", "contents:/team"), ("editor", "contents:/team/final")],
         "vera": [("viewer", "contents:/team")],
         "olga": None,
     }
@@ -71,6 +72,18 @@ def test_me_tells_the_level_and_each_action_of_a_manager(server: Serving) -> Non
     # Of files an administrator can do the same, and is still called one.
     found = me(server, "adam", "contents:/team", "contents:/team/final", "events:")["resources"]
     assert ["admin", "runner", "admin"] == [each["level"] for each in found.values()]
+
+
+def test_me_tells_whoever_may_start_a_kernel_whether_it_would_run_what_they_type(
+    server: Serving,
+) -> None:
+    team, final = "contents:/team", "contents:/team/final"
+    found = me(server, "rune", team, final)["resources"]
+    reason = "You can start a kernel here, but not run in it what you type."
+    assert {"run": {"allowed": False, "reason": reason}} == found[team]["own_kernel"]
+    assert {"run": {"allowed": True}} == found[final]["own_kernel"]
+    # Who may start none is told that alone.
+    assert "own_kernel" not in me(server, "vera", team)["resources"][team]
 
 
 def test_me_answers_alike_about_what_is_hidden_and_what_is_not_there(server: Serving) -> None:

@@ -9,13 +9,16 @@ from ... import sentences
 from ...errors import InvalidName
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES, Level
-from ..surface.places import SERVER
+from ..kernels import Owned
+from ..surface.places import SERVER, running
 from . import moment
 from .handler import AdminHandler, sentence
 from .operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from ...policy.vocabulary import Ability
 
 #: Most resources of one question.
 MOST = 500
@@ -23,6 +26,9 @@ MOST = 500
 _SHOWN = frozenset({"contents", "kernels", "terminals"})
 #: What Jupyter's handlers call that in which the code of a document runs.
 _RUNS = ("sessions", "kernels")
+#: What runs code that nobody has saved, and the id of a kernel that is not there yet.
+_TYPED = tuple(each for each in ABILITIES if (each.type, each.action) == ("kernels", "run"))
+_NOT_YET = "-"
 
 ACTIONS = {
     "type": "object",
@@ -81,6 +87,7 @@ _ANSWER = {
                     "more_at_restart": {"type": "boolean"},
                     "ended": {"enum": ["mine", "theirs", None]},
                     "actions": ACTIONS,
+                    "own_kernel": ACTIONS,
                 },
             },
         },
@@ -183,6 +190,7 @@ class MeHandler(AdminHandler):
             }
         actions = self._actions(resources[0].type, resources)
         return {
+            **self._own_kernel(resources[0], actions),
             "level": level_of(resources[0].type, actions, self._administers),
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
@@ -190,6 +198,20 @@ class MeHandler(AdminHandler):
             "ended": self._ended(text),
             "actions": actions,
         }
+
+    def _own_kernel(self, resource: Resource, actions: Mapping[str, Any]) -> dict[str, Any]:
+        """What whoever asks could do in a kernel of their own that they start for `resource`.
+
+        A console runs what is typed there, and whoever may start a kernel need not be let do
+        that. Of a kernel that could not be started nothing is told.
+        """
+        if resource.type != "contents" or not actions["launch"]["allowed"]:
+            return {}
+        owned = Owned(owner=self.principal.name, path=resource.id)
+        found = self._actions("kernels", (running("kernels", _NOT_YET, owned),), _TYPED)
+        if found["run"]["allowed"]:
+            return {"own_kernel": found}
+        return {"own_kernel": {"run": {"allowed": False, "reason": sentence(sentences.NO_TYPED)}}}
 
     def _lacks(self, resource: Resource) -> bool:
         """Whether it is a kernel of whoever asks, which a restart would show more."""
@@ -226,9 +248,14 @@ class MeHandler(AdminHandler):
         given = self.point.snapshot.given_on((resource.name,), 0)
         return bool(given - {self.principal.name})
 
-    def _actions(self, type_: str, resources: tuple[Resource, ...]) -> dict[str, dict[str, Any]]:
+    def _actions(
+        self,
+        type_: str,
+        resources: tuple[Resource, ...],
+        abilities: Sequence[Ability] = ABILITIES,
+    ) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for ability in ABILITIES:
+        for ability in abilities:
             if ability.type != type_:
                 continue
             found[ability.action] = {"allowed": True}
