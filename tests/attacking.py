@@ -337,6 +337,12 @@ def attacked_from_a_terminal(server: Serving, who: str) -> set[str]:
         return succeeded(server, out)
 
 
+#: Whether a kernel in a root of its own may change the folder of its sockets, and how it may not.
+SEAL = """
+import os
+print(os.statvfs("/run/kernel").f_flag & os.ST_RDONLY, *sorted(os.listdir("/run/kernel")))
+"""
+SEALED = "1 k-1 k-2 k-3 k-4 k-5"
 #: What a kernel knows of itself: where its sockets are, and its keys.
 TOLD = "import ipykernel, json; print(json.load(open(ipykernel.get_connection_file()))[{!r}])"
 SWAP = """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 from jupyter_authorized_server.policy.model import Principal
-from jupyter_authorized_server.sandbox.room import Origin, Room, home_in, new_scratch, new_sockets
+from jupyter_authorized_server.sandbox.room import Origin, Room, home_in, new_scratch, own_in
 
 
 def test_what_was_left_is_not_met_by_the_next_process_and_is_removed(tmp_path: Path) -> None:
@@ -17,7 +18,9 @@ def test_what_was_left_is_not_met_by_the_next_process_and_is_removed(tmp_path: P
         folder=folder,
     )  # fmt: skip
     for _ in range(2):
-        sockets, scratch = new_sockets(room, "s"), new_scratch(room, tmp_path)
+        [mount] = own_in(room)
+        os.close(mount.source)
+        sockets, scratch = Path(mount.at), new_scratch(room, tmp_path)
         assert [] == [*sockets.iterdir()]
         (sockets / "link").symlink_to(tmp_path)
         for number in range(9):

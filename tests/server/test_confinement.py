@@ -24,14 +24,16 @@ from attacking import (
     DEPENDS,
     EXTRA,
     PEOPLE,
+    SEAL,
+    SEALED,
     STARTS,
+    SWAP,
     TOLD,
     attacked,
     attacked_from_a_terminal,
     begin,
     extra_config,
     furnish,
-    overheard,
     said,
     seconds_to_end,
     stop,
@@ -54,10 +56,12 @@ permit (principal == Jupyter::User::"{}", action == Jupyter::Action::"internet",
 CONNECTED = ("edda", "tess", "ines") if shutil.which("pasta") else ()
 RULES = {f"internet-of-{each}.cedar": INTERNET.format(each) for each in CONNECTED}
 RULES["extra.cedar"] = EXTRA
+RULES["network.cedar"] = INTERNET.format("nell").replace("internet", "network")
 MORE = {
     "dora": PEOPLE["mona"],
     "ines": [*PEOPLE["edda"], ("admin", "terminals:")],
     "fay": [("manager", "contents:/far"), STARTS],
+    "nell": PEOPLE["mona"],
 }
 
 
@@ -109,9 +113,22 @@ def test_confined_no_attack_succeeds(confined: Serving, who: str) -> None:
     stop(confined)
 
 
-def test_a_link_in_place_of_a_socket_leads_to_no_other_kernel(confined: Serving) -> None:
-    kernel = begin(confined, "adam", "other/b.ipynb")
-    assert "" == overheard(confined, "mona", kernel, "adam")
+def test_nobody_puts_a_link_in_place_of_a_socket_or_is_told_where_anothers_are(
+    confined: Serving,
+) -> None:
+    kernel, other = begin(confined, "adam", "other/b.ipynb"), begin(confined, "nell")
+    end = time.monotonic() + 60
+    for _ in range(2):
+        while SEALED != said(confined, kernel, "adam", SEAL):
+            assert time.monotonic() < end
+        assert "Read-only" in said(confined, kernel, "adam", SWAP.format("/run/kernel/k"))
+        assert 200 == confined.request("POST", f"/api/kernels/{kernel}/restart", "adam").status
+    # Nell's has the machine's network, and what is spoken to is of that.
+    names = said(confined, other, "nell", "print(open('/proc/net/unix').read())")
+    logs = confined.folder / "data" / "authorization" / "sandbox" / "logs"
+    folders = [path.stem for path in logs.iterdir()]
+    assert (True, 2) == ("/run/kernel/k-1" in names, len(folders))
+    assert [] == [each for each in folders if each in names]
     key = said(confined, kernel, "adam", TOLD.format("curve_secretkey"))
     told = [confined.log, *map(str, confined.audit)]
     told += [

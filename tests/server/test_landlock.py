@@ -286,17 +286,37 @@ def test_whatever_runs_by_a_right_is_gone_within_a_second_of_its_end(walled: Ser
     assert seconds_to_end(walled, "rex") < 1
 
 
-def test_a_fork_bomb_is_counted_and_stopped_where_nothing_limits_it(walled: Serving) -> None:
+#: The first has an end of its own, of 64.
+BOMB = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(600)"
+LITTER = """
+import ipykernel, json, os, time
+sockets = json.load(open(ipykernel.get_connection_file()))["ip"]
+with open(os.path.dirname(sockets) + "/file", "wb") as file:
+    file.write(bytes(1 << 20))
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (BOMB, f"processes and threads, and may have {PROCESSES}"),
+        (LITTER, "put more than sockets into the folder of its sockets"),
+    ],
+    ids=["a fork bomb", "a file beside its sockets"],
+)
+def test_what_nothing_else_limits_is_counted_and_stopped(
+    walled: Serving, code: str, why: str
+) -> None:
     kernel = begin(walled, "mona")
     client = Client(walled, kernel, "mona")
-    # It has an end of its own, of 64.
-    client.run("import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(600)")
+    client.run(code)
     words, end = "", time.monotonic() + 120
     while "the kernel was stopped" not in words:
         assert time.monotonic() < end
         words += client.hear(120).content.get("text", "")
     client.close()
-    assert f"processes and threads, and may have {PROCESSES}" in words
+    assert why in words
     assert "2" == said(walled, kernel, "mona", "print(1 + 1)")
     stop(walled)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from attacking import (
     PEOPLE,
+    SEAL,
+    SEALED,
     STARTS,
     attacked,
     attacked_from_a_terminal,
@@ -117,6 +119,7 @@ def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: s
                 assert "['lo', 'internet']" == said(server, kernel, "mona", devices)
             assert str(NOBODY) == said(server, kernel, "mona", "import os; print(os.getuid())")
             assert set() == attacked(server, kernel, "mona") - open_
+            assert (backend == "bubblewrap") is (said(server, kernel, "mona", SEAL) == SEALED)
             assert set() == attacked_from_a_terminal(server, "tess") - open_
             limit = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[1])"
             assert "1324" == said(server, kernel, "mona", limit)

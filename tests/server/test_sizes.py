@@ -67,20 +67,12 @@ file = os.memfd_create("x")
 for _ in range(40): os.write(file, b"x" * (10 << 20))
 time.sleep(600)
 """
-LITTER = """
-import ipykernel, json, os, time
-sockets = json.load(open(ipykernel.get_connection_file()))["ip"]
-with open(os.path.dirname(sockets) + "/file", "wb") as file:
-    file.write(bytes(1 << 20))
-time.sleep(600)
-"""
 TOO_MUCH = "MiB of memory together, and may hold 300 MiB"
 #: Code that has what it must not, and how that is told.
 GROWTHS = {
     "a fork bomb": (BOMB, f"processes and threads, and may have {PROCESSES}"),
     "memory of its children": (CHILDREN, TOO_MUCH),
     "a file without a name": (NAMELESS, TOO_MUCH),
-    "a file beside its sockets": (LITTER, "put more than sockets into the folder of its sockets"),
 }
 
 

@@ -64,6 +64,8 @@ class Box:
 
     system: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    #: Files that are made for it alone, which it may change: by path, what is in each.
+    texts: dict[str, bytes] = field(default_factory=dict)
     home: str = "/home/me"
     user: str = "me"
     cwd: str = ""

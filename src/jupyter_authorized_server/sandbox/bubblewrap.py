@@ -170,6 +170,8 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
               for path in _in_memory(box)}  # fmt: skip
     home = memory.pop(box.home, [])
     line += [word for words in memory.values() for word in words]
+    for path, text in box.texts.items():
+        line += ["--perms", "0600", "--file", str(files.hold(text)), path]
     covers = _covers(box)
     line += ["--remount-ro", "/dev", *_environment(box.system, covers, files), *home]
     for mount in box.mounts:

@@ -111,6 +111,8 @@ class _Walled(Building):
             raise CannotConfine(msg)
         if _IPYTHON in program:
             program.append(_NO_TERMINAL)
+        for path, text in box.texts.items():
+            Path(path).write_bytes(text)
         plan = {
             "rules": list(self._rules(box)),
             "filter": base64.b64encode(system_calls.program(alone=True)).decode(),

@@ -19,7 +19,8 @@ from . import programs, shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
 from .machine import private
-from .room import Room, contents_in, home_in, new_scratch, new_sockets, start_in
+from .room import OPEN, Room, contents_in, home_in, new_scratch, own_in, start_in
+from .sockets import INSIDE, SOCKET, SOCKETS
 from .surroundings import SOCKET_PATH, account, file_name, short_folder, system_paths
 from .unconfined import may_be_unconfined
 from .view import (
@@ -51,12 +52,6 @@ if TYPE_CHECKING:
     from .room import Origin
 
 _log = logging.getLogger(__name__)
-
-#: In a kernel's folder, the one folder that it shares with the server.
-SOCKETS = "s"
-#: How the names of the sockets in it begin.
-SOCKET = "k"
-_OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(slots=True, kw_only=True)
@@ -257,23 +252,19 @@ class Launcher:
             since = self._since(principal.name)
             home = home_in(self.folder, self._home_of(room, view), is_kept=keeps, since=since)
             if keeps:
-                mounts.append(Mount(source=os.open(home, _OPEN), at=home, writable=True))
+                mounts.append(Mount(source=os.open(home, OPEN), at=home, writable=True))
             temporary = TEMPORARY
             if not self.backend.has_root:
                 # What a root of its own would hold of itself has to have a place.
                 scratch = new_scratch(room, self._runtime_folder())
-                mounts.append(Mount(source=os.open(scratch, _OPEN), at=scratch, writable=True))
+                mounts.append(Mount(source=os.open(scratch, OPEN), at=scratch, writable=True))
                 home = home if keeps else f"{scratch}/home"
                 temporary = f"{scratch}/temporary"
             mounts += contents_in(self.disk, view)
             mounts += self.extra.opened(mounts="mounts" in view.besides)
             among, elsewhere = programs.among(self.disk, needed)
             mounts += programs.opened(self.disk, among, mounts)
-            if room.folder is not None:
-                sockets = new_sockets(room, SOCKETS)
-                mounts.append(Mount(source=os.open(room.folder, _OPEN), at=str(room.folder)))
-                source = os.open(sockets, _OPEN)
-                mounts.append(Mount(source=source, at=str(sockets), writable=True))
+            mounts += own_in(room, INSIDE if self.backend.has_root else "")
             own = self._own()
             yield Box(
                 system=system_paths(

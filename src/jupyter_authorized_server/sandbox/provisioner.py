@@ -17,17 +17,16 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import SingletonConfigurable
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError, EndedAtOnce, Overtaken
-from . import shown
+from . import shown, sockets
 from .bounds import too_much
-from .launch import SOCKET, SOCKETS
 from .printed import last_words, opened
+from .sockets import CONNECTION, SOCKET, SOCKETS
 from .starting import start_aside
 from .surroundings import environment, found_program
 from .unconfined import start_unconfined
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterable
 
     from jupyter_client.connect import KernelConnectionInfo
     from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -41,8 +40,6 @@ _AT_ONCE = 10.0
 #: How often one is begun whose owner may have less each time that it is there.
 _TRIES = 3
 _LOOK_SECONDS = 0.005
-#: In a kernel's folder, where its sockets are and with which keys they are spoken to.
-_CONNECTION = "kernel.json"
 _REMEDY = (
     "; if it needs files besides its environment, "
     "`c.JupyterAuthorization.sandbox_read_only` can show it them"
@@ -71,7 +68,7 @@ class ConfinedProvisioner(LocalProvisioner):
                 raise CannotConfine(msg) from error
             manager.transport = "ipc"
             manager.ip = f"{self.room.folder}/{SOCKETS}/{SOCKET}"
-            manager.connection_file = f"{self.room.folder}/{_CONNECTION}"
+            manager.connection_file = f"{self.room.folder}/{CONNECTION}"
             _encrypt(manager)
         session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
         found = await super().pre_launch(**kwargs)
@@ -154,8 +151,9 @@ class ConfinedProvisioner(LocalProvisioner):
         assert launcher.backend is not None  # noqa: S101  # why: as above
         met = frozenset(room.company)
         with launcher.box(room, line[0], folder, cwd=cwd) as box, opened(room.log) as log:
-            if _is_encrypted(self.parent):
-                line = _with_a_copy(line, room.folder or Path())
+            own = room.folder or Path()
+            inside = sockets.connection(own, box, has_root=launcher.backend.has_root)
+            line = [word.replace(str(own / CONNECTION), inside) for word in line]
             surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = await start_aside(
                 launcher.backend, box, line, environment=surroundings, output=log
@@ -168,7 +166,22 @@ class ConfinedProvisioner(LocalProvisioner):
             room.running.close()
             room.running = None
             raise
+        if launcher.backend.has_root:
+            self._seal(room)
         return process
+
+    def _seal(self, room: Room) -> None:
+        """Let it change the folder of its sockets no more, once they are open."""
+        assert room.running is not None  # noqa: S101  # why: it has just been started
+        told: dict[str, Any] = dict(self.connection_info)
+        sockets.seal(
+            room.running,
+            (room.folder or Path()) / SOCKETS,
+            [port for name, port in told.items() if name.endswith("_port")],
+            lambda why: self.log.info(
+                "kernel %s may change the folder of its sockets: %s", self.kernel_id, why
+            ),
+        )
 
     async def _wait_until_launched(self) -> None:
         """Wait where it is just being launched: nobody can end what is not there yet."""
@@ -183,7 +196,7 @@ class ConfinedProvisioner(LocalProvisioner):
         """
         process: Any = self.process
         until = self._started + _AT_ONCE
-        while not _has_sockets((room.folder or Path()) / SOCKETS):
+        while not sockets.is_open((room.folder or Path()) / SOCKETS):
             status = process.poll()
             if status is not None:
                 raise EndedAtOnce(self._why(room, status))
@@ -304,24 +317,6 @@ def _why_plain(manager: Any) -> str:
     if not hasattr(manager, "curve_publickey"):
         return "this `jupyter_client` makes no keys; update it"
     return "its kernelspec does not name `curve` in `supported_encryption`"
-
-
-def _with_a_copy(line: Iterable[str], folder: Path) -> list[str]:
-    """`line` with a copy of the connection file, which a kernel that finds keys in it rewrites.
-
-    It lies beside the sockets, in a folder in which nobody has been yet, and the server does
-    not read it again.
-    """
-    own, copy = folder / _CONNECTION, folder / SOCKETS / _CONNECTION
-    copy.touch(mode=0o600, exist_ok=False)
-    copy.write_bytes(own.read_bytes())
-    return [word.replace(str(own), str(copy)) for word in line]
-
-
-def _has_sockets(folder: Path) -> bool:
-    """Whether a kernel has opened a socket in `folder`, however much it has put there."""
-    with os.scandir(folder) as entries:
-        return any(entry.name.startswith(f"{SOCKET}-") for entry in entries)
 
 
 def _named(status: int) -> str:

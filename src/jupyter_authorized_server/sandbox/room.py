@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from ..errors import CannotConfine
 from ..policy.model import ANONYMOUS, Principal, Resource
 from ..policy.paths import ancestors, canonical
 from .box import Mount
+from .sockets import SOCKETS
 
 if TYPE_CHECKING:
     from .box import Confined
@@ -26,6 +28,7 @@ _log = logging.getLogger(__name__)
 #: People whose rights are asked about again when a process that they share restarts; where
 #: more have shared it, it never gets more.
 _MOST_COMPANY = 64
+OPEN = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOBODY = Principal(name=ANONYMOUS)
 
 
@@ -86,7 +89,7 @@ class Room:
     Args:
         type: `kernels` or `terminals`.
         id: of the kernel; a name of our own for a terminal.
-        folder: private folder of a kernel's connection file and sockets.
+        folder: private folder of a kernel, with its sockets, or of a program and what it is told.
         spec: name of a kernel's kernelspec.
         scratch: folder of what its process forgets, where that has no root of its own.
         log: file of what a kernel's process prints.
@@ -173,13 +176,22 @@ def remove(folder: Path, runtime: Path) -> None:
         ).start()
 
 
-def new_sockets(room: Room, name: str) -> Path:
-    """The folder called `name` of the next process's sockets, with nothing of the one before."""
-    place = room.folder or Path()
-    folder = place / name
-    remove(folder, place.parent)
+def own_in(room: Room, sockets: str = "") -> list[Mount]:
+    """What the next process in `room` has of its own, with nothing of the one before.
+
+    A kernel has a folder for its sockets, a program what it is told, a shell nothing.
+
+    Args:
+        sockets: where a kernel has that folder; where the machine has it if empty.
+    """
+    if room.folder is None:
+        return []
+    if room.errand is not None:
+        return [Mount(source=os.open(room.folder, OPEN), at=str(room.folder))]
+    folder = room.folder / SOCKETS
+    remove(folder, room.folder.parent)
     folder.mkdir(mode=0o700)
-    return folder
+    return [Mount(source=os.open(folder, OPEN), at=sockets or str(folder), writable=True)]
 
 
 def new_scratch(room: Room, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .bounds import too_much
 from .census import census, litter
-from .launch import SOCKETS
+from .sockets import SOCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
