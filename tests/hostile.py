@@ -151,6 +151,14 @@ class PlainlyDeclared(web.RequestHandler):
     def get(self) -> None:
         self.write("read plainly")
 
+    def check_xsrf_cookie(self) -> None:
+        """An author who has not thought of it, or forwards elsewhere."""
+
+    @authorized("write", "contents")
+    def post(self) -> None:
+        mark("declared-plainly-method")
+        self.write("written plainly")
+
 
 class DeclaredSocket(Socket):
     """A plain websocket that says what its handshake asks."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import websocket
-from serving import Serving, refused_start, serving
+from serving import Serving, give_password, refused_start, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +133,26 @@ def test_a_plain_handler_that_declares_something_is_asked_about_like_any(server:
     socket.close()
     with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
         server.connect("/early/declared-socket", "nobody")
+
+
+def test_the_page_of_another_site_changes_nothing_where_a_handler_does_not_look(
+    server: Serving,
+) -> None:
+    give_password(server.folder, "edda")
+    own, form = f"http://127.0.0.1:{server.port}", "application/x-www-form-urlencoded"
+    sent = {"Cookie": server.sign_in("edda"), "Content-Type": form}
+    for origin in ("http://127.0.0.1:1", "https://elsewhere.example", "null"):
+        answer = server.request(
+            "POST", "/early/declared-plainly", body=b"", headers={**sent, "Origin": origin}
+        )
+        assert (403, set()) == (answer.status, marks(server)), answer.text
+    # Its own page does, and a program, which no other site can have send its token.
+    for who, headers in (
+        (None, {**sent, "Origin": own}),
+        ("edda", {"Origin": "https://a.example"}),
+    ):
+        answer = server.request("POST", "/early/declared-plainly", who, body=b"", headers=headers)
+        assert (200, b"written plainly") == (answer.status, answer.body)
 
 
 def test_an_author_says_in_their_own_words_why_not(server: Serving) -> None:

@@ -25,16 +25,24 @@ class Gate(JupyterHandler):
         self._reason = "OK"
 
 
-def check_origin(gate: Gate, user: User) -> None:
-    """Raise unless a socket is opened by a page of this server, or by a program.
+#: Methods that change nothing, and whose answer a browser keeps from other sites itself.
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-    A browser asks nobody before it opens one for the page of another site, with the
-    cookies of this one; some handlers do not ask either.
+
+def check_origin(gate: Gate, user: User) -> None:
+    """Raise unless what changes something, or opens a socket, comes from a page of this
+    server, or from a program.
+
+    A browser asks nobody before it opens a socket, or sends a form, for the page of
+    another site, with the cookies of this one if that has the same host name; some
+    handlers do not ask either.
 
     Raises:
         UnknownName: it is another site's page, which is nobody here.
     """
-    if gate.request.headers.get("Upgrade", "").lower() != "websocket":
+    request = gate.request
+    is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
+    if not is_socket and request.method in _LOOKS:
         return
     gate.current_user = user
     if not gate.check_origin():
