@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import serving
+import websocket
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         f"c.JupyterAuthorization.policy_dir = {str(folder / 'policy')!r}\n"
         "c.JupyterAuthorization.sandbox = 'off'\n"
         "c.ServerApp.jpserver_extensions = {'jupyter_authorized_server': True}\n"
+        # As after some minutes.
+        "c.HubOAuth.cache_max_age = 1\n"
+        "from jupyter_authorized_server.server.doors import recognised\n"
+        "recognised.SECONDS = 0.3\n"
     )
     found = Hub(folder)
     (folder / "hub.py").write_text(
@@ -224,6 +229,27 @@ def test_no_page_shows_the_secret_by_which_the_hub_knows_the_server(hub: Hub) ->
     hub.open(bob, "/user/ada/authz")
     for path in ("nothing", "files/shared", "nbclassic/tree", "lab", "tree"):
         assert secret not in hub.open(bob, f"/user/ada/{path}").text, path
+
+
+def test_a_socket_ends_with_the_login_at_the_hub(hub: Hub) -> None:
+    routes = json.loads((hub.folder / "routes").read_text())
+    url = routes["/user/ada/"]["target"].replace("http", "ws") + "/user/ada/api/events/subscribe"
+    people = [hub.sign_in("ada") for _ in range(2)]
+    sockets = []
+    for each in people:
+        hub.open(each, "/user/ada/authz")
+        cookies = [f"{c.name}={c.value}" for c in each.cookies if c.path == "/user/ada/"]
+        sockets.append(websocket.create_connection(url, cookie="; ".join(cookies), timeout=20))
+    people[0].get(f"{hub.url}/user/ada/logout")
+    told = 0
+    while told != websocket.ABNF.OPCODE_CLOSE:
+        told, data = sockets[0].recv_data()
+    assert (1000).to_bytes(2, "big") + b"You are signed out." == data
+    # The other browser of the same person is still signed in.
+    hub.open(people[1], "/user/ada/api/contents/own/b.txt")
+    assert "own/b.txt" in sockets[1].recv()
+    for socket in sockets:
+        socket.shutdown()  # type: ignore[no-untyped-call]  # why: websocket-client has no types here
 
 
 def test_who_may_not_come_here_by_the_hub_is_told_so_and_not_sent_in_circles(hub: Hub) -> None:

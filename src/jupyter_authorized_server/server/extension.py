@@ -44,6 +44,7 @@ from .doors.follow import SECONDS
 from .doors.guard import GuardedApplication, install
 from .doors.hook import allow_all
 from .doors.live import LiveDoors
+from .doors.recognised import Recognised
 from .doors.trust import own_trust
 from .identity import LocalIdentityProvider, setup_url
 from .metrics import measure
@@ -192,6 +193,8 @@ async def start(app: ServerApp) -> None:
         own_settings.install()
         git.install(application.settings, wired)
         wired.live.start()
+        recognised = Recognised(application, wired.live)
+        recognised.start()
         measure(wired)
         poll = StoreWatch(wired).callback
         await wired.follower.recover()
@@ -201,6 +204,7 @@ async def start(app: ServerApp) -> None:
         application.settings["jupyter_authorization_poll"] = [
             poll,
             follow,
+            recognised,
             *watch(wired),
             RecordKeeping(wired).callback,
         ]

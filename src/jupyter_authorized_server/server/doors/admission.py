@@ -84,6 +84,7 @@ def hand_over(provider: IdentityProvider) -> None:
         return found.user
 
     get_user.hands_over = True  # type: ignore[attr-defined]  # why: marks the wrapper
+    get_user.original = original  # type: ignore[attr-defined]  # why: for `doors.recognised`
     provider.get_user = get_user  # type: ignore[method-assign]  # why: for this instance only
 
 

@@ -201,12 +201,18 @@ class LiveDoors:
         found = [door for handler, door in self._doors.items() if handler.ws_connection]
         return sorted(found, key=lambda door: door.since)
 
+    def of_others(self) -> list[WebSocketHandler]:
+        """The handlers of those open ones whose person another provider recognises."""
+        return [
+            each for each, door in self._doors.items() if each.ws_connection and not door.local
+        ]
+
     def disconnect(self, door: LiveDoor, *, by: str) -> None:
         """Close one, for whoever asks; the person may connect again where they may."""
         sentence = sentences.LEFT if by == door.name else sentences.DISCONNECTED
         for handler, each in list(self._doors.items()):
             if each is door:
-                _part(handler, sentence)
+                part(handler, sentence)
 
     def advance(self) -> None:
         """Something changed: ask every socket again, now."""
@@ -323,14 +329,14 @@ def end(handler: Any, door: LiveDoor) -> None:
     """
     connection = getattr(handler, "connection", None)
     if door.principal is None:
-        _part(handler, sentences.SIGNED_OUT)
+        part(handler, sentences.SIGNED_OUT)
     elif isinstance(connection, Lowered):
         connection.lower(sentences.KERNEL_TAKEN)
     else:
-        _part(handler, sentences.TAKEN_BACK)
+        part(handler, sentences.TAKEN_BACK)
 
 
-def _part(handler: Any, why: str) -> None:
+def part(handler: Any, why: str) -> None:
     """Close `handler`'s socket for good, and say why wherever its page shows it."""
     connection = getattr(handler, "connection", None)
     if isinstance(connection, Lowered):
