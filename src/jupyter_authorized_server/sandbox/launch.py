@@ -249,7 +249,7 @@ class Launcher:
         keeps = room.errand is None and self._runs_own(room, principal)
         mounts: list[Mount] = []
         try:
-            since = self._since(principal.name)
+            since = self.point.state.since(principal.name)
             home = home_in(self.folder, self._home_of(room, view), is_kept=keeps, since=since)
             if keeps:
                 mounts.append(Mount(source=os.open(home, OPEN), at=home, writable=True))
@@ -333,7 +333,7 @@ class Launcher:
             home = room.folder / "home"
             home.mkdir(exist_ok=True, mode=0o700)
             return str(home), account(principal.name)
-        since = self._since(principal.name)
+        since = self.point.state.since(principal.name)
         kept = home_in(self.folder, file_name(principal.name), since=since)
         return kept, account(principal.name)
 
@@ -366,11 +366,6 @@ class Launcher:
         if not by_method and not may_execute(self.point, principal, room.resource):
             return f"`{principal.name}` may not run code here any more"
         return "" if may_be_unconfined(self.point, principal) else self.elsewhere or self.missing
-
-    def _since(self, name: str) -> float | None:
-        """When the person `name` came to be; None of who is in no store."""
-        bare = name.removeprefix("user:")
-        return next((each.created for each in self.point.state.people if each.name == bare), None)
 
     def _home_of(self, room: Room, view: View) -> str:
         """Name of the home of whose process it is.

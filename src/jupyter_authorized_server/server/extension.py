@@ -127,7 +127,7 @@ def load(app: ServerApp) -> None:
         )
         contents.install(app.contents_manager, wired)
         _keep_from_contents(app, wired)
-        own_trust(app.contents_manager)
+        own_trust(app.contents_manager, lambda name: wired.point.state.since(name))  # noqa: PLW0108  # why: another state after each change
         keep_below(app.contents_manager)
         exports.install()
         downloads.install()

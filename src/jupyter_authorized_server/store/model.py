@@ -289,6 +289,14 @@ class State:
         """All of them, in the order of giving."""
         return self.ledger.grants
 
+    def since(self, principal: str) -> float | None:
+        """When the person, as written, came to be; None of who is none of the store.
+
+        Who has the name of somebody removed is another one.
+        """
+        name = principal.removeprefix("user:")
+        return next((each.created for each in self.people if each.name == name), None)
+
 
 def parse_time(value: object, what: str) -> float:
     """`value` as seconds since the epoch.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from serving import Serving, serving
+from serving import Serving, add_people, serving
 from talking import notebook
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SPACE = {"data": {"docmanager-extension:recents": ["hr/pay.ipynb"]}, "metadata":
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("pages")
-    notebook(folder / "root" / "hr" / "pay.ipynb")
+    notebook(folder / "root" / "hr" / "pay.ipynb", "1")
     people = {"mona": "manager", "vera": "viewer", "nora": None, "adam": "admin"}
     with serving(
         folder,
@@ -124,6 +125,59 @@ def test_workspaces_with_what_was_opened_last_are_each_persons_own(server: Servi
     for name in ("../../people/user%3Amona/mine", "%2e%2e/user%3Amona/mine", "user:mona/mine"):
         answer = server.request("GET", f"/lab/api/workspaces/{name}", "vera")
         assert "pay" not in answer.text
+
+
+def test_who_has_the_name_of_somebody_removed_has_nothing_of_theirs(server: Serving) -> None:
+    def comes() -> None:
+        server.tokens |= add_people(server.folder, {"pete": "manager"})
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if 200 == server.request("GET", "/api/authz/me", "pete").status:
+                break
+            time.sleep(0.05)
+
+    def has() -> dict[str, bool]:
+        def answer(path: str) -> str:
+            found = server.request("GET", path, "pete")
+            assert 200 == found.status, found.text
+            return found.text
+
+        asked = {
+            "settings": THEME,
+            "workspaces": "/lab/api/workspaces",
+            "records": "/api/authz/audit",
+            "grants": "/api/authz/grants?principal=user:pete",
+            "tokens": "/api/authz/tokens",
+            "requests": "/api/authz/requests",
+            "links": "/api/authz/links",
+        }
+        found = {each: "pay" in answer(path) for each, path in asked.items()}
+        cells = json.loads(answer("/api/contents/hr/pay.ipynb"))["content"]["cells"]
+        return {**found, "trust": cells[0]["metadata"]["trusted"]}
+
+    comes()
+    grant = {"principal": "user:pete", "level": "runner", "resource": "contents:/hr/pay.ipynb"}
+    link = {"level": "viewer", "resource": "contents:/hr/pay.ipynb"}
+    for method, path, sent, status in (
+        ("PUT", THEME, {"raw": '{"theme": "pay"}'}, 204),
+        ("PUT", "/lab/api/workspaces/mine", SPACE, 204),
+        ("POST", "/api/contents/hr/pay.ipynb/trust", None, 201),
+        ("POST", "/api/authz/grants", grant, 201),
+        ("POST", "/api/authz/links", link, 201),
+        ("POST", "/api/authz/tokens", {"name": "pay"}, 201),
+        (
+            "POST",
+            "/api/authz/requests",
+            {"level": "admin", "resource": "server:", "note": "pay"},
+            201,
+        ),
+    ):
+        answer = server.request(method, path, "pete", json_body=sent)
+        assert status == answer.status, answer.text
+    assert {True} == {*has().values()}, has()
+    assert 200 == server.request("DELETE", "/api/authz/people/pete", "adam").status
+    comes()
+    assert {False} == {*has().values()}, has()
 
 
 def test_a_page_tells_nothing_of_what_somebody_else_has_opened(server: Serving) -> None:

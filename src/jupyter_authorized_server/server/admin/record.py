@@ -69,6 +69,9 @@ class RecordsHandler(AdminHandler):
         if not everything:
             me, scope = self.principal.name, self.principal.scope
             wanted.append(lambda each: me in {each.get("principal"), each.get("viewed")})
+            # Of who had the name before, nothing.
+            came = self.point.state.since(me) or 0.0
+            wanted.append(lambda each: _time(each) >= came)
             if scope is not None:
                 # What its owner did elsewhere is beyond what it reaches.
                 wanted.append(lambda each: each.get("token") == self.principal.token)

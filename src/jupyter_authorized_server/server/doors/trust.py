@@ -14,13 +14,20 @@ from typing import TYPE_CHECKING, Any
 from ..acting import ACTING, SERVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbformat import NotebookNode
 
 _MARK = "_jupyter_authorization_own"
 
 
-def own_trust(manager: Any) -> None:
-    """Have what `manager` signs, and what it finds signed, be of whoever acts; once."""
+def own_trust(manager: Any, since: Callable[[str], float | None]) -> None:
+    """Have what `manager` signs, and what it finds signed, be of whoever acts; once.
+
+    Args:
+        manager: of contents.
+        since: says when somebody came to be; who has their name later has not their trust.
+    """
     notary = getattr(manager, "notary", None)
     if notary is None or hasattr(notary, _MARK):
         return
@@ -34,7 +41,8 @@ def own_trust(manager: Any) -> None:
             acting = ACTING.get()
             name = SERVER if acting is None else acting.principal.name
             whole = super().compute_signature(nb)
-            return HMAC(self.secret, f"{name}\0{whole}".encode(), sha256).hexdigest()
+            said = f"{name}\0{since(name)}\0{whole}".encode()
+            return HMAC(self.secret, said, sha256).hexdigest()
 
     notary.__class__ = OwnNotary
     setattr(notary, _MARK, True)

@@ -6,9 +6,12 @@ principal's own, below the shared one.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from ..wiring import wiring
 
 if TYPE_CHECKING:
     from .call import Call
@@ -17,19 +20,29 @@ if TYPE_CHECKING:
 PEOPLE = "people"
 
 
-def _folder(shared: str, principal: str) -> str:
+def _folder(shared: str, call: Call) -> str:
     # Percent-encoding is injective and yields one component; a name of dots only
     # cannot come out, since the kind and its colon stand before it.
-    return str(Path(shared) / PEOPLE / quote(principal, safe=""))
+    people, name = Path(shared) / PEOPLE, quote(call.principal, safe="")
+    since = wiring(call.settings).point.state.since(call.principal)
+    if since is None:
+        return str(people / name)
+    # Who has the name of somebody removed has none of theirs.
+    own = people / f"{name}@{since!r}"
+    if not own.exists():
+        # What an earlier version kept is of who is there now.
+        with contextlib.suppress(OSError):
+            (people / name).rename(own)
+    return str(own)
 
 
 def settings(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments of jupyterlab_server's SettingsHandler with a directory of one's own."""
-    return {**arguments, "settings_dir": _folder(arguments["settings_dir"], call.principal)}
+    return {**arguments, "settings_dir": _folder(arguments["settings_dir"], call)}
 
 
 def workspaces(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments of jupyterlab_server's WorkspacesHandler with a directory of one's own."""
     manager = arguments["manager"]
-    folder = _folder(str(manager.workspaces_dir), call.principal)
+    folder = _folder(str(manager.workspaces_dir), call)
     return {**arguments, "manager": type(manager)(folder)}
