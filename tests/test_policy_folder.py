@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,29 @@ def test_what_anybody_may_write_is_no_policy(folder: Path, what: str) -> None:
     with pytest.raises(PolicyError, match="chmod o-w") as error:
         read_policy(folder)
     assert [mistake.source for mistake in error.value.mistakes] == [str(exposed)]
+
+
+def test_what_is_no_file_is_no_policy_and_nothing_waits_for_it(folder: Path) -> None:
+    (folder / "b.cedar").mkdir()
+    os.mkfifo(folder / "c.yaml")
+    with pytest.raises(PolicyError, match="no file") as error:
+        read_policy(folder)
+    assert [str(folder / name) for name in ("b.cedar", "c.yaml")] == [
+        mistake.source for mistake in error.value.mistakes
+    ]
+
+
+def test_a_file_that_an_editor_is_changing_is_read_as_it_is_saved(folder: Path) -> None:
+    before = read_policy(folder)
+    for name in ("a.cedar~", ".a.cedar.swp", "#a.cedar#", "4913"):
+        (folder / name).write_text("forbid(")
+    (folder / ".#a.cedar").symlink_to("ada@machine.4711:1800000000")
+    assert before.rules == read_policy(folder).rules
+    # Anything else of such a name counts.
+    (folder / ".#a.cedar").unlink()
+    (folder / ".#a.cedar").write_text("forbid(")
+    with pytest.raises(PolicyError, match="not closed"):
+        read_policy(folder)
 
 
 def test_the_owner_is_admin_with_and_without_files_and_after_a_change(folder: Path) -> None:

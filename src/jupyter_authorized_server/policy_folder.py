@@ -30,7 +30,7 @@ _WRITABLE = (
     "anybody on this machine can write it, so anybody could change the policy; take that away "
     "with `chmod o-w`"
 )
-
+_NO_FILE = "this is no file; give it a name with another ending, or take it away"
 
 #: Named as the place of the grant that the setting `owner` gives.
 OWNER = "JupyterAuthorization.owner"
@@ -51,15 +51,18 @@ def read_policy(folder: Path | None, owner: str = "") -> CheckedPolicy:
         return _owned(load_policy([]), owner)
     try:
         names = policy_files(folder)
-        exposed = [each for each in (folder, *names) if _is_exposed(each)]
-        files = [PolicyFile(source=str(name), text=name.read_bytes()) for name in names]
+        wrong = [
+            Mistake(source=str(each), line=0, message=message)
+            for each in (folder, *names)
+            if (message := _why_not(each, is_folder=each == folder))
+        ]
+        # A pipe would be waited for, perhaps for ever.
+        files = [] if wrong else [PolicyFile(source=str(n), text=n.read_bytes()) for n in names]
     except OSError as error:
         msg = f"the policy in `{folder}` cannot be read: {error}"
         raise AuthorizationError(msg) from error
-    if exposed:
-        raise PolicyError(
-            [Mistake(source=str(each), line=0, message=_WRITABLE) for each in exposed]
-        )
+    if wrong:
+        raise PolicyError(wrong)
     return _owned(load_policy(files), owner)
 
 
@@ -100,11 +103,21 @@ def policy_files(folder: Path) -> list[Path]:
     Raises:
         OSError: it cannot be looked into.
     """
-    return sorted(path for path in folder.iterdir() if path.suffix in POLICY_SUFFIXES)
+    found = (path for path in folder.iterdir() if path.suffix in POLICY_SUFFIXES)
+    return sorted(path for path in found if not _is_lock(path))
 
 
-def _is_exposed(path: Path) -> bool:
-    return os.name == "posix" and bool(path.stat().st_mode & stat.S_IWOTH)
+def _is_lock(path: Path) -> bool:
+    """Whether it is what Emacs puts beside a file being changed: a link that leads nowhere."""
+    return path.name.startswith(".#") and path.is_symlink() and not path.exists()
+
+
+def _why_not(path: Path, *, is_folder: bool) -> str:
+    """Why the folder or file at `path` is not read; empty if it is."""
+    mode = path.stat().st_mode
+    if not is_folder and not stat.S_ISREG(mode):
+        return _NO_FILE
+    return _WRITABLE if os.name == "posix" and mode & stat.S_IWOTH else ""
 
 
 class PolicyFolder:

@@ -140,7 +140,7 @@ def _tell_what_is_not_read(folder: Path | None) -> None:
     if folder is None:
         return
     inside = sorted(folder.iterdir())
-    read = [each for each in inside if each.suffix in policy_folder.POLICY_SUFFIXES]
+    read = policy_folder.policy_files(folder)
     others = [each.name for each in inside if each not in read]
     endings = " and ".join(f"`*{suffix}`" for suffix in policy_folder.POLICY_SUFFIXES)
     if others:
