@@ -34,6 +34,8 @@ class Uses:
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
         self._counted: tuple[int, frozenset[str]] = (-1, frozenset())
+        #: Ends what is used up, once whoever used it last has had the time to get through.
+        self._ending: asyncio.TimerHandle | None = None
 
     def spend(self, decisions: Iterable[Decision]) -> bool:
         """Use the grants that alone allow `decisions`, each once; False if one is used up.
@@ -55,10 +57,12 @@ class Uses:
                 (found for id_ in ids if (found := self._use(id_, spent)) is not None), None
             )
             if left is None:
-                self.drop()
+                # One that was used up just now still bears whom it has let in.
+                if self._ending is None:
+                    self.drop()
                 return False
             if left == 0:
-                asyncio.get_running_loop().call_later(GRACE, self.drop)
+                self._end_later()
         return True
 
     def counts(self, decision: Decision) -> bool:
@@ -81,8 +85,14 @@ class Uses:
             spent.add(id_)
         return left
 
+    def _end_later(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = asyncio.get_running_loop().call_later(GRACE, self.drop)
+
     def drop(self) -> None:
         """End the grants that are used up."""
+        self._ending = None
         try:
             for id_ in self._point.store.drop_used_up():
                 self._point.audit.event("grant_used_up", actor="server", fields={"grant": id_})
