@@ -56,6 +56,8 @@ GIT_ALONE = (
     "This server gives git no network here: a rule that permits you `internet` or `network` "
     "from your kernels gives it to git too."
 )
+NO_NOTEBOOK = "one of the two is no notebook that can be read"
+WHICH_ADDRESS = "an address begins with `http://` or `https://`"
 MODEL_NO_OBJECT = "the model of a file must be a JSON object"
 MUST_BE_NUMBER = "`chunk` must be a number"
 MUST_BE_TEXT = "`content` must be a text"
@@ -315,6 +317,18 @@ def has_level(level: str) -> str:
 def too_many_views(most: str) -> str:
     """`{most} views of yours are open; end one first`, with what is put in."""
     return f"{most} views of yours are open; end one first"
+
+
+def not_compared(why: str) -> str:
+    """`the notebooks were not compared: {why}`, with what is put in."""
+    return f"the notebooks were not compared: {why}"
+
+
+def which_revision(name: str) -> str:
+    """With what is put in."""
+    return (
+        f"`{name}` must say one of `git`, a revision, and `special`, which is `index` or `working`"
+    )
 
 
 def one_of(name: str, wanted: str) -> str:

@@ -9,12 +9,20 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import serving
+
+from jupyter_authorized_server.server.doors import nbdime as door
+from jupyter_authorized_server.server.surface import places
+from jupyter_authorized_server.server.surface.nbdime import ROUTES
+from jupyter_authorized_server.server.wiring import KEY, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,16 +39,21 @@ PACKAGES = (*EXTENSIONS, "jupyter_server_fileid")
 PEOPLE = {
     "adam": "admin",
     "mona": "manager",
-    "vera": [("viewer", "contents:/team")],
+    "vera": [("viewer", "contents:/team"), ("viewer", "contents:/pair")],
     "gita": None,
     "paco": [("viewer", "contents:/pack")],
+    "inga": None,
     "nora": None,
 }
 POLICY = {
+    "reach.cedar": """
+@id("reach") permit(principal == Jupyter::User::"inga",
+  action in [Jupyter::Action::"internet", Jupyter::Action::"network"], resource);
+""",
     "packed.cedar": """
 @id("packed") forbid(principal == Jupyter::User::"vera",
   action == Jupyter::Action::"download", resource == Jupyter::File::"/team/secret.txt");
-"""
+""",
 }
 
 #: In the server: it tells in a file which folders it goes through.
@@ -87,9 +100,9 @@ def _installed() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving]:
     folder = tmp_path_factory.mktemp("others")
     root = folder / "root"
-    for name in ("team", "loose"):
+    for name in ("team", "loose", "pair"):
         (root / name).mkdir(parents=True)
-    for name in ("team/a.txt", "team/.hidden", "loose/x.txt"):
+    for name in ("team/a.txt", "team/.hidden", "loose/x.txt", "pair/a.txt"):
         (root / name).write_text(name)
     with serving.serving(
         folder,
@@ -129,10 +142,164 @@ def test_every_route_of_theirs_is_named(tmp_path: Path) -> None:
     assert "viewer" == status["level"]
 
 
-def test_nbdime_reads_no_file_and_no_address_for_a_manager(server: serving.Serving) -> None:
-    for body in ({"base": "/etc/passwd"}, {"base": "http://127.0.0.1:1/x", "remote": "x"}):
-        found = server.request("POST", "/nbdime/api/diff", "mona", json_body=body)
-        assert found.status == 403
+def notebook(text: str) -> str:
+    cell = {"cell_type": "markdown", "id": "one", "metadata": {}, "source": text}
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def compare(server: serving.Serving, who: str, door: str = "diff", **body: Any) -> serving.Answer:
+    return server.request("POST", f"/nbdime/api/{door}", who, json_body=body)
+
+
+def test_nbdime_compares_what_one_may_open_on_both_sides(server: serving.Serving) -> None:
+    for path, text in {"pair/n1": "OLD", "pair/n2": "NEW", "loose/n": "SECRET-42"}.items():
+        (server.root / f"{path}.ipynb").write_text(notebook(text))
+    (server.folder / "outside.ipynb").write_text(notebook("SECRET-42"))
+    (server.root / "pair" / "out.ipynb").symlink_to(server.folder / "outside.ipynb")
+    (server.root / "pair" / "in.ipynb").symlink_to("../loose/n.ipynb")
+    found = compare(server, "vera", base="pair/n1.ipynb", remote="/pair/n2.ipynb")
+    assert (200, "OLD") == (found.status, found.json["base"]["cells"][0]["source"]), found.text
+    assert "NEW" in json.dumps(found.json["diff"])
+    assert 200 == compare(server, "vera", base=os.devnull, remote="pair/n2.ipynb").status
+    assert 422 == compare(server, "vera", base="pair/a.txt", remote="pair/n2.ipynb").status
+    missing = compare(server, "vera", base="pair/n1.ipynb", remote="loose/none.ipynb")
+    assert 404 == missing.status
+    for path in (
+        "loose/n.ipynb",
+        "pair/../loose/n.ipynb",
+        "pair/in.ipynb",
+        "pair/out.ipynb",
+        str(server.root / "loose" / "n.ipynb"),
+        str(server.folder / "outside.ipynb"),
+        "../outside.ipynb",
+        f"checkpoint:{server.folder}/outside.ipynb",
+        "git:../outside.ipynb",
+        "git:loose/n.ipynb",
+        "checkpoint:loose/n.ipynb",
+    ):
+        for sides in (
+            {"base": path, "remote": "pair/n1.ipynb"},
+            {"base": "pair/n1.ipynb", "remote": path},
+        ):
+            found = compare(server, "vera", **sides)
+            assert 404 == found.status, sides
+            # What is no path at all is told so, whatever the disk has.
+            is_path = ".." not in path and not sides["remote"].startswith(("git", "check"))
+            assert not is_path or missing.body == found.body, sides
+
+
+def test_nbdime_compares_with_the_checkpoint_of_what_one_may_open(server: serving.Serving) -> None:
+    path = server.root / "pair" / "kept.ipynb"
+    path.write_text(notebook("OLD"))
+    assert (
+        201 == server.request("POST", "/api/contents/pair/kept.ipynb/checkpoints", "mona").status
+    )
+    path.write_text(notebook("NEW"))
+    found = compare(server, "vera", base="checkpoint:pair/kept.ipynb")
+    assert (200, "OLD") == (found.status, found.json["base"]["cells"][0]["source"]), found.text
+    [copy] = (server.root / "pair" / ".ipynb_checkpoints").glob("kept-*")
+    copy.unlink()
+    (server.root / "loose" / "m.ipynb").write_text(notebook("SECRET-42"))
+    copy.symlink_to("../../loose/m.ipynb")
+    assert "SECRET-42" not in compare(server, "vera", base="checkpoint:pair/kept.ipynb").text
+
+
+def test_nbdime_has_git_read_a_repository_in_a_sandbox(server: serving.Serving) -> None:
+    repo = server.root / "pair" / "repo"
+    (repo / "in").mkdir(parents=True, exist_ok=True)
+    (repo / "in" / "a.ipynb").write_text(notebook("OLD"))
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "safe.directory=*"]
+    for line in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *who, "-C", str(repo), *line], check=True)
+    (repo / "in" / "a.ipynb").write_text(notebook("NEW"))
+    ran = server.folder / "ran"
+    for name in ("filter.evil.clean", "core.fsmonitor"):
+        subprocess.run(
+            ["git", "-C", str(repo), "config", name, f"sh -c 'touch {ran}; cat'"], check=True
+        )
+    (repo / ".gitattributes").write_text("*.ipynb filter=evil\n")
+    refs = {"ref_local": {"git": "HEAD"}, "ref_remote": {"special": "WORKING"}}
+    for who_asks, status in {"vera": 200, "gita": 404}.items():
+        found = compare(server, who_asks, base="git:pair/repo/in/a.ipynb")
+        again = compare(server, who_asks, "gitdiff", file_path="pair/repo/in/a.ipynb", **refs)
+        assert (status, status) == (found.status, again.status), found.text + again.text
+    found = compare(server, "vera", "gitdiff", file_path="pair/repo/in/a.ipynb", **refs)
+    assert "OLD" == found.json["base"]["cells"][0]["source"]
+    assert "NEW" in json.dumps(found.json["diff"])
+    assert not ran.exists()
+    for ref in ({"git": "--output=x"}, {"git": "HEAD:../../.."}, {"git": "none"}):
+        body: dict[str, Any] = {**refs, "ref_local": ref, "file_path": "pair/repo/in/a.ipynb"}
+        assert 422 == compare(server, "vera", "gitdiff", **body).status
+    wrong: tuple[object, ...] = ({}, {"git": "1", "special": "index"}, "1", {"special": "working"})
+    for said in wrong:
+        body = {**refs, "ref_local": said, "file_path": "pair/repo/in/a.ipynb"}
+        assert 400 == compare(server, "vera", "gitdiff", **body).status
+    told = [
+        compare(server, "vera", "isgit", path=path).json
+        for path in ("pair/repo/in/a.ipynb", "pair/a.txt")
+    ]
+    assert [{"is_git": True}, {"is_git": False}] == told
+    assert 404 == compare(server, "gita", "isgit", path="pair/repo/in/a.ipynb").status
+
+
+class Notebook(BaseHTTPRequestHandler):
+    """What listens on this machine, and is a notebook."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(notebook("FETCHED").encode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # why: the base's name
+        pass
+
+
+def test_nbdime_fetches_an_address_for_who_a_rule_gives_the_network(
+    server: serving.Serving,
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Notebook) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{listening.server_port}/n.ipynb"
+        # An administrator may, and has the network of their kernels: here none.
+        for who, status in {"vera": 403, "mona": 403, "adam": 422, "inga": 200}.items():
+            found = compare(server, who, base=address, remote=os.devnull)
+            assert (who, status) == (who, found.status), found.text
+        assert "FETCHED" == found.json["base"]["cells"][0]["source"]
+        for scheme in ("file:///etc/passwd", "ftp://127.0.0.1/x", "pair/x://"):
+            assert 400 == compare(server, "inga", base=os.devnull, remote=scheme).status
+        listening.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("backend", "version", "bare"),
+    [(object(), "4.0.4", False), (object(), "4.1.0", True), (None, "4.0.4", True)],
+)
+def test_nbdime_is_for_administrators_where_it_is_not_confined(
+    backend: object, version: str, bare: bool
+) -> None:
+    made = Wiring.__new__(Wiring)
+    made.nbdime, made.confinement = (
+        None,
+        SimpleNamespace(launcher=SimpleNamespace(backend=backend)),
+    )
+    kinds = {
+        name: type(name, (), {"post": lambda _: None})
+        for name in ("ExtensionApiDiffHandler", "GitDiffHandler", "IsGitHandler")
+    }
+    module = SimpleNamespace(build_config=dict, **kinds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "nbdime", SimpleNamespace(__version__=version))
+        patch.setitem(sys.modules, "nbdime.webapp.nb_server_extension", module)
+        door.install(made)
+    call: Any = SimpleNamespace(settings={KEY: made})
+    asked = [
+        each.where(call) == places.SERVER
+        for route in ROUTES
+        for entry in route.methods.values()
+        for each in getattr(entry, "questions", ())
+        if each.action == "administer"
+    ]
+    assert [bare] * 3 == asked
 
 
 def test_no_port_is_forwarded_for_a_manager(server: serving.Serving) -> None:

@@ -31,6 +31,7 @@ from .doors import (
     exports,
     git,
     lists,
+    nbdime,
     own_pages,
     own_settings,
     resolving,
@@ -192,6 +193,7 @@ async def start(app: ServerApp) -> None:
         own_pages.install()
         own_settings.install()
         git.install(application.settings, wired)
+        nbdime.install(wired)
         wired.live.start()
         recognised = Recognised(application, wired.live)
         recognised.start()

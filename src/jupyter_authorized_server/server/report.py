@@ -20,7 +20,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..policy.vocabulary import ABILITY, Level
-from .doors import git
+from .doors import git, nbdime
 from .doors.judge import Judge
 from .doors.routing import Target, pattern_of
 from .extension import check_installed
@@ -146,8 +146,8 @@ def _row(
         )
     if not isinstance(entry, Asks):
         return _unnamed(pattern=pattern, handler=name, method=method)
-    confined = wiring(application.settings).git is not None
-    asked = [each for each in entry.questions if not (each.bare and confined)]
+    wired = wiring(application.settings)
+    asked = [each for each in entry.questions if not (each.bare and getattr(wired, each.bare))]
     questions = tuple(dict.fromkeys(_asked(each.type, each.action) for each in asked))
     return Row(
         pattern=pattern,
@@ -199,7 +199,9 @@ def main(argv: list[str]) -> None:
     app.jpserver_extensions = {**app.jpserver_extensions, _EXTENSION: True}
     app.initialize(arguments, new_httpserver=False)
     check_installed(app.web_app)
-    git.install(app.web_app.settings, wiring(app.web_app.settings))
+    wired = wiring(app.web_app.settings)
+    git.install(app.web_app.settings, wired)
+    nbdime.install(wired)
     Path(file).write_text(json.dumps([asdict(row) for row in rows(app.web_app)]), "utf-8")
 
 

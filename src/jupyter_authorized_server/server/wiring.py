@@ -43,6 +43,7 @@ class Wiring:
         confinement: what puts processes into the sandbox, `confinement.Confinement`; None
             where the operator has chosen not to.
         git: what jupyterlab-git works with, if all that it starts is confined; else None.
+        nbdime: what compares notebooks for nbdime in a sandbox; else None.
         probing: what confines here, while that is tried out beside the rest of the start.
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
@@ -60,6 +61,7 @@ class Wiring:
     hosts: dict[str, bool] = field(default_factory=dict)
     confinement: Any = None
     git: Any = None
+    nbdime: Any = None
     probing: Future[Probed] | None = None
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)

@@ -8,7 +8,6 @@ extension does with files itself, by path and following links, is done here inst
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import os
@@ -16,7 +15,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-from weakref import WeakValueDictionary
 
 import nbformat
 from anyio.to_thread import run_sync
@@ -30,9 +28,11 @@ from ...sandbox.room import Errand
 from ..acting import ACTING
 from ..surface.disk import disk_of
 from .admission import admission
+from .turns import Turns, WaitedTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ..acting import Acting
     from ..wiring import Wiring
@@ -46,10 +46,8 @@ _READ = "0.55."
 _STARTS = "_Git__execute"
 #: Seconds that one program may take: one that reads, and one that changes or fetches.
 _READS_FOR, _WRITES_FOR = 60.0, 900.0
-#: Seconds for which it waits for the programs before it of the same person.
-_TURN_SECONDS = 60.0
 #: Of what a rule gives a person's kernels, what a program that fetches has too.
-_OUTWARD = frozenset({"network", "internet"})
+OUTWARD = frozenset({"network", "internet"})
 #: What git says where it has none.
 _FAR = re.compile(r"(?i)could not (resolve|connect|read from remote)|unable to access")
 _CONFIGURATION = "gitconfig"
@@ -111,7 +109,7 @@ class _Door:
         self._settings = settings
         self._wired = wired
         self._clone = git.clone
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     async def execute(  # noqa: PLR0917  # why: upstream's signature
         self,
@@ -133,17 +131,13 @@ class _Door:
         acting = ACTING.get()
         if acting is None:
             return 1, "", "git is run for somebody who asks"
-        turn = self._turns.setdefault(acting.principal.name, asyncio.Lock())
         try:
-            await asyncio.wait_for(turn.acquire(), _TURN_SECONDS)
-        except asyncio.TimeoutError:
+            async with self._turns.of(acting.principal.name):
+                status, output, errors = await self._run(acting, command, cwd, told)
+        except WaitedTooLongError:
             return 1, "", "what you asked git for before has not ended yet"
-        try:
-            status, output, errors = await self._run(acting, command, cwd, told)
         except AuthorizationError as error:
             return 1, "", f"git was not run to its end: {error}"
-        finally:
-            turn.release()
         if asks:
             # Upstream looks whether it is there, by following links: this folder is.
             return status, ".", ""
@@ -159,20 +153,14 @@ class _Door:
         room = self._wired.confinement.room_for(errand)
         disk = disk_of(self._settings["contents_manager"])
         top = disk.path(errand.folder) if disk is not None and errand.folder else ""
-        variables = {
-            "GIT_CONFIG_GLOBAL": f"{room.folder}/{_CONFIGURATION}",
-            "GIT_CEILING_DIRECTORIES": os.path.dirname(top),  # noqa: PTH120  # why: a text
-            "GIT_TERMINAL_PROMPT": "0",
-            **({} if errand.writes else {"GIT_OPTIONAL_LOCKS": "0"}),
-            **told,
-        }
+        variables = {**surroundings(room.folder, top, writes=errand.writes), **told}
         ended = await run(
             self._wired.confinement.launcher,
             room,
             command,
             cwd=cwd if top else "",
             variables=variables,
-            files={_CONFIGURATION: _introducing(acting.principal.name)},
+            files=configuration(acting.principal.name),
             seconds=_WRITES_FOR if errand.writes else _READS_FOR,
         )
         errors = ended.errors.decode(errors="replace")
@@ -284,7 +272,7 @@ def _errand(acting: Acting) -> Errand:
     return Errand(
         folder=contents[0][1],
         writes=any(action == "save" for action, _ in contents),
-        besides=_OUTWARD if entry.outward else frozenset(),
+        besides=OUTWARD if entry.outward else frozenset(),
     )
 
 
@@ -304,7 +292,23 @@ def _answering(username: str, password: str) -> dict[str, str]:
     }
 
 
-def _introducing(principal: str) -> str:
+def surroundings(folder: Path | None, top: str, *, writes: bool) -> dict[str, str]:
+    """Variables by which git keeps to the repository at `top`.
+
+    Args:
+        folder: where it finds its `configuration`.
+        top: absolute.
+        writes: whether it may change anything.
+    """
+    return {
+        "GIT_CONFIG_GLOBAL": f"{folder}/{_CONFIGURATION}",
+        "GIT_CEILING_DIRECTORIES": os.path.dirname(top),  # noqa: PTH120  # why: a text
+        "GIT_TERMINAL_PROMPT": "0",
+        **({} if writes else {"GIT_OPTIONAL_LOCKS": "0"}),
+    }
+
+
+def configuration(principal: str) -> dict[str, str]:
     """Tells git who commits, where a repository does not say; and that the sandbox is enough.
 
     Git goes to no folder of another account unless it is told; here it can do no harm there.
@@ -312,4 +316,4 @@ def _introducing(principal: str) -> str:
     name = principal.partition(":")[2]
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     who = f'[user]\n\tname = "{quoted}"\n\temail = "{quoted}@localhost"\n'
-    return f'{who}[safe]\n\tdirectory = "*"\n'
+    return {_CONFIGURATION: f'{who}[safe]\n\tdirectory = "*"\n'}

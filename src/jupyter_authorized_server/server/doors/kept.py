@@ -84,6 +84,22 @@ def _path(original: Callable[..., str], sight_of: SightOf, at_work: Callable[[],
     return checkpoint_path
 
 
+def read(checkpoints: Any, checkpoint_id: str, target: str) -> str:
+    """The text of a copy of the file at the canonical path `target`, which one may open.
+
+    Raises:
+        FileNotFoundError: there is none that is kept beside the file.
+    """
+    found = _held(checkpoints, checkpoint_id, target)
+    if found is None:
+        raise FileNotFoundError(target)
+    number = opened.reading(found, lambda _: None)
+    with os.fdopen(number, encoding="utf-8", errors="replace") as file:
+        if os.fstat(number).st_size > opened.most():
+            raise HTTPError(413, mistakes.TOO_LARGE_TO_OPEN)
+        return file.read()
+
+
 def _held(checkpoints: Any, checkpoint_id: str, target: str) -> Held | None:
     """Where the copy of the file at the canonical path `target` is kept, no link on the way.
 

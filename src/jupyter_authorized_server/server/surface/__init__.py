@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apps, core, extensions, git, lab, others, ours, rooms
+from . import apps, core, extensions, git, lab, nbdime, others, ours, rooms
 from .call import Call
 from .table import Asks, Public, Question, Route, Surface, Unanswerable
 
@@ -16,6 +16,7 @@ SURFACE = Surface(
         *apps.ROUTES,
         *extensions.ROUTES,
         *git.ROUTES,
+        *nbdime.ROUTES,
         *others.ROUTES,
         *rooms.ROUTES,
         *ours.ROUTES,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .table import Question, Where
 
 _GIT = "jupyterlab_git.handlers."
-_READS = ("list", "open")
+READS = ("list", "open")
 _WRITES = ("save", "create", "delete")
 #: Fields of a body that name files, relative to the repository.
 _FIELDS = ("filename", "file_path", "follow_path")
@@ -48,7 +48,12 @@ def keep_below(manager: object) -> None:
 
 
 def _repository(call: Call) -> str:
-    """The top folder of the repository that the URL's folder is in.
+    """The top folder of the repository that the URL's folder is in."""
+    return repository(call, plain(call, call.group("path")))
+
+
+def repository(call: Call, folder: str) -> str:
+    """The top folder of the repository that a folder, a canonical path, is in.
 
     Where it is in none yet, the folder itself. Git is kept from looking above the
     contents root by `keep_below`.
@@ -56,7 +61,6 @@ def _repository(call: Call) -> str:
     Raises:
         Nowhere: the repository is not below the contents root, or is kept elsewhere.
     """
-    folder = plain(call, call.group("path"))
     disk = disk_of(call.settings["contents_manager"])
     if disk is None:
         msg = "git needs files on a disk of this server"
@@ -138,7 +142,7 @@ def _asks(
     def only(where: Where) -> Where:
         return where if when is None else lambda call: where(call) if when(call) else None
 
-    questions: list[Question] = [ask(action, "contents", _top) for action in _READS]
+    questions: list[Question] = [ask(action, "contents", _top) for action in READS]
     questions += [ask(action, "contents", only(_top)) for action in actions]
     if runs:
         questions += [
@@ -146,8 +150,8 @@ def _asks(
             ask("launch", "kernelspecs", only(at.default_kernelspec)),
             ask("run", "kernels", only(_kernel)),
         ]
-    questions += [replace(ask("unconfined", "server", _bare), bare=True)]
-    questions += [ask(action, "contents", _on(_READS), whole=True) for action in _READS]
+    questions += [replace(ask("unconfined", "server", _bare), bare="git")]
+    questions += [ask(action, "contents", _on(READS), whole=True) for action in READS]
     questions += [ask(action, "contents", only(_on(actions)), whole=True) for action in actions]
     # Git knows of files that are not there any more.
     named = replace(ask("open", "contents", partial(_named, many=many), whole=True), absent=True)

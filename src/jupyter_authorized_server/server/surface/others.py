@@ -1,4 +1,4 @@
-"""Surface of nbdime, jupyter-server-proxy and jupyter-archive."""
+"""Surface of jupyter-server-proxy and jupyter-archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ...policy.model import Resource
     from .call import Call
 
-_NBDIME = "nbdime.webapp.nb_server_extension."
 _PROXY = "jupyter_server_proxy."
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FORWARDED = replace(ADMIN, forwards=True)
@@ -59,14 +58,6 @@ def _with_hidden(call: Call) -> bool:
 
 
 ROUTES: tuple[Route, ...] = (
-    # Each takes the path of any file of the machine, or an address that it fetches, and
-    # what it compares it compares in the server's one loop.
-    Route(handler=_NBDIME + "AuthMainDifftoolHandler", methods={"GET": ADMIN}),
-    Route(handler=_NBDIME + "CheckpointDifftoolHandler", methods={"GET": ADMIN}),
-    Route(handler=_NBDIME + "GitDifftoolHandler", methods={"GET": ADMIN}),
-    Route(handler=_NBDIME + "ExtensionApiDiffHandler", methods={"POST": ADMIN}),
-    Route(handler=_NBDIME + "GitDiffHandler", methods={"POST": ADMIN}),
-    Route(handler=_NBDIME + "IsGitHandler", methods={"POST": ADMIN}),
     Route(
         handler=_PROXY + "handlers.LocalProxyHandler",
         patterns=(r"/proxy/(\d+)(/.*|)", r"/proxy/absolute/(\d+)(/.*|)"),

@@ -38,7 +38,8 @@ class Question:
             much in it; so it is looked for only when everything else is allowed.
         absent: whether it is answered, by the handler's own words, also where nothing is
             there; only for who may, so it tells others nothing.
-        bare: whether it arises only where no sandbox holds what the handler starts.
+        bare: of which field of the wiring it hangs: it arises only where that names nothing
+            that holds what the handler starts in a sandbox.
     """
 
     action: str
@@ -47,7 +48,7 @@ class Question:
     walk: bool = False
     whole: bool = False
     absent: bool = False
-    bare: bool = False
+    bare: str = ""
 
     def __post_init__(self) -> None:
         if (self.type, self.action) not in ABILITY:
