@@ -131,6 +131,72 @@ def test_a_level_covers_the_actions_of_the_levels_below_it() -> None:
             "only of `principal`, `action` and `resource`",
         ),
         (
+            'forbid (principal, action, resource) when { resource == Jupyter::Folder::"/a" };',
+            "never a `Jupyter::Folder`; write `in`",
+        ),
+        (
+            'forbid (principal, action, resource) when { Jupyter::Folder::"/a" != resource };',
+            "never a `Jupyter::Folder`",
+        ),
+        (
+            "forbid (principal, action, resource) when { resource is Jupyter::Folder };",
+            "never a `Jupyter::Folder`",
+        ),
+        (
+            'forbid (principal, action, resource) when { resource in Jupyter::File::"/a" };',
+            "never in `Jupyter::File`; write `==`",
+        ),
+        (
+            'forbid (principal, action, resource) when { resource in [Jupyter::File::"/a"] };',
+            "never in `Jupyter::File`",
+        ),
+        (
+            'forbid (principal, action, resource) when { resource in Jupyter::User::"ada" };',
+            "`resource` is never in `Jupyter::User`",
+        ),
+        (
+            'forbid (principal, action, resource) when { principal == Jupyter::Group::"a" };',
+            "never a `Jupyter::Group`; write `principal in`",
+        ),
+        (
+            "forbid (principal, action, resource) when { principal is Jupyter::Group };",
+            "never a `Jupyter::Group`",
+        ),
+        (
+            'forbid (principal, action, resource) when { principal in Jupyter::Folder::"/a" };',
+            "`principal` is never in `Jupyter::Folder`",
+        ),
+        (
+            "forbid (principal, action, resource) when { principal == resource };",
+            "`principal` is never a `Jupyter::",
+        ),
+        (
+            'forbid (principal, action, resource) when { action == Jupyter::Action::"read" };',
+            "no action is `read` itself; of a word or level write `action in`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource)"
+                ' when { [Jupyter::Action::"viewer"].contains(action) };'
+            ),
+            "no action is `viewer` itself",
+        ),
+        (
+            'forbid (principal, action, resource in Jupyter::File::"/a");',
+            "never in `Jupyter::File`",
+        ),
+        (
+            'forbid (principal, action, resource is Jupyter::File in Jupyter::File::"/a");',
+            "never in `Jupyter::File`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource is Jupyter::Kernel)"
+                ' when { resource has owner && resource.owner == Jupyter::Group::"a" };'
+            ),
+            "`resource.owner` is never a `Jupyter::Group`",
+        ),
+        (
             (
                 "forbid (principal, action, resource)"
                 ' when { Jupyter::User::"ada" in Jupyter::Group::"x" };'

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidName
-from . import cedar, paths, vocabulary
+from . import asked, cedar, paths, vocabulary
 from .cedar import pst
 from .model import ANONYMOUS, EVERYONE, MAX_ID, Context, Effect, parse_name
 from .tree import shape, walk
@@ -201,7 +201,7 @@ def _rule(tree: pst.Template, text: str, *, is_valid: bool) -> Rule:
     for node in (*walk((tree.principal, tree.action, tree.resource)), *clauses):
         if isinstance(node, pst.EntityUid):
             _check_uid(node)
-        _check_membership(node)
+        asked.check(node)
     return Rule(
         id=_rule_id(tree),
         effect=Effect(tree.effect),
@@ -287,22 +287,6 @@ def _check_id(type_: str, id_: str) -> str:
         msg = f"the id of a {type_} resource is 1 to {MAX_ID} printable characters"
         raise InvalidName(msg)
     return id_
-
-
-def _check_membership(node: object) -> None:
-    """Refuse to ask what something else than the request is in.
-
-    Only the principal, the action and the resource come with what they are in;
-    of anything else Cedar would answer a silent no.
-    """
-    asked = None
-    if isinstance(node, pst.BinaryOp) and node.op == "in":
-        asked = node.left
-    elif isinstance(node, pst.Is) and node.in_expr is not None:
-        asked = node.base
-    if asked is not None and not isinstance(asked, pst.Var):
-        msg = "only of `principal`, `action` and `resource` can a rule ask what they are `in`"
-        raise InvalidName(msg)
 
 
 def _reads(clauses: Sequence[object]) -> frozenset[str]:

@@ -1,0 +1,103 @@
+"""What a rule asks of a request, where Cedar would always answer the same without a word.
+
+Its schema finds such a question only in the scope of a rule. In a condition it would make a
+forbid void, so it is refused here.
+"""
+
+from __future__ import annotations
+
+from ..errors import InvalidName
+from . import vocabulary
+from .cedar import pst
+
+_PEOPLE = frozenset({"User", "Token", "Guest"})
+_THINGS = frozenset(type_.cedar for type_ in vocabulary.TYPES)
+#: What each part of a request can be, and what besides itself it can be in.
+_IS = {"principal": _PEOPLE, "resource": _THINGS, "action": frozenset({"Action"})}
+_IN = {
+    "principal": _PEOPLE | {"Group"},
+    "resource": (_THINGS | {"Folder"}) - {"File"},
+    "action": frozenset({"Action"}),
+}
+_FOLDER = "write `in` for all that is in the folder, or `==` and `Jupyter::File` for it alone"
+_FILE = "write `==` for it alone, or `in` and `Jupyter::Folder` for all that is in it too"
+_INSTEAD = {
+    ("resource", "Folder"): _FOLDER,
+    ("resource", "File"): _FILE,
+    ("principal", "Group"): "write `principal in`",
+}
+
+
+def check(node: object) -> None:
+    """Refuse what is never so.
+
+    Raises:
+        InvalidName: `node` asks that.
+    """
+    if isinstance(node, (pst.ScopeIn, pst.ScopeIsIn)):
+        # Cedar itself looks at all else in a scope.
+        if _is_file(node.entity):
+            raise InvalidName(_never("resource", "in", "File"))
+    elif isinstance(node, pst.Is):
+        _check_kinds(node.base, frozenset({node.entity_type.basename}))
+        if node.in_expr is not None:
+            _check_within(node.base, node.in_expr)
+    elif isinstance(node, pst.BinaryOp):
+        if node.op == "in":
+            _check_within(node.left, node.right)
+        elif node.op in {"eq", "not_eq"}:
+            _check_same(node.left, node.right)
+            _check_same(node.right, node.left)
+        elif node.op == "contains" and isinstance(node.left, pst.Set):
+            for each in node.left.elements:
+                _check_same(node.right, each)
+
+
+def _check_within(asked: object, within: object) -> None:
+    # Only these come with what they are in.
+    if not isinstance(asked, pst.Var):
+        msg = "only of `principal`, `action` and `resource` can a rule ask what they are `in`"
+        raise InvalidName(msg)
+    for each in within.elements if isinstance(within, pst.Set) else (within,):
+        uid = _uid(each)
+        if uid is not None and uid.type.basename not in _IN.get(asked.name, ()):
+            raise InvalidName(_never(asked.name, "in", uid.type.basename))
+
+
+def _check_same(asked: object, other: object) -> None:
+    kinds, uid = _kinds(other), _uid(other)
+    _check_kinds(asked, kinds)
+    of_a_request = isinstance(asked, pst.Var) and asked.name == "action"
+    if of_a_request and uid is not None and uid.id not in vocabulary.ACTIONS:
+        msg = f"no action is `{uid.id}` itself; of a word or level write `action in`"
+        raise InvalidName(msg)
+
+
+def _check_kinds(asked: object, kinds: frozenset[str]) -> None:
+    possible = _kinds(asked)
+    if isinstance(asked, (pst.Var, pst.GetAttr)) and possible and kinds and not possible & kinds:
+        name = asked.name if isinstance(asked, pst.Var) else f"resource.{asked.attr}"
+        raise InvalidName(_never(name, "a", min(kinds)))
+
+
+def _kinds(node: object) -> frozenset[str]:
+    """The types that `node` can have; none where that is not known here."""
+    if isinstance(node, pst.Var):
+        return _IS.get(node.name, frozenset())
+    if node == pst.GetAttr(base=pst.Var("resource"), attr="owner"):
+        return frozenset({"User"})
+    uid = _uid(node)
+    return frozenset() if uid is None else frozenset({uid.type.basename})
+
+
+def _uid(node: object) -> pst.EntityUid | None:
+    return node.value if isinstance(node, pst.EntityLit) else None
+
+
+def _is_file(entity: object) -> bool:
+    return isinstance(entity, pst.EntityUid) and entity.type.basename == "File"
+
+
+def _never(name: str, word: str, kind: str) -> str:
+    instead = _INSTEAD.get((name, kind), "ask something else")
+    return f"`{name}` is never {word} `Jupyter::{kind}`; {instead}"
