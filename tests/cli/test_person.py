@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -227,3 +228,14 @@ def test_sessions_are_shown_escaped_and_ended(desk: Desk) -> None:
     assert [row["id"] for row in desk.ask("users", "sessions", "--json").json] == ["s3"]
     assert desk.ask("users", "sessions", "ada", "--end", "s3").code == 2
     assert desk.ask("users", "sessions", "zoe").code == 2
+
+
+@pytest.mark.parametrize("name", ["b c", "$(reboot)", "it's", "-x"])
+def test_the_command_that_undoes_it_can_be_copied_whatever_a_name_holds(
+    desk: Desk, name: str
+) -> None:
+    assert 0 == desk.ask("users", "add", "--no-password", "--", name).code
+    told = desk.ask("users", "disable", "--", name).out
+    undo = told.partition("`jupyter authz ")[2].rpartition("` lets")[0]
+    assert 0 == desk.ask(*shlex.split(undo)).code
+    assert ["user_disabled", "user_enabled"] == [each["kind"] for each in desk.records()][-2:]

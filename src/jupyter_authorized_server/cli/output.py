@@ -7,6 +7,7 @@ unseen characters escaped, and never read as markup.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ def printable(text: object, most: int = MAX_SHOWN) -> str:
     whole = str(text)
     shown = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in whole[:most])
     return shown if len(whole) <= most else shown + "…"
+
+
+def argument(name: str) -> str:
+    """`name` as it stands in a command that is to be copied, whatever a shell reads in it."""
+    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
 
 
 def say(text: str) -> None:

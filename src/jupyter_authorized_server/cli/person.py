@@ -10,7 +10,7 @@ from .. import acts
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.vocabulary import parse_level, parse_resource
 from .desk import actor, person_name
-from .output import say, write_json, write_table
+from .output import argument, say, write_json, write_table
 from .password import ask_password
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def add(
         change.record(*acts.person_added(name))
         say(f"added `user:{name}`")
         if word is None:
-            say(f"they may do nothing yet; `jupyter authz grant user:{name} LEVEL RESOURCE`")
+            grant = f"jupyter authz grant {argument(f'user:{name}')} LEVEL RESOURCE"
+            say(f"they may do nothing yet; `{grant}`")
             return
         given = change.store.add_grant(
             principal=f"user:{name}",
@@ -199,7 +200,8 @@ def disable(desk: Desk, name: str) -> None:
     with desk.change() as change:
         change.store.set_disabled(name, disabled=True)
         change.record(*acts.person_disabled(name, disabled=True))
-    say(f"`user:{name}` is disabled; `jupyter authz users enable {name}` lets them in again")
+    undo = f"jupyter authz users enable {argument(name)}"
+    say(f"`user:{name}` is disabled; `{undo}` lets them in again")
 
 
 @users.command()

@@ -11,7 +11,7 @@ from ..errors import InvalidName
 from ..policy import explanation
 from ..policy.model import ANONYMOUS, Answer, Decision, Reasons, parse_principal
 from ..policy.vocabulary import ABILITY, parse_action, parse_resource
-from .output import say, write_json, write_table
+from .output import argument, say, write_json, write_table
 from .view import explain_views
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _decide(
 
 def _disabled(name: str, action: str, resource: str, revision: int) -> Decision:
     """What every door answers somebody who is disabled: nobody is let in to be judged."""
-    enable = f"`jupyter authz users enable {name.removeprefix('user:')}`"
+    enable = f"`jupyter authz users enable {argument(name.removeprefix('user:'))}`"
     return Decision(
         answer=Answer.DENY,
         principal=name,
