@@ -76,6 +76,7 @@ CHECKPOINT_NAME_TOO_LONG = "the name is too long for a checkpoint to be kept of 
 NO_CHECKPOINT = "there is no such file, or no checkpoint of it"
 NO_SUCH_FILE = "there is no such file"
 NAME_TAKEN = "something has that name"
+FILE_ON_THE_WAY = "a file is where a folder would have to be"
 NO_TRASH = (
     "there is no trash on its disk; `FileContentsManager.delete_to_trash = False` deletes "
     "without one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -31,6 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "pia": None,
     }
     (folder / "root" / "team" / "away").symlink_to(folder / "root" / "secret")
+    for name in ("secret/out", "team/out"):
+        (folder / "root" / name).symlink_to(folder)
     with serving(folder, people=people) as running:
         give_password(folder, "pia")
         yield running
@@ -53,6 +56,30 @@ def agent(server: Serving, owner: str, name: str, *scope: tuple[str, str], **mor
 
 def reads(server: Serving, who: str, path: str) -> int:
     return server.request("GET", f"/api/contents/{path}", who).status
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        ("check", "POST", {"requests": [{"action": "open", "resource": "contents:/{}"}]}),
+        ("explain", "POST", {"action": "open", "resource": "contents:/{}"}),
+        ("grants?resource=contents:/{}", "GET", None),
+        ("links?resource=contents:/{}", "GET", None),
+        ("requests?resource=contents:/{}", "GET", None),
+        ("requests", "POST", {"level": "viewer", "resource": "contents:/{}"}),
+    ],
+)
+def test_that_a_link_leads_nowhere_is_told_to_who_may_see_it_alone(
+    server: Serving, path: str, method: str, body: object
+) -> None:
+    def told(who: str, name: str) -> tuple[int, str]:
+        sent = json.loads(json.dumps(body).replace("{}", name))
+        answer = call(server, who, method, path.replace("{}", name), sent)
+        return answer.status, answer.text.replace(name, "-")
+
+    for who in ("vera", "olga"):
+        assert told(who, "secret/none") == told(who, "secret/out")
+    assert "out of the contents root" in told("vera", "team/out")[1]
 
 
 def test_an_agent_has_what_its_owner_has_within_its_scope(server: Serving) -> None:

@@ -206,6 +206,27 @@ def test_a_body_of_wrong_types_is_a_bad_request_and_changes_nothing(server: Serv
     assert before == files()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("PUT", "team/b.ipynb/x", {"type": "file", "format": "text", "content": ""}, 404),
+        ("PUT", "team/b.ipynb/x", {"type": "directory"}, 404),
+        ("PATCH", "team/b.ipynb", {"path": "team/b.ipynb/x"}, 404),
+        ("PATCH", "team/b.ipynb", {"path": "team/leads-nowhere"}, 409),
+    ],
+)
+def test_a_name_that_cannot_be_made_is_no_fault_of_the_server(
+    server: Serving, method: str, path: str, body: dict[str, str], status: int
+) -> None:
+    link = server.root / "team" / "leads-nowhere"
+    link.symlink_to("nothing")
+    try:
+        answer = server.request(method, f"/api/contents/{path}", "cora", json_body=body)
+    finally:
+        link.unlink()
+    assert status == answer.status, answer.text
+
+
 @pytest.mark.parametrize("who", ["vera", "nora"])
 @pytest.mark.parametrize("path", ["/team/secret.ipynb", "/hr/pay.ipynb", "/hr/none", "/team/loop"])
 def test_whatever_is_done_to_what_one_may_not_see_it_is_not_there(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyter_server.base.handlers import JupyterHandler
 
 from ... import mistakes, sentences
-from ...errors import ConfigurationError, InvalidName, Moved, Outdated
+from ...errors import ConfigurationError, Hidden, InvalidName, Moved, Nowhere, Outdated
 from ...policy.model import Decision, Resource
 from ...policy.vocabulary import TYPE, Word, parse_resource
 from ..acting import ACTING, Acting
@@ -150,11 +150,22 @@ class Asker(JupyterHandler):
     def meant(self, text: object) -> tuple[Resource, ...]:
         """What the resource written `text` means here.
 
+        Who may not see what is called so is not told that it is a link that leads nowhere:
+        to them it is what it is called.
+
         Raises:
             InvalidName: none.
+            Nowhere: it leads to no file that may be judged.
         """
         try:
             return meant(self._call, text)
+        except Nowhere as error:
+            if isinstance(error, Hidden):
+                raise
+            written = parse_resource(text)
+            if self.may_see(written):
+                raise
+            return (written,)
         except Unanswerable as error:
             raise InvalidName(str(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import mistakes
-from ...errors import InvalidName
+from ...errors import InvalidName, Nowhere
 from ...policy.explanation import as_json
 from ...policy.model import Decision, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, parse_action
@@ -98,7 +98,11 @@ class CheckHandler(_Asking):
         return {"decisions": await self.each(self.body["requests"], self._one)}
 
     def _one(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        decision = self.answer_to(self.who(asked), asked)
+        try:
+            decision = self.answer_to(self.who(asked), asked)
+        except Nowhere as error:
+            # One of many, which are answered all the same.
+            return {"allowed": False, "reason": sentence(str(error)), "id": None}
         reason = "" if decision.allowed else sentence(decision.reason_user)
         return {"allowed": decision.allowed, "reason": reason, "id": decision.id or None}
 

@@ -119,7 +119,10 @@ def _install() -> None:
         if isinstance(path, Held):
             # What is held is named as the system knows it, and the root may be a link.
             return bool(is_hidden(path.named, os.path.realpath(root) if root else root))
-        return bool(is_hidden(path, root))
+        try:
+            return bool(is_hidden(path, root))
+        except NotADirectoryError as error:
+            raise HTTPError(404, mistakes.FILE_ON_THE_WAY) from error
 
     def to_trash(path: str) -> None:
         if isinstance(path, Held):
@@ -129,7 +132,11 @@ def _install() -> None:
 
     def move(source: str, to: str) -> Any:
         if isinstance(source, Held) and isinstance(to, Held):
-            return tree.move(source, to)
+            try:
+                return tree.move(source, to)
+            except FileExistsError as error:
+                # Also a link that leads nowhere, which upstream does not see.
+                raise HTTPError(409, mistakes.NAME_TAKEN) from error
         return shutil.move(source, to)
 
     module.shutil = _Shell(shutil, move)
