@@ -186,6 +186,46 @@ def test_a_level_covers_the_actions_of_the_levels_below_it() -> None:
             "never in `Jupyter::File`",
         ),
         (
+            (
+                "forbid (principal, action, resource)"
+                ' when { resource has path && resource.path like "a/*" };'
+            ),
+            "begin the pattern with `/` or `*`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource)"
+                ' when { resource has path && "a" == resource.path };'
+            ),
+            'write `"/a"`',
+        ),
+        (
+            (
+                "forbid (principal, action, resource)"
+                ' when { resource has name && resource.name like "a/*" };'
+            ),
+            "no name holds a `/`",
+        ),
+        (
+            (
+                "forbid (principal, action, resource)"
+                ' when { resource has name && resource.name == "a/b" };'
+            ),
+            "no name holds a `/`",
+        ),
+        (
+            ("forbid (principal, action, resource) when { context.weekday == 0 };"),
+            "1 to 7, never 0",
+        ),
+        (
+            ("forbid (principal, action, resource) when { [6, 8].contains(context.weekday) };"),
+            "never 8",
+        ),
+        (
+            ("forbid (principal, action, resource) when { context.hour != 24 };"),
+            "0 to 23, never 24",
+        ),
+        (
             'forbid (principal, action, resource is Jupyter::File in Jupyter::File::"/a");',
             "never in `Jupyter::File`",
         ),

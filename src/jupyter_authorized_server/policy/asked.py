@@ -7,7 +7,7 @@ forbid void, so it is refused here.
 from __future__ import annotations
 
 from ..errors import InvalidName
-from . import vocabulary
+from . import paths, vocabulary
 from .cedar import pst
 
 _PEOPLE = frozenset({"User", "Token", "Guest"})
@@ -27,6 +27,11 @@ _INSTEAD = {
     ("principal", "Group"): "write `principal in`",
 }
 
+_PATH = pst.GetAttr(base=pst.Var("resource"), attr="path")
+_NAME = pst.GetAttr(base=pst.Var("resource"), attr="name")
+#: Numbers that a circumstance can be.
+_NUMBERS = {"hour": range(24), "weekday": range(1, 8)}
+
 
 def check(node: object) -> None:
     """Refuse what is never so.
@@ -42,15 +47,21 @@ def check(node: object) -> None:
         _check_kinds(node.base, frozenset({node.entity_type.basename}))
         if node.in_expr is not None:
             _check_within(node.base, node.in_expr)
+    elif isinstance(node, pst.Like):
+        _check_pattern(node)
     elif isinstance(node, pst.BinaryOp):
-        if node.op == "in":
-            _check_within(node.left, node.right)
-        elif node.op in {"eq", "not_eq"}:
-            _check_same(node.left, node.right)
-            _check_same(node.right, node.left)
-        elif node.op == "contains" and isinstance(node.left, pst.Set):
-            for each in node.left.elements:
-                _check_same(node.right, each)
+        _check_operator(node)
+
+
+def _check_operator(node: pst.BinaryOp) -> None:
+    if node.op == "in":
+        _check_within(node.left, node.right)
+    elif node.op in {"eq", "not_eq"}:
+        _check_same(node.left, node.right)
+        _check_same(node.right, node.left)
+    elif node.op == "contains" and isinstance(node.left, pst.Set):
+        for each in node.left.elements:
+            _check_same(node.right, each)
 
 
 def _check_within(asked: object, within: object) -> None:
@@ -71,6 +82,36 @@ def _check_same(asked: object, other: object) -> None:
     if of_a_request and uid is not None and uid.id not in vocabulary.ACTIONS:
         msg = f"no action is `{uid.id}` itself; of a word or level write `action in`"
         raise InvalidName(msg)
+    if isinstance(asked, pst.GetAttr):
+        _check_value(asked, other)
+
+
+def _check_value(asked: pst.GetAttr, value: object) -> None:
+    """Refuse a text or number that `asked` never is."""
+    if isinstance(value, pst.StringLit):
+        if asked == _PATH and paths.canonical(value.value) != value.value:
+            msg = f'no path is written `"{value.value}"`; write `"{paths.canonical(value.value)}"`'
+            raise InvalidName(msg)
+        if asked == _NAME and "/" in value.value:
+            raise InvalidName(_SLASH)
+    if isinstance(value, pst.LongLit) and asked.base == pst.Var("context"):
+        possible = _NUMBERS.get(asked.attr)
+        if possible is not None and value.value not in possible:
+            msg = f"`context.{asked.attr}` is {possible[0]} to {possible[-1]}, never {value.value}"
+            raise InvalidName(msg)
+
+
+def _check_pattern(node: pst.Like) -> None:
+    """Refuse a pattern that no path or name can fit."""
+    first, slash = node.pattern[:1], pst.Char(value="/")
+    if node.base == _PATH and first not in {(slash,), (pst.Wildcard(),)}:
+        msg = "every path begins with `/`, so begin the pattern with `/` or `*`"
+        raise InvalidName(msg)
+    if node.base == _NAME and slash in node.pattern:
+        raise InvalidName(_SLASH)
+
+
+_SLASH = "no name holds a `/`; ask about `resource.path`"
 
 
 def _check_kinds(asked: object, kinds: frozenset[str]) -> None:
