@@ -193,6 +193,10 @@ ATTACKS = {
     "opens another terminal": (
         "works(lambda: os.fstat(os.open(SCREEN, os.O_RDWR | os.O_NOCTTY)).st_dev == SCREENS)"
     ),
+    "opens a socket that is in no network": (
+        "any(works(lambda: socket.socket(family, kind).close() is None)"
+        " for family, kind in ((38, 5), (40, 1)))"
+    ),
     "opens a keyring": "libc.syscall(250, 0, -3, 1) >= 0",
     "opens an io_uring": ("libc.syscall(425, 2, ctypes.create_string_buffer(120)) >= 0"),
     "makes a user namespace": (
@@ -211,6 +215,7 @@ DEPENDS = {
     "changes the machine's settings",
     "reads what the machine tells root alone",
     "finds the machine's devices",
+    "opens a socket that is in no network",
     "opens a keyring",
     "opens an io_uring",
     "watches the performance of others",

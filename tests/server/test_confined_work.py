@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attacking import waited_for
 from serving import Serving, serving
 from talking import Client, Said, Shell, notebook, start
 
@@ -406,6 +407,27 @@ def test_a_kernel_of_another_language_works(server: Serving) -> None:
     client.socket.settimeout(SECONDS)
     assert "2" == client.text("x=1; echo $((x + 1))").strip()
     assert "No such file" in client.text(f"ls {server.folder}/config")
+    sent = client.send("complete_request", {"code": "mkfif", "cursor_pos": 5})
+    assert ["mkfifo"] == replied(client.answer(sent), "complete_reply")["matches"]
+    assert "told" in client.text('python -c \'print("to" + "ld")\' > told && cat told')
+    path = f"/api/kernels/{answer.json['kernel']['id']}"
+    sent = client.run("sleep 608")
+    assert waited_for("sleep 608", there=True)
+    assert 204 == server.request("POST", f"{path}/interrupt", "mona").status
+    client.answer(sent)
+    assert waited_for("sleep 608", there=False)
+    client.text("x=1")
+    client.run("kill -9 $PPID")
+    while client.hear(SECONDS).content.get("execution_state") != "restarting":
+        pass
+    client.close()
+    end = time.monotonic() + SECONDS
+    while True:
+        client = Client(server, answer.json["kernel"]["id"], "mona")
+        if "[]" in client.text('echo "[$x]"'):
+            break
+        client.close()
+        assert time.monotonic() < end
     client.close()
     assert "is not encrypted: its kernelspec does not name `curve`" in server.log
 

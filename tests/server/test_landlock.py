@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -337,16 +336,6 @@ def test_a_terminals_jobs_end_with_it(walled: Serving) -> None:
     shell.socket.close()
     assert 204 == walled.request("DELETE", f"/api/terminals/{shell.name}", "adam").status
     assert waited_for(outer, there=False)
-
-
-def test_when_the_server_is_killed_nothing_is_left_of_its_kernels(tmp_path: Path) -> None:
-    furnish(tmp_path)
-    with serving(tmp_path, people=PEOPLE, config=LANDLOCK) as server:
-        kernel = begin(server, "mona")
-        left = number_in(said(server, kernel, "mona", daemon(server)))
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait()
-        assert ends(left)
 
 
 def test_reach_walks_behind_the_walls(walled: Serving) -> None:

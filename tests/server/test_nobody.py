@@ -19,9 +19,10 @@ from attacking import (
     begin,
     furnish,
     said,
-    stop,
+    waited_for,
 )
 from serving import PACKAGE, TESTS, serving
+from talking import Shell
 
 from jupyter_authorized_server.sandbox import wall
 
@@ -88,7 +89,9 @@ OPEN = {
         ),
     ],
 )  # fmt: skip
-def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: set[str]) -> None:
+def test_no_attack_succeeds_on_a_server_of_nobodys_and_nothing_outlives_it(
+    backend: str, open_: set[str]
+) -> None:
     if os.geteuid() != 0:
         pytest.skip(  # why: no other uid to be
             "only root becomes nobody; all the other tests run as who you are"
@@ -124,6 +127,15 @@ def test_no_attack_succeeds_on_a_server_of_nobodys_either(backend: str, open_: s
             limit = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[1])"
             assert "1324" == said(server, kernel, "mona", limit)
             assert "cannot limit how many processes" not in server.log
-            stop(server)
+            # Both have left the session of what started them.
+            left = [f"sleep {number}.{server.port}" for number in (608, 609)]
+            line = f"{left[0].split()}, start_new_session=True"
+            said(server, kernel, "mona", f"import subprocess; subprocess.Popen({line})")
+            shell = Shell(server, "tess")
+            shell.type(f"setsid {left[1]} &\r")
+            assert all(waited_for(each, there=True) for each in left)
+            server.process.kill()
+            assert all(waited_for(each, there=False) for each in left)
+            shell.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
     finally:
         shutil.rmtree(folder)

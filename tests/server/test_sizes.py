@@ -190,10 +190,12 @@ def test_a_process_has_the_limits_that_are_told_and_gives_way_to_the_server(
     ask = (
         "import json, os, resource as r\n"
         "print(json.dumps([os.getpriority(0, 0), r.getrlimit(r.RLIMIT_CORE),"
-        " r.getrlimit(r.RLIMIT_NPROC)[1] - 300, r.getrlimit(r.RLIMIT_NOFILE)[1] <= 4096]))"
+        " r.getrlimit(r.RLIMIT_NPROC)[1] - 300, r.getrlimit(r.RLIMIT_NOFILE)[1] <= 4096,"
+        " [line.split()[1] for line in open('/proc/self/status')"
+        " if line.startswith(('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs'))]]))"
     )
     mine = os.getpriority(os.PRIO_PROCESS, server.process.pid)
-    wanted = [min(19, mine + 5), [0, 0], PROCESSES, True]
+    wanted = [min(19, mine + 5), [0, 0], PROCESSES, True, ["0" * 16] * 5 + ["1"]]
     assert wanted == json.loads(said(server, kernel, "mona", ask))
 
 
