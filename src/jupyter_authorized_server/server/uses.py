@@ -34,6 +34,8 @@ class Uses:
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
         self._counted: tuple[int, frozenset[str]] = (-1, frozenset())
+        #: All that have counted since the start, whether they are still there or not.
+        self._ever: set[str] = set()
         #: Ends what is used up, once whoever used it last has had the time to get through.
         self._ending: asyncio.TimerHandle | None = None
 
@@ -43,13 +45,14 @@ class Uses:
         Raises:
             StoreError: it cannot be told.
         """
-        counted = self._now_counted()
-        if not counted:
+        # What was decided before one ended, here or at another server, is no free way in.
+        self._ever |= self._now_counted()
+        if not self._ever:
             return True
         spent: set[str] = set()
         for decision in decisions:
             ids = [each.id for each in decision.determining]
-            if not _is_use(decision) or not ids or not counted.issuperset(ids):
+            if not _is_use(decision) or not ids or not self._ever.issuperset(ids):
                 continue
             if spent.intersection(ids):
                 continue
