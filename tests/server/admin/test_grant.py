@@ -515,7 +515,7 @@ def test_the_list_of_grants_holds_those_that_each_question_alone_shows(
 def test_of_many_requests_at_once_as_many_get_through_as_were_given(server: Serving) -> None:
     """Who comes too late does not take it from who is on their way."""
     given = give(server, "mia", uses=3)
-    asked = ["/api/contents/team/a.ipynb"] * 12
+    asked = ["/files/team/a.ipynb"] * 12
     with ThreadPoolExecutor(len(asked)) as several:
         found = [*several.map(lambda path: server.request("GET", path, "olga").status, asked)]
     assert {200: 3, 403: 9} == Counter(found)
