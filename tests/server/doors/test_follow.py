@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -199,6 +201,24 @@ def test_a_root_that_is_away_costs_no_grants(world: World) -> None:
     world.root.mkdir()
     look(world)
     assert granted(world) == ["contents:/team/a.txt"]
+
+
+def test_a_server_that_is_out_of_descriptors_takes_no_file_for_gone(world: World) -> None:
+    give(world, "/team/a.txt")
+    follower: Follower = world.wired.follower
+    assert [] == list(world.store.orphans())
+    (world.root / "team" / "a.txt").rename(world.root / "hr" / "b.txt")
+    had = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(world.root, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, had[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            follower._see(follower._granted(), dict(follower._known))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, had)
+    look(world)
+    assert ["contents:/hr/b.txt"] == granted(world)
 
 
 def test_a_root_from_a_backup_begins_anew(world: World) -> None:

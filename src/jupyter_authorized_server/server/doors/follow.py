@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import time
@@ -41,6 +42,8 @@ _log = logging.getLogger(__name__)
 SECONDS = 2.0
 #: Most names that are looked through for a file that went away.
 MOST = 200_000
+#: Errors that say nothing of a folder: one that is not looked into may hold what went away.
+_UNTOLD = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
 _RENAMES = frozenset({"rename", "rename_file", "update"})
 _DELETES = frozenset({"delete", "delete_file"})
 _SAVES = frozenset({"save", "new"})
@@ -256,7 +259,7 @@ class Follower:
             if seen is None or self._under_way or turn != self._turn:
                 return
             self._take_over(seen)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             _log.error("grants cannot follow their files now: %s", error)
 
     async def look_if_due(self) -> None:
@@ -298,7 +301,11 @@ class Follower:
         return seen
 
     def _search(self, wanted: set[str]) -> dict[str, str]:
-        """Where under the root the files with these identities are now."""
+        """Where under the root the files with these identities are now.
+
+        Raises:
+            OSError: it cannot be told.
+        """
         assert self._disk is not None  # noqa: S101  # why: looked at only with a disk
         numbers = {int(each.partition(":")[0]) for each in wanted}
         found: dict[str, str] = {}
@@ -308,7 +315,11 @@ class Follower:
             try:
                 with os.scandir(self._disk.path(folder or "/")) as entries:
                     here = [each for each in entries if not each.name.startswith(".")]
-            except (OSError, UnsafePath):
+            except UnsafePath:
+                continue
+            except OSError as error:
+                if error.errno in _UNTOLD:
+                    raise
                 continue
             passed += len(here)
             if passed > MOST:
