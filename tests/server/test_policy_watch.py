@@ -93,6 +93,10 @@ def test_nobody_reaches_the_policy_files_through_the_contents(server: Serving) -
     ):
         answer = server.request(method, path, "mona", json_body=sent)
         assert 404 == answer.status, (method, path, answer.text)
+    # What cannot be opened is not listed, nor what leads to it.
+    listed = [server.request("GET", f"{contents}/{at}", "mona").json for at in ("", "conf")]
+    top, conf = ({each["name"] for each in found["content"]} for found in listed)
+    assert (True, False, set()) == ("conf" in top, "link" in top, conf)
     assert ["a.cedar"] == [each.name for each in (server.root / RULES).iterdir()]
     assert f"not there for anybody: `/{RULES}/`" in server.log
     assert 201 == server.request("PUT", f"{contents}/conf/b.cedar", "mona", json_body=made).status

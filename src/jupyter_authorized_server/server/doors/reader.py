@@ -238,10 +238,14 @@ class Reader:
         # What was listed from an open folder has been looked at, and is what it was then.
         apart = entries.apart if isinstance(entries, Entries) else None
         is_plain = self._plain(place.target) if apart is None else lambda name: name not in apart
+        above = f"{place.target.rstrip('/')}/"
+        reserved = tuple(each for each in self._reserved if each.startswith(above))
         kept = []
         for entry in entries:
             name = str(entry.get("name", ""))
             if ways is not None and name not in ways:
+                continue
+            if reserved and f"{above}{name}/".startswith(reserved):
                 continue
             # Nearly all: a name of its own in a folder that no rule divides.
             is_open = not (place.hidden or name.startswith("."))
@@ -255,11 +259,18 @@ class Reader:
         model["content"] = kept
         return model
 
+    @property
+    def _reserved(self) -> tuple[str, ...]:
+        """What is the server's own, which is not there for anybody; as in `Disk.own`."""
+        return () if self._disk is None else self._disk.own
+
     def _plain(self, folder: str) -> Callable[[str], bool]:
         return (lambda _: False) if self._disk is None else self._disk.plain(folder)
 
     def _shows(self, inner: Inner, name: str, entry: dict[str, Any], place: Place | None) -> bool:
         if place is None or (place.hidden and not self.manager.allow_hidden):
+            return False
+        if self._reserved and f"{place.target}/".startswith(self._reserved):
             return False
         on = resources(place)
         if place.hidden or place.names > 1 or place.entry != place.target:
