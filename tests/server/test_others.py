@@ -316,6 +316,7 @@ def test_a_folder_is_packed_with_what_one_may_download(server: serving.Serving) 
     (server.root / "team" / "secret.txt").write_text("secret")
     assert server.request("GET", f"/directories/team{token}", "vera").status in {403, 404}
     assert server.request("GET", f"/directories/loose{token}", "vera").status == 404
+    assert server.request("GET", f"/directories/team/a.txt{token}", "vera").status == 404
     assert server.request("GET", f"/extract-archive/team/a.zip{token}", "mona").status == 403
 
 

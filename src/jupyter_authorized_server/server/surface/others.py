@@ -36,12 +36,16 @@ def _packed(call: Call) -> tuple[Resource, ...]:
     """The folder that is packed.
 
     Raises:
-        Nowhere: hidden files are asked for, which are not there for anybody.
+        Nowhere: hidden files are asked for, which are not there for anybody, or a file.
     """
     if _with_hidden(call) and not call.settings["contents_manager"].allow_hidden:
         msg = "hidden files are asked for"
         raise Nowhere(msg)
-    return at.contents(call, plain(call, call.group(0)))
+    found = at.place(call, plain(call, call.group(0)))
+    if found.kind == "file":
+        msg = "a folder is packed, and this is a file"
+        raise Nowhere(msg)
+    return at.resources(found)
 
 
 def _in_it(call: Call) -> tuple[Resource, ...]:
