@@ -160,6 +160,33 @@ class PlainlyDeclared(web.RequestHandler):
         self.write("written plainly")
 
 
+@authorized("read", "contents")
+class DeclaredWhole(web.RequestHandler):
+    """All of its methods at once, but for one."""
+
+    def check_xsrf_cookie(self) -> None:
+        """As above."""
+
+    def get(self) -> None:
+        self.write("read as a whole")
+
+    @authorized("write", "contents")
+    def post(self) -> None:
+        mark("declared-whole-method")
+        self.write("written as a whole")
+
+
+@authorized
+class DeclaredBare(DeclaredWhole):
+    """Says nothing itself: what it inherits has been declared, and its own asks for a word."""
+
+    auth_resource = "contents"
+
+    def put(self) -> None:
+        mark("declared-bare-method")
+        self.write("written")
+
+
 class DeclaredSocket(Socket):
     """A plain websocket that says what its handshake asks."""
 
@@ -210,6 +237,8 @@ def load(app: Any, name: str) -> None:
             (rf"{base}/{name}/contents(.*)", Inherited),
             (rf"{base}/{name}/declared", Declared),
             (rf"{base}/{name}/declared-plainly", PlainlyDeclared),
+            (rf"{base}/{name}/declared-whole", DeclaredWhole),
+            (rf"{base}/{name}/declared-bare", DeclaredBare),
             (rf"{base}/{name}/declared-socket", DeclaredSocket),
             (rf"{base}/{name}/shared", Shared),
             (rf"{base}/{name}/static/(.*)", FileFindHandler, {"path": [str(MARKS)]}),

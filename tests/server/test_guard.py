@@ -160,6 +160,32 @@ def test_an_author_says_in_their_own_words_why_not(server: Serving) -> None:
     assert (403, "only birds do") == (answer.status, answer.json["message"])
 
 
+def test_what_is_declared_before_a_class_holds_for_each_method_that_says_nothing_itself(
+    server: Serving,
+) -> None:
+    asked = [
+        ("GET", "whole"),
+        ("POST", "whole"),
+        ("GET", "bare"),
+        ("POST", "bare"),
+        ("PUT", "bare"),
+    ]
+
+    def answers(who: str) -> list[int]:
+        return [
+            server.request(
+                method, f"/early/declared-{name}", who, body=None if method == "GET" else b""
+            ).status
+            for method, name in asked
+        ]
+
+    assert [200, 403, 200, 403, 403] == answers("vera")
+    assert not {"declared-whole-method", "declared-bare-method"} & marks(server)
+    assert [403] * 5 == answers("nobody")
+    assert [200] * 5 == answers("edda")
+    assert 405 == server.request("DELETE", "/early/declared-whole", "adam", body=b"").status
+
+
 def test_a_declared_word_of_ones_own_is_an_administrators(server: Serving) -> None:
     assert server.request("PUT", "/early/declared", "mona", body=b"").status == 403
     assert server.request("PUT", "/early/declared", "adam", body=b"").body == b"own word"

@@ -45,7 +45,7 @@ def authorized(
     action: str | None = None, resource: str | None = None, message: str | None = None
 ) -> Callable[[Method], Method]: ...
 def authorized(action: Any = None, resource: str | None = None, message: str | None = None) -> Any:
-    """Declare what a handler's method asks, and have it asked.
+    """Declare what a handler's method asks, and have it asked; before a class, each method.
 
     Used as `@authorized`, `@authorized("write", "contents")` or with a finer action of
     the vocabulary. Two things follow: the guard knows the route, so that it need not be
@@ -64,6 +64,9 @@ def authorized(action: Any = None, resource: str | None = None, message: str | N
         return authorized(None, resource, message)(action)
 
     def decorate(method: Method) -> Method:
+        if isinstance(method, type):
+            return cast("Method", _each(method, decorate))
+
         @wraps(method)
         async def asking(self: Any, *args: Any, **kwargs: Any) -> Any:
             # Worked out from this handler and this request, never remembered.
@@ -87,6 +90,15 @@ def authorized(action: Any = None, resource: str | None = None, message: str | N
         return cast("Method", asking)
 
     return decorate
+
+
+def _each(handler: Any, decorate: Callable[[Any], Any]) -> Any:
+    """The class `handler`, whose methods have all been declared."""
+    for name in map(str.lower, _WORDS):
+        method = getattr(handler, name)
+        if method is not getattr(RequestHandler, name) and not hasattr(method, _ATTRIBUTE):
+            setattr(handler, name, decorate(method))
+    return handler
 
 
 def declared(handler: type[RequestHandler], method: str) -> Asks | None:
