@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -188,14 +189,26 @@ def test_no_suppression_stands_without_its_reason() -> None:
 
 
 #: What no person reads: a program's own mistakes in how it asks, and upstream's words.
-_FOR_PROGRAMS = {"server/admin/authzen.py", "server/admin/record.py", "server/admin/replay.py"}
-_TOLD = {"HTTPError", "InvalidName", "UnknownName", "DuplicateName", "Outdated", "Refused"}
+_FOR_PROGRAMS = {
+    "policy/cedar.py",
+    "server/admin/authzen.py",
+    "server/admin/record.py",
+    "server/admin/replay.py",
+}
+_UPSTREAMS = ("does not exist: ", "Invalid JSON in body of request")
+#: What tells somebody something: what is refused, wrong with a request or with a policy file,
+#: and the reasons of a decision.
+_TOLD = {
+    "HTTPError", "InvalidName", "UnsafePath", "UnknownName", "DuplicateName", "Outdated",
+    "Refused", "Unanswerable", "Mistake", "Reasons", "_Wrong",
+}  # fmt: skip
+_READ_BY_PEOPLE = ("policy", "server/doors", "server/admin", "server/identity", "server/surface")
 
 
-def test_no_door_and_no_page_words_what_is_wrong_by_itself() -> None:
+def test_what_a_person_reads_stands_in_the_one_catalogue() -> None:
     found = []
-    for part in ("doors", "admin", "identity"):
-        for file in sorted((PACKAGE / "server" / part).rglob("*.py")):
+    for part in _READ_BY_PEOPLE:
+        for file in sorted((PACKAGE / part).rglob("*.py")):
             name = file.relative_to(PACKAGE).as_posix()
             if name in _FOR_PROGRAMS:
                 continue
@@ -206,7 +219,7 @@ def test_no_door_and_no_page_words_what_is_wrong_by_itself() -> None:
 
 
 def _worded(function: ast.AST) -> list[str]:
-    """The texts that stand where `function` tells somebody what is wrong, or a line before."""
+    """The texts that stand where `function` tells somebody something, or a line before."""
     nodes = list(ast.walk(function))
     texts = {
         ast.unparse(target): each.value
@@ -214,16 +227,37 @@ def _worded(function: ast.AST) -> list[str]:
         if isinstance(each, ast.Assign)
         for target in each.targets
     }
-    raised = [each.exc for each in nodes if isinstance(each, ast.Raise)]
     told = [
         texts.get(ast.unparse(said), said)
-        for each in raised
+        for each in nodes
         if isinstance(each, ast.Call) and ast.unparse(each.func).split(".")[-1] in _TOLD
-        for said in each.args
+        for said in (*each.args, *(named.value for named in each.keywords))
     ]
     return [
-        f"{each.lineno}: {ast.unparse(each)}"
+        f"{part.lineno}: {ast.unparse(part)}"
         for each in told
-        if (isinstance(each, ast.Constant) and " " in str(each.value))
-        or (isinstance(each, ast.JoinedStr) and "does not exist: " not in ast.unparse(each))
+        for part in (each.elts if isinstance(each, ast.Tuple) else [each])
+        if (isinstance(part, ast.Constant) and " " in str(part.value))
+        or isinstance(part, ast.JoinedStr)
+        if not any(words in ast.unparse(part) for words in _UPSTREAMS)
     ]
+
+
+#: The texts in a line of a script, and two words beside each other, which no class has.
+_TEXT = re.compile(r"""'([^'\n]*)'|"([^"\n]*)"|`([^`\n]*)`""")
+_WORDS = re.compile(r"(?<![-.\w])[A-Za-z]{2,} [a-z]{2,}(?![-.\w])")
+
+
+def test_no_script_of_a_page_has_a_sentence_of_its_own() -> None:
+    folder = ROOT / "labextension" / "src"
+    made = {"catalogue.ts", "vocabulary.ts"}
+    found = [
+        f"{file.relative_to(folder).as_posix()}:{number}: {text}"
+        for file in sorted(folder.rglob("*.ts"))
+        if file.name not in made and not file.name.endswith(".test.ts")
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if not line.lstrip().startswith(("//", "/*", "*"))
+        for text in map("".join, _TEXT.findall(line))
+        if _WORDS.search(re.sub(r"\$\{.*?\}", "", text))
+    ]
+    assert [] == found

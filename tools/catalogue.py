@@ -41,6 +41,11 @@ def for_mistakes() -> str:
     return _python("mistakes", "What is wrong with a request: the one place of each sentence.")
 
 
+def for_complaints() -> str:
+    """What is wrong in a policy file or a test case."""
+    return _python("complaints", "What is wrong in a policy file: the one place of each sentence.")
+
+
 def _python(part: str, about: str) -> str:
     constants: list[str] = []
     functions: list[str] = []

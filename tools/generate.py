@@ -396,6 +396,7 @@ FILES: dict[str, Callable[[], str]] = {
     SCHEMA: vocabulary.cedar_schema,
     "labextension/src/catalogue.ts": catalogue.for_browsers,
     "labextension/src/vocabulary.ts": browser_vocabulary,
+    "src/jupyter_authorized_server/complaints.py": catalogue.for_complaints,
     "src/jupyter_authorized_server/mistakes.py": catalogue.for_mistakes,
     "src/jupyter_authorized_server/sentences.py": catalogue.for_refusals,
     "src/jupyter_authorized_server/server/identity/words.py": catalogue.for_pages,

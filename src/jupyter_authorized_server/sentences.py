@@ -76,6 +76,14 @@ NOBODYS_TERMINAL = "a terminal that nobody has started is not started"
 NOT_POSSIBLE = "Not possible"
 WHY = "Why can't I?"
 TO_START = "Go to the start page"
+ALLOWS_JUDGEABLE = "a request that can be judged"
+OR_ABOVE = " or above"
+ALL_OF = " and "
+NEAR_OUTSIDE = ", which does not reach into a home"
+ALLOWS_SIGN_IN = "signing in"
+ALLOWS_WIDER = "a token with a wider scope"
+GUESTS_RUN_NOTHING = "guests run nothing"
+LEAVE_NOTHING = "the rules of this server leave nothing to be given there"
 THINGS = {
     "server": "this server",
     "contents": "this",
@@ -158,3 +166,139 @@ def signed_in_as(name: str) -> str:
 def reference(record: str) -> str:
     """`Reference: {record}.`, with what is put in."""
     return f"Reference: {record}."
+
+
+def why_not_by_program(owner: str, why: str) -> str:
+    """`its owner `{owner}` may, but {why}`, with what is put in."""
+    return f"its owner `{owner}` may, but {why}"
+
+
+def why_unknown_address(address: str) -> str:
+    """`no surface table names `{address}``, with what is put in."""
+    return f"no surface table names `{address}`"
+
+
+def why_reaches_more(thing: str, owner: str, who: str) -> str:
+    """With what is put in."""
+    return (
+        f"`{thing}` shows what `{owner}` may touch, which is more than `{who}` may; `jupyter "
+        "authz explain --view` lists both"
+    )
+
+
+def why_permitted(what: str, more: str) -> str:
+    """`permitted by {what}{more}`, with what is put in."""
+    return f"permitted by {what}{more}"
+
+
+def and_more(count: str) -> str:
+    """`, and {count} more`, with what is put in."""
+    return f", and {count} more"
+
+
+def why_unknown(error: str) -> str:
+    """`denied, and the reasons could not be found: {error}`, with what is put in."""
+    return f"denied, and the reasons could not be found: {error}"
+
+
+def why_not_judged(error: str) -> str:
+    """`could not decide: {error}`, with what is put in."""
+    return f"could not decide: {error}"
+
+
+def asked_of(action: str, thing: str, who: str) -> str:
+    """``{action}` on `{thing}` to `{who}``, with what is put in."""
+    return f"`{action}` on `{thing}` to `{who}`"
+
+
+def allows_correcting(rule: str) -> str:
+    """`correcting {rule}`, with what is put in."""
+    return f"correcting {rule}"
+
+
+def allows_changing(rule: str) -> str:
+    """`changing {rule}`, with what is put in."""
+    return f"changing {rule}"
+
+
+def allows_level(level: str, thing: str, above: str) -> str:
+    """`level `{level}` on `{thing}`{above}`, with what is put in."""
+    return f"level `{level}` on `{thing}`{above}"
+
+
+def why_forbidden(rules: str, asked: str, revision: str) -> str:
+    """`{rules} forbids {asked} at revision {revision}`, with what is put in."""
+    return f"{rules} forbids {asked} at revision {revision}"
+
+
+def why_not_permitted(asked: str, revision: str) -> str:
+    """`no rule or grant permits {asked} at revision {revision}`, with what is put in."""
+    return f"no rule or grant permits {asked} at revision {revision}"
+
+
+def why_failed(rules: str, asked: str, revision: str, cause: str) -> str:
+    """With what is put in."""
+    return f"could not evaluate {rules}, so {asked} is denied at revision {revision}: {cause}"
+
+
+def near_grant(grant: str, level: str, thing: str) -> str:
+    """`; grant `{grant}` gives `{level}` on `{thing}``, with what is put in."""
+    return f"; grant `{grant}` gives `{level}` on `{thing}`"
+
+
+def near_over(moment: str) -> str:
+    """` and ended {moment}`, with what is put in."""
+    return f" and ended {moment}"
+
+
+def near_later(moment: str) -> str:
+    """` and starts {moment}`, with what is put in."""
+    return f" and starts {moment}"
+
+
+def near_more(count: str) -> str:
+    """`; and {count} more grants`, with what is put in."""
+    return f"; and {count} more grants"
+
+
+def near_rule(rule: str, source: str) -> str:
+    """`; the condition of rule `{rule}` ({source}) does not hold`, with what is put in."""
+    return f"; the condition of rule `{rule}` ({source}) does not hold"
+
+
+def why_beyond_link(action: str) -> str:
+    """`the link does not reach `{action}` there`, with what is put in."""
+    return f"the link does not reach `{action}` there"
+
+
+def why_giver_lost(giver: str) -> str:
+    """``{giver}`, who made the link, may not do or share that any more`, with what is put in."""
+    return f"`{giver}`, who made the link, may not do or share that any more"
+
+
+def why_not_to_guests(why: str) -> str:
+    """`the rules do not let guests do that: {why}`, with what is put in."""
+    return f"the rules do not let guests do that: {why}"
+
+
+def to_guest(guest: str, why: str) -> str:
+    """`to the guest `{guest}`: {why}`, with what is put in."""
+    return f"to the guest `{guest}`: {why}"
+
+
+def why_beyond_scope(token: str, action: str, thing: str, owner: str) -> str:
+    """With what is put in."""
+    return (
+        f"the token `{token}` does not reach `{action}` on `{thing}`, which its owner `{owner}` "
+        "may"
+    )
+
+
+def why_view(viewer: str, viewed: str) -> str:
+    """``{viewer}` looks around as `{viewed}``, with what is put in."""
+    return f"`{viewer}` looks around as `{viewed}`"
+
+
+def leave_at_most(level: str) -> str:
+    """With what is put in."""
+    return f"the rules of this server leave at most `{level}` to be given there"

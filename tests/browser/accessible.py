@@ -30,6 +30,46 @@ def violations(page: Page, within: str = "html", *, both: bool = True) -> list[s
         return found + _found(page, within)
 
 
+#: Counts what takes the keyboard, as a whole and each.
+_CONTROLS = """() => {
+  const found = document.querySelectorAll(
+    'a[href], button, input, select, textarea, summary, [tabindex="0"]');
+  const taken = [...found].filter(each => !each.disabled && each.tabIndex >= 0
+    && each.checkVisibility({visibilityProperty: true}));
+  taken.forEach((each, n) => { each.dataset.control = n; });
+  return taken.map(each => each.outerHTML.slice(0, 200));
+}"""
+#: Which of them has the keyboard, and whether it shows. In a field for a moment a button may
+#: have it, which the browser draws around by itself.
+_FOCUSED = """() => {
+  const at = document.activeElement;
+  const { outlineStyle } = getComputedStyle(at);
+  const shown = outlineStyle !== 'none' || !at.matches(':focus-visible');
+  return [Number(at.dataset?.control ?? -1), shown];
+}"""
+
+
+def out_of_reach(page: Page) -> list[str]:
+    """What of `page` the Tab key does not reach, or reaches without showing it."""
+    controls: list[str] = page.evaluate(_CONTROLS)
+    page.evaluate("document.activeElement.blur()")
+    reached: set[int] = set()
+    unshown: list[str] = []
+    last = -1
+    # A field for a moment takes eight.
+    for _ in range(8 * len(controls)):
+        page.keyboard.press("Tab")
+        at, shown = page.evaluate(_FOCUSED)
+        if at in reached and at != last:
+            break
+        if at >= 0:
+            reached.add(at)
+            last = at
+        if not shown:
+            unshown.append(controls[at])
+    return [each for n, each in enumerate(controls) if n not in reached] + unshown
+
+
 def _found(page: Page, within: str) -> list[str]:
     found: list[dict[str, Any]] = page.evaluate(
         "([within, tags]) => axe.run(within, {runOnly: {type: 'tag', values: tags}})"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
-from browser.accessible import violations
+from browser.accessible import out_of_reach, violations
 from browser.page import LAB, WHERE
 from playwright.sync_api import expect
 from websocket import ABNF, create_connection
@@ -196,6 +196,12 @@ def test_a_manager_whose_own_access_ends_is_told_and_offered_that_end(
     page.get_by_text("Links", exact=True).click()
     page.get_by_role("button", name="Make a link").click()
     expect(page.get_by_label("This is shown once; copy it now.")).to_be_visible()
+    # Of files an administrator has no more than she, and who is one is not hers to know.
+    page.get_by_role("tab", name="Map").click()
+    page.get_by_label("Whose level").fill("adam")
+    page.get_by_role("button", name="Show").click()
+    held = page.locator(".authz-map li").filter(has_text="team").locator(".authz-level")
+    expect(held).to_have_text("at least manager")
 
 
 def test_a_link_that_has_ended_says_so_and_gives_nothing(server: Served, visit: Visit) -> None:
@@ -371,7 +377,7 @@ def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_th
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 320)])
-def test_every_tab_of_the_access_page_is_accessible(
+def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
     server: Served, visit: Visit, shoot: Shoot, scheme: str, width: int
 ) -> None:
     window = visit(server, "adam", "/authz")
@@ -394,6 +400,8 @@ def test_every_tab_of_the_access_page_is_accessible(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert [] == page.evaluate(BROKEN), tab
         assert [] == page.evaluate(OUTSIDE), tab
+        if scheme == "light":
+            assert [] == out_of_reach(page), tab
         shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
 
 

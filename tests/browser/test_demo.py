@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.accessible import violations
+from browser.accessible import out_of_reach, violations
 from browser.page import CLASSIC, LAB, WHERE, Window
 from examples.serving import PASSWORD, serving
 from playwright.sync_api import expect
@@ -135,6 +135,7 @@ def test_the_pages_to_set_up_to_sign_in_and_for_the_password_are_accessible(
                 page.set_viewport_size({"width": width, "height": 700})
                 assert [] == violations(page, both=False), f"{page.url}, {scheme}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
+                assert [] == out_of_reach(page)
                 if name:
                     shoot(window, f"{name}-{scheme}-{width}")
 

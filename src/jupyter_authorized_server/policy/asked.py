@@ -6,6 +6,7 @@ forbid void, so it is refused here.
 
 from __future__ import annotations
 
+from .. import complaints
 from ..errors import InvalidName
 from . import paths, vocabulary
 from .cedar import pst
@@ -19,12 +20,10 @@ _IN = {
     "resource": (_THINGS | {"Folder"}) - {"File"},
     "action": frozenset({"Action"}),
 }
-_FOLDER = "write `in` for all that is in the folder, or `==` and `Jupyter::File` for it alone"
-_FILE = "write `==` for it alone, or `in` and `Jupyter::Folder` for all that is in it too"
 _INSTEAD = {
-    ("resource", "Folder"): _FOLDER,
-    ("resource", "File"): _FILE,
-    ("principal", "Group"): "write `principal in`",
+    ("resource", "Folder"): complaints.INSTEAD_OF_FOLDER,
+    ("resource", "File"): complaints.INSTEAD_OF_FILE,
+    ("principal", "Group"): complaints.INSTEAD_OF_GROUP,
 }
 
 _PATH = pst.GetAttr(base=pst.Var("resource"), attr="path")
@@ -67,8 +66,7 @@ def _check_operator(node: pst.BinaryOp) -> None:
 def _check_within(asked: object, within: object) -> None:
     # Only these come with what they are in.
     if not isinstance(asked, pst.Var):
-        msg = "only of `principal`, `action` and `resource` can a rule ask what they are `in`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.WHAT_IS_IN)
     for each in within.elements if isinstance(within, pst.Set) else (within,):
         uid = _uid(each)
         if uid is not None and uid.type.basename not in _IN.get(asked.name, ()):
@@ -80,8 +78,7 @@ def _check_same(asked: object, other: object) -> None:
     _check_kinds(asked, kinds)
     of_a_request = isinstance(asked, pst.Var) and asked.name == "action"
     if of_a_request and uid is not None and uid.id not in vocabulary.ACTIONS:
-        msg = f"no action is `{uid.id}` itself; of a word or level write `action in`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.no_action_itself(uid.id))
     if isinstance(asked, pst.GetAttr):
         _check_value(asked, other)
 
@@ -90,28 +87,23 @@ def _check_value(asked: pst.GetAttr, value: object) -> None:
     """Refuse a text or number that `asked` never is."""
     if isinstance(value, pst.StringLit):
         if asked == _PATH and paths.canonical(value.value) != value.value:
-            msg = f'no path is written `"{value.value}"`; write `"{paths.canonical(value.value)}"`'
-            raise InvalidName(msg)
+            raise InvalidName(complaints.no_path_so(value.value, paths.canonical(value.value)))
         if asked == _NAME and "/" in value.value:
-            raise InvalidName(_SLASH)
+            raise InvalidName(complaints.NAME_SLASH)
     if isinstance(value, pst.LongLit) and asked.base == pst.Var("context"):
         possible = _NUMBERS.get(asked.attr)
         if possible is not None and value.value not in possible:
-            msg = f"`context.{asked.attr}` is {possible[0]} to {possible[-1]}, never {value.value}"
-            raise InvalidName(msg)
+            first, last = str(possible[0]), str(possible[-1])
+            raise InvalidName(complaints.number_never(asked.attr, first, last, str(value.value)))
 
 
 def _check_pattern(node: pst.Like) -> None:
     """Refuse a pattern that no path or name can fit."""
     first, slash = node.pattern[:1], pst.Char(value="/")
     if node.base == _PATH and first not in {(slash,), (pst.Wildcard(),)}:
-        msg = "every path begins with `/`, so begin the pattern with `/` or `*`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.PATH_BEGINS)
     if node.base == _NAME and slash in node.pattern:
-        raise InvalidName(_SLASH)
-
-
-_SLASH = "no name holds a `/`; ask about `resource.path`"
+        raise InvalidName(complaints.NAME_SLASH)
 
 
 def _check_kinds(asked: object, kinds: frozenset[str]) -> None:
@@ -140,5 +132,5 @@ def _is_file(entity: object) -> bool:
 
 
 def _never(name: str, word: str, kind: str) -> str:
-    instead = _INSTEAD.get((name, kind), "ask something else")
-    return f"`{name}` is never {word} `Jupyter::{kind}`; {instead}"
+    instead = _INSTEAD.get((name, kind), complaints.INSTEAD_OF_IT)
+    return complaints.never_so(name, word, kind, instead)

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import complaints
 from ..errors import InvalidName
 from . import paths, vocabulary
 from .model import ANONYMOUS, Answer, Context, Grant, Resource, parse_name, parse_principal
@@ -90,19 +91,17 @@ def read_case(source: str, text: str) -> Case:
         _check(found, _KEYS, "a case")
         return _case(source, found)
     except tomllib.TOMLDecodeError as error:
-        msg = f"`{source}` is not TOML: {error}"
-        raise InvalidName(msg) from None
+        raise InvalidName(complaints.no_toml(source, str(error))) from None
     except InvalidName as error:
-        msg = f"`{source}` is no case: {error}"
-        raise InvalidName(msg) from None
+        raise InvalidName(complaints.no_case(source, str(error))) from None
 
 
 def _case(source: str, found: dict[str, Any]) -> Case:
     expectations = (*_lines(found), *_matrix(found))
     if not found.get("shows"):
-        raise InvalidName("it has no `shows`; say in one sentence what it is for")
+        raise InvalidName(complaints.NO_SHOWS)
     if not expectations:
-        raise InvalidName("it expects nothing; write `decisions` or a `[matrix]`")
+        raise InvalidName(complaints.EXPECTS_NOTHING)
     return Case(
         source=source,
         shows=found["shows"],
@@ -130,11 +129,10 @@ def _context(found: dict[str, Any]) -> Context:
     hour, weekday = 12, 1
     if hasattr(now, "timestamp"):
         if now.tzinfo is None:
-            msg = f"`now` is {now} in no time zone; add one, such as `+01:00`"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.now_no_zone(str(now)))
         hour, weekday, now = now.hour, now.isoweekday(), now.timestamp()
     if isinstance(now, bool) or not isinstance(now, (int, float)):
-        raise InvalidName("`now` is a time such as `2027-01-31T18:00:00+01:00`, or seconds")
+        raise InvalidName(complaints.NOW_IS)
     return Context(
         time=now,
         hour=found.get("hour", hour),
@@ -147,8 +145,7 @@ def _context(found: dict[str, Any]) -> Context:
 def _grant(source: str, number: int, entry: object) -> Grant:
     if not isinstance(entry, dict) or not set(entry) <= _GRANT or "principal" not in entry:
         known = ", ".join(f"`{key}`" for key in sorted(_GRANT))
-        msg = f"grant {number} is a table with some of {known}"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.case_grant(str(number), known))
     for key in ("starts", "ends"):
         if hasattr(entry.get(key), "timestamp"):
             entry[key] = entry[key].timestamp()
@@ -168,16 +165,14 @@ def _lines(found: dict[str, Any]) -> Iterator[Expectation]:
     for line in found.get("decisions", "").strip().splitlines():
         question, _, answer = line.rpartition("=")
         if answer.strip() not in {"allow", "deny"}:
-            msg = f"`{line[:80]}` is no expectation; write `PRINCIPAL ACTION RESOURCE = allow`"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.no_expectation(line[:80]))
         yield from _expand(found, question, Answer(answer.strip()))
 
 
 def _expand(found: dict[str, Any], question: str, answer: Answer) -> Iterator[Expectation]:
     words = question.split(maxsplit=2)
     if len(words) != len(("principals", "actions", "resource")):
-        msg = f"`{question[:80]}` is no question; write `PRINCIPAL ACTION RESOURCE`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.no_question(question[:80]))
     resource = _resource(found.get("resources", {}), words[2].strip())
     for principal in words[0].split(","):
         for action in words[1].split(","):
@@ -199,8 +194,7 @@ def _matrix(found: dict[str, Any]) -> Iterator[Expectation]:
     for key in ("principals", "actions", "resources"):
         size *= len(matrix.get(key, ()))
     if not 0 < size <= MAX_QUESTIONS:
-        msg = f"`[matrix]` has {size} questions; between 1 and {MAX_QUESTIONS} are possible"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.matrix_size(str(size), str(MAX_QUESTIONS)))
     for resource in matrix["resources"]:
         on = _resource(found.get("resources", {}), resource)
         for action in matrix["actions"]:
@@ -214,8 +208,7 @@ def _matrix(found: dict[str, Any]) -> Iterator[Expectation]:
         for each in _expand(found, line, Answer.ALLOW):
             question = (each.principal, each.action, each.resource.name)
             if question not in asked:
-                msg = f"`{' '.join(question)}` is allowed, but is no question of the matrix"
-                raise InvalidName(msg)
+                raise InvalidName(complaints.not_in_matrix(" ".join(question)))
             asked[question] = each
     yield from asked.values()
 
@@ -223,8 +216,7 @@ def _matrix(found: dict[str, Any]) -> Iterator[Expectation]:
 def _principal(text: object) -> str:
     name = parse_principal(text)
     if name != ANONYMOUS and not name.startswith(("user:", "token:")):
-        msg = f"`{name}` names many; a person, a token or `{ANONYMOUS}` asks"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.names_many(name))
     return name
 
 
@@ -232,8 +224,7 @@ def _resource(about: Mapping[str, Any], name: object) -> Resource:
     plain = vocabulary.parse_resource(name)
     more = about.get(plain.name, about.get(str(name), {}))
     if not isinstance(more, dict) or not set(more) <= {"within", "owner"}:
-        msg = f'`[resources."{plain.name}"]` has `within` and `owner`'
-        raise InvalidName(msg)
+        raise InvalidName(complaints.case_resource(f'[resources."{plain.name}"]'))
     within = paths.ancestors(paths.canonical(more["within"])) if "within" in more else ()
     owner = parse_principal(more["owner"]) if "owner" in more else None
     return Resource(type=plain.type, id=plain.id, within=within, owner=owner)
@@ -243,15 +234,12 @@ def _check(found: Mapping[str, Any], keys: Mapping[str, type], what: str) -> Non
     for key, value in found.items():
         if key not in keys:
             known = ", ".join(f"`{each}`" for each in keys)
-            msg = f"`{key[:60]}` is unknown; {what} has {known}"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.key_unknown(key[:60], what, known))
         if not isinstance(value, keys[key]) or (keys[key] is int and isinstance(value, bool)):
-            msg = f"`{key}` is {_WORDS[keys[key]]}"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.key_is(key, _WORDS[keys[key]]))
 
 
 def _list(value: object, name: str) -> list[object]:
     if not isinstance(value, list):
-        msg = f'the members of `{name}` are a list, such as `["user:ada"]`'
-        raise InvalidName(msg)
+        raise InvalidName(complaints.members_list(name))
     return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .. import complaints
 from ..errors import InvalidName, Mistake
 from .roster import GroupEntry, PersonEntry, read_roster
 from .statement import Statement, split
@@ -86,18 +87,16 @@ def read_document(files: Sequence[PolicyFile]) -> tuple[Document, list[Mistake]]
 
 def _text(file: PolicyFile) -> str:
     if not file.source.endswith((".cedar", ".yaml", ".yml")):
-        raise InvalidName("a policy file is named `*.cedar`, `*.yaml` or `*.yml`; rename it")
+        raise InvalidName(complaints.FILE_NAME)
     if len(file.text) > MAX_FILE:
-        msg = f"the file is {len(file.text)} long; at most {MAX_FILE} is possible, so split it"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.file_long(str(len(file.text)), str(MAX_FILE)))
     try:
         text = file.text.decode() if isinstance(file.text, bytes) else file.text
         text.encode()
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
-        msg = f"the file is not UTF-8 text ({error.reason}); save it as UTF-8"
-        raise InvalidName(msg) from None
+        raise InvalidName(complaints.file_not_utf8(error.reason)) from None
     if "\0" in text:
-        raise InvalidName("the file contains a NUL character; save it as UTF-8 text")
+        raise InvalidName(complaints.FILE_NUL)
     return text.removeprefix("\ufeff")
 
 
@@ -111,6 +110,6 @@ def _repeated(
     for entry in entries:
         before = first.setdefault(name(entry), entry.place)
         if before != entry.place:
-            message = f"the {what} `{name(entry)}` is also in {before}; keep one of them"
+            message = complaints.twice(what, name(entry), before)
             mistakes.append(Mistake(source=entry.source, line=entry.line, message=message))
     return mistakes

@@ -38,15 +38,16 @@ def permitted(decision: Decision) -> Reasons:
     if not decision.determining:
         return Reasons(admin="permitted")
     first, *others = decision.determining
-    more = f", and {len(others)} more" if others else ""
-    return Reasons(admin=f"permitted by {first.kind} `{first.id}` ({first.source}){more}")
+    more = sentences.and_more(str(len(others))) if others else ""
+    what = f"{first.kind} `{first.id}` ({first.source})"
+    return Reasons(admin=sentences.why_permitted(what, more))
 
 
 def unexplained(error: Exception) -> Reasons:
     """Stands in for the words of a denial that could not be found."""
     return Reasons(
         user=sentences.CANNOT_DO_THIS,
-        admin=_safe(f"denied, and the reasons could not be found: {error!r}", 600),
+        admin=_safe(sentences.why_unknown(repr(error)), 600),
     )
 
 
@@ -68,9 +69,9 @@ def failure(request: AccessRequest, error: Exception, *, revision: int) -> Decis
         revision=revision,
         determining=(unnamed_failure(),),
         reasons=Reasons(
-            would_allow=("a request that can be judged",),
+            would_allow=(sentences.ALLOWS_JUDGEABLE,),
             user=sentences.NOT_JUDGED,
-            admin=_safe(f"could not decide: {error}" if str(error) else repr(error), 600),
+            admin=_safe(sentences.why_not_judged(str(error)) if str(error) else repr(error), 600),
         ),
         good_until=0.0,
     )
@@ -136,24 +137,26 @@ def refused(
         reader: the action that reads the resource, if the principal may do that.
     """
     ability = vocabulary.ABILITY[request.resource.type, request.action]
-    asked = f"`{ability.action}` on `{_safe(name)}` to `{_safe(request.principal.name)}`"
+    asked = sentences.asked_of(ability.action, _safe(name), _safe(request.principal.name))
     blocking = (*weighed.failed, *weighed.forbids)
     remedies = [
-        f"{'correcting' if weighed.failed else 'changing'} {_rule(each)}" for each in blocking
+        (sentences.allows_correcting if weighed.failed else sentences.allows_changing)(_rule(each))
+        for each in blocking
     ]
     if not weighed.permits:
-        above = "" if name == "server:" else " or above"
-        remedies.append(f"level `{_LEVEL_WORDS[ability.level]}` on `{name}`{above}")
+        above = "" if name == "server:" else sentences.OR_ABOVE
+        remedies.append(sentences.allows_level(_LEVEL_WORDS[ability.level], name, above))
     if weighed.failed:
         reason = _failed(asked, revision, weighed.failed, weighed.complaints)
     elif weighed.forbids:
-        reason = f"{', '.join(map(_rule, blocking))} forbids {asked} at revision {revision}"
+        rules = ", ".join(map(_rule, blocking))
+        reason = sentences.why_forbidden(rules, asked, str(revision))
     else:
-        reason = f"no rule or grant permits {asked} at revision {revision}"
+        reason = sentences.why_not_permitted(asked, str(revision))
         if near or weighed.idle:
             reason += _why_not(weighed.idle, near)
     return Reasons(
-        would_allow=(" and ".join(remedies),),
+        would_allow=(sentences.ALL_OF.join(remedies),),
         user=_for_user(request, ability, name, reader),
         admin=reason,
     )
@@ -223,24 +226,24 @@ def _failed(
 ) -> str:
     rules = ", ".join(_rule(each) for each in failed)
     cause = "; ".join(_safe(" ".join(each.split()), 300) for each in complaints[:3])
-    return f"could not evaluate {rules}, so {asked} is denied at revision {revision}: {cause}"
+    return sentences.why_failed(rules, asked, str(revision), cause)
 
 
 def _why_not(idle: Sequence[Rule], near: Sequence[tuple[Grant, str]]) -> str:
     parts = []
     for grant, why in near[:_NAMED]:
-        text = f"; grant `{grant.id}` gives `{grant.level}` on `{_safe(grant.resource)}`"
+        text = sentences.near_grant(grant.id, grant.level, _safe(grant.resource))
         if why == "over":
-            text += f" and ended {_instant(grant.ends)}"
+            text += sentences.near_over(_instant(grant.ends))
         elif why == "later":
-            text += f" and starts {_instant(grant.starts)}"
+            text += sentences.near_later(_instant(grant.starts))
         elif why == "outside":
-            text += ", which does not reach into a home"
+            text += sentences.NEAR_OUTSIDE
         parts.append(text)
     if len(near) > _NAMED:
-        parts.append(f"; and {len(near) - _NAMED} more grants")
+        parts.append(sentences.near_more(str(len(near) - _NAMED)))
     parts += [
-        f"; the condition of rule `{rule.id}` ({rule.source}) does not hold"
+        sentences.near_rule(rule.id, rule.source)
         for rule in idle[:_NAMED]
         if rule.effect is Effect.PERMIT
     ]

@@ -51,20 +51,18 @@ def met(
     giver = guest.giver
     own = rules(as_anybody(guest))
     if giver is None or not reaches(guest, action, resource):
-        return _denied(
-            own, guest, sentences.BEYOND_LINK, f"the link does not reach `{action}` there"
-        )
+        return _denied(own, guest, sentences.BEYOND_LINK, sentences.why_beyond_link(action))
     # A page asks for the settings of whoever looks at it; a guest has none.
     on = resource if resource.owner != guest.name else replace(resource, owner=giver.name)
     theirs = givers(giver, action, on)
     shares = [givers(giver, "share", _place(name)) for _, name in guest.scope or ()]
     if any(each.answer is not Answer.ALLOW for each in (theirs, *shares)):
-        why = f"`{giver.name}`, who made the link, may not do or share that any more"
+        why = sentences.why_giver_lost(giver.name)
         return _denied(own, guest, sentences.BEYOND_LINK, why)
     is_way = (resource.type, action) in ALWAYS
     decision = scope.restrained(theirs, own) if is_way else own
     if decision.answer is not Answer.ALLOW:
-        why = f"the rules do not let guests do that: {own.reason_admin}"
+        why = sentences.why_not_to_guests(own.reason_admin)
         return _denied(own, guest, sentences.NOT_TO_GUESTS, why)
     until = min(each.good_until for each in (own, theirs, *shares))
     return decision._replace(principal=guest.name, resource=resource.name, good_until=until)
@@ -98,7 +96,9 @@ def _denied(decision: Decision, guest: Principal, said: str, why: str) -> Decisi
             ),
         ),
         reasons=Reasons(
-            would_allow=("signing in",), user=said, admin=f"to the guest `{guest.name}`: {why}"
+            would_allow=(sentences.ALLOWS_SIGN_IN,),
+            user=said,
+            admin=sentences.to_guest(guest.name, why),
         ),
         # Who made the link may get a right back, and the clock is theirs too.
         good_until=0.0,

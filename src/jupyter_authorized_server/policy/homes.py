@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .. import complaints
 from ..errors import UnsafePath
 from . import paths
 
@@ -35,11 +36,7 @@ class Homes:
         folder, _, last = text.strip("/").rpartition("/")
         parts = paths.components(folder)
         if last != USER or not parts or any("{" in part or part[0] == "." for part in parts):
-            msg = (
-                f"homes are written `FOLDER/{USER}`, with a folder that is not hidden, "
-                f"such as `home/{USER}`"
-            )
-            raise UnsafePath(msg)
+            raise UnsafePath(complaints.homes(USER))
         return cls(folder=paths.canonical(folder))
 
     @property

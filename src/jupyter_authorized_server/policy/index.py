@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .. import errors
+from .. import complaints, errors
 from . import vocabulary
 from .model import Determinant, Effect
 
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 def _no_level(grant: Grant) -> errors.InvalidName:
     levels = ", ".join(f"`{level.word}`" for level in vocabulary.Level)
-    return errors.InvalidName(
-        f"grant `{grant.id}` has the level `{grant.level[:60]}`, which is none of {levels}; "
-        "revoke it and grant anew"
-    )
+    return errors.InvalidName(complaints.grant_no_level(grant.id, grant.level[:60], levels))
 
 
 _RANK = {word: int(level) for word, level in vocabulary.LEVEL.items()}

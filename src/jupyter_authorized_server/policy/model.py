@@ -65,8 +65,7 @@ def parse_name(text: object, what: str) -> str:
             that cannot be seen, or starts or ends with white space.
     """
     if not isinstance(text, str):
-        msg = f"a {what} is text, not {type(text).__name__}"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.is_text(what, type(text).__name__))
     if not text:
         raise InvalidName(mistakes.empty(what))
     if len(text) > MAX_NAME:

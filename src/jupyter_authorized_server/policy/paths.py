@@ -26,8 +26,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 def _possible(path: object) -> str:
     """`path`, if some file could have it."""
     if not isinstance(path, str):
-        msg = f"a path is text, not {type(path).__name__}"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.is_text("path", type(path).__name__))
     if "\0" in path:
         raise UnsafePath(mistakes.PATH_NUL)
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from .. import complaints
 from ..errors import InvalidName, Mistake
 from .model import Grant, parse_name, parse_principal
 from .vocabulary import parse_level, parse_resource
@@ -28,7 +29,6 @@ MAX_TEXT = 500
 
 _SECTIONS = ("people", "groups", "grants")
 _GRANT_KEYS = ("principal", "level", "resource", "starts", "ends", "note")
-_QUOTES = "; put texts that hold `: ` or end with `:` in quotes"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -93,9 +93,8 @@ def read_roster(source: str, text: str) -> tuple[Roster, list[Mistake]]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark else 0
-        reader.mistakes.append(
-            Mistake(source=source, line=line, message=f"not valid YAML: {problem}"[:200] + _QUOTES)
-        )
+        message = complaints.no_yaml(problem)[:200] + complaints.QUOTES
+        reader.mistakes.append(Mistake(source=source, line=line, message=message))
     roster = Roster(
         people=tuple(reader.people), groups=tuple(reader.groups), grants=tuple(reader.grants)
     )
@@ -109,15 +108,15 @@ def _refuse_what_is_not_plain(text: str) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise _Wrong(event, "a second document; keep one a file")
+                raise _Wrong(event, complaints.SECOND_DOCUMENT)
         elif isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Wrong(event, "anchors and aliases are not read; write the value out")
+            raise _Wrong(event, complaints.NO_ANCHORS)
         elif getattr(event, "tag", None):
-            raise _Wrong(event, "tags such as `!!int` are not read; leave it out")
+            raise _Wrong(event, complaints.NO_TAGS)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_NESTING:
-                raise _Wrong(event, f"nested deeper than {MAX_NESTING} levels")
+                raise _Wrong(event, complaints.nested(str(MAX_NESTING)))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
 
@@ -137,7 +136,7 @@ class _Reader:
         self.mistakes.append(Mistake(source=self.source, line=error.line, message=str(error)))
 
     def read(self, root: yaml.Node) -> None:
-        for key, node in self._pairs(root, "the file", _SECTIONS):
+        for key, node in self._pairs(root, complaints.THE_FILE, _SECTIONS):
             if _is_empty(node):
                 continue
             if _text(key) == "grants":
@@ -160,8 +159,8 @@ class _Reader:
         name = _parsed(key, lambda text: parse_name(text, "user name"))
         shown = ""
         if not _is_empty(value):
-            for _, node in self._pairs(value, f"the person `{name}`", ("name",)):
-                shown = _plain(node, "a name")
+            for _, node in self._pairs(value, complaints.the_person(name), ("name",)):
+                shown = _plain(node, complaints.A_NAME)
         self.people.append(
             PersonEntry(name=name, display_name=shown, source=self.source, line=_line(key))
         )
@@ -170,7 +169,7 @@ class _Reader:
         name = _parsed(key, lambda text: parse_principal(f"group:{text}")).partition(":")[2]
         members: list[str] = []
         if not _is_empty(value):
-            for _, node in self._pairs(value, f"the group `{name}`", ("members",)):
+            for _, node in self._pairs(value, complaints.the_group(name), ("members",)):
                 for item in () if _is_empty(node) else self._items(node, "`members`"):
                     self._guarded(lambda one, _: members.append(_parsed(one, _member)), item, item)
         self.groups.append(
@@ -183,14 +182,17 @@ class _Reader:
         )
 
     def _grant(self, item: yaml.Node, _: yaml.Node) -> None:
-        given = {_text(key): value for key, value in self._pairs(item, "the grant", _GRANT_KEYS)}
+        given = {
+            _text(key): value
+            for key, value in self._pairs(item, complaints.THE_GRANT, _GRANT_KEYS)
+        }
         for required in _GRANT_KEYS[:3]:
             if required not in given:
-                raise _Wrong(item, f"the grant names no `{required}`; add it")
+                raise _Wrong(item, complaints.grant_lacks(required))
         starts = _instant(given["starts"], last=False) if "starts" in given else None
         ends = _instant(given["ends"], last=True) if "ends" in given else None
         if starts is not None and ends is not None and ends <= starts:
-            raise _Wrong(given["ends"], "the grant ends before it starts")
+            raise _Wrong(given["ends"], complaints.ENDS_FIRST)
         place = id_ = f"{self.source}:{_line(item)}"
         while id_ in self._grant_ids:
             id_ += "+"
@@ -204,7 +206,7 @@ class _Reader:
                 starts=starts,
                 ends=ends,
                 granted_by="policy",
-                note=_plain(given["note"], "a note") if "note" in given else "",
+                note=_plain(given["note"], complaints.A_NOTE) if "note" in given else "",
                 source=place,
             )
         )
@@ -213,18 +215,18 @@ class _Reader:
         self, node: yaml.Node, what: str, known: tuple[str, ...] = ()
     ) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
-            raise _Wrong(node, f"{what} is a map, written `key: value`")
+            raise _Wrong(node, complaints.is_map(what))
         seen: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.note(_Wrong(key, "a key is a text"))
+                self.note(_Wrong(key, complaints.KEY_IS_TEXT))
             elif key.value in seen:
                 first = seen[key.value]
-                message = f"`{key.value[:60]}` is already in line {first}; keep one of them"
+                message = complaints.key_twice(key.value[:60], str(first))
                 self.note(_Wrong(key, message))
             elif known and key.value not in known:
                 words = ", ".join(f"`{word}`" for word in known)
-                self.note(_Wrong(key, f"`{key.value[:60]}` is unknown; {what} has {words}"))
+                self.note(_Wrong(key, complaints.key_unknown(key.value[:60], what, words)))
             else:
                 seen[key.value] = _line(key)
                 yield key, value
@@ -232,7 +234,7 @@ class _Reader:
     @staticmethod
     def _items(node: yaml.Node, what: str) -> Iterator[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
-            raise _Wrong(node, f"{what} is a list, written `- item` or `[item, item]`")
+            raise _Wrong(node, complaints.is_list(what))
         yield from node.value
 
 
@@ -243,8 +245,7 @@ def _line(place: yaml.Node | yaml.Event) -> int:
 def _text(node: yaml.Node) -> str:
     """A scalar as it is written, whatever YAML would make of it."""
     if not isinstance(node, yaml.ScalarNode):
-        message = "here stands one text; put it in quotes if it ends with a colon, as `server:`"
-        raise _Wrong(node, message)
+        raise _Wrong(node, complaints.ONE_TEXT)
     return str(node.value)
 
 
@@ -255,7 +256,7 @@ def _is_empty(node: yaml.Node) -> bool:
 def _plain(node: yaml.Node, what: str) -> str:
     text = _text(node)
     if len(text) > MAX_TEXT or not text.isprintable():
-        raise _Wrong(node, f"{what} is one line of at most {MAX_TEXT} printable characters")
+        raise _Wrong(node, complaints.one_line(what, str(MAX_TEXT)))
     return text
 
 
@@ -269,8 +270,7 @@ def _parsed(node: yaml.Node, parse: Callable[[str], str]) -> str:
 def _member(text: str) -> str:
     name = parse_principal(text)
     if not name.startswith(("user:", "group:")):
-        msg = f"`{name}` cannot be in a group; write `user:NAME` or `group:NAME`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.no_member(name))
     return name
 
 
@@ -283,8 +283,7 @@ def _instant(node: yaml.Node, *, last: bool) -> float:
             return (day + timedelta(days=int(last))).timestamp()
         moment = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
     except (ValueError, OverflowError):
-        message = f"`{text[:60]}` is no time; write `2027-01-31` or `2027-01-31T18:00+01:00`"
-        raise _Wrong(node, message) from None
+        raise _Wrong(node, complaints.no_time(text[:60])) from None
     if moment.tzinfo is None:
-        raise _Wrong(node, f"`{text[:60]}` has no time zone; add one, such as `+01:00` or `Z`")
+        raise _Wrong(node, complaints.no_zone(text[:60]))
     return moment.timestamp()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .. import complaints
 from ..errors import InvalidName
 from . import asked, cedar, paths, vocabulary
 from .cedar import pst
@@ -32,6 +33,7 @@ _TOGETHER = 64
 _PARSED = 8
 _KINDS = {"User": "user", "Token": "token", "Guest": ANONYMOUS, "Group": "group"}
 _WORDS = {type_.cedar: type_.word for type_ in vocabulary.TYPES}
+_GUEST = f'Jupyter::Guest::"{ANONYMOUS}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +167,9 @@ def _parsed(texts: Sequence[str]) -> list[pst.Template | InvalidName]:
     try:
         found = cedar.parse("\n".join(texts))
         if found.templates:
-            msg = "a slot such as `?principal` stands in no policy file; use a grant instead"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.SLOT)
         if len(found.static_policies) != len(texts):
-            msg = "this is not one rule; end it with `;`, and begin the next one anew"
-            raise InvalidName(msg)
+            raise InvalidName(complaints.NOT_ONE_RULE)
         # Invariant: each text is one statement, and Cedar numbers them as they follow.
         return [found.static_policies[f"policy{number}"] for number in range(len(texts))]
     except ValueError as error:
@@ -238,11 +238,11 @@ def _one_line(message: str) -> str:
 def _validation(messages: list[str]) -> str:
     found = [re.sub(r"^for policy `policy0`, ", "", message) for message in messages]
     precise = [m for m in found if not m.startswith("unable to find an applicable action")]
-    first = (precise or found or ["refused by the schema"])[0]
+    first = (precise or found or [complaints.SCHEMA])[0]
     if first.startswith("unable to find"):
-        first = "no action fits this principal and resource, so the rule could never apply"
+        first = complaints.NEVER
     more = len(precise) - 1
-    return _one_line(first) + (f" (and {more} more like it)" if more > 0 else "")
+    return _one_line(first) + (complaints.and_more(str(more)) if more > 0 else "")
 
 
 def _rule_id(tree: pst.Template) -> str:
@@ -251,8 +251,7 @@ def _rule_id(tree: pst.Template) -> str:
     if id_ is None:
         return ""
     if id_.startswith("g-"):
-        msg = f"the rule name `{id_[:60]}` starts with `g-`, as grants do; choose another"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.rule_as_grant(id_[:60]))
     return parse_name(id_, "rule name")
 
 
@@ -263,29 +262,25 @@ def _check_uid(uid: pst.EntityUid) -> None:
         return
     if kind in {"File", "Folder"}:
         if paths.canonical(id_) != id_:
-            msg = f"write `{uid}` as `{uid.type}::{json.dumps(paths.canonical(id_))}`"
-            raise InvalidName(msg)
+            canonical = f"{uid.type}::{json.dumps(paths.canonical(id_))}"
+            raise InvalidName(complaints.canonical(str(uid), canonical))
     elif kind == "Server":
         if id_ != "server":
-            msg = 'there is one server, written `Jupyter::Server::"server"`'
-            raise InvalidName(msg)
+            raise InvalidName(complaints.ONE_SERVER)
     elif kind == "Guest":
         if id_ != ANONYMOUS:
-            msg = f'there is one guest, written `Jupyter::Guest::"{ANONYMOUS}"`'
-            raise InvalidName(msg)
+            raise InvalidName(complaints.one_guest(_GUEST))
     elif kind in _KINDS:
         parse_name(id_, f"{_KINDS[kind]} name")
         if kind == "Group" and id_ == ANONYMOUS:
-            msg = f'write `Jupyter::Guest::"{ANONYMOUS}"`; no group has that name'
-            raise InvalidName(msg)
+            raise InvalidName(complaints.guest_no_group(_GUEST))
     else:
         _check_id(_WORDS[kind], id_)
 
 
 def _check_id(type_: str, id_: str) -> str:
     if not id_ or len(id_) > MAX_ID or not id_.isprintable():
-        msg = f"the id of a {type_} resource is 1 to {MAX_ID} printable characters"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.id_of(type_, str(MAX_ID)))
     return id_
 
 
@@ -333,12 +328,10 @@ def _scope(constraint: object, name: Callable[[pst.EntityUid], tuple[str, bool]]
     if isinstance(constraint, pst.ScopeIs):
         return Scope(kind=kind)
     if not isinstance(constraint, (pst.ScopeEq, pst.ScopeIn, pst.ScopeIsIn)):
-        msg = f"a scope of the kind {type(constraint).__name__} is not known"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.scope_kind(type(constraint).__name__))
     uid = constraint.entity
     if not isinstance(uid, pst.EntityUid):
-        msg = "a slot stands in no policy file"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.NO_SLOT)
     written, alone = name(uid)
     return Scope(kind=kind, name=written, exact=alone or isinstance(constraint, pst.ScopeEq))
 
@@ -374,9 +367,7 @@ def _actions(constraint: object) -> frozenset[str] | None:
             if named & {action, *cedar.action_groups(action)}
         )
     else:
-        msg = f"an action scope of the kind {type(constraint).__name__} is not known"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.action_kind(type(constraint).__name__))
     if not covered:
-        msg = "no action is covered; of a word or level write `action in`, not `action ==`"
-        raise InvalidName(msg)
+        raise InvalidName(complaints.COVERS_NOTHING)
     return covered

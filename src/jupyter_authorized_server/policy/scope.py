@@ -49,7 +49,7 @@ def narrowed(
         or reaches(principal.scope, action, resource)
     ):
         return decision
-    said = f"the token `{principal.token}` does not reach `{action}` on `{resource.name}`"
+    token, owner = principal.token or "", principal.name
     return decision._replace(
         answer=Answer.DENY,
         determining=(
@@ -62,9 +62,9 @@ def narrowed(
             ),
         ),
         reasons=Reasons(
-            would_allow=("a token with a wider scope",),
+            would_allow=(sentences.ALLOWS_WIDER,),
             user=sentences.BEYOND_SCOPE,
-            admin=f"{said}, which its owner `{principal.name}` may",
+            admin=sentences.why_beyond_scope(token, action, resource.name, owner),
         ),
     )
 
@@ -94,7 +94,7 @@ def restrained(owners: Decision, own: Decision) -> Decision:
         determining=against,
         reasons=Reasons(
             user=sentences.NOT_BY_PROGRAM,
-            admin=f"its owner `{owners.principal}` may, but {own.reason_admin}",
+            admin=sentences.why_not_by_program(owners.principal, own.reason_admin),
         ),
         good_until=until,
     )

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from .. import errors
+from .. import complaints, errors
 from . import cedar, paths, vocabulary
 from .document import Document, PolicyFile, read_document
 from .index import Held, Index
@@ -81,7 +81,7 @@ def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
         if isinstance(found, errors.InvalidName):
             message = str(found)
         elif (first := rules.get(found.id)) is not None:
-            message = f"the rule name `{found.id}` is also in {first.source}; rename one of them"
+            message = complaints.rule_twice(found.id, first.source)
         else:
             rules[found.id] = found
         if message:
@@ -97,7 +97,7 @@ def _no_ability(type_: str, action: str) -> errors.InvalidName:
         stands_for = vocabulary.parse_action(action, type=type_)
     except errors.InvalidName as error:
         return error
-    return errors.InvalidName(f"`{action}` is a word; on `{type_}` ask for `{stands_for}`")
+    return errors.InvalidName(complaints.is_a_word(action, type_, stands_for))
 
 
 class Snapshot:
@@ -206,8 +206,7 @@ class Snapshot:
     def _make_view(self, name: str, groups: tuple[str, ...]) -> View:
         principal = Principal(name=parse_principal(name), groups=groups)
         if not name.startswith(("user:", "token:")) and name != ANONYMOUS:
-            msg = f"`{name}` names many; a person, a token or `{ANONYMOUS}` asks"
-            raise errors.InvalidName(msg)
+            raise errors.InvalidName(complaints.names_many(name))
         for group in groups:
             parse_name(group, "group name")
         given = (self.index.held_by(key) for key in principal.keys)
@@ -375,12 +374,10 @@ def _checked_chain(resource: Resource) -> tuple[str, ...]:
     name = f"{resource.type}:{resource.id}"
     # Invariant: `*` is how Cedar writes "every resource of the type"; nothing is called so.
     if resource.type != "contents" and (vocabulary.parse_resource(name).id == "*"):
-        msg = f"`{name}` is no resource; `*` names none"
-        raise errors.InvalidName(msg)
+        raise errors.InvalidName(complaints.names_none(name))
     if resource.type == "contents":
         return resource.chain
     for path in resource.within:
         if paths.canonical(path) != path:
-            msg = f"a {resource.type} resource lies within canonical paths only"
-            raise errors.InvalidName(msg)
+            raise errors.InvalidName(complaints.within(resource.type))
     return tuple(dict.fromkeys(resource.chain))

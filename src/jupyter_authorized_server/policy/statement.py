@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .. import complaints
 from ..errors import Mistake
 
 #: Deepest nesting of brackets in one statement.
@@ -104,13 +105,10 @@ class _Depth:
             self.opened.append(part)
             self._frames.append(_Frame())
             if len(self.opened) > MAX_BRACKETS:
-                return (
-                    f"nested deeper than {MAX_BRACKETS} brackets; split the rule or "
-                    "write its condition flatter"
-                )
+                return complaints.brackets(str(MAX_BRACKETS))
         elif part in _CLOSES:
             if not self.opened or self.opened.pop() != _CLOSES[part]:
-                return f"`{part}` closes nothing"
+                return complaints.closes_nothing(part)
             inner = self._frames.pop()
             frame = self._frames[-1]
             frame.child = max(frame.child, 1 + max(inner.done, inner.depth))
@@ -119,7 +117,7 @@ class _Depth:
         else:
             self._frames[-1].add(part)
         if self._frames[-1].depth > MAX_DEPTH:
-            return f"a chain of more than {MAX_DEPTH} operators; split it into several rules"
+            return complaints.long_chain(str(MAX_DEPTH))
         return ""
 
 
@@ -145,14 +143,14 @@ class _Pending:
         self._parts.append(part)
         self._size += len(part)
         if self._size > MAX_STATEMENT:
-            self._complaint = f"a statement is at most {MAX_STATEMENT} characters long; split it"
+            self._complaint = complaints.statement_long(str(MAX_STATEMENT))
         if not self._complaint:
             self._complaint = self._depth.add(part)
 
     def end(self, complaint: str = "") -> Statement | Mistake:
         """What it comes to."""
         opened = self._depth.opened
-        unclosed = f"`{opened[-1]}` is not closed" if opened else ""
+        unclosed = complaints.unclosed(opened[-1]) if opened else ""
         complaint = self._complaint or unclosed or complaint
         if complaint:
             return Mistake(source=self.source, line=self.line, message=complaint)
@@ -170,7 +168,7 @@ def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
             pending.add_blank(part)
         elif part == '"':
             # Invariant: nothing after an unclosed text can be told apart, so all is left out.
-            ended.append(Mistake(source=source, line=line, message="a text is not closed"))
+            ended.append(Mistake(source=source, line=line, message=complaints.TEXT_UNCLOSED))
             pending = _Pending(source)
             break
         else:
@@ -181,7 +179,7 @@ def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
         if kind in _LONG:
             line += part.count("\n")
     if pending.line:
-        ended.append(pending.end("the statement does not end with `;`"))
+        ended.append(pending.end(complaints.NO_SEMICOLON))
     return (
         [each for each in ended if isinstance(each, Statement)],
         [each for each in ended if isinstance(each, Mistake)],

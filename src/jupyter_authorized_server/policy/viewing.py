@@ -59,7 +59,7 @@ def _denied(decision: Decision, principal: Principal, viewer: Principal, said: s
         reasons=Reasons(
             would_allow=decision.would_allow,
             user=said,
-            admin=f"`{viewer.name}` looks around as `{principal.name}`",
+            admin=sentences.why_view(viewer.name, principal.name),
         ),
         good_until=0.0,
     )

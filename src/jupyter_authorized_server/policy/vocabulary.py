@@ -302,8 +302,7 @@ def parse_action_of_any(text: object) -> str:
     """
     if isinstance(text, str) and text in ACTIONS:
         return text
-    msg = f"{_shown(text)} is no action; the actions are {_known(ACTIONS)}"
-    raise InvalidName(msg)
+    raise InvalidName(mistakes.no_action_anywhere(_shown(text), _known(ACTIONS)))
 
 
 def _shown(text: object) -> str:

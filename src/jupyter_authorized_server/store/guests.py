@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
+from .. import mistakes
 from ..errors import DuplicateName, UnknownName
-from .links import OVER, read_links
+from .links import read_links
 from .model import (
     MAX_ADDRESS,
     MAX_AGENT,
@@ -73,7 +74,7 @@ class Guests(Transactions):
         with self._write() as connection:
             found = read_links(connection, links.c.id == link) if is_id(link) else ()
             if not found or not found[0].guests:
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             its = found[0]
             ends = math.inf if its.grant_ends is None else its.grant_ends
             guest = Guest(
@@ -85,14 +86,14 @@ class Guests(Transactions):
                 agent=recorded(agent, longest=MAX_AGENT),
             )
             if guest.expires <= now or (its.uses is not None and its.used >= its.uses):
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             if _read(connection, guest.id) is not None:
                 msg = "a guest with that id exists already; make a new one"
                 raise DuplicateName(msg)
             connection.execute(delete(guests).where(guests.c.expires <= now))
             held = select(func.count()).select_from(guests).where(guests.c.link == its.id)
             if connection.execute(held).scalar_one() >= MOST:
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             connection.execute(
                 insert(guests).values({**asdict(guest), "secret_hash": secret_hash})
             )

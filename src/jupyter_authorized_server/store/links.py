@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 #: Most times that a link may be limited to.
 MAX_USES = 100_000
-OVER = "this link does not hold any more; ask whoever sent it for another"
 
 
 class Links(Transactions):
@@ -149,7 +148,7 @@ class Links(Transactions):
         with self._change(grants=True) as connection:
             found = read_links(connection, links.c.id == id) if is_id(id) else ()
             if not found or found[0].expires <= now:
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             link = found[0]
             ends = min(math.inf if link.grant_ends is None else link.grant_ends, until)
             grant = Grant(
@@ -165,9 +164,9 @@ class Links(Transactions):
             if before is not None:
                 return before, False
             if link.uses is not None and link.used >= link.uses:
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             if ends <= now:
-                raise UnknownName(OVER)
+                raise UnknownName(mistakes.LINK_IS_OVER)
             insert_grant(connection, grant, now=now)
             used = update(links).where(links.c.id == link.id).values(used=link.used + 1)
             connection.execute(used)

@@ -246,5 +246,5 @@ class Asker(JupyterHandler):
             fields={"token": self.principal.token, "address": self.address, **fields},
         )
         if not told and self.wired.config.audit_full != "go on":
-            msg = "this was done, but could not be recorded"
+            msg = mistakes.NOT_RECORDED_DONE
             raise ConfigurationError(msg)

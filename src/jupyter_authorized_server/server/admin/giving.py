@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ... import inquiry, mistakes
+from ... import inquiry, mistakes, sentences
 from ...errors import Unconfirmed
 from ...policy.model import EVERYONE
 from ...policy.vocabulary import LEVEL, LEVEL_SENTENCES, Level
@@ -114,8 +114,9 @@ def under_ceiling(handler: Asker, to: str, level: str, resource: Resource) -> st
     highest, rule = inquiry.ceiling(handler.point, to, resource)
     if not rule or (highest is not None and LEVEL[level] <= highest):
         return ""
-    most = "nothing" if highest is None else f"at most `{highest.word}`"
-    return f"the rules of this server leave {most} to be given there"
+    if highest is None:
+        return sentences.LEAVE_NOTHING
+    return sentences.leave_at_most(highest.word)
 
 
 def levels(handler: Asker, to: str, resource: Resource) -> list[dict[str, Any]]:

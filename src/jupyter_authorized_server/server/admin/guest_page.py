@@ -8,6 +8,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.utils import url_path_join
 from tornado.escape import url_escape
 
+from ... import mistakes
 from ...errors import StoreError, UnknownName
 from ...policy.model import GUEST
 from ...policy.vocabulary import parse_resource
@@ -15,7 +16,7 @@ from ..identity import words
 from ..identity.page import Page, sentence
 from ..identity.user import GuestUser
 from .asker import Asker
-from .link import OVER, PAGE, found_link, lets_in, place_of, thing
+from .link import PAGE, found_link, lets_in, place_of, thing
 
 if TYPE_CHECKING:
     from ...store import Link
@@ -69,12 +70,12 @@ class GuestPage(Asker, Page):
         try:
             link = found_link(self, key)
         except UnknownName:
-            raise UnknownName(OVER) from None
+            raise UnknownName(mistakes.LINK_IS_OVER) from None
         if not link.guests:
-            raise UnknownName(OVER)
+            raise UnknownName(mistakes.LINK_IS_OVER)
         guest = self.point.principal(f"{GUEST}{link.id}")
         if not lets_in(self, guest, self.known(parse_resource(link.resource))):
-            raise UnknownName(OVER)
+            raise UnknownName(mistakes.LINK_IS_OVER)
         return link
 
     def _is_somebody(self) -> bool:
@@ -85,4 +86,4 @@ class GuestPage(Asker, Page):
         self.redirect(url_path_join(self.base_url, f"{PAGE}?key={url_escape(key)}"))
 
     def _say_over(self) -> None:
-        self.show("note", status=404, title=words.LINK_OVER, error=sentence(OVER))
+        self.show("note", status=404, title=words.LINK_OVER, error=sentence(mistakes.LINK_IS_OVER))

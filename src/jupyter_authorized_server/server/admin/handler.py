@@ -290,7 +290,7 @@ class AdminHandler(Asker, APIHandler):
         """What went wrong inside goes to the log only."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         said = error.log_message if isinstance(error, web.HTTPError) else None
-        self._say(status_code, said or "this could not be done; the server's log says why")
+        self._say(status_code, said or mistakes.LOG_SAYS_WHY)
 
     def _say(self, status: int, reason: str, decision: str = "") -> None:
         text = sentence(reason)

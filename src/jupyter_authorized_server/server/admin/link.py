@@ -35,7 +35,6 @@ HOLDS, MOST = 24 * 3600.0, 366 * 24 * 3600.0
 PAGE = "/authz/link"
 #: And of the one on which a link for guests is opened without signing in.
 GUEST_PAGE = "/authz/guest"
-OVER = "this link does not hold any more; ask whoever sent it for another"
 LINK = {
     "type": "object",
     "required": ["id", "level", "resource", "ends", "used"],
@@ -201,7 +200,7 @@ def found_link(handler: Asker, secret: str) -> Link:
     id_ = split_secret(secret)
     found = handler.point.store.link(id_) if id_ is not None else None
     if found is None or not secret_matches(secret, found[1]):
-        raise UnknownName(OVER)
+        raise UnknownName(mistakes.LINK_IS_OVER)
     link = found[0]
     resource = handler.known(parse_resource(link.resource))
     maker = handler.point.principal(f"user:{link.person}")
@@ -209,7 +208,7 @@ def found_link(handler: Asker, secret: str) -> Link:
     if link.expires <= time.time() or not all(
         handler.holds(action, on, maker).allowed for action, on in needed
     ):
-        raise UnknownName(OVER)
+        raise UnknownName(mistakes.LINK_IS_OVER)
     return link
 
 
@@ -248,15 +247,15 @@ async def redeem(handler: Asker, secret: str) -> Grant:
             link = found_link(handler, secret)
         except UnknownName:
             # Also a maker who is gone: nothing about them is for whoever holds a link.
-            raise UnknownName(OVER) from None
+            raise UnknownName(mistakes.LINK_IS_OVER) from None
         on = handler.known(parse_resource(link.resource))
         highest, rule = inquiry.ceiling(handler.point, to, on)
         if rule and (highest is None or LEVEL[link.level] > highest):
-            raise UnknownName(OVER)
+            raise UnknownName(mistakes.LINK_IS_OVER)
         # What its maker has may have got an end, or an exception, since the link was made.
         maker = handler.point.principal(f"user:{link.person}")
         if inquiry.kept_from(handler.point, maker, to, on, link.level):
-            raise UnknownName(OVER)
+            raise UnknownName(mistakes.LINK_IS_OVER)
         return link.id, inquiry.lasts(handler.point, maker, on, link.level)
 
     found: Grant

@@ -12,7 +12,7 @@ from ..identity import words
 from ..identity.page import Page, sentence
 from . import moment
 from .asker import Asker
-from .link import OVER, found_link, place_of, redeem, thing
+from .link import found_link, place_of, redeem, thing
 
 
 class LinkPage(Asker, Page):
@@ -55,4 +55,4 @@ class LinkPage(Asker, Page):
         self.redirect(url_path_join(self.base_url, place_of(grant.resource)))
 
     def _say_over(self) -> None:
-        self.show("note", status=404, title=words.LINK_OVER, error=sentence(OVER))
+        self.show("note", status=404, title=words.LINK_OVER, error=sentence(mistakes.LINK_IS_OVER))

@@ -159,7 +159,7 @@ class MeHandler(AdminHandler):
         """How the kernels and terminals of whoever asks are confined."""
         confinement = self.wired.confinement
         if self.principal.giver is not None:
-            why = "guests run nothing"
+            why = sentences.GUESTS_RUN_NOTHING
             return {"backend": "none", "confined": False, "runs": False, "why": why}
         if confinement is None:
             return {"backend": "off", "confined": False, "runs": True, "why": None}

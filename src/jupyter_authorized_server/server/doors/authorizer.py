@@ -238,7 +238,7 @@ class HandlerMethodAuthorizer(PolicyAuthorizer):
             if named
             else Reasons(
                 user=sentences.UNKNOWN_ADDRESS,
-                admin=f"no surface table names `{resource.id}`",
+                admin=sentences.why_unknown_address(resource.id),
             ),
         )
         if not named and record:

@@ -214,9 +214,8 @@ class Company:
             determining=BY_VIEW,
             reasons=Reasons(
                 user=sentences.reaches_more(word),
-                admin=(
-                    f"`{resource.name}` shows what `{resource.owner}` may touch, which is more "
-                    f"than `{principal.name}` may; `jupyter authz explain --view` lists both"
+                admin=sentences.why_reaches_more(
+                    resource.name, str(resource.owner), principal.name
                 ),
             ),
         )

@@ -101,7 +101,7 @@ class Call:
         """
         kind = self.request.headers.get("Content-Type", "").strip().lower()
         if self.request.body and kind.startswith(_FORMS):
-            raise Unanswerable(400, "the address says what is asked; send no form with it")
+            raise Unanswerable(400, mistakes.NO_FORM)
         values = self.request.query_arguments.get(name)
         return _BLANKS.sub(" ", _decode(values[-1]) or "").strip() if values else default
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ... import mistakes
 from ...errors import Nowhere
 from . import places as at
 from .core import INSPECT, USE, ask, asks, to_guests
@@ -30,7 +31,7 @@ def _of_id(call: Call) -> tuple[Resource, ...]:
         Nowhere: there is none.
     """
     if "id" not in call.request.query_arguments:
-        raise Unanswerable(400, "name a file by its `id`")
+        raise Unanswerable(400, mistakes.FILE_BY_ID)
     path = call.settings["file_id_manager"].get_path(call.query("id"))
     if not isinstance(path, str):
         msg = "no file has this id"

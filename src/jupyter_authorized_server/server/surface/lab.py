@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ... import mistakes
 from ...errors import Nowhere
 from . import own
 from . import places as at
@@ -36,7 +37,7 @@ def _of_plugin(call: Call) -> Resource:
         Unanswerable: there is too much to keep.
     """
     if len(call.request.body) > _MOST:
-        raise Unanswerable(413, f"settings have {_MOST} bytes at most; keep fewer")
+        raise Unanswerable(413, mistakes.settings_long(str(_MOST)))
     name = call.group("schema_name")
     is_plain = name.count(":") == 1 and not set(name) & {"\\", "\0"}
     if name and not (is_plain and {"", ".", ".."}.isdisjoint(re.split("[:/]", name))):
@@ -53,7 +54,7 @@ def _licences(call: Call) -> Resource:
             tries it on each name in the server's one loop, and some are tried for ever.
     """
     if re.fullmatch(r"[\w@/.-]*(\.\*)?", call.query("bundles")) is None:
-        raise Unanswerable(400, "`bundles` is how the name of a bundle begins, perhaps with `.*`")
+        raise Unanswerable(400, mistakes.BUNDLES)
     return at.SERVER
 
 

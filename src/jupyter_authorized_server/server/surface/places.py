@@ -98,8 +98,7 @@ def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
         UnsafePath: what is the server's own would be moved with it.
     """
     if moved and found.keeps:
-        msg = "something of the server's own is in this folder, so it stays where it is"
-        raise UnsafePath(msg)
+        raise UnsafePath(mistakes.SERVERS_OWN)
     named = [found.target]
     if moved and found.entry != found.target:
         named.append(found.entry)
