@@ -134,7 +134,9 @@ class Classic:
             "window.said = []; new MutationObserver(() => window.said.push(shown.innerText))"
             ".observe(shown, {childList: true, subtree: true, characterData: true}); }"
         )
-        self.page.click("#save-notbook button")
+        button = self.page.locator("#save-notbook button")
+        # Grey where that is refused; a click says why then.
+        button.click(force=button.get_attribute("aria-disabled") == "true")
 
     def refuses(self, text: str) -> None:
         """Wait until it says `text` about saving, or that the notebook is read-only."""

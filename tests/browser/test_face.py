@@ -290,7 +290,8 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     expect(stopped).to_be_visible()
     # A dialog about the dead kernel may come, or not yet.
     dead = page.locator(".modal.in").filter(has_not_text="Save As")
-    page.add_locator_handler(dead, lambda found: found.locator("button").last.click())
+    # Its last button would start another kernel, which is refused in a dialog, and so on.
+    page.add_locator_handler(dead, lambda found: found.locator(".close").click())
     shoot(window, "face-classic")
     notices.get_by_role("button", name="Save my copy…").click()
     asked = page.locator(".modal.in").filter(has_text="Save As")
@@ -320,12 +321,18 @@ def the_tree_greys_what_is_refused(page: Page) -> None:
     leave = page.locator("#shutdown")
     expect(leave).to_have_attribute("aria-disabled", "true")
     expect(leave).to_have_attribute("title", re.compile("but not administer it"))
-    page.locator(".list_item").filter(has_text="notes.txt").locator("input").check()
+    # The list is drawn anew once it is known what runs, so both in one go.
+    page.wait_for_function(
+        "() => { const rows = [...document.querySelectorAll('#notebook_list .list_item')]; "
+        "const row = rows.find(each => each.textContent.includes('notes.txt')); "
+        "const box = row?.querySelector('input[type=checkbox]'); "
+        "if (!box?.checked) { box?.click(); return false; } "
+        "const button = document.querySelector('.delete-button.disabled'); "
+        "if (!button?.checkVisibility()) { return false; } button.click(); return true; }"
+    )
     for refused in (".delete-button", ".rename-button", "#upload_span", "#new-terminal"):
         expect(page.locator(refused)).to_have_class(re.compile("disabled"))
     expect(page.locator(".download-button")).not_to_have_class(re.compile("disabled"))
-    # Grey for those who read it out as well, so that a click has to be forced.
-    page.locator(".delete-button").click(force=True)
     told = page.locator("#header .authz-notice").filter(has_text="but not delete it")
     told.get_by_role("button", name="Why can't I?").click()
     why = page.get_by_role("dialog", name="Why this is refused")
