@@ -354,6 +354,8 @@ def refusals_lead_to_reasons(server: Served, page: Page) -> None:
     page.goto(f"{server.url}/nbclassic/edit/notes.txt")
     editor = page.locator(".CodeMirror textarea")
     expect(page.locator(".CodeMirror-code")).to_contain_text("Sample notes.")
+    # The part that tells of refusals comes after the text.
+    expect(page.get_by_role("link", name="Access page")).to_be_visible()
     regrant(server, "edda", "viewer")
     page.wait_for_function(
         "async on => !(await (await fetch(`/api/authz/me?resource=${on}`)).json())"
