@@ -82,6 +82,7 @@ IN_THE_WAY_OF_CHECKPOINTS = "something else stands where checkpoints are kept"
 CHECKPOINT_NAME_TOO_LONG = "the name is too long for a checkpoint to be kept of it"
 NO_CHECKPOINT = "there is no such file, or no checkpoint of it"
 NO_SUCH_FILE = "there is no such file"
+NO_SUCH_FOLDER = "there is no such folder"
 NAME_TAKEN = "something has that name"
 FILE_ON_THE_WAY = "a file is where a folder would have to be"
 NO_TRASH = (

@@ -211,6 +211,7 @@ def test_a_body_of_wrong_types_is_a_bad_request_and_changes_nothing(server: Serv
     [
         ("PUT", "team/b.ipynb/x", {"type": "file", "format": "text", "content": ""}, 404),
         ("PUT", "team/b.ipynb/x", {"type": "directory"}, 404),
+        ("PUT", "team/none/x", {"type": "file", "format": "text", "content": ""}, 404),
         ("PATCH", "team/b.ipynb", {"path": "team/b.ipynb/x"}, 404),
         ("PATCH", "team/b.ipynb", {"path": "team/leads-nowhere"}, 409),
     ],

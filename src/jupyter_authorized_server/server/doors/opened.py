@@ -111,7 +111,10 @@ def _writing(sight_of: SightOf) -> Any:
     def atomic_writing(self: Any, os_path: str, **kwargs: Any) -> Iterator[Any]:
         with self.perm_to_403(os_path):
             with _saying_404():
-                found = spot(self, os_path)
+                try:
+                    found = spot(self, os_path)
+                except FileNotFoundError as error:
+                    raise HTTPError(404, mistakes.NO_SUCH_FOLDER) from error
                 allow = allowing(found, sight_of(self), WRITES)
                 number, is_new = writing.opened(found, allow)
             keeps = bool(self.use_atomic_writing)
