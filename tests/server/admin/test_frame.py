@@ -204,8 +204,9 @@ def test_the_list_of_grants_shows_what_one_may_review(server: Serving) -> None:
     def seen(who: str) -> list[str]:
         return [each["principal"] for each in grants(server, who)]
 
-    assert ["user:mia", "user:vera", "user:adam"] == seen("adam")
-    assert ["user:mia", "user:vera"] == seen("mia")
+    in_team = ["user:mia", "user:rune", "user:vera", "user:rune"]
+    assert [*in_team, "user:adam"] == seen("adam")
+    assert in_team == seen("mia")
     assert ["user:vera"] == seen("vera")
     assert [] == seen("olga")
 
@@ -214,6 +215,7 @@ def test_the_list_of_a_resource_tells_what_is_inherited(server: Serving) -> None
     found = grants(server, "adam", "resource=contents:/team/a.ipynb&inherited=1")
     assert [
         ("user:mia", "contents:/team"),
+        ("user:rune", "contents:/team"),
         ("user:vera", "contents:/team"),
         ("user:adam", "server:"),
     ] == [(each["principal"], each["inherited_from"]) for each in found]
