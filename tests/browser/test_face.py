@@ -33,6 +33,12 @@ NOTEBOOK_FILE = "team/plan.ipynb"
 UNSAVED = "You can view team/plan.ipynb but not change it."
 
 
+MAY_SAVE = (
+    "async on => (await (await fetch(`/api/authz/me?resource=${on}`)).json())"
+    ".resources[on].actions.save.allowed"
+)
+
+
 def regrant(served: Served, person: str, level: str, **more: str) -> None:
     """Have `person` hold `level` on the server, `more` in folders of it, and nothing else."""
     wanted = {"server:": level, **{f"contents:/{name}": each for name, each in more.items()}}
@@ -357,11 +363,9 @@ def refusals_lead_to_reasons(server: Served, page: Page) -> None:
     # The part that tells of refusals comes after the text.
     expect(page.get_by_role("link", name="Access page")).to_be_visible()
     regrant(server, "edda", "viewer")
-    page.wait_for_function(
-        "async on => !(await (await fetch(`/api/authz/me?resource=${on}`)).json())"
-        ".resources[on].actions.save.allowed",
-        arg="contents:/notes.txt",
-    )
+    # The page's own wait takes the promise of an answer for a yes.
+    while page.evaluate(MAY_SAVE, "contents:/notes.txt"):
+        page.wait_for_timeout(50)
     editor.press("End")
     page.keyboard.type("more")
     page.keyboard.press("Control+s")
