@@ -209,6 +209,7 @@ class Shell:
         answer = server.request("POST", "/api/terminals", who, json_body=body)
         assert 200 == answer.status, answer.text
         self.name = answer.json["name"]
+        self.server = server
         self.socket = server.connect(f"/terminals/websocket/{self.name}", who)
 
     def type(self, keys: str) -> None:
@@ -218,7 +219,12 @@ class Shell:
         """What it says, up to `wanted`."""
         seen, end = "", time.monotonic() + 60
         while wanted not in seen and time.monotonic() < end:
-            kind, *rest = json.loads(self.socket.recv())
+            frame, data = self.socket.recv_data()
+            if frame == websocket.ABNF.OPCODE_CLOSE:
+                # Before it fails: what is left open fails the next test.
+                self.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+                raise AssertionError(data, seen, self.server.log[-4_000:])
+            kind, *rest = json.loads(data)
             seen += rest[0] if kind == "stdout" else ""
         assert wanted in seen, seen
         return seen
