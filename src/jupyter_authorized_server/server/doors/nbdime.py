@@ -97,7 +97,7 @@ def revisions():
 
 try:
     base, remote = revisions() if "revisions" in told else map(side, told["sides"])
-except Exception as error:
+except Exception as error:  # why: whatever it is, the two cannot be compared
     sys.stderr.write(repr(error))
     sys.exit({_NO_NOTEBOOK})
 json.dump({{"base": base, "diff": diff_notebooks(base, remote)}}, sys.stdout)
