@@ -42,6 +42,10 @@ class Acting:
 #: None in the server's own tasks.
 ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", default=None)
 
+#: Whether a path is the file that it names and no link is followed: in what the server does by
+#: itself for several people at once, any of whom could have put a link in the place of theirs.
+STRAIGHT: ContextVar[bool] = ContextVar("jupyter_authorization_straight", default=False)
+
 
 def as_server() -> AbstractContextManager[None]:
     """Do what is inside for the server itself, not for whoever happens to ask."""

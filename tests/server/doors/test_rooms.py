@@ -49,7 +49,7 @@ def server(crdt: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[serv
     folder = tmp_path_factory.mktemp("rooms")
     (folder / "root" / "team").mkdir(parents=True)
     (folder / "root" / "mine").mkdir()
-    for name in ("a", "b", "c", "d", "e", "h"):
+    for name in ("a", "b", "c", "d", "e", "h", "k"):
         (folder / "root" / "team" / f"{name}.txt").write_text(name)
     (folder / "root" / "mine" / "secret.txt").write_text("secret")
     paths = (str(serving.PACKAGE), str(serving.TESTS), str(FOLDER))
@@ -273,6 +273,39 @@ def test_a_room_is_no_way_to_a_file_that_one_may_not_read(
         path = f"/api/collaboration/room/{room}"
         assert status(server, path, "vera") in {403, 404}, room
     assert 101 == status(server, f"/api/collaboration/room/text:file:{secret}", "mona")
+
+
+def test_a_room_follows_no_link_that_takes_the_place_of_its_file(
+    crdt: Any, server: serving.Serving
+) -> None:
+    file, secret = server.root / "team" / "k.txt", server.root / "mine" / "secret.txt"
+    beside, past = server.root / "team" / "beside", 1_000_000_000
+    os.utime(file, (past, past))
+    room = f"text:file:{id_of(server, 'team/k.txt')}"
+    with page(crdt, server, "adam", room) as adam, page(crdt, server, "emil", room) as emil:
+        adam.opened("k")
+        emil.opened("k")
+        # As whoever runs code in the folder can; the room looks at its file each second.
+        beside.symlink_to("../mine/secret.txt")
+        beside.replace(file)
+        assert not adam.until(lambda: str(adam.text) != "k", 1.5)
+        assert 404 == status(server, f"/api/collaboration/room/{room}", "adam")
+        os.utime(secret, (past, past))
+        for _ in range(3):
+            beside.write_text("k")
+            os.utime(beside, (past, past))
+            beside.replace(file)
+            # That where the file is was looked at a moment ago, and is looked at again soon.
+            time.sleep(0.3)
+            emil.socket.send_binary(crdt.create_sync_message(emil.doc))
+            time.sleep(0.05)
+            beside.symlink_to("../mine/secret.txt")
+            beside.replace(file)
+            emil.write("!")
+            emil.ask_to_save(1)
+            emil.until(lambda: bool(emil.said), 5)
+            emil.said.clear()
+            assert "secret" == secret.read_text()
 
 
 def test_the_other_routes_ask_too(server: serving.Serving) -> None:

@@ -12,7 +12,7 @@ from tornado.web import Application, RequestHandler
 from ... import sentences
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import ANONYMOUS, Answer, Decision, Principal, parse_principal
-from ..acting import ACTING, Acting
+from ..acting import ACTING, STRAIGHT, Acting
 from ..identity.local import UNREACHABLE
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
@@ -98,6 +98,7 @@ class Judge:
             )
             is_service = entry is not None and entry.service
             ACTING.set(None if is_service else acting)
+            STRAIGHT.set(is_service)
         return why
 
     def _refused_at_last(self, found: Admission) -> Why | None:

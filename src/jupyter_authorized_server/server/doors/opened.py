@@ -25,10 +25,12 @@ from tornado.web import HTTPError
 
 from ... import mistakes
 from ...errors import Nowhere, UnsafePath
+from ...policy.paths import canonical
 from ...sandbox.machine import memory
+from ..acting import STRAIGHT
 from ..surface import descent
 from ..surface.descent import Held
-from ..surface.disk import Place, disk_of
+from ..surface.disk import Disk, Place, disk_of
 from ..surface.places import resources
 from . import writing
 
@@ -45,6 +47,7 @@ READS, WRITES = ("open", "copy", "download", "export"), ("save", "create", "uplo
 OPENING = ("open", "atomic_writing")
 #: What the system adds to the name of a file that was replaced since it was opened.
 _GONE = " (deleted)"
+_OUTSIDE = "the path lies outside the contents root"
 EXCHANGED = "the file was exchanged for another one meanwhile"
 
 
@@ -158,11 +161,26 @@ def spot(manager: Any, os_path: str) -> Held:
     """
     if isinstance(os_path, Held):
         return os_path
-    disk, path = disk_of(manager), below(manager, os_path)
-    if disk is None or path is None:
-        msg = "the path lies outside the contents root"
-        raise Nowhere(msg)
-    return descent.held(disk, disk.place(path).target)
+    disk = disk_of(manager)
+    if disk is None:
+        raise Nowhere(_OUTSIDE)
+    return descent.held(disk, _target(disk, manager, os_path))
+
+
+def _target(disk: Disk, manager: Any, os_path: str) -> str:
+    """The canonical path of the file that `manager` calls `os_path`.
+
+    Raises:
+        UnsafePath: there can be none that may be judged, or a link leads there where none
+            is followed.
+    """
+    path = below(manager, os_path)
+    if path is None:
+        raise Nowhere(_OUTSIDE)
+    target = disk.place(path).target
+    if STRAIGHT.get() and target != canonical(path):
+        raise Nowhere(EXCHANGED)
+    return target
 
 
 def below(manager: Any, os_path: str) -> str | None:
@@ -211,6 +229,10 @@ def _asking(original: Any, sight_of: SightOf, *, writes: bool) -> Any:
 
     @contextmanager
     def opening(self: Any, os_path: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        disk = disk_of(self)
+        if disk is not None and STRAIGHT.get():
+            with _saying_404():
+                _target(disk, self, os_path)
         with original(self, os_path, *args, **kwargs) as file:
             sight = sight_of(self)
             if sight is not None:

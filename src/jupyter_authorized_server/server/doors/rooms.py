@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UnsafePath
 from ...inquiry import shareable
+from ...policy.paths import canonical
 from ...policy.vocabulary import Word
 from ..surface import places, rooms
 from .permitted import records
@@ -97,7 +98,8 @@ class _Socket:
             try:
                 path = rooms.path_of(settings, self._room)
                 found = places.place_of(settings["contents_manager"], path)
-                self._places = places.resources(found)
+                is_link = found.target != canonical(path)
+                self._places = () if is_link else places.resources(found)
             except UnsafePath:
                 self._places = ()
             self._looked = now

@@ -50,15 +50,20 @@ def path_of(settings: Mapping[str, Any], room: str) -> str:
     return found
 
 
+def _file(call: Call, room: str) -> tuple[Resource, ...]:
+    # A room follows no link, see `acting.STRAIGHT`; so it is that of no link.
+    return at.contents(call, plain(call, path_of(call.settings, room)))
+
+
 def _opened(call: Call) -> tuple[Resource, ...] | None:
     room = room_of(call.request.path)
-    return at.contents(call, path_of(call.settings, room)) if room.count(":") > 1 else None
+    return _file(call, room) if room.count(":") > 1 else None
 
 
 def _forked(call: Call) -> tuple[Resource, ...] | None:
     room = room_of(call.request.path)
     forks = getattr(sys.modules.get(_YDOC.rstrip(".")), "FORK_ROOMS", {})
-    return at.contents(call, path_of(call.settings, room)) if room in forks else None
+    return _file(call, room) if room in forks else None
 
 
 def _of_all(call: Call) -> Resource | None:
@@ -72,7 +77,7 @@ def _of_none(call: Call) -> Resource | None:
 
 
 def _named(call: Call) -> tuple[Resource, ...]:
-    return at.contents(call, path_of(call.settings, call.group(0)))
+    return _file(call, call.group(0))
 
 
 def _session(call: Call) -> tuple[Resource, ...]:
