@@ -293,7 +293,8 @@ def rest_page() -> str:
             check, explain and ask what they can, and may leave what they were given.
             `Idempotency-Key`
             makes a write happen once however often it is sent, and `If-Match` with the `ETag`
-            of what one has seen has it refused when somebody else was faster."""
+            of what one has seen has it refused when somebody else was faster.
+            A body has 1 MiB at most."""
         ),
         "",
         *_table(("method", "path", "does", "who may"), rows),

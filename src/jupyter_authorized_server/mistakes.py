@@ -128,6 +128,16 @@ def settings_long(most: str) -> str:
     return f"settings have {most} bytes at most; keep fewer"
 
 
+def body_long(most: str) -> str:
+    """With what is put in."""
+    return f"the body of the request has {most} bytes at most; ask in several requests"
+
+
+def too_many(name: str, most: str, length: str) -> str:
+    """With what is put in."""
+    return f"`{name}` has {most} items at most, not {length}; ask in several requests"
+
+
 def empty(what: str) -> str:
     """`the {what} is empty`, with what is put in."""
     return f"the {what} is empty"

@@ -20,6 +20,8 @@ HOSTILE = [
     pytest.param(" a", id="white space"),
     pytest.param("a\u202eb", id="reordering"),
     pytest.param("e\u0301", id="not NFC"),
+    pytest.param("ada\u3164", id="a letter that is drawn as nothing"),
+    pytest.param("ada\ufe0f", id="a selector"),
     pytest.param(b"ada", id="bytes"),
     pytest.param(None, id="None"),
 ]

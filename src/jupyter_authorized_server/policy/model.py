@@ -7,6 +7,7 @@ the `parse_…` functions here, so that every door reads and refuses the same sp
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from enum import Enum
@@ -34,6 +35,11 @@ _PRINCIPAL_KINDS = ("user", "group", "token")
 # Control, format (bidirectional overrides, zero-width), surrogate, private, unassigned,
 # line and paragraph separators: characters that make two names look like one.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters, marks and a symbol that are drawn as nothing: fillers of Hangul, joiners and
+# vowels that are not written, selectors of a variant, the empty cell of Braille.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 class Effect(str, Enum):
@@ -73,7 +79,7 @@ def parse_name(text: object, what: str) -> str:
     if "/" in text:
         raise InvalidName(mistakes.slash(what))
     for character in text:
-        if unicodedata.category(character) in _UNSEEN:
+        if unicodedata.category(character) in _UNSEEN or _BLANK.match(character):
             raise InvalidName(mistakes.unseen(what, f"{ord(character):04X}"))
     if text != text.strip():
         raise InvalidName(mistakes.white_space(what))

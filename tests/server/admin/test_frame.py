@@ -163,6 +163,9 @@ def test_explaining_names_rules_to_those_who_share_only(server: Serving) -> None
     assert 404 == ask(server, "olga", "explain", asked).status
 
 
+OF_ANOTHER = {"principal": "user:vera", "action": "open", "resource": "contents:/none"}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -186,6 +189,24 @@ def test_a_bad_question_is_told_so(server: Serving, body: object) -> None:
     answer = ask(server, "adam", "check", body)
     assert 400 == answer.status, answer.text
     assert answer.json["message"] == answer.json["reason"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("check", {"requests": [], "more": "x" * 2**20}, 413),
+        ("people", {"name": "x" * 2**20}, 413),
+        ("check", {"requests": [OF_ANOTHER] * 1001}, 400),
+        ("grants/batch", {"grants": [{"resource": "contents:/none"}] * 201}, 400),
+    ],
+)
+def test_what_is_too_much_is_refused_before_it_is_looked_at(
+    server: Serving, path: str, body: object, status: int
+) -> None:
+    # Somebody with no right: what they may not know of would be 404, had it been looked for.
+    answer = ask(server, "olga", path, body)
+    assert status == answer.status
+    assert "ask in several requests" in answer.json["message"]
 
 
 def test_asking_about_somebody_unknown_is_404_and_no_error(server: Serving) -> None:

@@ -22,7 +22,7 @@ from jupyter_authorized_server.policy.vocabulary import ABILITY, LEVEL, Level
 from jupyter_authorized_server.server.admin import openapi, routes
 from jupyter_authorized_server.server.admin.operation import operations
 from jupyter_authorized_server.server.surface import SURFACE, Asks
-from jupyter_authorized_server.server.surface.places import server as server_itself
+from jupyter_authorized_server.server.surface.ours import here
 
 with warnings.catch_warnings():
     # Deprecations of what it imports are no concern of ours.
@@ -88,7 +88,7 @@ def least(handler: type[Any], method: str) -> Level:
     assert route is not None
     entry = route.methods[method]
     assert isinstance(entry, Asks)
-    always = [each for each in entry.questions if each.where is server_itself]
+    always = [each for each in entry.questions if each.where is here]
     return max((ABILITY[each.type, each.action].level for each in always), default=Level.VIEWER)
 
 

@@ -302,6 +302,7 @@ def test_a_removed_or_wrong_or_ended_link_says_no_more_than_that(server: Serving
         ({"uses": -1}, 400),
         ({"uses": True}, 400),
         ({"ends": "2001-01-01T00:00:00Z"}, 400),
+        ({"ends": "1970-01-01T00:00:00Z"}, 400),
         ({"ends": "2999-01-01T00:00:00Z"}, 400),
         ({"grant_ends": "2001-01-01T00:00:00Z"}, 400),
         ({"level": "admin"}, 403),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import acts, mistakes
 from ...errors import InvalidName, Unconfirmed, UnknownName
+from ..surface.ours import MOST_GRANTS
 from .asker import Refused
 from .grant import NEW
 from .operation import operation
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
     from ...policy.model import Grant, Resource
     from ...store import Wanted
 
-#: Most grants of one request; `jupyter authz grants give` takes more.
-MOST = 200
-
 
 class GrantBatchHandler(SharedHandler):
-    """Many new grants."""
+    """Many new grants; `jupyter authz grants give` takes more."""
 
     @operation(
         body={
@@ -32,7 +30,7 @@ class GrantBatchHandler(SharedHandler):
             "required": ["grants"],
             "additionalProperties": False,
             "properties": {
-                "grants": {"type": "array", "minItems": 1, "maxItems": MOST, "items": NEW}
+                "grants": {"type": "array", "minItems": 1, "maxItems": MOST_GRANTS, "items": NEW}
             },
         },
         answer={

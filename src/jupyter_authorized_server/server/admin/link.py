@@ -117,7 +117,8 @@ class LinksHandler(SharedHandler):
         resource = self.admitted_one()
         grant_ends = moment.read(body.get("grant_ends"))
         guests = body.get("guests", False)
-        ends = moment.read(body.get("ends")) or now + HOLDS
+        said = moment.read(body.get("ends"))
+        ends = now + HOLDS if said is None else said
         if ends > now + MOST:
             raise InvalidName(mistakes.LINK_TOO_LATE)
         person = self.principal.name.removeprefix("user:")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...policy.vocabulary import ACTIONS, Level
 from .operation import Operation, operations
+from .replay import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,12 +25,28 @@ ERROR = {
         "decision_id": {"type": ["string", "null"]},
     },
 }
+#: What a change may say: that it is sent again, and what it was made knowing.
+_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "the same for each time that one request is sent: it happens once",
+        "schema": {"type": "string", "pattern": f"^[ -~]{{1,{LONGEST}}}$"},
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "the `ETag` that was answered: 412 where somebody has changed it since",
+        "schema": {"type": "string"},
+    },
+]
 _REFUSALS = {
     "400": "not as it must be",
     "403": "not allowed",
     "404": "not there, or not to be known of",
     "409": "in conflict with what there is",
     "412": "changed by somebody else meanwhile",
+    "413": "too long",
     "503": "the store is out of reach",
 }
 
@@ -97,6 +114,8 @@ def _described(made: Operation, has_id: bool) -> dict[str, Any]:
         found["parameters"].append(
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
         )
+    if not made.safe:
+        found["parameters"] += _HEADERS[: 2 if has_id else 1]
     if made.body is not None:
         found["requestBody"] = {
             "required": True,

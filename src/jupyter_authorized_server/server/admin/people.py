@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
+#: Of one request: each is a change of its own.
+_MEMBERS = {"type": "array", "maxItems": 1000, "items": _TEXT}
 PERSON = {
     "type": "object",
     "required": ["name", "principal", "display_name"],
@@ -250,7 +252,7 @@ class GroupHandler(_Directory):
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "properties": {"add": _TEXTS, "remove": _TEXTS},
+            "properties": {"add": _MEMBERS, "remove": _MEMBERS},
         },
         answer=GROUP,
     )

@@ -9,15 +9,13 @@ from ...errors import InvalidName, Nowhere
 from ...policy.explanation import as_json
 from ...policy.model import Decision, Principal, parse_principal
 from ...policy.vocabulary import ABILITY, parse_action
+from ..surface.ours import MOST_QUESTIONS
 from ..surface.places import SERVER
 from .handler import AdminHandler, sentence
 from .operation import operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-#: Most questions of one request.
-MOST = 1000
 
 QUESTION = {
     "type": "object",
@@ -72,7 +70,9 @@ class CheckHandler(_Asking):
             "type": "object",
             "required": ["requests"],
             "additionalProperties": False,
-            "properties": {"requests": {"type": "array", "maxItems": MOST, "items": QUESTION}},
+            "properties": {
+                "requests": {"type": "array", "maxItems": MOST_QUESTIONS, "items": QUESTION}
+            },
         },
         answer={
             "type": "object",

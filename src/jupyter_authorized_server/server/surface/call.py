@@ -54,6 +54,7 @@ class Call:
         "principal",
         "request",
         "settings",
+        "written",
     )
 
     def __init__(
@@ -74,6 +75,8 @@ class Call:
         self.places: dict[str, Place] = {}
         #: What is in each folder that is asked about whole, links followed or not.
         self.inside: dict[tuple[str, bool], tuple[Resource, ...]] = {}
+        #: What the resources mean that it writes out, by what finds them; see `written`.
+        self.written: dict[Any, list[Resource]] = {}
         #: What `ports` has found out about the port in the URL.
         self.listener: Any = UNREAD
         self._json: Any = UNREAD

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ... import mistakes
 from . import places as at
-from .core import ADMIN, ask, asks, to_guests
-from .table import Asks, Public, Question, Route
+from .core import ask, asks, to_guests
+from .table import Asks, Public, Question, Route, Unanswerable
 from .written import in_body, in_query, questions
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from ...policy.model import Resource
     from .call import Call
 
@@ -19,7 +22,24 @@ _PAGE = "jupyter_authorized_server.server.identity.page."
 _IN = Public(reason="the way in")
 _OUT = Public(reason="the way out")
 _SETUP = Public(reason="opens only with the one-time set-up link, while nobody is in the store")
-_SELF = asks("api", ask("identify", "server", at.server))
+#: Most bytes of a body, questions of a request, and grants that are given at once: all of
+#: them are looked at before anybody else has their turn.
+MOST_BYTES, MOST_QUESTIONS, MOST_GRANTS = 2**20, 1000, 200
+
+
+def here(call: Call) -> Resource:
+    """The server, of which something is asked that is not too long to be read.
+
+    Raises:
+        Unanswerable: it is.
+    """
+    if len(call.request.body) > MOST_BYTES:
+        raise Unanswerable(413, mistakes.body_long(str(MOST_BYTES)))
+    return at.server(call)
+
+
+_SELF = asks("api", ask("identify", "server", here))
+_ADMINISTERS = asks("server", ask("administer", "server", here))
 
 
 def _others(call: Call) -> list[str]:
@@ -27,6 +47,7 @@ def _others(call: Call) -> list[str]:
     asked = call.json().get("requests", [call.json()])
     if not isinstance(asked, list):
         return []
+    _require_few(asked, "requests", MOST_QUESTIONS)
     return [
         each["resource"]
         for each in asked
@@ -39,12 +60,16 @@ def _others(call: Call) -> list[str]:
 def _wanted(call: Call) -> list[str]:
     """The resources on which many levels are to be given, each once."""
     asked = call.json().get("grants")
-    named = (
-        [each.get("resource") for each in asked if isinstance(each, dict)]
-        if isinstance(asked, list)
-        else []
-    )
+    if not isinstance(asked, list):
+        return []
+    _require_few(asked, "grants", MOST_GRANTS)
+    named = [each.get("resource") for each in asked if isinstance(each, dict)]
     return [*dict.fromkeys(each for each in named if isinstance(each, str))]
+
+
+def _require_few(asked: Sized, name: str, most: int) -> None:
+    if len(asked) > most:
+        raise Unanswerable(400, mistakes.too_many(name, str(most), str(len(asked))))
 
 
 def _if_another(call: Call) -> Resource | None:
@@ -54,12 +79,12 @@ def _if_another(call: Call) -> Resource | None:
 
 def _and(*more: Question) -> Asks:
     """What whoever is signed in is answered, if also `more` is allowed."""
-    return asks("api", ask("identify", "server", at.server), *more)
+    return asks("api", ask("identify", "server", here), *more)
 
 
 #: What is asked of whoever sits there, also while they look around as somebody else.
 _ONESELF = replace(_SELF, as_oneself=True)
-_EXPLAIN = asks("api", ask("explain", "server", at.server))
+_EXPLAIN = asks("api", ask("explain", "server", here))
 
 ROUTES: tuple[Route, ...] = (
     Route(handler=_PAGE + "LoginHandler", methods={"GET": _IN, "POST": _IN}),
@@ -106,15 +131,15 @@ ROUTES: tuple[Route, ...] = (
         methods={"GET": _and(ask("explain", "server", _if_another))},
     ),
     # Names are for whoever may share something, which the handler asks.
-    Route(handler=_ADMIN + "people.PeopleHandler", methods={"GET": _SELF, "POST": ADMIN}),
-    Route(handler=_ADMIN + "people.GroupsHandler", methods={"GET": _SELF, "POST": ADMIN}),
+    Route(handler=_ADMIN + "people.PeopleHandler", methods={"GET": _SELF, "POST": _ADMINISTERS}),
+    Route(handler=_ADMIN + "people.GroupsHandler", methods={"GET": _SELF, "POST": _ADMINISTERS}),
     Route(
         handler=_ADMIN + "people.PersonHandler",
-        methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+        methods={"GET": _ADMINISTERS, "PATCH": _ADMINISTERS, "DELETE": _ADMINISTERS},
     ),
     Route(
         handler=_ADMIN + "people.GroupHandler",
-        methods={"GET": ADMIN, "PATCH": ADMIN, "DELETE": ADMIN},
+        methods={"GET": _ADMINISTERS, "PATCH": _ADMINISTERS, "DELETE": _ADMINISTERS},
     ),
     # One's own sockets; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "live.DoorsHandler", methods={"GET": _SELF}),
@@ -139,7 +164,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
     Route(
         handler=_ADMIN + "record.VerifyHandler",
-        methods={"GET": ADMIN},
+        methods={"GET": _ADMINISTERS},
     ),
     Route(
         handler=_ADMIN + "link.LinksHandler",
@@ -161,11 +186,11 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "view.ViewsHandler",
         methods={
             "GET": _ONESELF,
-            "POST": replace(_and(ask("view_as", "server", at.server)), as_oneself=True),
+            "POST": replace(_and(ask("view_as", "server", here)), as_oneself=True),
         },
     ),
     Route(handler=_ADMIN + "view.ViewHandler", methods={"DELETE": _ONESELF}),
-    Route(handler=_ADMIN + "policy.PolicyHandler", methods={"GET": ADMIN}),
+    Route(handler=_ADMIN + "policy.PolicyHandler", methods={"GET": _ADMINISTERS}),
     Route(handler=_ADMIN + "changes.ChangesHandler", methods={"GET": to_guests(_SELF)}),
     Route(handler=_ADMIN + "routes.DocumentHandler", methods={"GET": _SELF}),
 )

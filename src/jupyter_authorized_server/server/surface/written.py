@@ -86,7 +86,10 @@ def questions(action: str, texts: Texts) -> tuple[Question, ...]:
     """
 
     def resources(call: Call) -> list[Resource]:
-        return [one for text in texts(call) for one in meant(call, text)]
+        # Asked for once for each type that there is.
+        if texts not in call.written:
+            call.written[texts] = [one for text in texts(call) for one in meant(call, text)]
+        return call.written[texts]
 
     able = [type_ for type_ in TYPE if (type_, action) in ABILITY]
 
