@@ -71,5 +71,5 @@ RULES = st.builds(
         st.sampled_from(PATHS).map(lambda path: f'== Jupyter::File::"{path}"'),
         st.just("is Jupyter::File"),
     ),
-    st.sampled_from(["", "", "when { context.hour >= 0 }", "unless { context.hour >= 0 }"]),
+    st.sampled_from(["", "", "when { context.hour >= 0 }", "unless { context.time < 0 }"]),
 )

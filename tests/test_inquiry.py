@@ -171,10 +171,10 @@ def test_what_a_level_needs_is_what_it_hands_over() -> None:
         ('principal == Jupyter::User::"bob"|/a/b', "user:cat /a viewer", ""),
         # In circumstances that are not now.
         (
-            'principal == Jupyter::User::"ada"|/a/b| when { context.hour > 30 }',
+            'principal == Jupyter::User::"ada"|/a/b| when { context.time < 0 }',
             "user:bob /a viewer", "/a/b",
         ),
-        ("principal|/a/b| when { context.hour > 30 }", "user:bob /a viewer", ""),
+        ("principal|/a/b| when { context.time < 0 }", "user:bob /a viewer", ""),
         (
             'principal|/a/b| unless { principal == Jupyter::User::"bob" }',
             "user:cat /a viewer",

@@ -33,7 +33,7 @@ def test_what_is_configured_is_what_decides(tmp_path: Path) -> None:
         stale_seconds=0,
         timezone="Asia/Kathmandu",
     )
-    rule = '@id("late") permit(principal, action, resource) when { context.hour > 23 };'
+    rule = '@id("late") permit(principal, action, resource) when { context.time < 0 };'
     (tmp_path / "policy" / "a.cedar").write_text(rule, encoding="utf-8")
     point = open_decision_point(config, told.append)
     try:

@@ -86,6 +86,8 @@ def test_a_case_has_a_clock_of_its_own() -> None:
         ("shows = 'x'\nmore = 1", "`more` is unknown"),
         ("shows = 1", "`shows` is text"),
         ("shows = 'x'\nhour = true", "`hour` is a whole number"),
+        ("shows = 'x'\nhour = 24\ndecisions = 'user:a open contents:/ = deny'", "0 to 23"),
+        ("shows = 'x'\ndoor = 'htp'\ndecisions = 'user:a open contents:/ = deny'", "no door"),
         ("shows = 'x'\ndecisions = 'user:a open contents:/'", "is no expectation"),
         ("shows = 'x'\ndecisions = 'user:a = allow'", "is no question"),
         ("shows = 'x'\ndecisions = 'user:a fly contents:/ = allow'", "no action"),

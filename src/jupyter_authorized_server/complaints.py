@@ -13,6 +13,10 @@ INSTEAD_OF_FILE = (
 )
 INSTEAD_OF_GROUP = "write `principal in`"
 INSTEAD_OF_IT = "ask something else"
+AT_NO_HOUR = (
+    "at no hour of any day is this condition so; a span over midnight is written with `||`"
+)
+NO_PATH_LIKE = "no path is written so: none has an empty step, `.` or `..` in it, or ends with `/`"
 PATH_BEGINS = "every path begins with `/`, so begin the pattern with `/` or `*`"
 NAME_SLASH = "no name holds a `/`; ask about `resource.path`"
 FILE_NAME = "a policy file is named `*.cedar`, `*.yaml` or `*.yml`; rename it"
@@ -61,6 +65,26 @@ def no_path_so(path: str, canonical: str) -> str:
 def number_never(name: str, first: str, last: str, number: str) -> str:
     """``context.{name}` is {first} to {last}, never {number}`, with what is put in."""
     return f"`context.{name}` is {first} to {last}, never {number}"
+
+
+def compared_never(name: str, first: str, last: str, number: str) -> str:
+    """With what is put in."""
+    return f"`context.{name}` is {first} to {last}; compared with {number} this is never true"
+
+
+def no_attribute(name: str, attribute: str, known: str) -> str:
+    """``{name}` never has `{attribute}`; it can have {known}`, with what is put in."""
+    return f"`{name}` never has `{attribute}`; it can have {known}"
+
+
+def no_attributes(name: str) -> str:
+    """``{name}` has no attributes; ask what it is, or what it is `in``, with what is put in."""
+    return f"`{name}` has no attributes; ask what it is, or what it is `in`"
+
+
+def no_door(name: str, known: str) -> str:
+    """`no door is called `"{name}"`; the doors are {known}`, with what is put in."""
+    return f'no door is called `"{name}"`; the doors are {known}'
 
 
 def grant_no_level(grant: str, level: str, levels: str) -> str:

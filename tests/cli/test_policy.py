@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from cli.conftest import Desk
 
-GOOD = '@id("no-trash")\nforbid(principal, action, resource) when { context.hour > 23 };\n'
+GOOD = '@id("no-trash")\nforbid(principal, action, resource) when { context.time < 0 };\n'
 
 
 def test_a_good_policy_loads(desk: Desk) -> None:
@@ -40,6 +40,26 @@ def test_a_rule_that_forbids_to_open_and_leaves_another_way_to_the_contents_is_n
     assert (0, True) == (answer.code, expected in answer.err)
     assert bool(left) == bool(answer.err)
     assert bool(left) == bool(desk.ask("policy", "validate", "--json").json["notes"])
+
+
+def test_a_rule_that_names_whom_nobody_knows_is_noted(desk: Desk) -> None:
+    desk.policy(
+        b_yaml="people:\n  filed:\n",
+        a_cedar="\n".join(
+            f"forbid(principal, action, resource) when {{ principal {asked} }};"
+            for asked in (
+                '== Jupyter::User::"ada"',
+                '== Jupyter::User::"filed"',
+                'in Jupyter::Group::"everyone"',
+                'in Jupyter::Group::"nobody-knows"',
+            )
+        ),
+    )
+    said = "names the group `nobody-knows`, which neither the policy files nor the store know"
+    (note,) = desk.ask("policy", "validate", "--json").json["notes"]
+    assert note.startswith(f"{desk.policy_dir / 'a.cedar'}:4: ")
+    assert said in note
+    assert said in desk.ask("policy", "validate").err
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def failure(found: Decision) -> str:
     return found.reason_admin
 
 
-ALL = "permit (principal, action, resource) unless { context.hour > 23 };"
+ALL = "permit (principal, action, resource) when { context.hour >= 0 };"
 
 
 @pytest.mark.parametrize(

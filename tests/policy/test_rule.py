@@ -69,15 +69,55 @@ def test_a_rule_that_hands_the_whole_context_on_reads_all_of_it() -> None:
     assert rule(text).reads == {"time", "hour", "weekday", "door", "address"}
 
 
-def test_to_ask_whether_the_context_has_something_unknown_reads_nothing() -> None:
-    assert rule("permit (principal, action, resource) when { context has moon };").reads == set()
-
-
 def test_a_level_covers_the_actions_of_the_levels_below_it() -> None:
     found = rule('permit (principal, action in Jupyter::Action::"editor", resource);').actions
     assert found is not None
     assert {"open", "launch", "save"} <= found
     assert not {"create", "delete", "administer"} & found
+
+
+#: Conditions that Cedar takes, and that are never so.
+NEVER = {
+    "context.hour > 23": "0 to 23; compared with 23 this is never true",
+    "context.hour < 0": "compared with 0",
+    "context.hour >= 24": "compared with 24",
+    "context.hour <= -1": "compared with -1",
+    "24 <= context.hour": "compared with 24",
+    "context.weekday > 7 && context.hour > 3": "1 to 7; compared with 7",
+    "context.hour >= 22 && context.hour < 6": "over midnight is written with `||`",
+    "context.weekday == 1 && context.weekday == 2": "at no hour of any day",
+    "!(context.hour < 24)": "at no hour of any day",
+    "context.hour + 1 > 24": "at no hour of any day",
+    "if context.hour < 6 then context.hour > 8 else context.hour < 3": "at no hour",
+    "context.weekday == 3 && ![1, 2, 3].contains(context.weekday)": "at no hour of any day",
+    "context has adress": "never has `adress`; it can have `address`, `door`",
+    "resource has folder": "never has `folder`; it can have `name`, `owner`, `path`",
+    "principal has name": "`principal` has no attributes",
+    'context.door == "htp"': 'no door is called `"htp"`; the doors are `http`',
+    '["http", "socket"].contains(context.door)': 'called `"socket"`',
+    'context.door like "web*"': 'called `"web*"`',
+    **dict.fromkeys(
+        (
+            f'resource has path && resource.path like "{pattern}"'
+            for pattern in ("/a//*", "/a/./*", "*/../b", "/a/..", "/team/", "/team/*/")
+        ),
+        "none has an empty step",
+    ),
+}
+#: Conditions that look much like them, and can be so.
+SOMETIMES = (
+    "context.hour >= 0",
+    "context.hour > 22",
+    "context.hour >= 22 || context.hour < 6",
+    "context.weekday > 6",
+    "!(context.hour < 23)",
+    "context has address",
+    "if context.hour < 6 then principal is Jupyter::User else false",
+    'context.door like "h*"',
+    'resource has path && resource.path like "*/"',
+    'resource has path && resource.path like "/*/.hidden/*"',
+    'resource has path && resource.path like "/a/*..b"',
+)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +276,21 @@ def test_a_level_covers_the_actions_of_the_levels_below_it() -> None:
             ),
             "`resource.owner` is never a `Jupyter::Group`",
         ),
+        *(
+            (f"forbid (principal, action, resource) when {{ {condition} }};", complaint)
+            for condition, complaint in NEVER.items()
+        ),
+        (
+            "forbid (principal, action, resource) unless { context.hour < 24 };",
+            "at no hour of any day",
+        ),
+        (
+            (
+                "forbid (principal, action, resource) when { context.hour > 12 }"
+                " unless { context.hour > 9 };"
+            ),
+            "at no hour of any day",
+        ),
         (
             (
                 "forbid (principal, action, resource)"
@@ -260,6 +315,13 @@ def test_a_statement_that_cannot_mean_what_it_seems_to_is_refused(
     assert complaint in found
     assert found.startswith("a.cedar:1: ")
     assert not found.endswith(".")
+
+
+@pytest.mark.parametrize("condition", SOMETIMES)
+def test_what_is_only_seldom_so_is_a_rule(condition: str) -> None:
+    for word in ("when", "unless"):
+        text = f"forbid (principal, action, resource) {word} {{ {condition} }};"
+        assert (word, condition) == ("unless", "context.hour >= 0") or rule(text).conditional
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -116,3 +117,15 @@ def test_upstream_s_words_all_stand_for_a_type() -> None:
 def test_every_level_has_its_sentence() -> None:
     assert set(vocabulary.LEVEL_SENTENCES) == set(Level)
     assert Path(str(BUILTIN)).name == "builtin"
+
+
+def test_every_door_that_asks_is_in_the_table_and_in_the_docs() -> None:
+    package = Path(vocabulary.__file__).parents[1]
+    said = re.compile(r"""\bdoor(?:_name)?(?:: str)?\s*=\s*"([a-z]+)\"""")
+    asking = {
+        door for path in package.rglob("*.py") for door in said.findall(path.read_text("utf-8"))
+    }
+    assert asking == set(vocabulary.DOORS) - {"test"}
+    page = (Path(__file__).parents[2] / "docs/reference/policy-format.md").read_text("utf-8")
+    for door, asks in vocabulary.DOORS.items():
+        assert f"| `{door}` | {asks} |\n" in page

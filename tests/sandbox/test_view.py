@@ -118,7 +118,7 @@ def test_a_wider_grant_below_a_narrow_one_is_writable(world: World) -> None:
     assert (("/",), ("/team/drafts",)) == (found.read_only, found.writable)
 
 
-@pytest.mark.parametrize("condition", ["context.hour >= 0", "context.hour > 25"])
+@pytest.mark.parametrize("condition", ["context.hour >= 0", "context.time < 0"])
 def test_a_condition_counts_as_what_takes_away(world: World, condition: str) -> None:
     world.rules = f'permit {HEADER}"/team") when {{ {condition} }};'
     assert () == world.view().read_only
@@ -336,7 +336,7 @@ def test_who_joins_in_a_process_with_a_network_has_as_much_of_it_by_a_right(
         (("contributor", "/team"), "", False),
         (("manager", "/team/drafts"), "", False),
         (("manager", "/team"), f'forbid {HEADER}"/team/final");', False),
-        (("manager", "/team"), f'forbid {HEADER}"/team") when {{ context.hour > 25 }};', False),
+        (("manager", "/team"), f'forbid {HEADER}"/team") when {{ context.time < 0 }};', False),
         (("viewer", "/team"), f'permit {HEADER}"/team") when {{ context.hour >= 0 }};', False),
         (("viewer", "/team"), f'permit {HEADER}"/team");', True),
     ],

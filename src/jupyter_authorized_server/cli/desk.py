@@ -140,6 +140,19 @@ class Desk:
         with contextlib.closing(Store.open(store_url)) as store:
             return View(state=store.state(), document=Document())
 
+    def directory(self, document: Document) -> Directory | None:
+        """Who there is in `document` and in the store; None where the store cannot be read.
+
+        No store is made for it.
+        """
+        try:
+            if not Store.is_there(self.config.store_url):
+                return Directory.merge(document)
+            with self.store() as store:
+                return Directory.merge(store.state(), document)
+        except StoreError:
+            return None
+
     def policy_folder(self, given: str | None) -> Path | None:
         """The folder of policy files that was named, or else that the server reads.
 

@@ -9,7 +9,7 @@ import click
 
 from .. import policy_folder
 from ..errors import PolicyError
-from ..policy.model import Effect
+from ..policy.model import EVERYONE, Effect
 from . import trial
 from .mistake import DOES_NOT_LOAD, tell
 from .output import note, say, write_json, write_table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 
+_CALLED = {"User": "the person", "Group": "the group"}
 #: Each of these gives out what is in a file, and is a right of its own.
 _GIVE_OUT = ("open", "download", "copy", "export")
 
@@ -50,7 +51,8 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
     """Show every mistake in policy files.
 
     They are read as the server reads them; each mistake comes with its file and line.
-    A note tells of a rule that may keep back less than it seems to.
+    A note tells of a rule that may keep back less than it seems to, or names a person or
+    group that is not known here.
     Without DIR, those that the server reads.
     Exits 3 where they do not load.
 
@@ -58,6 +60,7 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
     """
     place = desk.policy_folder(folder)
     found, mistakes = _checked(place)
+    notes = [] if found is None else [*_left_open(found), *_unknown(desk, found)]
     if as_json:
         write_json(
             {
@@ -67,14 +70,14 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
                     {"source": each.source, "line": each.line, "message": each.message}
                     for each in mistakes
                 ],
-                "notes": _notes(found),
+                "notes": notes,
             }
         )
     elif mistakes:
         tell(mistakes)
     elif found is not None:
         say(f"loads: {_sizes(found)}")
-        for each in _notes(found):
+        for each in notes:
             note(f"note: {each}")
     return DOES_NOT_LOAD if mistakes else 0
 
@@ -150,10 +153,28 @@ def _tell_what_is_not_read(folder: Path | None) -> None:
         note(f"note: `{folder}` holds no policy file; only the built-in rules are in force")
 
 
-def _notes(found: _Loaded | None) -> list[str]:
-    """What whoever wrote the rules may not have meant."""
+def _unknown(desk: Desk, found: _Loaded) -> list[str]:
+    """Whom the rules name that there is not here; who comes in by a hub may come later."""
+    known = desk.directory(found.document)
+    if known is None:
+        return []
+    names = {
+        *(("User", each) for each in known.people),
+        *(("Group", each) for each in (*known.groups, EVERYONE)),
+    }
+    return [
+        f"{rule.source}: `{rule.id}` names {_CALLED[kind]} `{name}`, which neither the policy "
+        "files nor the store know; until something is called so, it speaks of nobody"
+        for rule in found.rules
+        for kind, name in dict.fromkeys(rule.entities())
+        if kind in _CALLED and (kind, name) not in names
+    ]
+
+
+def _left_open(found: _Loaded) -> list[str]:
+    """Where a rule keeps back less than whoever wrote it may have meant."""
     notes = []
-    for rule in () if found is None else found.rules:
+    for rule in found.rules:
         kept = [action for action in _GIVE_OUT if rule.covers("contents", action)]
         if rule.effect is Effect.FORBID and "open" in kept and len(kept) < len(_GIVE_OUT):
             left = ", ".join(f"`{action}`" for action in _GIVE_OUT if action not in kept)

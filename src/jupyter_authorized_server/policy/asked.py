@@ -6,10 +6,18 @@ forbid void, so it is refused here.
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
 from .. import complaints
 from ..errors import InvalidName
-from . import paths, vocabulary
+from . import hours, paths, vocabulary
 from .cedar import pst
+from .model import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _PEOPLE = frozenset({"User", "Token", "Guest"})
 _THINGS = frozenset(type_.cedar for type_ in vocabulary.TYPES)
@@ -28,8 +36,22 @@ _INSTEAD = {
 
 _PATH = pst.GetAttr(base=pst.Var("resource"), attr="path")
 _NAME = pst.GetAttr(base=pst.Var("resource"), attr="name")
-#: Numbers that a circumstance can be.
-_NUMBERS = {"hour": range(24), "weekday": range(1, 8)}
+_DOOR = pst.GetAttr(base=pst.Var("context"), attr="door")
+#: What each part of a request can have.
+_HAS = {
+    "principal": frozenset[str](),
+    "resource": frozenset({"path", "name", "owner"}),
+    "context": frozenset(each.name for each in fields(Context)),
+}
+#: What a comparison becomes when its two sides change places.
+_TURNED = {
+    "less": "greater",
+    "less_eq": "greater_eq",
+    "greater": "less",
+    "greater_eq": "less_eq",
+}
+#: Steps that no path has.
+_NO_STEPS = re.compile(r"//|/\.\.?(/|$)")
 
 
 def check(node: object) -> None:
@@ -46,15 +68,41 @@ def check(node: object) -> None:
         _check_kinds(node.base, frozenset({node.entity_type.basename}))
         if node.in_expr is not None:
             _check_within(node.base, node.in_expr)
+    elif isinstance(node, pst.HasAttr):
+        _check_has(node)
     elif isinstance(node, pst.Like):
         _check_pattern(node)
     elif isinstance(node, pst.BinaryOp):
         _check_operator(node)
 
 
+def check_clauses(clauses: Sequence[object], reads: Iterable[str]) -> None:
+    """Refuse clauses of a rule that are never so, whatever the hour.
+
+    Raises:
+        InvalidName: they are not.
+    """
+    if not hours.can_be(clauses, reads):
+        raise InvalidName(complaints.AT_NO_HOUR)
+
+
+def _check_has(node: pst.HasAttr) -> None:
+    if not isinstance(node.base, pst.Var) or node.base.name not in _HAS:
+        return
+    name, known = node.base.name, _HAS[node.base.name]
+    if not known:
+        raise InvalidName(complaints.no_attributes(name))
+    if node.attrs[0] not in known:
+        shown = ", ".join(f"`{each}`" for each in sorted(known))
+        raise InvalidName(complaints.no_attribute(name, node.attrs[0], shown))
+
+
 def _check_operator(node: pst.BinaryOp) -> None:
     if node.op == "in":
         _check_within(node.left, node.right)
+    elif node.op in _TURNED:
+        _check_compared(node.left, node.op, node.right)
+        _check_compared(node.right, _TURNED[node.op], node.left)
     elif node.op in {"eq", "not_eq"}:
         _check_same(node.left, node.right)
         _check_same(node.right, node.left)
@@ -90,20 +138,51 @@ def _check_value(asked: pst.GetAttr, value: object) -> None:
             raise InvalidName(complaints.no_path_so(value.value, paths.canonical(value.value)))
         if asked == _NAME and "/" in value.value:
             raise InvalidName(complaints.NAME_SLASH)
+        if asked == _DOOR and value.value not in vocabulary.DOORS:
+            raise InvalidName(complaints.no_door(value.value, _doors()))
     if isinstance(value, pst.LongLit) and asked.base == pst.Var("context"):
-        possible = _NUMBERS.get(asked.attr)
+        possible = vocabulary.NUMBERS.get(asked.attr)
         if possible is not None and value.value not in possible:
             first, last = str(possible[0]), str(possible[-1])
             raise InvalidName(complaints.number_never(asked.attr, first, last, str(value.value)))
 
 
+def _check_compared(asked: object, op: str, value: object) -> None:
+    """Refuse a comparison that is true of no number that `asked` can be."""
+    if not isinstance(asked, pst.GetAttr) or asked.base != pst.Var("context"):
+        return
+    possible = vocabulary.NUMBERS.get(asked.attr)
+    if possible is None or not isinstance(value, pst.LongLit):
+        return
+    if not any(hours.COMPARED[op](each, value.value) for each in possible):
+        first, last = str(possible[0]), str(possible[-1])
+        raise InvalidName(complaints.compared_never(asked.attr, first, last, str(value.value)))
+
+
 def _check_pattern(node: pst.Like) -> None:
-    """Refuse a pattern that no path or name can fit."""
+    """Refuse a pattern that no path, name or door can fit."""
     first, slash = node.pattern[:1], pst.Char(value="/")
     if node.base == _PATH and first not in {(slash,), (pst.Wildcard(),)}:
         raise InvalidName(complaints.PATH_BEGINS)
+    # What stands in the place of a wildcard cannot take away what is beside it.
+    plain = "".join(each.value if isinstance(each, pst.Char) else "*" for each in node.pattern)
+    if node.base == _PATH and (
+        _NO_STEPS.search(plain) or (plain.endswith("/") and plain.strip("*") != "/")
+    ):
+        raise InvalidName(complaints.NO_PATH_LIKE)
+    if node.base == _DOOR and not any(_fits(node.pattern, each) for each in vocabulary.DOORS):
+        raise InvalidName(complaints.no_door(plain, _doors()))
     if node.base == _NAME and slash in node.pattern:
         raise InvalidName(complaints.NAME_SLASH)
+
+
+def _fits(pattern: Iterable[object], text: str) -> bool:
+    written = (re.escape(each.value) if isinstance(each, pst.Char) else ".*" for each in pattern)
+    return re.fullmatch("".join(written), text) is not None
+
+
+def _doors() -> str:
+    return ", ".join(f"`{each}`" for each in vocabulary.DOORS)
 
 
 def _check_kinds(asked: object, kinds: frozenset[str]) -> None:

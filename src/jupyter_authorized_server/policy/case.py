@@ -133,11 +133,22 @@ def _context(found: dict[str, Any]) -> Context:
         hour, weekday, now = now.hour, now.isoweekday(), now.timestamp()
     if isinstance(now, bool) or not isinstance(now, (int, float)):
         raise InvalidName(complaints.NOW_IS)
+    door = found.get("door", "test")
+    if door not in vocabulary.DOORS:
+        doors = ", ".join(f"`{each}`" for each in vocabulary.DOORS)
+        raise InvalidName(complaints.no_door(door, doors))
+    numbers = {
+        "hour": found.get("hour", hour),
+        "weekday": found.get("weekday", weekday),
+    }
+    for name, possible in vocabulary.NUMBERS.items():
+        if numbers[name] not in possible:
+            first, last = str(possible[0]), str(possible[-1])
+            raise InvalidName(complaints.number_never(name, first, last, str(numbers[name])))
     return Context(
         time=now,
-        hour=found.get("hour", hour),
-        weekday=found.get("weekday", weekday),
-        door=found.get("door", "test"),
+        **numbers,
+        door=door,
         address=found.get("address"),
     )
 

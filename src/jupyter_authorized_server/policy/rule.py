@@ -21,7 +21,7 @@ from .model import ANONYMOUS, EVERYONE, MAX_ID, Context, Effect, parse_name
 from .tree import shape, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .statement import Statement
 
@@ -91,8 +91,13 @@ class Rule:
 
     def names(self, kind: str, id: str) -> bool:  # noqa: A002  # why: Cedar's word
         """Whether it speaks anywhere of the entity of this Cedar type and id by its name."""
-        uids = (each for each in walk(self.tree) if isinstance(each, pst.EntityUid))
-        return any(each.type.basename == kind and each.id == id for each in uids)
+        return (kind, id) in self.entities()
+
+    def entities(self) -> Iterator[tuple[str, str]]:
+        """The Cedar type and id of each entity that it speaks of."""
+        for each in walk(self.tree):
+            if isinstance(each, pst.EntityUid):
+                yield each.type.basename, each.id
 
     def covers(self, type_: str, action: str) -> bool:
         """Whether it speaks of `action` on resources of `type_`, wherever they are."""
@@ -202,6 +207,8 @@ def _rule(tree: pst.Template, text: str, *, is_valid: bool) -> Rule:
         if isinstance(node, pst.EntityUid):
             _check_uid(node)
         asked.check(node)
+    reads = _reads(clauses)
+    asked.check_clauses(tree.clauses, reads)
     return Rule(
         id=_rule_id(tree),
         effect=Effect(tree.effect),
@@ -211,7 +218,7 @@ def _rule(tree: pst.Template, text: str, *, is_valid: bool) -> Rule:
         actions=_actions(tree.action),
         resource=_scope(tree.resource, _resource_name),
         conditional=bool(tree.clauses),
-        reads=_reads(clauses),
+        reads=reads,
         circumstantial=_is_circumstantial(clauses),
         tree=tree,
     )
@@ -302,7 +309,6 @@ def _reads(clauses: Sequence[object]) -> frozenset[str]:
             named += 1
             read.add(node.attrs[0])
     known = frozenset(each.name for each in fields(Context))
-    # Of an attribute that no context has, `has` is a plain no and needs nothing.
     return known if whole > named else known & read
 
 

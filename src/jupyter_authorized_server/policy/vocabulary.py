@@ -309,6 +309,22 @@ def _shown(text: object) -> str:
     return f"`{text[:60]}`" if isinstance(text, str) else f"a {type(text).__name__}"
 
 
+#: Numbers that a circumstance can be.
+NUMBERS: dict[str, range] = {"hour": range(24), "weekday": range(1, 8)}
+#: Who asks for an answer, as `context.door` has it; the sentence is for the documentation.
+DOORS: dict[str, str] = {
+    "http": "a request",
+    "contents": "what a request lists or reads besides what it names",
+    "channel": "a message to a kernel",
+    "room": "a message to a document that several edit",
+    "terminal": "what is typed in a terminal",
+    "events": "an event, on its way to a page or from one",
+    "sandbox": "what a kernel, a terminal or git is shown",
+    "cli": "a command, such as `jupyter authz check`",
+    "test": "a case of `jupyter authz policy test`, unless it says another",
+}
+
+
 def cedar_schema() -> str:
     """The Cedar schema of the whole vocabulary, as kept in `builtin/jupyter.cedarschema`.
 

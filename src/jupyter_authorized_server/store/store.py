@@ -58,6 +58,11 @@ class Store(
     at once. Times are given by the caller, in seconds since the epoch.
     """
 
+    @staticmethod
+    def is_there(url: str) -> bool:
+        """Whether there is something at `url` that `open` would not make first."""
+        return postgres.is_postgres(url) or sqlite.locate(url).path.exists()
+
     @classmethod
     def open(cls, url: str, *, busy_timeout: float = 5.0) -> Self:
         """Opens the store at `url`; a file is made where it is missing, and migrated.
