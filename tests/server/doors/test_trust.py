@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving
     root.mkdir()
     plain = notebook()
     plain["cells"][0]["metadata"] = {}
-    for name in ("a.ipynb", "b.ipynb"):
+    for name in ("a.ipynb", "b.ipynb", "c.ipynb"):
         (root / name).write_text(json.dumps(plain))
     for name in ("page.html", "drawing.svg", "page.xhtml"):
         (root / name).write_text(SCRIPT)
@@ -68,6 +68,21 @@ def test_what_somebody_saves_as_trusted_is_not_trusted_by_its_reader(
     assert server.request("PUT", "/api/contents/b.ipynb", "edda", json_body=body).status == 200
     assert trusts(server, "edda", "b.ipynb")
     assert not trusts(server, "otto", "b.ipynb")
+
+
+def test_what_an_agent_trusts_or_saves_as_trusted_is_not_trusted_by_its_owner(
+    server: serving.Serving,
+) -> None:
+    scope = [{"level": "editor", "resource": "contents:/c.ipynb"}]
+    made = server.request(
+        "POST", "/api/authz/tokens", "edda", json_body={"name": "agent", "scope": scope}
+    )
+    server.tokens["agent"] = made.json["secret"]
+    body = {"type": "notebook", "format": "json", "content": notebook("3")}
+    assert server.request("PUT", "/api/contents/c.ipynb", "agent", json_body=body).status == 200
+    assert server.request("POST", "/api/contents/c.ipynb/trust", "agent").status == 201
+    assert trusts(server, "agent", "c.ipynb")
+    assert not trusts(server, "edda", "c.ipynb")
 
 
 @pytest.mark.parametrize("name", ["page.html", "drawing.svg", "page.xhtml", "a.ipynb"])

@@ -2,7 +2,7 @@
 
 Jupyter keeps one list of the notebooks whose scripts may run in a page, for all users of
 a server. Here each signature in it is somebody's, so that one person's *Trust* runs
-nothing in another's page.
+nothing in another's page, and that of a program with a token nothing in its owner's.
 """
 
 from __future__ import annotations
@@ -41,8 +41,12 @@ def own_trust(manager: Any, since: Callable[[str], float | None]) -> None:
             acting = ACTING.get()
             name = SERVER if acting is None else acting.principal.name
             whole = super().compute_signature(nb)
-            said = f"{name}\0{since(name)}\0{whole}".encode()
-            return HMAC(self.secret, said, sha256).hexdigest()
+            said = f"{name}\0{since(name)}\0{whole}"
+            token = None if acting is None else acting.principal.token
+            if token is not None:
+                # A program may less than its owner, whose page would run what it wrote.
+                said += f"\0{token}"
+            return HMAC(self.secret, said.encode(), sha256).hexdigest()
 
     notary.__class__ = OwnNotary
     setattr(notary, _MARK, True)
