@@ -320,6 +320,24 @@ def test_a_folder_is_packed_with_what_one_may_download(server: serving.Serving) 
     assert server.request("GET", f"/extract-archive/team/a.zip{token}", "mona").status == 403
 
 
+def test_no_image_or_link_in_a_notebook_unpacks_anything(server: serving.Serving) -> None:
+    with zipfile.ZipFile(server.root / "loose" / "sent.zip", "w") as archive:
+        archive.writestr("unpacked.txt", "unpacked")
+    serving.give_password(server.folder, "adam")
+    cookies = server.sign_in("adam")
+    asked = {"Cookie": cookies, "Referer": f"{server.url}notebooks/loose/n.ipynb"}
+    path, made = "/extract-archive/loose/sent.zip", server.root / "loose" / "unpacked.txt"
+    refused = server.request("GET", path, headers=asked)
+    assert (403, False) == (refused.status, made.exists())
+    # As the extension's own script asks.
+    xsrf = next(each[6:] for each in cookies.split("; ") if each.startswith("_xsrf="))
+    assert 200 == server.request("GET", path, headers={**asked, "X-XSRFToken": xsrf}).status
+    assert "unpacked" == made.read_text()
+    made.unlink()
+    assert 200 == server.request("GET", path, "adam", headers={"Referer": server.url}).status
+    assert made.exists()
+
+
 def packed(answer: serving.Answer) -> dict[str, bytes]:
     if answer.body.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(answer.body)) as found:

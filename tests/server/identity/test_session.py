@@ -32,6 +32,14 @@ def test_signing_out_ends_the_session_itself_and_not_only_the_cookie(
     assert (record["principal"], record["everywhere"]) == ("user:ada", False)
 
 
+def test_an_image_in_a_document_signs_nobody_out(house: House, browser: Browser) -> None:
+    browser.sign_in("ada")
+    shown = browser.get("/base/logout", **{"Sec-Fetch-Dest": "image"})
+    assert (shown.status, browser.me) == (403, "ada")
+    left = browser.get("/base/logout", **{"Sec-Fetch-Dest": "document"})
+    assert (left.status, browser.me) == (200, "")
+
+
 def test_signing_out_by_post_needs_the_xsrf_field(house: House, browser: Browser) -> None:
     browser.sign_in("ada")
     assert browser.post("/base/logout", {}, xsrf=False).status == 403

@@ -23,7 +23,7 @@ from . import preflight
 from .admission import Admission, admit
 from .asking import IS_ABOUT_A_FILE, questions_of
 from .declared import WORDS, declared
-from .gate import Gate, check_origin
+from .gate import Gate, check_origin, is_by_script
 from .home import make_home
 from .hook import Hook
 from .permitted import record
@@ -102,8 +102,10 @@ class Judge:
         return why
 
     def _refused_at_last(self, found: Admission) -> Why | None:
-        """Why what is allowed cannot be: used up, or not to be recorded."""
+        """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""
         request = self._request
+        if found.entry is not None and found.entry.acts and not is_by_script(found.gate):
+            return self._no(sentences.BY_ADDRESS, found, status=403)
         glances = found.entry is not None and found.entry.glances
         is_glance = glances and request.query_arguments.get("content") == [b"0"]
         if not is_glance and not self._wiring.uses.spend(found.allowed):

@@ -13,7 +13,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import template, web
 
-from ... import mistakes
+from ... import mistakes, sentences
 from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
 from ...policy.model import parse_name
@@ -157,13 +157,16 @@ class LoginHandler(Page, LoginFormHandler):
 class LogoutHandler(Page):
     """Sign out here, or (by POST, from the password page) everywhere.
 
-    A plain GET is enough to sign out, as with upstream's: another site can do no more
-    with it than make somebody sign in again.
+    A plain GET is enough to sign out, as with upstream's, where the browser opens the
+    page: a link to it can do no more than make somebody sign in again.
     """
 
     @allow_unauthenticated
     def get(self) -> None:
         """End the login session of this browser."""
+        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            # An image in a notebook would sign out each of its readers.
+            raise web.HTTPError(403, sentences.BY_ADDRESS)
         self._leave(everywhere=False)
 
     @allow_unauthenticated

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 _OWN = frozenset({"same-origin", "none"})
 
 
+def is_inside_a_page(request: HTTPServerRequest) -> bool:
+    """Whether a browser asks for something that a page shows, such as an image.
+
+    Who writes a notebook chooses its images, and each of its readers' browsers asks for them.
+    """
+    return request.headers.get("Sec-Fetch-Dest", "document") != "document"
+
+
 def is_from_elsewhere(request: HTTPServerRequest) -> bool:
-    """Whether a page of another site may have had a browser send `request`.
+    """Whether a page of another site, or an image, may have had a browser send `request`.
 
     Browsers say so themselves; old ones do not, and none does where the address is neither
     HTTPS nor this machine's own. Of these only a page of this server is believed, by the
@@ -28,7 +36,7 @@ def is_from_elsewhere(request: HTTPServerRequest) -> bool:
         return False
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
-        return site not in _OWN
+        return site not in _OWN or is_inside_a_page(request)
     try:
         host = urlsplit(request.headers.get("Referer", "")).netloc
     except ValueError:

@@ -92,5 +92,8 @@ ROUTES: tuple[Route, ...] = (
         },
     ),
     # Writes wherever the archive says, in answer to a GET.
-    Route(handler="jupyter_archive.handlers.ExtractArchiveHandler", methods={"GET": ADMIN}),
+    Route(
+        handler="jupyter_archive.handlers.ExtractArchiveHandler",
+        methods={"GET": replace(ADMIN, acts=True)},
+    ),
 )

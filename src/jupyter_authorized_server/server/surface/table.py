@@ -81,6 +81,8 @@ class Asks:
         forwards: whether it goes on to somebody's program; see `doors.forwarding`.
         outward: whether the program that it starts goes to other machines, where a rule
             lets a person's kernels; see `doors.git`.
+        acts: whether it changes something although it is a GET; then no link or image has a
+            browser ask it, but only a program, or a script of a page here.
         glances: whether `content=0` asks it for the state of a file alone; other handlers
             take no notice of that.
     """
@@ -94,6 +96,7 @@ class Asks:
     guests: bool = False
     forwards: bool = False
     outward: bool = False
+    acts: bool = False
     glances: bool = False
 
 
