@@ -91,6 +91,20 @@ def test_an_impossible_setting_in_a_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("polcy_dir = '/etc/policy'", "`JupyterAuthorization.polcy_dir` .* mean `policy_dir`"),
+        ("colour.append('red')", "`JupyterAuthorization.colour` is no setting; take it out"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_an_error(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "config.py"
+    path.write_text(f"c.JupyterAuthorization.{line}")
+    with pytest.raises(ConfigurationError, match=said):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("timezone", "Mars/Base"),

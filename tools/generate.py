@@ -195,6 +195,7 @@ def settings_page() -> str:
             the command line of the server as `--JupyterAuthorization.NAME=…`."""
         ),
         "The server and `jupyter authz` read the same files.",
+        "Where one of them sets what is no setting, a misspelt one, neither starts.",
         "",
     ]
     traits: dict[str, Any] = JupyterAuthorization.class_own_traits(config=True)

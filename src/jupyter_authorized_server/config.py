@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import zoneinfo
@@ -234,6 +235,31 @@ class JupyterAuthorization(LoggingConfigurable):
         be read; then it refuses everything until the store is back.""",
     ).tag(config=True)
 
+    @classmethod
+    def read(cls, **given: Any) -> JupyterAuthorization:
+        """The settings of a configuration, of which each has to be one.
+
+        A rule in a folder whose setting is misspelt would be in force for nobody.
+
+        Args:
+            given: what a `Configurable` takes, `parent` or `config`.
+
+        Raises:
+            ConfigurationError: a setting has no such value, or there is no such setting.
+        """
+        try:
+            found = cls(**given)
+        except TraitError as error:
+            raise ConfigurationError(str(error)) from None
+        known = cls.class_trait_names(config=True)
+        for name in sorted(found.config.get(cls.__name__, {})):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                remedy = f"did you mean `{near[0]}`?" if near else "take it out"
+                msg = f"`{cls.__name__}.{name}` is no setting; {remedy}"
+                raise ConfigurationError(msg)
+        return found
+
     @default("store_url")
     def _default_store_url(self) -> str:
         # What means something in an address; the rest may stand as it is.
@@ -346,7 +372,7 @@ class _Loader(JupyterApp):
             self.config_file = config_file
         self.raise_config_file_errors = True
         self.load_config_file()
-        return JupyterAuthorization(config=self.config)
+        return JupyterAuthorization.read(config=self.config)
 
 
 def load(config_file: str | None = None) -> JupyterAuthorization:
@@ -361,7 +387,4 @@ def load(config_file: str | None = None) -> JupyterAuthorization:
     if config_file is not None and not Path(config_file).is_file():
         msg = f"`{config_file}` does not exist"
         raise ConfigurationError(msg)
-    try:
-        return _Loader()._load(config_file)  # noqa: SLF001  # why: same module
-    except TraitError as error:
-        raise ConfigurationError(str(error)) from error
+    return _Loader()._load(config_file)  # noqa: SLF001  # why: same module

@@ -72,7 +72,7 @@ _SCHEMA = Path(__file__).parent / "event_schemas" / "audit" / "v1.yaml"
 def link(app: ServerApp) -> None:
     """Choose the identity provider and the authorizer, before Jupyter makes them."""
     with _or_end(app):
-        config = JupyterAuthorization(parent=app)
+        config = JupyterAuthorization.read(parent=app)
         _choose_classes(app)
         events = app.event_logger
         if events is None:
