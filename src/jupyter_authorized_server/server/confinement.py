@@ -246,7 +246,7 @@ class Confinement:
             except AuthorizationError as error:
                 self.launcher.leave(room)
                 _log.error("a terminal is not started: %s", error)  # why: what is said is all
-                raise HTTPError(403, "%s", error) from error
+                raise HTTPError(403, str(error)) from error
 
         manager.new_terminal = new_terminal
 

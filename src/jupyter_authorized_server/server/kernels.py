@@ -74,7 +74,7 @@ class TooMany(DuplicateKernelError, HTTPError):  # why: upstream answers the fir
 
     def __init__(self, most: int, what: str) -> None:
         self.sentence = sentences.too_many_running(str(most), what)
-        HTTPError.__init__(self, 409, "%s", self.sentence, reason=self.sentence)
+        HTTPError.__init__(self, 409, self.sentence, reason=self.sentence)
 
     def __str__(self) -> str:
         return self.sentence
@@ -279,7 +279,7 @@ class Kernels:
         self._refusal = why
 
         async def start_kernel(*_: Any, **__: Any) -> str:
-            raise HTTPError(403, "%s", why, reason=why)
+            raise HTTPError(403, why, reason=why)
 
         # The guard says so first; this is for extensions that start kernels themselves.
         kernel_manager.start_kernel = start_kernel

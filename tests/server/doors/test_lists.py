@@ -126,7 +126,8 @@ def test_nobody_has_more_kernels_than_the_limit_also_when_starting_at_once(
     assert [201] * 2 + [409] * 4 == sorted(answers)
     running = ids(server, "kernels", "many")
     refused = server.request("POST", "/api/kernels", "many", json_body={"path": "private"})
-    assert "You have 2 kernels running" in refused.text
+    sentence = "You have 2 kernels running, which is the most; shut one down first."
+    assert {"message": sentence, "reason": sentence} == refused.json
     # Ended ones do not count, nor do other people's.
     stop(server, *running)
     assert 201 == one(1)

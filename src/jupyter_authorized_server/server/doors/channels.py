@@ -155,7 +155,7 @@ class RefusedConnection:
 
     async def prepare(self) -> None:
         """Refuse, always."""
-        raise web.HTTPError(403, "%s", sentences.UNJUDGED)
+        raise web.HTTPError(403, sentences.UNJUDGED)
 
 
 def judged(

@@ -160,7 +160,7 @@ class _Elsewhere:
                 "door": "sandbox",
             },
         )
-        return HTTPError(403, "%s", why, reason=sentence(why))
+        return HTTPError(403, why, reason=sentence(why))
 
     async def _list_kernels(self, **kwargs: Any) -> Any:
         """As upstream, which drops those that the gateway has ended, and tells nobody."""

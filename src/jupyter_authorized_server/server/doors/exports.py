@@ -38,11 +38,7 @@ def install() -> None:
 def _judged(upstream: Callable[..., Any]) -> Callable[..., Any]:
     def get_exporter(format: str, **kwargs: Any) -> Any:  # noqa: A002  # why: upstream's name
         if format not in FORMATS:
-            raise HTTPError(
-                403,
-                "%s",
-                sentences.not_converted(format),
-            )
+            raise HTTPError(403, sentences.not_converted(format))
         exporter = upstream(format, **{**kwargs, "config": _closed(kwargs.get("config"))})
         convert = exporter.from_notebook_node
 

@@ -76,13 +76,13 @@ def _checked(upstream: Any) -> Any:
             HTTPError: they cannot (400), or there is too much to read (413).
         """
         if isinstance(raw, str) and len(raw) > _MOST and _plain(raw) is None:
-            raise HTTPError(413, "%s", mistakes.settings_no_json(str(_MOST)))
+            raise HTTPError(413, mistakes.settings_no_json(str(_MOST)))
         try:
             # Upstream opens the file, and so empties it, before it finds such a character.
             str(raw).encode()
             upstream(schemas_dir, settings_dir, name, raw, *others)
         except (ValueError, RecursionError) as error:
-            raise HTTPError(400, "%s", mistakes.settings_unread(str(error))) from None
+            raise HTTPError(400, mistakes.settings_unread(str(error))) from None
 
     save_settings.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
     return save_settings

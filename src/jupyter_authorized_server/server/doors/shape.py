@@ -94,7 +94,7 @@ def without_root(root: object) -> Iterator[None]:
             told = told.replace(f"{each.rstrip(os.sep)}{os.sep}", "")
         if told == said:
             raise
-        raise HTTPError(error.status_code, "%s", told, reason=error.reason) from None
+        raise HTTPError(error.status_code, told, reason=error.reason) from None
 
 
 def called(error: HTTPError, os_path: str, path: str) -> HTTPError:
@@ -103,12 +103,13 @@ def called(error: HTTPError, os_path: str, path: str) -> HTTPError:
     told = said.replace(os_path, path)
     if told == said:
         return error
-    return HTTPError(error.status_code, "%s", told, reason=error.reason)
+    return HTTPError(error.status_code, told, reason=error.reason)
 
 
 def _said(error: HTTPError) -> str:
     text = error.log_message or ""
     try:
-        return text % error.args if error.args else text
+        # Without arguments Tornado has doubled each `%` for its log.
+        return text % (error.args or ())
     except (TypeError, ValueError):
         return text
