@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 import talking
@@ -27,6 +28,9 @@ def test_a_patched_method_takes_away_from_what_the_policy_allows(tmp_path: Path)
         assert 200 == server.request("GET", "/api/contents", "adam").status
         assert 403 == server.request("POST", "/api/contents", "adam", body=b"{}").status
         assert 403 == server.request("POST", "/api/kernels", "adam", body=b"{}").status
+        named = quote('{"contents:/a": ["open", "save"], "contents": ["read", "write"]}')
+        told = server.request("GET", f"/api/me?permissions={named}", "adam").json["permissions"]
+        assert {"contents:/a": ["open"], "contents": ["read"], "updatable_fields": []} == told
         # And it gives nothing that the policy does not.
         assert 404 == server.request("GET", "/api/contents", "nora").status
 

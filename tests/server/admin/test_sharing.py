@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from serving import Answer, Serving, give_password, serving
@@ -56,6 +57,33 @@ def agent(server: Serving, owner: str, name: str, *scope: tuple[str, str], **mor
 
 def reads(server: Serving, who: str, path: str) -> int:
     return server.request("GET", f"/api/contents/{path}", who).status
+
+
+def test_jupyters_own_answer_tells_what_one_may_do_with_one_file(server: Serving) -> None:
+    every = ["read", "open", "write", "save", "delete", "share", "no such action"]
+    asked = {
+        "contents:/team/a.txt": every,
+        "contents:/team/../team//a.txt": ["save"],
+        "contents:/secret/d.txt": every,
+        "contents:/team/away/d.txt": every,
+        "contents:/team/out": every,
+        "contents:/../a": every,
+        "kernelspecs:python3": ["launch"],
+        "contents": ["read"],
+    }
+    before = call(server, "adam", "GET", "audit?limit=1").json["items"]
+    path = f"/api/me?permissions={quote(json.dumps(asked))}"
+    told = {who: server.request("GET", path, who).json["permissions"] for who in ("ed", "mia")}
+    for each in told.values():
+        del each["updatable_fields"]
+    nothing: dict[str, list[str]] = {name: [] for name in asked}
+    some = ["read", "open", "write", "save"]
+    mine = {"contents:/team/a.txt": some, "contents:/team/../team//a.txt": ["save"]}
+    assert {**nothing, **mine} == told["ed"]
+    mine["contents:/team/a.txt"] = [*some, "delete", "share"]
+    assert {**nothing, **mine, "kernelspecs:python3": ["launch"]} == told["mia"]
+    # To ask is not to do, so nothing is recorded.
+    assert before == call(server, "adam", "GET", "audit?limit=1").json["items"]
 
 
 @pytest.mark.parametrize(

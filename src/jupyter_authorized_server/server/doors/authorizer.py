@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth import Authorizer
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
+from jupyter_server.services.api.handlers import IdentityHandler
 
 from ... import sentences
-from ...errors import AuthorizationError
+from ...errors import AuthorizationError, InvalidName
 from ...policy.model import Answer, Decision, Determinant, Effect, Reasons, Resource
 from ...policy.vocabulary import ABILITY, TYPE, UPSTREAM_WORDS, parse_action
+from ..surface.call import Call
+from ..surface.table import Unanswerable
+from ..surface.written import meant
 from ..wiring import wiring
 from .admission import Admission, admission
 from .company import REACHING
@@ -44,8 +48,10 @@ class PolicyAuthorizer(Authorizer):
         principal: Principal,
         action: str,
         resource: Resource,
+        *,
+        record: bool = True,
     ) -> Decision:
-        """The decision on one question of `request`; the guard asks here."""
+        """The decision on one question of `request`."""
         return self.answer(
             principal,
             action,
@@ -53,6 +59,7 @@ class PolicyAuthorizer(Authorizer):
             door="http",
             address=request.remote_ip,
             request=f"{request.method} {request.path}",
+            record=record,
         )
 
     def answer(
@@ -109,6 +116,8 @@ class PolicyAuthorizer(Authorizer):
         """
         try:
             return self._is_authorized(handler, user, action, resource)
+        except (InvalidName, Unanswerable):
+            return False
         except Exception:  # noqa: BLE001  # why: whatever breaks while deciding denies
             _log.exception("deciding failed, so the answer is deny")
             return False
@@ -126,14 +135,16 @@ class PolicyAuthorizer(Authorizer):
                 f"user:{user.username}", token=getattr(user, "token_id", None), viewer=viewer
             )
             hook = Hook(handler, user)
-        questions = self._questions(found, action, resource)
+        questions = self._questions(handler, found, action, resource)
+        # What may be done is asked here by a page that does nothing yet.
+        record = not isinstance(handler, IdentityHandler)
         for asked, on in questions:
             if found is not None and (asked, on) in found.walked:
                 # The guard has let a folder be walked; its listing is filtered.
                 if not Sight(self, self._point, handler.request, principal).ways(on.id):
                     return False
                 continue
-            decision = self.decide_for(handler.request, principal, asked, on)
+            decision = self.decide_for(handler.request, principal, asked, on, record=record)
             if not isinstance(decision, Decision) or decision.answer is not Answer.ALLOW:
                 return False
         # Where no message is asked about behind the handshake of a socket, the hook must
@@ -146,7 +157,8 @@ class PolicyAuthorizer(Authorizer):
             # Upstream's word comes from the HTTP method and may say `write` for a start
             # of a kernel; the hook has been asked with the words of what it is.
             words = {ABILITY[(on.type, asked)].word.value for asked, on in questions}
-        refused = [word for word in words if word is None or not hook.allows(word, resource)]
+        kind = resource.partition(":")[0]
+        refused = [word for word in words if word is None or not hook.allows(word, kind)]
         if refused:
             why = f"`user_is_authorized` does not allow `{refused[0]}` on `{resource}`"
             self._point.audit.note(
@@ -162,8 +174,12 @@ class PolicyAuthorizer(Authorizer):
         return not refused
 
     def _questions(
-        self, found: Admission | None, action: str, resource: str
+        self, handler: JupyterHandler, found: Admission | None, action: str, resource: str
     ) -> list[tuple[str, Resource]]:
+        if resource.partition(":")[0] in TYPE and ":" in resource:
+            # One resource by its name, as `contents:/a.ipynb`; upstream's own are bare words.
+            call = Call(handler.request, handler.settings, [], {})
+            return [(parse_action(action, type=on.type), on) for on in meant(call, resource)]
         type_ = resource if resource in TYPE else UPSTREAM_WORDS.get(resource)
         if type_ is None:
             return [("call", Resource(type="routes", id=str(resource)[:128]))]
@@ -176,7 +192,8 @@ class PolicyAuthorizer(Authorizer):
     def _word(action: str, resource: str) -> str | None:
         if action in {"read", "write", "execute"}:
             return action
-        type_ = resource if resource in TYPE else UPSTREAM_WORDS.get(resource, "")
+        kind = resource.partition(":")[0]
+        type_ = kind if kind in TYPE else UPSTREAM_WORDS.get(kind, "")
         ability = ABILITY.get((type_, action))
         return None if ability is None else ability.word.value
 
