@@ -23,6 +23,11 @@ class Tally:
     asked: int = 0
     seconds: float = 0.0
 
+    @property
+    def kept(self) -> int:
+        """Answers that were taken from the cache."""
+        return self.allowed + self.denied + self.lifted - self.asked
+
     def took(self, seconds: float) -> None:
         """Count an answer that was worked out."""
         self.asked += 1

@@ -51,6 +51,9 @@ class Meter(Collector):
             count_value=tally.asked,
             sum_value=tally.seconds,
         )
+        yield CounterMetricFamily(
+            f"{_PREFIX}cached_decisions", "Answers that were in the cache", value=tally.kept
+        )
         yield GaugeMetricFamily(
             f"{_PREFIX}revision", "Revision of the policy that answers", value=point.revision
         )
@@ -76,6 +79,11 @@ class Meter(Collector):
             f"{_PREFIX}open_sockets",
             "Sockets that are open and asked about at each change",
             value=len(self.wired.live.open_doors()),
+        )
+        yield CounterMetricFamily(
+            f"{_PREFIX}revoked_sockets",
+            "Sockets whose right or login ended while they were open",
+            value=self.wired.live.revoked,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -214,6 +215,12 @@ def test_the_metadata_names_what_there_is(server: Serving) -> None:
     }
 
 
+def kept(text: str) -> float:
+    name = "jupyter_authorization_cached_decisions_total"
+    [value] = re.findall(rf"^{name} (.+)$", text, re.MULTILINE)
+    return float(value)
+
+
 def test_the_metrics_tell_of_decisions_to_who_may_monitor(server: Serving) -> None:
     ask(server, ADA)
     text = server.request("GET", "/metrics", "adam").text
@@ -221,4 +228,6 @@ def test_the_metrics_tell_of_decisions_to_who_may_monitor(server: Serving) -> No
     for name in ("revision", "policy_age_seconds", "policy_refused", "open_sockets", "shadow"):
         assert f"\njupyter_authorization_{name} " in text
     assert "\njupyter_authorization_decision_seconds_count " in text
+    assert "\njupyter_authorization_revoked_sockets_total 0.0" in text
+    assert kept(text) < kept(server.request("GET", "/metrics", "adam").text)
     assert server.request("GET", "/metrics", "ada").status == 403

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("doors")
     notebook(folder / "root" / "team" / "a.ipynb", "6 * 7")
     people = {"edda": "editor", "vera": "viewer", "mona": "manager", "adam": "admin"}
+    people["zora"] = "viewer"
     with serving(folder, people=people) as running:
         yield running
 
@@ -53,6 +55,29 @@ def test_one_sees_the_own_sockets_and_an_administrator_all(server: Serving, kern
     assert server.tokens["vera"] not in server.request("GET", "/api/authz/live", "adam").text
     for client in (vera, edda):
         client.close()
+
+
+def revoked(server: Serving) -> float:
+    name = "jupyter_authorization_revoked_sockets_total "
+    text = server.request("GET", "/metrics", "adam").text
+    return float(text.partition(f"\n{name}")[2].splitlines()[0])
+
+
+def test_the_metrics_count_a_socket_whose_right_ended_once(server: Serving, kernel: str) -> None:
+    before = revoked(server)
+    zora = Client(server, kernel, "zora")
+    with server.store() as store:
+        [grant] = [each for each in store.state().grants if each.principal == "user:zora"]
+        store.remove_grant(grant.id)
+    end = time.monotonic() + 10
+    while revoked(server) == before:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    with server.store() as store:
+        store.add_group("others", now=1)
+    time.sleep(0.6)
+    assert before + 1 == revoked(server)
+    zora.close()
 
 
 def test_a_socket_is_ended_by_its_owner_or_an_administrator(server: Serving, kernel: str) -> None:

@@ -130,6 +130,8 @@ class LiveDoors:
         #: Grows whenever an answer may have changed; what was found at one number holds
         #: up to the next.
         self.generation = 0
+        #: Open sockets whose right, or whose login, was found to have ended.
+        self.revoked = 0
         wired.point.on_change(lambda _: self.advance())
 
     def start(self) -> None:
@@ -256,6 +258,7 @@ class LiveDoors:
         try:
             self._review(door, held[door.login], now)
             if not door.allowed:
+                self.revoked += not door.ended
                 end(handler, door)
             door.ended = not door.allowed
         except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
