@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -430,6 +433,84 @@ def test_a_kernel_of_another_language_works(server: Serving) -> None:
         assert time.monotonic() < end
     client.close()
     assert "is not encrypted: its kernelspec does not name `curve`" in server.log
+
+
+#: What a kernel of another language does: an expression, and what it comes to.
+SCRIPTS = {
+    "it counts": ("6 * 7", "42"),
+    "it has its person's home": ("Deno.env.get('HOME').endsWith('user-mona')", "true"),
+    "it reads nothing else": (
+        "await Deno.stat('{folder}/config/jupyter_server_config.py').catch((e) => e.name)",
+        '"NotFound"',
+    ),
+    "it changes what it may": (
+        "Deno.writeTextFileSync('from-deno', 'x'); Deno.readTextFileSync('from-deno')",
+        '"x"',
+    ),
+    "it starts programs": (
+        "new Deno.Command('sh', {{args: ['-c', 'yes | head -1']}}).outputSync().stdout.length",
+        "2",
+    ),
+    "it speaks to itself": (
+        "var own = Deno.listen({{port: 0}}); (await Deno.connect(own.addr)).remoteAddr.port > 0",
+        "true",
+    ),
+    "it is told much": (f"/* {'x' * (3 << 20)} */ 6 * 7", "42"),
+}
+
+
+def value(client: Client, code: str) -> str:
+    """What `code` comes to, as the kernel shows it, without its colours."""
+    return re.sub("\x1b.*?m", "", shown(client, client.run(code), "execute_result"))
+
+
+def shown(client: Client, sent: str, kind: str) -> str:
+    """The text of `kind` that answers `sent`; Deno may say before it that it is idle."""
+    while (said := client.hear(SECONDS)).msg_type != kind or said.parent["msg_id"] != sent:
+        assert said.msg_type != "error", said
+    return str(said.content["data"]["text/plain"])
+
+
+def test_a_kernel_that_is_no_python_and_knows_tcp_alone_works(server: Serving) -> None:
+    places = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    program = shutil.which("deno", path=places)
+    if program is None:
+        pytest.skip("deno is not installed")  # why: as above
+    argv = [program, "jupyter", "--kernel", "--conn", "{connection_file}"]
+    answer = begun(server, "deno", *argv)
+    kernel = answer.json["kernel"]["id"]
+    client = Client(server, kernel, "mona")
+    assert {name: wanted for name, (_, wanted) in SCRIPTS.items()} == {
+        name: value(client, code.format(folder=server.folder))
+        for name, (code, _) in SCRIPTS.items()
+    }
+    much = "await Deno.jupyter.display({'text/plain': 'x'.repeat(3 << 20)}, {raw: true}); 1"
+    assert 3 << 20 == len(shown(client, client.run(much), "display_data"))
+    sent = client.send("complete_request", {"code": "consol", "cursor_pos": 6})
+    assert ["console"] == replied(client.answer(sent), "complete_reply")["matches"]
+    sent = client.run("prompt('name?').toUpperCase()")
+    assert "name?" in client.asked(SECONDS).content["prompt"]
+    client.send("input_reply", {"value": "mona"}, "stdin")
+    assert "MONA" in shown(client, sent, "execute_result")
+    assert "1" == value(client, "globalThis.before = 1")
+    path = f"/api/kernels/{kernel}"
+    # It ends for this signal, as it does without a sandbox.
+    client.run("while (true) {}")
+    while client.hear(SECONDS).content.get("execution_state") != "busy":
+        pass
+    assert 204 == server.request("POST", f"{path}/interrupt", "mona").status
+    while client.hear(SECONDS).content.get("execution_state") != "restarting":
+        pass
+    client.close()
+    client = Client(server, kernel, "mona")
+    assert '"undefined"' == value(client, "typeof before")
+    client.close()
+    assert 200 == server.request("POST", f"{path}/restart", "mona").status
+    client = Client(server, kernel, "mona")
+    assert "42" == value(client, "6 * 7")
+    client.close()
+    assert 204 == server.request("DELETE", path, "mona").status
+    assert waited_for(" ".join([*argv[:-1], "/run/kernel.json"]), there=False)
 
 
 def test_a_terminal_exports_a_notebook_and_controls_its_jobs(server: Serving) -> None:

@@ -152,8 +152,9 @@ class ConfinedProvisioner(LocalProvisioner):
         met = frozenset(room.company)
         with launcher.box(room, line[0], folder, cwd=cwd) as box, opened(room.log) as log:
             own = room.folder or Path()
-            inside = sockets.connection(own, box, has_root=launcher.backend.has_root)
-            line = [word.replace(str(own / CONNECTION), inside) for word in line]
+            by_tcp = not (_is_encrypted(self.parent) or Path(line[0]).name.startswith("python"))
+            has_root = launcher.backend.has_root
+            line = sockets.connection(own, box, line, has_root=has_root, by_tcp=by_tcp)
             surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = await start_aside(
                 launcher.backend, box, line, environment=surroundings, output=log

@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import relay
 from .box import can_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from .box import Box, Confined
 
@@ -52,8 +53,10 @@ except OSError as error:
 """
 
 
-def connection(folder: Path, box: Box, *, has_root: bool) -> str:
-    """Have a kernel told where its sockets are; the path of what tells it.
+def connection(
+    folder: Path, box: Box, command: Sequence[str], *, has_root: bool, by_tcp: bool
+) -> list[str]:
+    """Have a kernel told where its sockets are; what to run in the place of `command`.
 
     It is a file of its own, which a kernel that finds keys in it writes anew; the server
     does not read it.
@@ -61,14 +64,19 @@ def connection(folder: Path, box: Box, *, has_root: bool) -> str:
     Args:
         folder: the private folder of the kernel, as the machine has it.
         has_root: whether it has a root of its own.
+        by_tcp: whether it may know TCP alone.
     """
     told = json.loads((folder / CONNECTION).read_bytes())
     if has_root:
         told["ip"] = f"{INSIDE}/{SOCKET}"
+    # In the machine's network anybody could listen to it.
+    by_tcp = by_tcp and has_root and not box.network
+    known = relay.told(told) if by_tcp else told
     # Nothing of the contents lies over it, as might be over where all put what they forget.
     path = f"{Path(INSIDE).parent if has_root else box.temporary}/{CONNECTION}"
-    box.texts[path] = json.dumps(told).encode()
-    return path
+    box.texts[path] = json.dumps(known).encode()
+    line = [word.replace(str(folder / CONNECTION), path) for word in command]
+    return relay.line(told["ip"], told, line) if by_tcp else line
 
 
 def is_open(folder: Path) -> bool:
