@@ -2,6 +2,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
+import { CellModel } from '@jupyterlab/cells';
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
 import { IDocumentManager } from '@jupyterlab/docmanager';
@@ -22,6 +23,7 @@ import { Launchers } from './lab/launcher.js';
 import { AccessTab } from './lab/page.js';
 import { Refusals } from './lab/refusals.js';
 import { StatusItem } from './lab/status.js';
+import { type Asking, keepApart } from './lab/together.js';
 import { refusedBecause, Standings } from './me.js';
 import { viewBar, viewedSentence } from './view.js';
 import { found, watch } from './watch.js';
@@ -59,6 +61,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     toolbars: IToolbarWidgetRegistry | null
   ): void => {
+    keepApart(app.docRegistry, CellModel.prototype as unknown as Asking);
     const faces = new WeakMap<object, DocumentFace>();
     const faceInFront = (): DocumentFace | undefined => {
       const current = app.shell.currentWidget;
