@@ -22,6 +22,7 @@ import { Front } from './lab/front.js';
 import { Launchers } from './lab/launcher.js';
 import { AccessTab } from './lab/page.js';
 import { Refusals } from './lab/refusals.js';
+import { RunningLists } from './lab/running.js';
 import { StatusItem } from './lab/status.js';
 import { type Asking, keepApart } from './lab/together.js';
 import { refusedBecause, Standings } from './me.js';
@@ -160,6 +161,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     markListings(standings);
     const uploads = new UploadButtons(browsers);
+    const running = new RunningLists(() => front.situation);
 
     const status = statusBar ? new StatusItem(about) : null;
     if (status) {
@@ -173,6 +175,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     front.onChange(() => {
       gated.again();
       launchers.mark();
+      running.mark();
       uploads.grey(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);
@@ -201,7 +204,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
 /** Say why something was refused, with what can be done about it. */
 function refuse(reason: string, actions: Notification.IAction[]): void {
-  Notification.warning(reason === '' ? WORDS.notAllowed : reason, { autoClose: 15_000, actions });
+  const text = reason === '' ? WORDS.notAllowed : reason;
+  for (const { id, message } of Notification.manager.notifications) {
+    // A key that is pressed again is answered once.
+    if (message === text) {
+      Notification.dismiss(id);
+    }
+  }
+  Notification.warning(text, { autoClose: 15_000, actions });
 }
 
 export default plugin;

@@ -301,7 +301,7 @@ export const ABILITIES: readonly {
     "type": "kernels",
     "action": "stop",
     "level": "manager",
-    "verb": "shut down"
+    "verb": "stop"
   },
   {
     "type": "kernels",
@@ -355,7 +355,7 @@ export const ABILITIES: readonly {
     "type": "terminals",
     "action": "end",
     "level": "admin",
-    "verb": "shut down"
+    "verb": "end"
   },
   {
     "type": "events",

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.browser
 
 NOTEBOOK_FILE = "team/plan.ipynb"
 UNSAVED = "You can view team/plan.ipynb but not change it."
+UNSTARTED = "You can view team/plan.ipynb but not start a kernel for it."
 
 
 MAY_SAVE = (
@@ -124,7 +125,8 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
         expect(upload).to_have_attribute("disabled", "")
     twin = "window.jupyterapp.commands.isEnabled('docmanager:duplicate')"
     assert page.evaluate(twin) is False
-    notebook.insert("1 + 1")
+    if front_end == LAB:
+        keys_that_are_refused_say_why(page)
     notebook.save()
     notebook.refuses(UNSAVED)
     assert file.read_bytes() == before
@@ -134,6 +136,32 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
     expect(dialog).to_contain_text("viewer")
     expect(dialog.locator('[data-action="save"]')).to_contain_text(UNSAVED)
     shoot(window, f"{front_end}-about-light")
+
+
+def keys_that_are_refused_say_why(page: Page) -> None:
+    """Press what a person knows by heart; to a viewer, each does nothing and says the reason."""
+    cells = page.locator(".jp-NotebookPanel-notebook .jp-Cell")
+    drawn = cells.count()
+    cells.first.click()
+    page.keyboard.press("Escape")
+    for keys, reason in (
+        ("ii", UNSTARTED),
+        ("00", UNSTARTED),
+        ("dd", UNSAVED),
+        ("b", UNSAVED),
+        ("x", UNSAVED),
+    ):
+        page.keyboard.type(keys)
+        told = page.locator(".Toastify__toast").filter(has_text=reason)
+        # Once, however often.
+        expect(told).to_have_count(1)
+        told.get_by_role("button", name="Hide notification").click()
+        expect(told).to_have_count(0)
+        cells.first.click()
+        page.keyboard.press("Escape")
+    assert drawn == cells.count()
+    # And so nothing is there to be saved; upstream changes a notebook as it opens it.
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
 
 
 def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
@@ -249,6 +277,7 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     notebooks = cards.and_(page.locator('[data-category="Notebook"]'))
     unmade = "You can view the top folder but not create"
     expect(notebooks.first).to_have_attribute("title", re.compile(unmade))
+    expect(page.locator(".authz-Status button")).to_have_text("vera: can view")
     expect(cards.filter(has_text="Terminal")).to_have_attribute("aria-disabled", "true")
     expect(cards.filter(has_text="Contextual Help")).not_to_have_attribute("aria-disabled", "true")
     # A menu says it as well, where one points at the words.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Start = Callable[..., Served]
 
 pytestmark = pytest.mark.browser
+#: Where each front end lists what runs.
+LISTS = {CLASSIC: "/nbclassic/tree#running", LAB: "/lab", NOTEBOOK: "/tree"}
 EVERY = pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
 
 
@@ -94,9 +96,10 @@ def offers_a_runner_what_she_may_do(page: Page, front_end: str) -> None:
     # What asks for a kernel that would run what is typed there.
     page.wait_for_function(
         "() => { const { commands } = window.jupyterapp; "
-        "const found = ['console:create', 'filemenu:shutdown', 'docmanager:rename']"
-        ".filter(id => commands.hasCommand(id) && commands.isEnabled(id)); "
-        "return found.length === 0 && commands.isEnabled('notebook:run-cell'); }"
+        "const may = id => commands.hasCommand(id) && commands.isEnabled(id); "
+        "return !['console:create', 'filemenu:shutdown', 'docmanager:rename', "
+        "'kernelmenu:restart', 'notebook:delete-cell'].some(may) "
+        "&& ['notebook:run-cell', 'kernelmenu:interrupt'].every(may); }"
     )
     shown = page.evaluate("window.jupyterapp.commands.caption('console:create')")
     assert shown == "You can start a kernel here, but not run in it what you type."
@@ -116,6 +119,31 @@ def until(expected: bool, served: Served, person: str, path: str) -> None:
     while (visitor.status("POST", f"/api/contents/{path}/checkpoints", {}) < 400) != expected:
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+UNSTOPPED = "You can watch this kernel but not stop it."
+
+
+def ends_no_kernel_of_anothers(page: Page, kernel: str) -> None:
+    """See that in the list of what runs, what ends that kernel is grey and says why."""
+    if "nbclassic" in page.url:
+        end = page.locator("#running_list .btn-warning").last
+        expect(end).to_have_attribute("aria-disabled", "true")
+        expect(end).to_have_attribute("title", UNSTOPPED)
+        return
+    page.wait_for_function(
+        "() => { const commands = window.jupyterapp?.commands; "
+        "return commands?.hasCommand('kernelmenu:shutdownAll') && "
+        "!commands.isEnabled('kernelmenu:shutdownAll'); }"
+    )
+    page.evaluate("void window.jupyterapp.commands.execute('running:show-panel')")
+    for one in (f'[data-context="{kernel}"] > jp-button', ".jp-RunningSessions-shutdownAll"):
+        found = (
+            page.locator(".jp-RunningSessions")
+            .locator(one)
+            .and_(page.locator(f'[title="{UNSTOPPED}"]'))
+        )
+        expect(found).to_have_attribute("disabled", "")
 
 
 @EVERY
@@ -142,6 +170,9 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
         watched.ready()
         watched.run_as("6 * 6")
         watched.prints("You can watch this kernel but not run code in it.")
+    ends_no_kernel_of_anothers(
+        visit(server, "vera", LISTS[front_end]).page, session["kernel"]["id"]
+    )
     give(server, person, "viewer")
     until(False, server, person, name)
     notebook.run_as("7 * 7")

@@ -13,11 +13,25 @@ export interface About {
   folder: string;
   /** What is ticked in a listing. */
   ticked: readonly string[];
+  /** The kernels that run, each by its document. */
+  kernels: ReadonlyMap<string, string>;
+  /** The document that an entry of a listing stands for. */
+  entry: (node: Element) => string;
 }
 
 /** Of what somebody needs a right there, and which; of several actions one is enough. */
 type Need = readonly [
-  'file' | 'kernel' | 'folder' | 'ticked' | 'server' | 'terminals' | 'run',
+  (
+    | 'file'
+    | 'kernel'
+    | 'folder'
+    | 'ticked'
+    | 'tickedKernels'
+    | 'entryKernel'
+    | 'server'
+    | 'terminals'
+    | 'run'
+  ),
   ...string[]
 ];
 
@@ -49,6 +63,8 @@ const NEEDS: readonly (readonly [string, Need])[] = [
   ['.rename-button, .move-button', ['ticked', 'rename']],
   ['.download-button', ['ticked', 'download']],
   ['.delete-button', ['ticked', 'delete']],
+  ['.shutdown-button', ['tickedKernels', 'stop']],
+  ['#running_list .list_item .btn-warning', ['entryKernel', 'stop']],
   ['#shutdown', ['server', 'administer']]
 ];
 
@@ -85,13 +101,14 @@ export class Greys {
   /** Look at each again. */
   async mark(): Promise<void> {
     await this.standings.whoAmI();
-    const { file, kernel, folder, ticked } = this.about();
-    const asked = [file, kernel, folder, ...ticked, 'server:'].filter(each => each !== undefined);
-    await Promise.all(asked.map(each => this.standings.of(each)));
+    const { file, kernel, folder, ticked, kernels } = this.about();
+    const asked = [file, kernel, folder, ...ticked, ...kernels.values(), 'server:'];
+    await Promise.all(
+      asked.filter(each => each !== undefined).map(each => this.standings.of(each))
+    );
     for (const [selector, need] of NEEDS) {
-      const reason = this.reason(need);
       for (const found of document.querySelectorAll<HTMLElement>(selector)) {
-        drape(found, reason?.message ?? null);
+        drape(found, this.reason(need, found)?.message ?? null);
       }
     }
   }
@@ -101,8 +118,9 @@ export class Greys {
       return;
     }
     const { target } = event;
-    const need = NEEDS.find(([selector]) => target.closest(selector) !== null)?.[1];
-    const reason = need ? this.reason(need) : null;
+    const [selector, need] = NEEDS.find(([each]) => target.closest(each) !== null) ?? [];
+    const pressed = selector === undefined ? null : target.closest(selector);
+    const reason = need && pressed ? this.reason(need, pressed) : null;
     if (reason !== null) {
       event.stopPropagation();
       event.preventDefault();
@@ -111,8 +129,8 @@ export class Greys {
     }
   }
 
-  /** Why what needs `need` is refused; null where it is not, or where nobody knows. */
-  private reason([of, ...actions]: Need): Reason | null {
+  /** Why `node`, which needs `need`, is refused; null where it is not, or nobody knows. */
+  private reason([of, ...actions]: Need, node: Element): Reason | null {
     const at = this.about();
     const first = (
       resources: readonly (string | undefined)[],
@@ -134,6 +152,13 @@ export class Greys {
           : first([at.kernel], 'run', 'run_saved');
       case 'ticked':
         return first(at.ticked, ...actions);
+      case 'tickedKernels':
+        return first(
+          at.ticked.map(each => at.kernels.get(each)),
+          ...actions
+        );
+      case 'entryKernel':
+        return first([at.kernels.get(at.entry(node))], ...actions);
       case 'server':
         return first(['server:'], ...actions);
       case 'terminals': {

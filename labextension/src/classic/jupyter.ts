@@ -18,6 +18,14 @@ export interface Classic {
     };
     save_notebook_as?: () => void;
   };
+  /** On the page with the list of files. */
+  session_list?: { load_sessions: () => void };
+}
+
+/** A session, in the answer with all of them. */
+export interface Session {
+  path?: string;
+  kernel?: { id?: string } | null;
 }
 
 /** An answer, as jQuery gives it. */
@@ -31,6 +39,9 @@ export interface Found {
   on: (names: string, within: string, listener: (event: { target: Element }) => void) => unknown;
   one: (names: string, listener: () => void) => unknown;
   ajaxError: (
+    listener: (event: unknown, answer: Answer, asked: { url?: string; type?: string }) => void
+  ) => unknown;
+  ajaxSuccess: (
     listener: (event: unknown, answer: Answer, asked: { url?: string; type?: string }) => void
   ) => unknown;
   data: (name: string) => unknown;

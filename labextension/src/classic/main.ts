@@ -15,7 +15,7 @@ import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import { Closes } from './closes.js';
 import type { About } from './greys.js';
 import { Greys } from './greys.js';
-import type { Classic, Dialogs, JQuery } from './jupyter.js';
+import type { Classic, Dialogs, JQuery, Session } from './jupyter.js';
 import { baseUrl } from './jupyter.js';
 import { Notices, sized } from './notices.js';
 import { ClassicRefusals } from './refusals.js';
@@ -36,13 +36,24 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
     whyPart(client, standings, refusal)
   );
   refusals.listen();
-  new Greys(
+  const kernels = new Map<string, string>();
+  const greys = new Greys(
     standings,
-    () => aboutOf(classic, jquery),
+    () => aboutOf(classic, jquery, kernels),
     refusal => {
       refusals.tell(refusal);
     }
-  ).begin();
+  );
+  greys.begin();
+  jquery(document).ajaxSuccess((_, answer, asked) => {
+    if (/\/api\/sessions(\?|$)/.test(asked.url ?? '') && asked.type !== 'POST') {
+      // The list of what runs has been drawn for it.
+      keep(kernels, answer.responseJSON);
+      void greys.mark();
+    }
+  });
+  // It may have been asked for before this could hear the answer.
+  classic.session_list?.load_sessions();
   const bar = document.querySelector('#maintoolbar-container');
   if (classic.notebook && bar) {
     const part = new NotebookPart(client, standings, classic.notebook, notices, refusals);
@@ -66,7 +77,13 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
 }
 
 /** What this page is about: a notebook, a file in the editor, or a list of files. */
-function aboutOf({ notebook }: Classic, jquery: JQuery): About {
+function aboutOf(
+  { notebook }: Classic,
+  jquery: JQuery,
+  kernels: ReadonlyMap<string, string>
+): About {
+  const entry = (node: Element): string =>
+    contents((jquery(node.closest('.list_item') ?? node).data('path') ?? '') as string);
   const { filePath, notebookPath = '' } = document.body.dataset;
   const path = notebook?.notebook_path ?? filePath;
   if (path === undefined) {
@@ -75,7 +92,9 @@ function aboutOf({ notebook }: Classic, jquery: JQuery): About {
     );
     return {
       folder: contents(decodeURIComponent(notebookPath)),
-      ticked: ticked.map(each => contents(jquery(each).data('path') as string))
+      ticked: ticked.map(entry),
+      kernels,
+      entry
     };
   }
   const id = notebook?.kernel?.id;
@@ -83,8 +102,21 @@ function aboutOf({ notebook }: Classic, jquery: JQuery): About {
     file: contents(path),
     ...(id === undefined ? {} : { kernel: `kernels:${id}` }),
     folder: contents(path.slice(0, Math.max(0, path.lastIndexOf('/')))),
-    ticked: []
+    ticked: [],
+    kernels,
+    entry
   };
+}
+
+/** Keep in `kernels` which kernel runs for which document, from an answer with all sessions. */
+function keep(kernels: Map<string, string>, sessions: unknown): void {
+  kernels.clear();
+  // Of several for one document the list has the last as well.
+  for (const { path, kernel } of (Array.isArray(sessions) ? sessions : []) as Session[]) {
+    if (path !== undefined && kernel?.id !== undefined) {
+      kernels.set(contents(path), `kernels:${kernel.id}`);
+    }
+  }
 }
 
 /** Who looks around as oneself, for as long as they do. */

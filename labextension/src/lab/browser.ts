@@ -7,6 +7,7 @@ import { h } from '../dom.js';
 import type { Standing, Standings } from '../me.js';
 import { contents, refusedBecause } from '../me.js';
 import { WORDS } from '../words.js';
+import { drape, onRedraw } from './drape.js';
 
 const MARK = 'authz-Mark';
 
@@ -123,14 +124,8 @@ export class UploadButtons {
       if (place && !this.places.has(place)) {
         this.places.add(place);
         this.drape(place);
-        // Its maker draws a button whenever it likes, and knows nothing of a reason.
-        new MutationObserver(() => {
+        onRedraw(place, () => {
           this.drape(place);
-        }).observe(place, {
-          attributes: true,
-          attributeFilter: ['disabled', 'title'],
-          childList: true,
-          subtree: true
         });
       }
     };
@@ -142,25 +137,5 @@ export class UploadButtons {
     for (const button of place.querySelectorAll<HTMLElement>('jp-button')) {
       drape(button, this.reason);
     }
-  }
-}
-
-function drape(button: HTMLElement, reason: string | null): void {
-  const before = button.dataset.authzTitle;
-  if (reason === null) {
-    if (before !== undefined) {
-      button.title = before;
-      button.removeAttribute('disabled');
-      delete button.dataset.authzTitle;
-    }
-    return;
-  }
-  // Only what differs is set, since each change is told to who watches for changes.
-  button.dataset.authzTitle ??= button.title;
-  if (!button.hasAttribute('disabled')) {
-    button.setAttribute('disabled', '');
-  }
-  if (button.title !== reason) {
-    button.title = reason;
   }
 }

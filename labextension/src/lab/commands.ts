@@ -4,6 +4,8 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { GATES } from './gates.js';
 import type { Situation } from './gates.js';
 
+type Arguments = ReadonlyPartialJSONObject;
+
 /**
  * Have `commands` say of each command in the table whether it is refused.
  *
@@ -19,22 +21,23 @@ export function gate(
   const execute = commands.execute.bind(commands);
   const isEnabled = commands.isEnabled.bind(commands);
   const caption = commands.caption.bind(commands);
-  const refused = (id: string): string | null => {
+  const refused = (id: string, args?: Arguments): string | null => {
     // Own entries only: `constructor` is a legal name of a command.
     const found = Object.hasOwn(GATES, id) ? GATES[id] : undefined;
-    return found ? found(situation()) : null;
+    return found ? found(situation(), args) : null;
   };
   commands.isEnabled = (id, args): boolean =>
-    (refused(id) === null || byKey(args)) && isEnabled(id, args);
+    // Of a refused one its own answer may be that of another command, which is refused as well.
+    refused(id, args) === null ? isEnabled(id, args) : byKey(args);
   commands.execute = async (id, args): Promise<unknown> => {
-    const reason = byKey(args) ? refused(id) : null;
+    const reason = byKey(args) ? refused(id, args) : null;
     if (reason !== null) {
       onRefused(id, reason);
       return undefined;
     }
     return await execute(id, args);
   };
-  commands.caption = (id, args): string => refused(id) ?? caption(id, args);
+  commands.caption = (id, args): string => refused(id, args) ?? caption(id, args);
   let before: Told = { front: null, reasons: new Map() };
   const again = (): void => {
     const now = reasonsIn(situation());
@@ -50,7 +53,7 @@ export function gate(
 
 export interface Gated {
   /** Why a command is refused at this moment; null where it is not. */
-  refused: (id: string) => string | null;
+  refused: (id: string, args?: Arguments) => string | null;
   /** Look again. */
   again: () => void;
 }
@@ -87,7 +90,7 @@ export function changed(before: Told, now: Told): string[] {
 }
 
 /** Whether a command is asked for by a key; menus and tool bars say nothing like it. */
-function byKey(args: ReadonlyPartialJSONObject | undefined): boolean {
+function byKey(args: Arguments | undefined): boolean {
   const event = args?._luminoEvent;
   return (
     typeof event === 'object' && event !== null && 'type' in event && event.type === 'keybinding'

@@ -13,7 +13,7 @@ import { noticeOf } from '../notice.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import type { CopyBanner } from './copy.js';
 import type { Rights } from './rights.js';
-import { rightsOf } from './rights.js';
+import { isFrozen, rightsOf } from './rights.js';
 
 /** Says in the tool bar whether one is editing, running or viewing. */
 export class Badge extends Widget {
@@ -57,6 +57,8 @@ export class DocumentFace {
   private asked = 0;
   private readonly ended = new Set<string>();
   private readonly warnings: string[] = [];
+  /** The cells' texts as they were loaded, for whoever could never do more than look. */
+  private loaded: string | null = null;
 
   constructor(
     private readonly panel: DocumentWidget,
@@ -84,7 +86,13 @@ export class DocumentFace {
         void this.tellEnd(kernel);
       }
     });
-    void context.ready.then(again);
+    void context.ready.then(() => {
+      this.loaded = this.notebook ? this.texts : null;
+      again();
+    });
+    context.model.stateChanged.connect(() => {
+      this.keepClean();
+    });
     const lock = (): void => {
       this.lock();
     };
@@ -116,6 +124,10 @@ export class DocumentFace {
     }
     const before = this.rights;
     this.rights = found;
+    if (found.can.edit || found.can.run || found.can.runSaved) {
+      this.loaded = null;
+    }
+    this.keepClean();
     if (!this.badge.isDisposed) {
       this.badge.show_(found);
     }
@@ -143,11 +155,26 @@ export class DocumentFace {
   }
 
   private get frozen(): boolean {
-    if (!this.rights) {
-      return false;
+    return this.rights !== null && isFrozen(this.rights.can);
+  }
+
+  /** The texts of the notebook's cells, in one. */
+  private get texts(): string {
+    const cells = this.notebook?.content.model?.sharedModel.cells ?? [];
+    return JSON.stringify(cells.map(cell => cell.getSource()));
+  }
+
+  /**
+   * Upstream changes a notebook as it opens it; who looks at it is not asked to save that.
+   *
+   * Not where a text is other than it was: before it is known what somebody may do, the
+   * cells take what they type.
+   */
+  private keepClean(): void {
+    const { model } = this.context;
+    if (this.rights && this.loaded !== null && model.dirty && this.loaded === this.texts) {
+      model.dirty = false;
     }
-    const { can } = this.rights;
-    return !can.edit && !can.run;
   }
 
   private lock(): void {

@@ -30,6 +30,11 @@ export function canOf(file: Standing | null, kernel: Standing | null): Can {
   };
 }
 
+/** Whether a notebook's cells take nothing, since it could be neither saved nor run. */
+export function isFrozen(can: Can): boolean {
+  return !can.edit && !can.run;
+}
+
 /** The rights on `context`, asked as one question. */
 export async function rightsOf(
   standings: Standings,

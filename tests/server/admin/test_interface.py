@@ -208,6 +208,18 @@ def test_every_level_gets_an_answer_and_none_beyond_it(
         ask()
 
 
+def test_everyone_is_called_by_the_level_that_they_have_on_the_whole_server(
+    server: Serving,
+) -> None:
+    called = {
+        level.word: server.request("GET", "/api/authz/me?resource=server:", level.word)
+        for level in Level
+    }
+    assert {level.word: level.word for level in Level} == {
+        who: answer.json["resources"]["server:"]["level"] for who, answer in called.items()
+    }
+
+
 def test_nobody_has_given_more_than_they_have(store: Store) -> None:
     for grant in store.state().grants:
         giver = grant.granted_by.removeprefix("user:")

@@ -191,13 +191,24 @@ class MeHandler(AdminHandler):
         actions = self._actions(resources[0].type, resources)
         return {
             **self._own_kernel(resources[0], actions),
-            "level": level_of(resources[0].type, actions, self._administers),
+            "level": self._level(resources[0].type, actions),
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
             "more_at_restart": self._lacks(resources[0]),
             "ended": self._ended(text),
             "actions": actions,
         }
+
+    def _level(self, type_: str, actions: Mapping[str, Any]) -> str | None:
+        """What whoever asks is called on a resource.
+
+        On the server itself nothing is done that a runner may do and a viewer may not, nor a
+        contributor and an editor; in its top folder it is.
+        """
+        there = {type_: actions}
+        if type_ == SERVER.type:
+            there["contents"] = self._actions("contents", self.meant("contents:/"))
+        return level_of(there, self._administers)
 
     def _own_kernel(self, resource: Resource, actions: Mapping[str, Any]) -> dict[str, Any]:
         """What whoever asks could do in a kernel of their own that they start for `resource`.
@@ -274,18 +285,18 @@ class MeHandler(AdminHandler):
 
 
 def level_of(
-    type_: str, actions: Mapping[str, Mapping[str, Any]], administers: bool
+    actions: Mapping[str, Mapping[str, Mapping[str, Any]]], administers: bool
 ) -> str | None:
     """The highest level that adds an action here and all of whose actions are allowed.
 
     Of files an administrator has no more than a manager, and is called what they are.
     """
-    if administers and all(each["allowed"] for each in actions.values()):
+    if administers and all(each["allowed"] for of in actions.values() for each in of.values()):
         return Level.ADMIN.word
     held = None
     for level in Level:
-        needed = [each.action for each in ABILITIES if each.type == type_ and each.level == level]
-        if not all(actions[action]["allowed"] for action in needed):
+        needed = [each for each in ABILITIES if each.type in actions and each.level == level]
+        if not all(actions[each.type][each.action]["allowed"] for each in needed):
             break
         held = level.word if needed else held
     return held
