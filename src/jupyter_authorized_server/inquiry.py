@@ -10,7 +10,7 @@ import heapq
 import math
 import re
 from bisect import bisect_left, bisect_right
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from .errors import UnknownName
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .decision_point import DecisionPoint
-    from .policy.model import Grant, Principal
+    from .policy.model import Decision, Grant, Principal
     from .policy.rule import Rule, Scope
 
+#: Most people named as those who could give something, and asked about for it.
+MOST = 20
+_MOST_ASKED = 200
 #: The clauses of a rule, where it has any.
 _CLAUSES = re.compile(r"\b(?:when|unless)\b.*", re.DOTALL)
 
@@ -78,6 +81,27 @@ def who_can(
             or point.decide(principal, action, resource, door=door, record=False).allowed
         ):
             yield principal
+
+
+def givers(point: DecisionPoint, denied: Decision, resource: Resource) -> tuple[str, ...]:
+    """Whoever could give what `denied` lacks: the first of those who share it and have it.
+
+    Nobody, where a rule forbids it or could not be evaluated, since no grant helps there.
+
+    Args:
+        point: whose grants and rules count.
+        denied: a decision on `resource`.
+        resource: with what is known of it.
+    """
+    level = ABILITY[resource.type, denied.action].level
+    if denied.allowed or denied.determining:
+        return ()
+    action, on = "share", resource
+    if level is Level.ADMIN or (resource.type, "share") not in ABILITY:
+        action, on = "administer", Resource(type="server")
+    sharing = islice(who_can(point, action, on, door="http"), _MOST_ASKED)
+    having = (each for each in sharing if lasts(point, each, on, level.word) > -math.inf)
+    return tuple(each.name for each in islice(having, MOST))
 
 
 def guests(

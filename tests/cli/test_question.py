@@ -30,6 +30,7 @@ KEYS = {
     "revision",
     "determining",
     "would_allow",
+    "could_grant",
     "reason_user",
     "reason_admin",
 }
@@ -83,6 +84,32 @@ def test_explain_shows_what_determined_it_and_what_would_allow_it(desk: Desk) ->
     no = desk.ask("explain", "user:bob", "save", "contents:/team/a.ipynb").out
     assert "would allow: level `editor` on `contents:/team/a.ipynb` or above" in no
     assert "the person is told: You can view team/a.ipynb but not change it" in no
+    assert "could give it" not in no
+
+
+def test_explain_names_who_could_give_what_is_missing(desk: Desk) -> None:
+    for who, level, on in (
+        ("ada", "manager", "contents:/team"),
+        ("eve", "manager", "contents:/team/sub"),
+        ("bob", "admin", "server:"),
+    ):
+        assert 0 == desk.ask("grant", f"user:{who}", level, on).code
+    desk.ask("users", "add", "zoe", "--no-password")
+
+    def could(*question: str) -> object:
+        return desk.ask("explain", *question, "--json").json["could_grant"]
+
+    assert ["user:ada", "user:bob"] == could("user:zoe", "save", "contents:/team/a.ipynb")
+    assert ["user:ada", "user:bob", "user:eve"] == could("user:zoe", "open", "contents:/team/sub")
+    assert ["user:bob"] == could("user:zoe", "start", "terminals:")
+    assert ["user:bob"] == could("user:ada", "administer", "server:")
+    assert [] == could("user:ada", "save", "contents:/team/a.ipynb")
+    assert [] == could("anonymous", "open", "contents:/team/a.ipynb")
+    said = desk.ask("explain", "user:zoe", "save", "contents:/team/a.ipynb").out
+    assert "\ncould give it: user:ada, user:bob\n" in said
+    # Where a rule forbids, no grant helps.
+    desk.policy(no_cedar='@id("no") forbid(principal, action, resource);')
+    assert [] == could("user:zoe", "save", "contents:/team/a.ipynb")
 
 
 def test_explain_names_the_line_of_a_rule(desk: Desk) -> None:

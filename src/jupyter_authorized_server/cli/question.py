@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import inquiry
 from ..errors import InvalidName
 from ..policy import explanation
 from ..policy.model import ANONYMOUS, Answer, Decision, Reasons, parse_principal
@@ -62,9 +63,9 @@ def check(
 
     Example: `jupyter authz check user:ada save contents:/team/a.ipynb`
     """
-    who, decision = _decide(desk, principal, action, resource, at=at, address=address)
+    who, decision, could = _decide(desk, principal, action, resource, at=at, address=address)
     if as_json and not quiet:
-        write_json(explanation.as_json(decision, who.groups))
+        write_json(explanation.as_json(decision, who.groups, could))
     elif not quiet:
         say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
     return _code(decision)
@@ -102,7 +103,7 @@ def explain(
 ) -> int:
     """Show a whole decision, with what determined it; or the view of a person's kernels.
 
-    On deny also what would allow it, and what the person is told.
+    On deny also what would allow it, who could give that, and what the person is told.
     Exits as `check` does.
 
     With `--view`, the folders that a person's kernels are shown, and what the person may
@@ -115,19 +116,19 @@ def explain(
     Example: `jupyter authz explain --view --user user:ada --root /srv/notebooks`
     """
     if of_view:
-        if principal is not None or at is not None or address is not None:
-            msg = "`--view` goes with `--user`, `--root` and `--json` alone"
+        if {action, at, address} != {None} or None not in (principal, user):
+            msg = "`--view` goes with one person, `--root` and `--json` alone"
             raise click.UsageError(msg)
-        return explain_views(desk, user=user, root=root, as_json=as_json)
+        return explain_views(desk, user=user or principal, root=root, as_json=as_json)
     if principal is None or action is None or resource is None:
         msg = "say PRINCIPAL, ACTION and RESOURCE, or `--view`"
         raise click.UsageError(msg)
     if user is not None:
         msg = "`--user` goes with `--view`"
         raise click.UsageError(msg)
-    who, decision = _decide(desk, principal, action, resource, at=at, address=address)
+    who, decision, could = _decide(desk, principal, action, resource, at=at, address=address)
     if as_json:
-        write_json(explanation.as_json(decision, who.groups))
+        write_json(explanation.as_json(decision, who.groups, could))
         return _code(decision)
     ability = ABILITY[decision.resource.partition(":")[0], decision.action]
     say(f"{decision.answer.value}: {decision.reason_admin or decision.reason_user}")
@@ -141,6 +142,8 @@ def explain(
     say(f"revision: {decision.revision}")
     for text in decision.would_allow:
         say(f"would allow: {text}")
+    if could:
+        say(f"could give it: {', '.join(could)}")
     write_table(
         ("effect", "kind", "id", "source", "names", "stands on", "until"),
         [
@@ -162,8 +165,8 @@ def explain(
 
 def _decide(
     desk: Desk, principal: str, action: str, resource: str, *, at: str | None, address: str | None
-) -> tuple[Principal, Decision]:
-    """The decision, and who was asked about with their groups.
+) -> tuple[Principal, Decision, tuple[str, ...]]:
+    """Who was asked about, with their groups, the decision, and who could give what it lacks.
 
     Raises:
         AuthorizationError: it could not be decided.
@@ -180,12 +183,12 @@ def _decide(
     with desk.point(at=desk.moment(at)) as point:
         if name.removeprefix("user:") in point.disabled:
             who = point.principal(ANONYMOUS)
-            return who, _disabled(name, asked, on.name, point.revision)
+            return who, _disabled(name, asked, on.name, point.revision), ()
         who = point.principal(name)
         decision = point.decide(
             who, asked, on, door="cli", address=_address(address), record=False
         )
-    return who, decision
+        return who, decision, inquiry.givers(point, decision, on)
 
 
 def _disabled(name: str, action: str, resource: str, revision: int) -> Decision:

@@ -162,12 +162,15 @@ def refused(
     )
 
 
-def as_json(decision: Decision, groups: Sequence[str]) -> dict[str, object]:
+def as_json(
+    decision: Decision, groups: Sequence[str], could_grant: Sequence[str] = ()
+) -> dict[str, object]:
     """The decision as every program is given it.
 
     Args:
         decision: what to show.
         groups: bare names of the groups of who was asked about.
+        could_grant: written forms of who could give what is missing.
     """
     return {
         "answer": decision.answer.value,
@@ -189,6 +192,7 @@ def as_json(decision: Decision, groups: Sequence[str]) -> dict[str, object]:
             for each in decision.determining
         ],
         "would_allow": list(decision.would_allow),
+        "could_grant": list(could_grant),
         "reason_user": decision.reason_user,
         "reason_admin": decision.reason_admin,
     }

@@ -163,6 +163,12 @@ def test_explaining_names_rules_to_those_who_share_only(server: Serving) -> None
     assert 404 == ask(server, "olga", "explain", asked).status
 
 
+def test_who_could_give_what_is_missing_is_told_to_those_who_share_only(server: Serving) -> None:
+    asked = {"principal": "user:vera", "action": "save", "resource": "contents:/team/a.txt"}
+    assert ["user:adam", "user:mia"] == ask(server, "mia", "explain", asked).json["could_grant"]
+    assert [] == ask(server, "vera", "explain", asked).json["could_grant"]
+
+
 OF_ANOTHER = {"principal": "user:vera", "action": "open", "resource": "contents:/none"}
 
 

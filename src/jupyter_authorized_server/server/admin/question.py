@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ... import mistakes
+from ... import inquiry, mistakes
 from ...errors import InvalidName, Nowhere
 from ...policy.explanation import as_json
 from ...policy.model import Decision, Principal, parse_principal
@@ -129,7 +129,10 @@ class ExplainHandler(_Asking):
             found["resource"] = told
         type_ = decision.resource.partition(":")[0]
         found["needs"] = ABILITY[type_, decision.action].level.word
-        if not self._sees_rules():
+        if self._sees_rules():
+            on = next((each for each in resources if each.name == decision.resource), resources[0])
+            found["could_grant"] = list(inquiry.givers(self.point, decision, on))
+        else:
             # A rule's name and place, and a grant to a group, are not for everybody.
             found["reason_admin"], found["would_allow"] = "", []
             found["determining"] = [
