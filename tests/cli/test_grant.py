@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
     from cli.conftest import Desk
@@ -192,9 +196,25 @@ def test_orphans_are_shown_adopted_and_taken_back(desk: Desk) -> None:
     assert [each["kind"] for each in desk.records()] == ["grant", "grant", "revoke"]
 
 
-def test_grants_alone_says_what_there_is(desk: Desk) -> None:
-    answer = desk.run("grants")
-    assert (answer.code, "\n  --orphans " in answer.out) == (0, True)
+def test_everyone_is_meant_or_not_given_anything_on_a_terminal(desk: Desk) -> None:
+    words = [PROGRAM, "grant", "everyone", "viewer", "contents:/pub"]
+    asked = ("--principal", "everyone")
+    before = len(_grants(desk, *asked))
+    for typed, code, many in (("n\n", 130, 0), ("y\n", 0, 1), (None, 0, 2)):
+        extra = ["--yes"] if typed is None else []
+        main, terminal = pty.openpty()
+        os.write(main, (typed or "").encode())
+        done = subprocess.run(
+            [*words, *extra],
+            env=desk.environment,
+            stdin=terminal,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        os.close(main)
+        os.close(terminal)
+        assert (code, before + many) == (done.returncode, len(_grants(desk, *asked)))
+        assert (b"everyone who can sign in" in done.stderr) == (typed is not None)
 
 
 def test_how_often_a_grant_counts_is_said_listed_and_recorded(desk: Desk) -> None:

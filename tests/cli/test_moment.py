@@ -41,7 +41,9 @@ def test_an_end_that_is_a_date_takes_in_that_day() -> None:
     "text",
     [
         "",
-        "tomorrow",
+        "until friday",
+        "fri",
+        "Fridays",
         "2h ",
         "-2h",
         "2H",
@@ -58,6 +60,30 @@ def test_what_is_no_time_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(InvalidName, match=r"is no time; write `2027-01-31`") as caught:
         parse_moment(text, now=NOW, zone=PARIS)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "day", "before"),
+    [
+        ("today", "2027-01-15", "2027-01-15"),
+        ("tomorrow", "2027-01-16", "2027-01-16"),
+        ("yesterday", "2027-01-14", "2027-01-14"),
+        ("friday", "2027-01-15", "2027-01-15"),
+        ("Saturday", "2027-01-16", "2027-01-09"),
+        ("thursday", "2027-01-21", "2027-01-14"),
+    ],
+)
+def test_a_day_is_the_next_or_the_last_one_so_called(text: str, day: str, before: str) -> None:
+    for expected, past in ((day, False), (before, True)):
+        for last in (False, True):
+            found = parse_moment(text, now=NOW, zone=PARIS, last=last, past=past)
+            assert parse_moment(expected, now=NOW, zone=PARIS, last=last) == found
+
+
+def test_a_span_counts_back_where_it_is_asked_about_what_has_been() -> None:
+    assert NOW - 7200 == parse_moment("2h", now=NOW, zone=PARIS, past=True)
+    with pytest.raises(InvalidName, match="`1w` before now"):
+        parse_moment("2 hours", now=NOW, zone=PARIS, past=True)
 
 
 def test_the_day_after_the_last_one_is_refused() -> None:

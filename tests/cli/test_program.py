@@ -72,6 +72,29 @@ def test_wrong_usage_is_one_line_and_exits_2(desk: Desk, args: tuple[str, ...]) 
         assert "--help`" in answer.err
 
 
+@pytest.mark.parametrize("path", ["", "policy", "store"])
+def test_a_noun_that_cannot_be_alone_shows_its_help(desk: Desk, path: str) -> None:
+    answer = desk.ask(*path.split())
+    assert (2, "") == (answer.code, answer.out)
+    assert answer.err.startswith(f"Usage: main {path}".rstrip())
+    assert desk.ask(*path.split(), "--help").out == answer.err
+
+
+@pytest.mark.parametrize(
+    ("noun", "verb"),
+    [
+        *((each, "list") for each in ("users", "groups", "grants", "links", "tokens", "requests")),
+        ("audit", "tail"),
+    ],
+)
+def test_a_noun_alone_lists(desk: Desk, noun: str, verb: str) -> None:
+    for options in ((), ("--json",)):
+        answer = desk.ask(noun, *options)
+        assert desk.ask(noun, verb, *options) == answer
+        assert 0 == answer.code
+    assert f"{noun} [OPTIONS] " in desk.ask(noun, "-h").out
+
+
 def test_config_reads_another_file(desk: Desk) -> None:
     other = desk.folder / "other.py"
     store = desk.folder / "elsewhere" / "store.sqlite"

@@ -63,7 +63,7 @@ def test_a_view_that_is_too_wide_is_told(
 ) -> None:
     wide = View(principal="user:ada", revision=1, read_only=("/",), writable=("/hr",))
     monkeypatch.setattr(launch, "compile_view", lambda *_, **__: wide)
-    answer = desk.ask("reach", "--user", "user:ada", "--root", str(root))
+    answer = desk.ask("reach", "--user", "ada", "--root", str(root))
     assert answer.code == 1
     for path in ("/hr", "/hr/pay.txt", "/top.txt"):
         assert path in answer.out

@@ -197,6 +197,8 @@ def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) ->
     assert desk.ask("audit", "export", "--since", "2100-01-01").out == ""
     assert desk.ask("audit", "export", "--until", "2000-01-01").out == ""
     assert len(desk.ask("audit", "export", "--since", "2000-01-01").out.splitlines()) == 2
+    assert len(desk.ask("audit", "export", "--since", "1h").out.splitlines()) == 2
+    assert desk.ask("audit", "export", "--until", "1h").out == ""
 
 
 def test_prune_drops_what_is_old_and_the_rest_verifies(desk: Desk) -> None:
@@ -204,7 +206,10 @@ def test_prune_drops_what_is_old_and_the_rest_verifies(desk: Desk) -> None:
     audit.event("login", actor="user:old")
     audit.close()
     _changed(desk, "one")
-    answer = desk.ask("audit", "prune", "2001-01-01")
+    for later in ("2099-01-01", "tomorrow"):
+        answer = desk.ask("audit", "prune", later)
+        assert (2, "is not over yet" in answer.err) == (answer.code, True)
+    answer = desk.ask("audit", "prune", "90d")
     assert (answer.code, answer.out) == (0, "1 records are gone\n")
     assert [record["kind"] for record in desk.records()] == ["group_added", "audit_pruned"]
     assert desk.ask("audit", "verify").out == "whole: 2 records\n"

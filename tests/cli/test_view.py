@@ -163,7 +163,7 @@ def test_the_internet_is_tried_and_a_level_gives_nobody_any(desk: Desk, root: Pa
         assert ("none", [], [], None) == (
             each["network"], each["mounts"], each["devices"], each["problem"]
         ), each  # fmt: skip
-    answer = desk.ask("explain", "--view", "--user", "user:eve", "--root", str(root))
+    answer = desk.ask("explain", "--view", "eve", "--root", str(root))
     assert "they have no network, no devices, and no other folders" in answer.out
 
 

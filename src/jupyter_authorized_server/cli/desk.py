@@ -17,7 +17,7 @@ from ..decision_point import DecisionPoint
 from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreError
 from ..policy.directory import Directory
 from ..policy.document import Document
-from ..policy.model import parse_name, parse_principal
+from ..policy.model import ANONYMOUS, parse_name, parse_principal
 from ..store import Store
 from .moment import parse_moment, show_moment
 from .output import note, printable
@@ -172,11 +172,11 @@ class Desk:
             raise ConfigurationError(msg)
         return folder
 
-    def moment(self, text: str | None, *, last: bool = False) -> float | None:
+    def moment(self, text: str | None, *, last: bool = False, past: bool = False) -> float | None:
         """An option's text as seconds since the epoch; see `parse_moment`."""
         if text is None:
             return None
-        return parse_moment(text, now=self.now, zone=self.config.zone, last=last)
+        return parse_moment(text, now=self.now, zone=self.config.zone, last=last, past=past)
 
     def show(self, seconds: float | None) -> str:
         """A moment in the site's time."""
@@ -264,6 +264,15 @@ def person_name(text: str) -> str:
         InvalidName: it can be nobody's.
     """
     return parse_name(text.removeprefix("user:"), "user name")
+
+
+def asker_name(text: str) -> str:
+    """The written form of who may ask; a bare name is a person's.
+
+    Raises:
+        InvalidName: it can be nobody's.
+    """
+    return parse_principal(text if ":" in text or text == ANONYMOUS else f"user:{text}")
 
 
 def member_name(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import click
 
 from .. import acts
 from ..errors import InvalidName, UnknownName
-from ..policy.model import Principal, parse_principal
+from ..policy.model import EVERYONE, Principal, parse_principal
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
 from .desk import actor
+from .noun import Noun
 from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
@@ -25,10 +27,13 @@ if TYPE_CHECKING:
 @click.argument("principal")
 @click.argument("level")
 @click.argument("resource")
-@click.option("--until", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.option(
+    "--until", metavar="WHEN", help="When it ends: `2027-01-31`, `friday`, or `2h`, `3d`, `1w`."
+)
 @click.option("--from", "starts", metavar="WHEN", help="When it begins; at once if not given.")
 @click.option("--note", "why", metavar="TEXT", default="", help="Why, for whoever reads it later.")
 @click.option("--uses", type=int, metavar="N", help="How often it counts; always if not given.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask whether everyone is meant.")
 @click.pass_obj
 def grant(
     desk: Desk,
@@ -40,11 +45,13 @@ def grant(
     starts: str | None,
     why: str,
     uses: int | None,
+    yes: bool,
 ) -> None:
     """Give a principal a level on a resource.
 
     It holds for all that is below the resource, too.
-    A principal is `user:NAME`, `group:NAME` or `everyone`.
+    A principal is `user:NAME`, `group:NAME` or `everyone`; on a terminal it asks whether
+    everyone is meant.
 
     Example: `jupyter authz grant group:team editor contents:/team --until 2w`
     """
@@ -52,6 +59,9 @@ def grant(
     word = parse_level(level)
     on = parse_resource(resource).name
     begin, end = desk.moment(starts), desk.moment(until, last=True)
+    if to == EVERYONE and not yes and sys.stdin.isatty():
+        sentence = f"this lets everyone who can sign in use it: they {LEVEL_SENTENCES[word]}"
+        click.confirm(f"{sentence}; is that meant?", abort=True, err=True)
     with desk.change() as change:
         given = change.store.add_grant(
             principal=to,
@@ -173,7 +183,7 @@ def _tell_what_remains(
     _show(desk, remaining)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Noun, alone="list", invoke_without_command=True)
 @click.option("--orphans", is_flag=True, help="Show those whose file is gone.")
 @click.option("--json", "as_json", is_flag=True, help="With `--orphans`: print JSON.")
 @click.pass_context
@@ -185,10 +195,7 @@ def grants(context: click.Context, *, orphans: bool, as_json: bool) -> None:
 
     Example: `jupyter authz grants list`, `jupyter authz grants --orphans`
     """
-    if context.invoked_subcommand is not None:
-        return
-    if not orphans:
-        click.echo(context.get_help())
+    if context.invoked_subcommand is not None or not orphans:
         return
     desk: Desk = context.obj
     with desk.store() as store:

@@ -10,6 +10,7 @@ from .. import acts
 from ..errors import DuplicateName, UnknownName
 from ..policy.model import parse_principal
 from .desk import member_name
+from .noun import Noun
 from .output import say, write_json, write_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MEMBERS = click.argument("members", metavar="MEMBER...", nargs=-1, required=True)
 
 
-@click.group()
+@click.group(cls=Noun, alone="list")
 def groups() -> None:
     """List, add and remove groups, and fill them.
 

@@ -11,6 +11,7 @@ from ..credentials import new_secret
 from ..errors import InvalidName
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
 from .desk import person_name
+from .noun import Noun
 from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "level", "resource", "made by", "until", "used", "of", "guests", "note")
 
 
-@click.group()
+@click.group(cls=Noun, alone="list")
 def links() -> None:
     """List, make and remove links.
 

@@ -14,36 +14,60 @@ if TYPE_CHECKING:
 
 _SPAN = re.compile(r"([0-9]{1,6})([mhdw])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def parse_moment(text: str, *, now: float, zone: ZoneInfo | None, last: bool = False) -> float:
+def parse_moment(
+    text: str, *, now: float, zone: ZoneInfo | None, last: bool = False, past: bool = False
+) -> float:
     """`text` as seconds since the epoch.
 
     Args:
-        text: a date, a date and time (ISO 8601), or a span from now such as `2h`.
+        text: a date, a date and time (ISO 8601), a day such as `friday`, or a span such as
+            `2h`.
         now: seconds since the epoch.
         zone: of what names no time zone; None is the machine's.
-        last: a date means the end of that day rather than its beginning, as the end
-            of a grant in a policy file does.
+        last: a date or day means its end rather than its beginning, as the end of a grant
+            in a policy file does.
+        past: a span counts back from now, and a day is the last one so called, since it
+            is asked about what has been.
 
     Raises:
         InvalidName: none of these, or no moment that a calendar has.
     """
     span = _SPAN.fullmatch(text)
     if span:
-        return now + int(span[1]) * _SECONDS[span[2]]
+        seconds = int(span[1]) * _SECONDS[span[2]]
+        return now - seconds if past else now + seconds
     try:
-        if _DATE.fullmatch(text):
-            day = date.fromisoformat(text) + timedelta(days=int(last))
+        day = _day(text, now, zone, past=past)
+        if day is not None:
+            day += timedelta(days=int(last))
             return _placed(datetime.combine(day, time()), zone).timestamp()
         return _placed(datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text)), zone).timestamp()
     except (ValueError, OverflowError, OSError):
         msg = (
             f"`{printable(text, 60)}` is no time; write `2027-01-31`, `2027-01-31T18:00`, "
-            "or `2h`, `3d`, `1w` from now"
+            f"`friday`, or `2h`, `3d`, `1w` {'before' if past else 'from'} now"
         )
         raise InvalidName(msg) from None
+
+
+def _day(text: str, now: float, zone: ZoneInfo | None, *, past: bool) -> date | None:
+    """The day that `text` names, today among them; None where it is no day.
+
+    Raises:
+        ValueError: it is written as a date and is none.
+    """
+    if _DATE.fullmatch(text):
+        return date.fromisoformat(text)
+    today = datetime.fromtimestamp(now, tz=zone).date()
+    named = {"today": 0, "tomorrow": 1, "yesterday": -1}.get(text.lower())
+    if text.lower() in _DAYS:
+        named = (_DAYS.index(text.lower()) - today.weekday()) % 7
+        named -= 7 * (past and named > 0)
+    return None if named is None else today + timedelta(days=named)
 
 
 def show_moment(seconds: float | None, zone: ZoneInfo | None) -> str:

@@ -10,6 +10,7 @@ from .. import acts
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.vocabulary import parse_level, parse_resource
 from .desk import actor, person_name
+from .noun import Noun
 from .output import argument, say, write_json, write_table
 from .password import ask_password
 
@@ -24,7 +25,7 @@ _FROM_STDIN = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Noun, alone="list")
 def users() -> None:
     """List, add and remove people, and their login sessions.
 

@@ -12,6 +12,7 @@ from ..errors import PolicyError
 from ..policy.model import EVERYONE, Effect
 from . import trial
 from .mistake import DOES_NOT_LOAD, tell
+from .noun import Noun
 from .output import note, say, write_json, write_table
 from .suggestion import suggest
 
@@ -35,7 +36,7 @@ class _Loaded:
     document: Document
 
 
-@click.group()
+@click.group(cls=Noun)
 def policy() -> None:
     """Look at the policy files.
 

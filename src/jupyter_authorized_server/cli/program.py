@@ -13,6 +13,7 @@ from .grant import grant, grants, revoke
 from .grant_file import give
 from .group import groups
 from .link import links
+from .noun import Noun
 from .output import printable
 from .person import users
 from .policy import policy
@@ -34,7 +35,7 @@ FAILED = 2
 STOPPED = 130
 
 
-class _Program(click.Group):
+class _Program(Noun):
     """Ends every failure in one line that begins with `error:`, and never in a traceback."""
 
     def main(
@@ -57,7 +58,8 @@ class _Program(click.Group):
             _end("stopped; nothing more was done", STOPPED)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else name
-            _end(f"{error.format_message()} See `{where} --help`", FAILED)
+            said = error.format_message().rstrip(".")
+            _end(f"{said}; see `{where} --help`", FAILED)
         except click.ClickException as error:
             _end(error.format_message(), FAILED)
         except AuthorizationError as error:
@@ -89,6 +91,9 @@ def main(context: click.Context, config_file: str | None) -> None:
     A running server takes a change over within a second.
     Everything here works on the store that the server's configuration names; whoever may
     write that file may do all of this.
+
+    A noun without a verb lists, and `audit` shows its last records: `jupyter authz users` is
+    `jupyter authz users list`.
 
     Example: `jupyter authz explain user:ada save contents:/team/a.ipynb`
     """

@@ -12,7 +12,6 @@ import click
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 
 from ..errors import ConfigurationError, UnknownName
-from ..policy.model import parse_principal
 from ..policy.vocabulary import parse_resource
 from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.extra import named
@@ -24,6 +23,7 @@ from ..sandbox.reach import reach as walk
 from ..sandbox.room import Origin, Room
 from ..sandbox.shown import find
 from ..sandbox.view import may_execute
+from .desk import asker_name
 from .output import note, printable, say, write_json, write_table
 from .view import Given, show_besides
 
@@ -210,7 +210,7 @@ def _asked(
         yield _running(point, parse_resource(f"kernels:{kernel}").id, folder)
         return
     if user is not None:
-        yield _Asked(origin=Origin(principal=point.principal(parse_principal(user)), path=None))
+        yield _Asked(origin=Origin(principal=point.principal(asker_name(user)), path=None))
         return
     for name in sorted(point.directory.people):
         if name not in point.disabled:

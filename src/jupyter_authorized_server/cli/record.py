@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from ..chain import MAX_LINE, parse
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InvalidName
 from ..journal import Journal
+from .noun import Noun
 from .output import note, printable, say, write_json
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _NOT_SHOWN = frozenset(
 BROKEN = 1
 
 
-@click.group()
+@click.group(cls=Noun, alone="tail")
 def audit() -> None:
     """Look at the records of the audit file.
 
@@ -178,8 +179,12 @@ def renew(desk: Desk) -> None:
 
 
 @audit.command()
-@click.option("--since", metavar="TIME", help="Only records of that time or later (ISO 8601).")
-@click.option("--until", metavar="TIME", help="Only records before that time (ISO 8601).")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only records of that time or later: `2027-01-31`, or `2h`, `3d`, `1w` ago.",
+)
+@click.option("--until", metavar="TIME", help="Only records before that time.")
 @click.option("-o", "--output", metavar="FILE", help="Write to this new file.")
 @click.pass_obj
 def export(desk: Desk, *, since: str | None, until: str | None, output: str | None) -> None:
@@ -190,7 +195,7 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
     Example: `jupyter authz audit export --since 2027-01-01 -o january.jsonl`
     """
     path = Path(desk.config.audit_file)
-    first, last = desk.moment(since), desk.moment(until)
+    first, last = desk.moment(since, past=True), desk.moment(until, past=True)
     try:
         with path.open("rb") as file, contextlib.ExitStack() as stack:
             target = _target(output, stack)
@@ -211,16 +216,19 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
 @click.argument("before", metavar="TIME")
 @click.pass_obj
 def prune(desk: Desk, *, before: str) -> None:
-    """Drop the records from before TIME.
+    """Drop the records from before TIME, which is `2026-01-01`, or `90d` ago.
 
     The rest of the chain still verifies, and a new record says what was dropped.
     The setting `audit_days` does the same every day.
 
     Example: `jupyter authz audit prune 2026-01-01`
     """
-    moment = desk.moment(before)
+    moment = desk.moment(before, past=True)
     if moment is None:  # pragma: no cover  # why: an argument is always there
         return
+    if moment > desk.now:
+        msg = f"`{printable(before, 60)}` is not over yet; name a time before now"
+        raise InvalidName(msg)
     path = Path(desk.config.audit_file)
     with desk.change() as change, contextlib.closing(Journal(path)) as file:
         problem = change.store.keep_journal(path)

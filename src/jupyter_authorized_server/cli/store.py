@@ -12,6 +12,7 @@ import click
 
 from ..errors import ConfigurationError, InvalidName
 from ..store import Store
+from .noun import Noun
 from .output import say, write_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 
-@click.group()
+@click.group(cls=Noun)
 def store() -> None:
     """Make the store ready, look after it, or move it to another database.
 

@@ -40,7 +40,7 @@ def suggest(desk: Desk, *, since: str | None, denied: bool, as_json: bool) -> in
     Example: `jupyter authz policy suggest --since 2027-01-24 > suggestion.diff`
     """
     place = desk.config.policy_folder()
-    first = desk.moment(since)
+    first = desk.moment(since, past=True)
     with desk.store() as store:
         state = store.state()
     asked = trial.Trial(

@@ -9,13 +9,14 @@ import click
 from .. import acts
 from ..credentials import new_secret
 from .desk import person_name
+from .noun import Noun
 from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
     from .desk import Desk
 
 
-@click.group()
+@click.group(cls=Noun, alone="list")
 def tokens() -> None:
     """List, add and revoke API tokens.
 
@@ -26,7 +27,12 @@ def tokens() -> None:
 @tokens.command()
 @click.argument("person")
 @click.argument("name")
-@click.option("--expires", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.option(
+    "--expires",
+    "--until",
+    metavar="WHEN",
+    help="When it ends: `2027-01-31`, `friday`, or `2h`, `3d`, `1w`.",
+)
 @click.option(
     "--only",
     type=(str, str),

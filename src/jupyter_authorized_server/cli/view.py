@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 
 from ..errors import AuthorizationError, ConfigurationError
-from ..policy.model import Resource, parse_principal
+from ..policy.model import Resource
 from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.extra import named
 from ..sandbox.launch import Launcher
@@ -20,6 +20,7 @@ from ..sandbox.probe import probe, why_no_internet
 from ..sandbox.reach import room_for
 from ..sandbox.room import Origin
 from ..sandbox.view import may_execute, runs_own_code
+from .desk import asker_name
 from .output import printable, say, write_json, write_table
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def explain_views(desk: Desk, *, user: str | None, root: str, as_json: bool) -> 
 
 def _people(point: DecisionPoint, user: str | None) -> Iterator[Principal]:
     if user is not None:
-        yield point.principal(parse_principal(user))
+        yield point.principal(asker_name(user))
         return
     for name in sorted(point.directory.people):
         if name not in point.disabled:

@@ -9,6 +9,7 @@ import click
 from .. import acts
 from ..store import WishState
 from .desk import actor
+from .noun import Noun
 from .output import say, write_json, write_table
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 
-@click.group()
+@click.group(cls=Noun, alone="list")
 def requests() -> None:
     """List and answer requests for access.
 
@@ -76,7 +77,9 @@ def list_(desk: Desk, *, all_: bool, as_json: bool) -> None:
 @requests.command()
 @click.argument("id_", metavar="ID")
 @click.option("--level", help="Another level than was asked for.")
-@click.option("--until", metavar="WHEN", help="When it ends: `2027-01-31`, or `2h`, `3d`, `1w`.")
+@click.option(
+    "--until", metavar="WHEN", help="When it ends: `2027-01-31`, `friday`, or `2h`, `3d`, `1w`."
+)
 @click.option("--note", "said", metavar="TEXT", default="", help="For whoever asked.")
 @click.pass_obj
 def approve(desk: Desk, *, id_: str, level: str | None, until: str | None, said: str) -> None:

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import __version__
 from ..ahead import begin
 from ..errors import ConfigurationError
 
@@ -30,6 +31,8 @@ def _lab() -> type[Any]:
 
     class AuthorizedLabApp(lab):  # type: ignore[misc, valid-type]  # why: chosen at run time
         """JupyterLab with this extension on, whatever the configuration says."""
+
+        version = __version__
 
         @classmethod
         def get_extension_package(cls) -> str:
@@ -57,6 +60,8 @@ def _plain() -> type[Any]:
 
     class AuthorizedServerApp(ServerApp):
         """Jupyter Server with this extension on, whatever the configuration says."""
+
+        version = __version__
 
         def initialize(self, *args: Any, **kwargs: Any) -> None:
             self.jpserver_extensions = {**self.jpserver_extensions, _EXTENSION: True}
