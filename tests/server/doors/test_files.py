@@ -249,12 +249,11 @@ def test_whatever_is_done_to_what_one_may_not_see_it_is_not_there(
     ):
         answer = server.request(method, url, who, json_body=sent)
         assert answer.status == 404, (method, url, answer.text)
-        if not url.endswith("/trust"):
-            assert answer.json == {
-                "message": "There is nothing here.",
-                "reason": "There is nothing here.",
-                "decision_id": None,
-            }
+        assert answer.json == {
+            "message": "There is nothing here.",
+            "reason": "There is nothing here.",
+            "decision_id": None,
+        }
 
 
 @pytest.mark.parametrize("who", ["owen", "cora", "nora"])
@@ -284,11 +283,16 @@ def test_what_one_sees_and_may_not_do_is_refused_with_the_reason(server: Serving
         ("PATCH", "/api/contents/team/b.ipynb", {"path": "team/c.ipynb"}),
         ("DELETE", "/api/contents/team/b.ipynb", None),
         ("POST", "/api/contents/team/b.ipynb/checkpoints", {}),
+        ("POST", "/api/contents/team/b.ipynb/trust", {}),
     ):
         answer = server.request(method, path, "vera", json_body=sent)
         assert answer.status == 403, (method, path, answer.text)
         assert answer.json["decision_id"]
         assert answer.json["message"].startswith("You ")
+    page = server.request(
+        "POST", "/api/contents/team/b.ipynb/trust", "vera", headers={"Accept": "text/html"}
+    )
+    assert (403, "<!DOCTYPE html>") == (page.status, page.text[:15])
 
 
 def test_the_second_path_of_a_request_is_judged_too(server: Serving) -> None:

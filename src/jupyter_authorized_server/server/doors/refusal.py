@@ -52,7 +52,12 @@ class Why:
 
 
 def _is_api(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
-    is_page = target is not None and issubclass(target, JupyterHandler)
+    # Some handlers of an API are no `APIHandler`; a browser that opens an address wants a page.
+    is_page = (
+        target is not None
+        and issubclass(target, JupyterHandler)
+        and "text/html" in request.headers.get("Accept", "")
+    )
     return (
         (target is not None and issubclass(target, APIHandler))
         or ("/api/" in request.path and not is_page)
