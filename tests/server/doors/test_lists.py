@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +108,29 @@ def test_a_kernelspec_can_be_hidden_from_one_person(server: Serving) -> None:
     assert 403 == server.request("POST", "/api/kernels", "nils", json_body={}).status
 
 
+def test_the_variables_of_a_kernelspec_are_told_to_who_may_start_it(server: Serving) -> None:
+    told = {"argv": ["true"], "display_name": "Keyed", "language": "x", "env": {"KEY": "secret"}}
+    folder = server.folder / "data" / "kernels" / "keyed"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(told))
+    (folder / "logo-svg.svg").write_text("<svg/>")
+    files = ("kernel.json", "kernel.json/", "./kernel.json", "x/..%2fkernel.json")
+    paths = ("/api/kernelspecs/keyed", *(f"/kernelspecs/keyed/{file}" for file in files))
+
+    def env(who: str) -> object:
+        listed = server.request("GET", "/api/kernelspecs", who).json["kernelspecs"]
+        return listed["keyed"]["spec"]["env"]
+
+    try:
+        assert ({}, {"KEY": "secret"}) == (env("vera"), env("edda"))
+        assert [403] * 5 == [server.request("GET", path, "vera").status for path in paths]
+        assert 200 == server.request("GET", "/kernelspecs/keyed/logo-svg.svg", "vera").status
+        assert "secret" in server.request("GET", paths[0], "edda").text
+        assert "secret" in server.request("GET", paths[1], "edda").text
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_nobody_has_more_kernels_than_the_limit_also_when_starting_at_once(
     server: Serving,
 ) -> None:
@@ -168,7 +193,14 @@ def test_the_kernels_of_a_removed_person_are_nobodys(server: Serving) -> None:
     # Somebody new, so that the test can be run again.
     name = f"tom-{uuid.uuid4().hex[:8]}"
     server.tokens.update(add_people(server.folder, {name: TEAM}))
-    eventually(200, lambda: server.request("GET", "/api/kernels", name).status)
+    # Whoever adds them does so in several steps, of which the server may have seen the first.
+    both = "/api/authz/me?resource=contents:/team/a.ipynb&resource=kernelspecs:python3"
+
+    def starts() -> list[bool]:
+        found = server.request("GET", both, name).json.get("resources", {}).values()
+        return [each["actions"]["launch"]["allowed"] for each in found]
+
+    eventually([True, True], starts)
     kernel = start_kernel(server, name, "team/a.ipynb")
     assert kernel in ids(server, "kernels", name)
     store = server.store()

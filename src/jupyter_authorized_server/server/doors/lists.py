@@ -48,10 +48,12 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
     async def specs_seen(*args: Any, **kwargs: Any) -> dict[str, Any]:
         found = await ensure_async(get_all_specs(*args, **kwargs))
         sight = sight_of(wired)
+        if sight is None:
+            return dict(found)
         return {
-            name: spec
+            name: _told(sight, name, spec)
             for name, spec in found.items()
-            if sight is None or sight.allows("list", (places.spec(name),))
+            if sight.allows("list", (places.spec(name),))
         }
 
     own_sessions = OwnSessions(settings, wired, list_sessions)
@@ -59,6 +61,17 @@ def install(settings: Mapping[str, Any], wired: Wiring) -> None:
     kernels.list_kernels = kernels_seen
     sessions.list_sessions = sessions_seen
     specs.get_all_specs = specs_seen
+
+
+def _told(sight: Sight, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A kernelspec as who may list it sees it.
+
+    Its variables, which may be keys to something, are for whose kernels have them.
+    """
+    inner = spec.get("spec")
+    if not isinstance(inner, dict) or sight.allows("launch", (places.spec(name),)):
+        return spec
+    return {**spec, "spec": {**inner, "env": {}}}
 
 
 def _sees_kernel(wired: Wiring, sight: Sight, kernel_id: str) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from . import made, resolved
 from . import places as at
 from .table import Asks, Public, Question, Route
+
+if TYPE_CHECKING:
+    from ...policy.model import Resource
+    from .call import Call
 
 _S = "jupyter_server.services."
 _STATIC = "static assets of the applications; the same for everybody, from installed packages"
@@ -47,6 +53,12 @@ _START = (
 def _root_unless_named(call: object) -> object:
     found = call.text("path")  # type: ignore[attr-defined]  # why: a Call
     return at.contents(call, found or "")  # type: ignore[arg-type]  # why: a Call
+
+
+def _kernelspec_told(call: Call) -> Resource | None:
+    """The kernelspec in the URL, if the file that is asked for is the one that says all of it."""
+    path = posixpath.normpath(call.group("path").replace("\\", "/"))
+    return at.kernelspec_group(call) if path.lower().endswith("kernel.json") else None
 
 
 ROUTES: tuple[Route, ...] = (
@@ -267,7 +279,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler="jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
         methods={
-            "GET": to_guests(asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group)))
+            "GET": to_guests(
+                asks(
+                    "kernelspecs",
+                    ask("list", "kernelspecs", at.kernelspec_group),
+                    ask("launch", "kernelspecs", _kernelspec_told),
+                )
+            )
         },
     ),
     Route(
@@ -280,7 +298,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler=_S + "kernelspecs.handlers.KernelSpecHandler",
-        methods={"GET": asks("kernelspecs", ask("list", "kernelspecs", at.kernelspec_group))},
+        methods={
+            "GET": asks(
+                "kernelspecs",
+                ask("list", "kernelspecs", at.kernelspec_group),
+                # It tells all of it; the list leaves out what is for who may start one.
+                ask("launch", "kernelspecs", at.kernelspec_group),
+            )
+        },
     ),
     Route(
         handler="jupyter_server.nbconvert.handlers.NbconvertFileHandler",
