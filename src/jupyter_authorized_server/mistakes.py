@@ -64,6 +64,11 @@ GIT_ALONE = (
     "from your kernels gives it to git too."
 )
 NO_NOTEBOOK = "one of the two is no notebook that can be read"
+LANGUAGE_SERVERS = (
+    "you have as many language servers as one person may; close a page that has some"
+)
+LANGUAGE_SERVER_SLOW = "the language server does not read what it is sent"
+NO_LANGUAGE_SERVER = "there is no such language server here"
 WHICH_ADDRESS = "an address begins with `http://` or `https://`"
 MODEL_NO_OBJECT = "the model of a file must be a JSON object"
 MUST_BE_NUMBER = "`chunk` must be a number"

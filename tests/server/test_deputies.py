@@ -3,10 +3,17 @@ gets out of its owner's sandbox, and none of it runs in the server."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import attacking
 import nbformat
 import pytest
 import websocket
@@ -14,11 +21,36 @@ from attacking import PEOPLE, begin, furnish, said, stop
 from serving import Serving, serving
 from talking import Shell
 
+from jupyter_authorized_server.server.doors import languages as door
+from jupyter_authorized_server.server.doors.languages import MOST
+from jupyter_authorized_server.server.surface import places
+from jupyter_authorized_server.server.surface.lab import ROUTES
+from jupyter_authorized_server.server.wiring import KEY, Wiring
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLANTED = "PLANTED-42"
-
+#: A language server that runs whatever it is told, and says what comes of it.
+MARK = f"worst-language-server-{os.getpid()}"
+WORST = f"""
+import json, sys
+{attacking.TOOLS}
+HOME = os.environ["HOME"]
+while line := sys.stdin.buffer.readline():
+    length = int(line.split(b":")[1])
+    sys.stdin.buffer.readline()
+    code = json.loads(sys.stdin.buffer.read(length))["code"]
+    said = json.dumps({{"said": str(eval(code))}}).encode()
+    for part in (b"Content-Length: %d\\r\\n\\r\\n" % len(said), said[:9], said[9:]):
+        sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+"""
+_SPEC = {"version": 2, "languages": ["python"], "mime_types": ["text/x-python"]}
+LANGUAGES = {
+    "worst": {**_SPEC, "argv": [sys.executable, "-c", WORST, MARK]},
+    "missing": {**_SPEC, "argv": ["no-such-program"]},
+}
 
 #: What a server might read in the folder that it is started in, and an attempt to.
 IN_THE_FOLDER = (
@@ -50,8 +82,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     for name in IN_THE_FOLDER[:-1]:
         (folder / "root" / name).write_text(f"open({str(folder / 'ran')!r}, 'a').write({name!r})")
     extensions = ("jupyter_server_terminals", "jupyter_lsp")
-    late = f"COUNT = {str(folder / 'count')!r}\n{LATE}"
-    with serving(folder, people=PEOPLE, extensions=extensions, config=late, cwd="root") as running:
+    config = (
+        f"COUNT = {str(folder / 'count')!r}\n{LATE}\n"
+        f"c.LanguageServerManager.language_servers = {LANGUAGES!r}\n"
+        "c.LanguageServerManager.autodetect = False\n"
+    )
+    with serving(
+        folder,
+        people=PEOPLE,
+        extensions=extensions,
+        config=config,
+        cwd="root",
+        env={"HIDDEN": "HIDDEN-42"},
+    ) as running:
         yield running
 
 
@@ -200,8 +243,149 @@ def test_an_export_runs_nothing_and_takes_no_template_that_stands_beside_the_not
     assert [] == server.request("GET", "/api/kernels", "adam").json
 
 
-def test_no_language_server_is_started_for_people(server: Serving) -> None:
-    for path in ("/lsp/status", "/lsp/ws/pylsp", "/lsp/ws/planted"):
-        assert 403 == server.request("GET", path, "mona").status
-    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
-        server.connect("/lsp/ws/pylsp", "mona")
+@contextlib.contextmanager
+def connected(server: Serving, who: str, kind: str = "worst") -> Iterator[websocket.WebSocket]:
+    socket = server.connect(f"/lsp/ws/{kind}", who)
+    try:
+        yield socket
+    finally:
+        socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+
+
+def why_closed(socket: websocket.WebSocket) -> str:
+    """Why the server has closed `socket`."""
+    opcode, data = socket.recv_data()
+    while opcode != websocket.ABNF.OPCODE_CLOSE:
+        opcode, data = socket.recv_data()
+    return bytes(data[2:]).decode()
+
+
+def says(socket: websocket.WebSocket, code: str) -> str:
+    """What a language server makes of `code`."""
+    socket.send(json.dumps({"code": code}))
+    return str(json.loads(socket.recv())["said"])
+
+
+def running(mark: str) -> int:
+    """How many processes of this machine are called with `mark`."""
+    found = 0
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += mark.encode() in each.read_bytes()
+    return found
+
+
+def wait_until_none_runs(mark: str) -> None:
+    end = time.monotonic() + 30
+    while running(mark):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_language_server_is_ones_own_and_has_no_file_and_no_way_out(server: Serving) -> None:
+    code = (
+        f"[reads({str(server.root / 'team' / 'data.csv')!r}),"
+        f" reads({str(server.folder / 'data')!r} + '/authorization/store.sqlite'),"
+        f" writes({str(server.root / 'team' / 'planted.txt')!r}),"
+        f" connects({server.port}), 'HIDDEN-42' in str(dict(os.environ))]"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-c", f"{attacking.TOOLS}\nprint({code})"],
+        check=True,
+        capture_output=True,
+        env={"HIDDEN": "HIDDEN-42"},
+    )
+    (server.root / "team" / "planted.txt").unlink()
+    assert b"[True, True, True, True, True]\n" == plain.stdout
+    with contextlib.ExitStack() as opened:
+        one, two, theirs = (
+            opened.enter_context(connected(server, who)) for who in ("mona", "mona", "edda")
+        )
+        assert "[False, False, False, False, False]" == says(one, code)
+        # What one is told no other knows, and what it writes none finds.
+        kept = "(globals().setdefault('KEPT', []), works(lambda: open(HOME + '/kept')))"
+        assert "([], False)" == says(one, kept)
+        says(one, "KEPT.append(1) or Path(HOME, 'kept').write_text('1')")
+        assert "([1], True)" == says(one, kept)
+        assert ["([], False)"] * 2 == [says(each, kept) for each in (two, theirs)]
+        # It is a message as long as it says, however it comes.
+        assert "x" * 1_000_000 == says(one, "'x' * 1_000_000")
+        told = {who: server.request("GET", "/lsp/status", who).json for who in ("mona", "edda")}
+        counts = [told[who]["sessions"]["worst"]["handler_count"] for who in told]
+        assert [2, 1] == counts
+        assert running(MARK)
+    wait_until_none_runs(MARK)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "why"),
+    [
+        ("worst", "sys.exit()", "has ended"),
+        ("worst", "sys.stdout.buffer.write(b'x' * 9000)", "cannot be passed on"),
+        ("worst", "sys.stdout.buffer.write(b'Content-Length: 999999999\\r\\n\\r\\n')", "too long"),
+        ("worst", "sys.stdout.buffer.write(b'Content-Length: 1\\r\\n\\r\\n\\xff')", "passed on"),
+        ("none", "", "no such language server"),
+        ("missing", "", "is not on this machine"),
+    ],
+)
+def test_a_language_server_that_is_none_is_left_with_the_reason(
+    server: Serving, kind: str, code: str, why: str
+) -> None:
+    with connected(server, "mona", kind) as socket:
+        if code:
+            socket.send(json.dumps({"code": f"{code}, sys.stdout.flush()"}))
+        assert why in why_closed(socket)
+    wait_until_none_runs(MARK)
+
+
+def test_language_servers_are_for_who_may_start_kernels_for_as_long_and_not_without_end(
+    server: Serving,
+) -> None:
+    for path in ("/lsp/status", "/lsp/ws/worst"):
+        assert 403 == server.request("GET", path, "tess").status
+    with server.store() as store:
+        given = store.add_grant(
+            principal="user:tess",
+            level="runner",
+            resource="kernelspecs:",
+            now=time.time(),
+            granted_by="os:t",
+        )
+        end = time.monotonic() + 30
+        while 200 != server.request("GET", "/lsp/status", "tess").status:
+            assert time.monotonic() < end
+        with contextlib.ExitStack() as opened:
+            *sockets, last = [
+                opened.enter_context(connected(server, "tess")) for _ in range(MOST + 1)
+            ]
+            assert "as many language servers" in why_closed(last)
+            assert "2" == says(sockets[0], "1 + 1")
+            store.remove_grant(given.id)
+            assert [True] * MOST == ["taken" in why_closed(each) for each in sockets]
+    wait_until_none_runs(MARK)
+
+
+@pytest.mark.parametrize(
+    ("backend", "version", "bare"),
+    [(object(), "2.3.1", False), (object(), "2.4.0", True), (None, "2.3.1", True)],
+)
+def test_language_servers_are_for_administrators_where_they_are_not_confined(
+    backend: object, version: str, bare: bool
+) -> None:
+    made = Wiring.__new__(Wiring)
+    made.languages = None
+    made.confinement = SimpleNamespace(launcher=SimpleNamespace(backend=backend))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "jupyter_lsp", SimpleNamespace(__version__=version))
+        patch.setitem(sys.modules, "jupyter_lsp.handlers", SimpleNamespace())
+        door.install(made)
+    call: Any = SimpleNamespace(settings={KEY: made})
+    asked = [
+        each.where(call) == places.SERVER
+        for route in ROUTES
+        if route.handler.startswith("jupyter_lsp.")
+        for entry in route.methods.values()
+        for each in getattr(entry, "questions", ())
+        if each.action == "administer"
+    ]
+    assert [bare] * 2 == asked

@@ -234,6 +234,7 @@ UPSTREAM_WORDS = {
     "kernels": "kernels",
     "sessions": "kernels",
     "kernelspecs": "kernelspecs",
+    "lsp": "kernelspecs",
     "terminals": "terminals",
     "events": "events",
     "settings": "settings",

@@ -21,11 +21,14 @@ from ..errors import AuthorizationError, CannotConfine
 from .surroundings import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .box import Backend, Box
     from .launch import Launcher
     from .room import Room
+
+    #: What is done with a program that has begun, until it has ended.
+    Work = Callable[[subprocess.Popen[bytes]], object]
 
 #: Bytes that one may print; the server holds them.
 MOST = 64 << 20
@@ -66,6 +69,37 @@ async def run(
     Raises:
         AuthorizationError: it did not run, or was ended before it was done.
     """
+
+    def heard(process: subprocess.Popen[bytes]) -> Ended:
+        return _heard(process, room, time.monotonic() + seconds)
+
+    ended: Ended = await carry(
+        launcher, room, command, heard, cwd=cwd, variables=variables, files=files, turn=_TURNS
+    )
+    return ended
+
+
+async def carry(
+    launcher: Launcher,
+    room: Room,
+    command: Sequence[str],
+    work: Work,
+    *,
+    cwd: str = "",
+    variables: Mapping[str, str],
+    files: Mapping[str, str],
+    turn: contextlib.AbstractContextManager[Any],
+    stdin: int = subprocess.DEVNULL,
+) -> Any:
+    """What `work` makes of `command`, in a thread of its own; `room` is left when it is done.
+
+    Args:
+        turn: waited for in that thread before the command is begun.
+        stdin: as of `Popen`.
+
+    Raises:
+        AuthorizationError: it did not run, or was ended before it was done.
+    """
     waits = _Waits()
     try:
         backend = launcher.backend
@@ -77,10 +111,13 @@ async def run(
             (room.folder / name).write_text(text, "utf-8")
         with launcher.box(room, program, cwd=cwd) as box:
             line = [program, *command[1:]]
+
+            def begin() -> subprocess.Popen[bytes]:
+                return _begin(backend, box, line, variables, room, stdin)
+
             # What confines ends with the thread that began it, and no thread keeps a server
             # from ending.
-            work = (waits, backend, box, line, variables, room, seconds)
-            threading.Thread(target=_work, args=work, daemon=True).start()
+            threading.Thread(target=_work, args=(waits, begin, work, turn), daemon=True).start()
             await waits.begun
         try:
             launcher.look_again(room, frozenset())
@@ -104,7 +141,7 @@ class _Waits:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.begun: asyncio.Future[None] = self._loop.create_future()
-        self.ended: asyncio.Future[Ended] = self._loop.create_future()
+        self.ended: asyncio.Future[Any] = self._loop.create_future()
 
     def tell(self, future: asyncio.Future[Any], answer: object) -> None:
         """Have `future` answered, or raise what is an exception."""
@@ -122,22 +159,19 @@ def _settle(future: asyncio.Future[Any], answer: object) -> None:
         future.set_result(answer)
 
 
-def _work(  # noqa: PLR0917  # why: the arguments of a thread
+def _work(
     waits: _Waits,
-    backend: Backend,
-    box: Box,
-    line: Sequence[str],
-    variables: Mapping[str, str],
-    room: Room,
-    seconds: float,
+    begin: Callable[[], subprocess.Popen[bytes]],
+    work: Work,
+    turn: contextlib.AbstractContextManager[Any],
 ) -> None:
-    with _TURNS:
+    with turn:
         future: asyncio.Future[Any] = waits.begun
         try:
-            process = _begin(backend, box, line, variables, room)
+            process = begin()
             waits.tell(future, None)
             future = waits.ended
-            ended: object = _heard(process, room, time.monotonic() + seconds)
+            ended: object = work(process)
         except BaseException as error:  # noqa: BLE001  # why: raised for whoever waits
             ended = error
         waits.tell(future, ended)
@@ -151,8 +185,13 @@ def _program(name: str) -> str:
     return found
 
 
-def _begin(
-    backend: Backend, box: Box, line: Sequence[str], variables: Mapping[str, str], room: Room
+def _begin(  # noqa: PLR0917  # why: of one caller
+    backend: Backend,
+    box: Box,
+    line: Sequence[str],
+    variables: Mapping[str, str],
+    room: Room,
+    stdin: int,
 ) -> subprocess.Popen[bytes]:
     surroundings = environment(box.home, box.user, variables, box.temporary)
     said = b""
@@ -160,7 +199,7 @@ def _begin(
         with backend.build(box, line, surroundings) as building:
             process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
                 building.line,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={},

@@ -30,6 +30,7 @@ from .doors import (
     elsewhere,
     exports,
     git,
+    languages,
     lists,
     nbdime,
     own_pages,
@@ -194,6 +195,7 @@ async def start(app: ServerApp) -> None:
         own_settings.install()
         git.install(application.settings, wired)
         nbdime.install(wired)
+        languages.install(wired)
         wired.live.start()
         recognised = Recognised(application, wired.live)
         recognised.start()

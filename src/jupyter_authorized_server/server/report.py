@@ -20,7 +20,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..policy.vocabulary import ABILITY, Level
-from .doors import git, nbdime
+from .doors import git, languages, nbdime
 from .doors.judge import Judge
 from .doors.routing import Target, pattern_of
 from .extension import check_installed
@@ -202,6 +202,7 @@ def main(argv: list[str]) -> None:
     wired = wiring(app.web_app.settings)
     git.install(app.web_app.settings, wired)
     nbdime.install(wired)
+    languages.install(wired)
     Path(file).write_text(json.dumps([asdict(row) for row in rows(app.web_app)]), "utf-8")
 
 

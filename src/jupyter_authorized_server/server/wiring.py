@@ -44,6 +44,7 @@ class Wiring:
             where the operator has chosen not to.
         git: what jupyterlab-git works with, if all that it starts is confined; else None.
         nbdime: what compares notebooks for nbdime in a sandbox; else None.
+        languages: what starts language servers in sandboxes, `doors.languages`; else None.
         probing: what confines here, while that is tried out beside the rest of the start.
         kernels: origin of each running kernel.
         terminals: origin of each running shell, by upstream's object; its name is given
@@ -62,6 +63,7 @@ class Wiring:
     confinement: Any = None
     git: Any = None
     nbdime: Any = None
+    languages: Any = None
     probing: Future[Probed] | None = None
     kernels: Kernels = field(init=False)
     terminals: WeakKeyDictionary[Any, Owned] = field(default_factory=WeakKeyDictionary)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ... import mistakes
 from ...errors import Nowhere
+from ..wiring import wiring
 from . import own
 from . import places as at
 from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, asks, to_guests
@@ -62,6 +64,20 @@ def _kept(own_arguments: object, *questions: object) -> Asks:
     return Asks(resource="settings", questions=questions, own=own_arguments)  # type: ignore[arg-type]  # why: shorthand
 
 
+def _bare(call: Call) -> Resource | None:
+    """The server, where language servers are in no sandbox."""
+    return None if wiring(call.settings).languages else at.SERVER
+
+
+_LANGUAGES = Asks(
+    resource="lsp",
+    questions=(
+        replace(ask("administer", "server", _bare), bare="languages"),
+        ask("launch", "kernelspecs", at.default_kernelspec),
+    ),
+    own=own.languages,
+)
+
 ROUTES: tuple[Route, ...] = (
     Route(
         handler="jupyter_server.base.handlers.FileFindHandler",
@@ -109,7 +125,9 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(handler=_LAB + "announcements.CheckForUpdateHandler", methods={"GET": INSPECT}),
     Route(handler=_LAB + "announcements.NewsHandler", methods={"GET": INSPECT}),
-    # A language server is one process for everybody and reads what it is told to.
-    Route(handler="jupyter_lsp.handlers.LanguageServersHandler", methods={"GET": ADMIN}),
-    Route(handler="jupyter_lsp.handlers.LanguageServerWebSocketHandler", methods={"GET": ADMIN}),
+    # A program that is started for who asks, and shown no file; see `doors.languages`.
+    Route(handler="jupyter_lsp.handlers.LanguageServersHandler", methods={"GET": _LANGUAGES}),
+    Route(
+        handler="jupyter_lsp.handlers.LanguageServerWebSocketHandler", methods={"GET": _LANGUAGES}
+    ),
 )

@@ -41,6 +41,14 @@ def settings(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "settings_dir": _folder(arguments["settings_dir"], call)}
 
 
+def languages(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of jupyter_lsp's handlers with servers of one's own, where they are confined."""
+    found = wiring(call.settings).languages
+    if found is None:
+        return arguments
+    return {**arguments, "manager": found.of(call.principal, arguments["manager"])}
+
+
 def workspaces(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments of jupyterlab_server's WorkspacesHandler with a directory of one's own."""
     manager = arguments["manager"]
