@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import json
 import os
@@ -21,6 +23,7 @@ import serving
 
 from jupyter_authorized_server.server.doors import nbdime as door
 from jupyter_authorized_server.server.surface import places
+from jupyter_authorized_server.server.surface.git import ROUTES as GIT_ROUTES
 from jupyter_authorized_server.server.surface.nbdime import ROUTES
 from jupyter_authorized_server.server.wiring import KEY, Wiring
 
@@ -242,6 +245,59 @@ def test_nbdime_has_git_read_a_repository_in_a_sandbox(server: serving.Serving) 
     assert 404 == compare(server, "gita", "isgit", path="pair/repo/in/a.ipynb").status
 
 
+def test_what_a_page_of_git_compares_is_compared_in_a_sandbox(server: serving.Serving) -> None:
+    old, new, other = (notebook(each) for each in ("OLD", "NEW", "OTHER"))
+    found = ask(server, "nora", "/diffnotebook", previousContent=old, currentContent=new)
+    assert (200, "OLD") == (found.status, found.json["base"]["cells"][0]["source"]), found.text
+    assert "NEW" in json.dumps(found.json["diff"])
+    body = {"previousContent": "", "currentContent": json.loads(new)}
+    assert "NEW" in json.dumps(ask(server, "nora", "/diffnotebook", **body).json["diff"])
+    body = {"previousContent": new, "currentContent": other, "baseContent": old}
+    found = ask(server, "nora", "/diffnotebook", **body)
+    assert "OTHER" in json.dumps(found.json["merge_decisions"]), found.text
+    assert "id" not in found.json["base"]["cells"][0]
+    body = {"previousContent": {"cells": 7}, "currentContent": new}
+    assert "no notebook" in ask(server, "nora", "/diffnotebook", **body).json["message"]
+
+
+def test_notebooks_that_are_compared_for_minutes_hold_up_nobody(server: serving.Serving) -> None:
+    with contextlib.ExitStack() as held:
+        for _ in range(45):
+            held.enter_context(lasting(server))
+        for _ in range(3):
+            assert 200 == server.request("GET", "/api/contents/team/a.txt", "vera").status
+
+
+@contextlib.contextmanager
+def lasting(server: serving.Serving) -> Iterator[None]:
+    """A comparison of much with much, which nobody waits for in the end."""
+    cells = [
+        [" ".join(str(n * side) for n in range(i, i + 99)) for i in range(200)] for side in (7, 9)
+    ]
+    previous, current = (
+        json.dumps(
+            {
+                "cells": [
+                    {"cell_type": "markdown", "id": f"c{n}", "metadata": {}, "source": each}
+                    for n, each in enumerate(side)
+                ],
+                "metadata": {},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+        for side in cells
+    )
+    asking = http.client.HTTPConnection("127.0.0.1", server.port)
+    headers = {"Authorization": f"token {server.tokens['gita']}"}
+    body = json.dumps({"previousContent": previous, "currentContent": current})
+    asking.request("POST", "/git/diffnotebook", body, headers)
+    try:
+        yield
+    finally:
+        asking.close()
+
+
 class Notebook(BaseHTTPRequestHandler):
     """What listens on this machine, and is a notebook."""
 
@@ -278,10 +334,8 @@ def test_nbdime_is_for_administrators_where_it_is_not_confined(
     backend: object, version: str, bare: bool
 ) -> None:
     made = Wiring.__new__(Wiring)
-    made.nbdime, made.confinement = (
-        None,
-        SimpleNamespace(launcher=SimpleNamespace(backend=backend)),
-    )
+    made.nbdime = made.compares = None
+    made.confinement = SimpleNamespace(launcher=SimpleNamespace(backend=backend))
     kinds = {
         name: type(name, (), {"post": lambda _: None})
         for name in ("ExtensionApiDiffHandler", "GitDiffHandler", "IsGitHandler")
@@ -290,16 +344,17 @@ def test_nbdime_is_for_administrators_where_it_is_not_confined(
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "nbdime", SimpleNamespace(__version__=version))
         patch.setitem(sys.modules, "nbdime.webapp.nb_server_extension", module)
-        door.install(made)
-    call: Any = SimpleNamespace(settings={KEY: made})
+        git = SimpleNamespace(get_nbdiff=None)
+        door.install({"git": git}, made)
+    call: Any = SimpleNamespace(settings={KEY: made, "git": git})
     asked = [
         each.where(call) == places.SERVER
-        for route in ROUTES
+        for route in (*ROUTES, *GIT_ROUTES)
         for entry in route.methods.values()
         for each in getattr(entry, "questions", ())
-        if each.action == "administer"
+        if each.action == "administer" and each.bare
     ]
-    assert [bare] * 3 == asked
+    assert [bare] * 4 == asked
 
 
 def test_no_port_is_forwarded_for_a_manager(server: serving.Serving) -> None:

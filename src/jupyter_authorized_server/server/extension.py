@@ -194,7 +194,7 @@ async def start(app: ServerApp) -> None:
         own_pages.install()
         own_settings.install()
         git.install(application.settings, wired)
-        nbdime.install(wired)
+        nbdime.install(application.settings, wired)
         languages.install(wired)
         wired.live.start()
         recognised = Recognised(application, wired.live)

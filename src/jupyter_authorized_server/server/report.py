@@ -201,7 +201,7 @@ def main(argv: list[str]) -> None:
     check_installed(app.web_app)
     wired = wiring(app.web_app.settings)
     git.install(app.web_app.settings, wired)
-    nbdime.install(wired)
+    nbdime.install(app.web_app.settings, wired)
     languages.install(wired)
     Path(file).write_text(json.dumps([asdict(row) for row in rows(app.web_app)]), "utf-8")
 

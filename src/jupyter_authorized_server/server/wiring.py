@@ -43,6 +43,8 @@ class Wiring:
         confinement: what puts processes into the sandbox, `confinement.Confinement`; None
             where the operator has chosen not to.
         git: what jupyterlab-git works with, if all that it starts is confined; else None.
+        compares: what jupyterlab-git works with, if it compares notebooks in a sandbox; else
+            None.
         nbdime: what compares notebooks for nbdime in a sandbox; else None.
         languages: what starts language servers in sandboxes, `doors.languages`; else None.
         probing: what confines here, while that is tried out beside the rest of the start.
@@ -62,6 +64,7 @@ class Wiring:
     hosts: dict[str, bool] = field(default_factory=dict)
     confinement: Any = None
     git: Any = None
+    compares: Any = None
     nbdime: Any = None
     languages: Any = None
     probing: Future[Probed] | None = None

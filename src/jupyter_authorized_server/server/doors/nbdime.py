@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MODULE = "nbdime.webapp.nb_server_extension"
+#: By which jupyterlab-git compares what its page sends.
+_COMPARES = "get_nbdiff"
 #: Of this release every handler and what it opens is known; of another nobody has looked.
 _READ = "4.0."
 #: Seconds that one comparison may take.
@@ -95,22 +97,37 @@ def revisions():
         return [read_notebook(each, on_null="minimal") for each in pair]
     return [nbformat.read(told["file"], as_version=4)] * 2
 
+def merged(base, local, remote):
+    from nbdime.merging.notebooks import merge_notebooks
+    for each in (base, local, remote):
+        for cell in each.cells:
+            cell.pop("id", None)
+    return {{"base": base, "merge_decisions": merge_notebooks(base, local, remote)[1]}}
+
 try:
-    base, remote = revisions() if "revisions" in told else map(side, told["sides"])
+    base, *others = revisions() if "revisions" in told else map(side, told["sides"])
 except Exception as error:  # why: whatever it is, the two cannot be compared
     sys.stderr.write(repr(error))
     sys.exit({_NO_NOTEBOOK})
-json.dump({{"base": base, "diff": diff_notebooks(base, remote)}}, sys.stdout)
+if len(others) == 1:
+    answer = {{"base": base, "diff": diff_notebooks(base, *others)}}
+else:
+    answer = merged(base, *others)
+json.dump(answer, sys.stdout)
 """
 
 
-def install(wired: Wiring) -> None:
-    """Put this door under nbdime's handlers, if they are there and there is a sandbox.
+def install(settings: Mapping[str, Any], wired: Wiring) -> None:
+    """Put this door under nbdime's handlers, and what else compares by it, if they are there
+    and there is a sandbox.
 
-    Elsewhere they are for administrators, see `surface.nbdime`.
+    Elsewhere they are for administrators, see `surface.nbdime` and `surface.git`.
     """
     module, confinement = sys.modules.get(_MODULE), wired.confinement
-    if module is None or confinement is None or confinement.launcher.backend is None:
+    found = settings.get("git")
+    if confinement is None or confinement.launcher.backend is None:
+        return
+    if "nbdime" not in sys.modules or (module is None and not hasattr(found, _COMPARES)):
         return
     version = str(getattr(sys.modules.get("nbdime"), "__version__", ""))
     if not version.startswith(_READ):
@@ -120,6 +137,11 @@ def install(wired: Wiring) -> None:
             version,
             _READ,
         )
+        return
+    if hasattr(found, _COMPARES):
+        setattr(found, _COMPARES, _Contents(_Comparing(wired, lambda _: {})).compare)
+        wired.compares = found
+    if module is None:
         return
     for name, answer in (
         ("ExtensionApiDiffHandler", _of_two),
@@ -171,6 +193,8 @@ class _Comparing:
         name = "" if acting is None else acting.principal.name
         try:
             async with self._turns.of(name):
+                if acting is not None and _has_gone(acting.request):
+                    raise HTTPError(503, mistakes.not_compared("nobody waits for it any more"))
                 ended = await self._run(name, told, errand, top)
         except WaitedTooLongError:
             raise HTTPError(503, mistakes.not_compared("what you asked before goes on")) from None
@@ -195,6 +219,33 @@ class _Comparing:
             files={_TOLD: json.dumps(told), **git.configuration(name)},
             seconds=_SECONDS,
         )
+
+
+def _has_gone(request: Any) -> bool:
+    stream = getattr(request.connection, "stream", None)
+    return stream is not None and bool(stream.closed())
+
+
+class _Contents:
+    """Compares what a page of jupyterlab-git sends.
+
+    jupyterlab-git does it in the threads that answer everybody, which a few such requests
+    hold for minutes.
+    """
+
+    def __init__(self, comparing: _Comparing) -> None:
+        self._comparing = comparing
+
+    async def compare(self, previous: object, current: object, base: object = None) -> Any:
+        """The difference of two contents, or how two that come of `base` go together."""
+        sides = [_content(each) for each in (*([base] if base else []), previous, current)]
+        return json.loads(await self._comparing.compare({"sides": sides}, Errand(folder="")))
+
+
+def _content(given: object) -> dict[str, str] | None:
+    if not given:
+        return None
+    return {"text": given if isinstance(given, str) else json.dumps(given)}
 
 
 def _importable() -> list[str]:

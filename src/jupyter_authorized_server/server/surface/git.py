@@ -20,7 +20,7 @@ from ...policy.model import Resource
 from ...policy.paths import ancestors
 from ..wiring import wiring
 from . import places as at
-from .core import ADMIN, PAGE, ask, asks
+from .core import ADMIN, PAGE, USE, ask, asks
 from .disk import disk_of
 from .table import Asks, Route
 from .whole import everything, plain
@@ -120,6 +120,12 @@ def _bare(call: Call) -> Resource | None:
     return at.SERVER if confined is None or call.settings.get("git") is not confined else None
 
 
+def _unconfined(call: Call) -> Resource | None:
+    """The server, where notebooks are compared in no sandbox; see `doors.nbdime`."""
+    compares = wiring(call.settings).compares
+    return at.SERVER if compares is None or call.settings.get("git") is not compares else None
+
+
 def _kernel(call: Call) -> Resource:
     """A kernel of one's own in the repository: what git runs there is any code."""
     within = ancestors(_repository(call))
@@ -165,6 +171,10 @@ _WRITING = _asks(*_WRITES, runs=True)
 _FETCHING = replace(_WRITING, outward=True)
 #: With nothing in the body it tells what is set.
 _SETTING = _asks(*_WRITES, runs=True, when=lambda call: bool(call.json().get("options")))
+
+_COMPARING = asks(
+    "contents", USE, replace(ask("administer", "server", _unconfined), bare="compares")
+)
 
 
 def _posts(asked: Asks, *names: str) -> tuple[Route, ...]:
@@ -221,7 +231,7 @@ ROUTES: tuple[Route, ...] = (
         methods={"GET": _READING, "POST": _WRITING, "DELETE": _WRITING},
     ),
     # Works on what the body brings, and on nothing else.
-    Route(handler=_GIT + "GitDiffNotebookHandler", methods={"POST": PAGE}),
+    Route(handler=_GIT + "GitDiffNotebookHandler", methods={"POST": _COMPARING}),
     # Tells which releases of git and of itself there are; its panel asks before all else.
     Route(handler=_GIT + "GitSettingsHandler", methods={"GET": PAGE}),
     # The hosts that the server's own account trusts.
