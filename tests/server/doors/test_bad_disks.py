@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,21 @@ def left(world: World, folder: str) -> list[str]:
     return sorted(each.name for each in (world.root / folder).iterdir())
 
 
-@pytest.fixture
-def _small_files() -> Iterator[None]:
+@contextlib.contextmanager
+def small_files() -> Iterator[None]:
     """A write fails after 1 MB, as it does where a quota is used up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def _small_files() -> Iterator[None]:
+    with small_files():
+        yield
 
 
 @pytest.mark.usefixtures("_small_files")
@@ -153,6 +162,48 @@ def test_a_file_too_large_to_be_opened_is_said_to_be_and_not_read(world: World) 
     assert isinstance(names, list)
     assert "huge.txt" in names
     assert 204 == (world.as_("mona", "delete", "team/huge.txt") or 204)
+
+
+def test_a_file_too_large_to_be_opened_is_copied_and_not_read_into_memory(world: World) -> None:
+    huge = world.root / "team" / "huge.txt"
+    for path in (huge, world.root / "hr" / "huge.txt"):
+        with path.open("wb") as file:
+            file.write(b"first" * 500_000)
+            file.seek(most())
+            file.write(b"last")
+    huge.chmod(0o640)
+    tracemalloc.start()
+    try:
+        found = world.as_("cora", "copy", "team/huge.txt", "team/sub")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert ("huge.txt", "team/sub/huge.txt") == (found["name"], found["path"])
+    copy = world.root / "team" / "sub" / "huge.txt"
+    info = copy.stat()
+    assert (most() + 4, 0o640) == (info.st_size, info.st_mode & 0o777)
+    # A hole stays one, or a few bytes would fill a disk.
+    assert info.st_blocks * 512 < 8 << 20
+    with copy.open("rb") as file:
+        assert b"first" * 500_000 + b"\0" == file.read(2_500_001)
+        file.seek(most() - 1)
+        assert b"\0last" == file.read()
+    assert "huge-Copy1.txt" == world.as_("cora", "copy", "team/huge.txt")["name"]
+    with small_files():
+        assert 400 == world.as_("cora", "copy", "team/huge.txt")
+    for who, source, to, expected in (
+        ("vera", "team/huge.txt", "team", 403),
+        ("vera", "hr/huge.txt", "team", 404),
+        ("cora", "hr/huge.txt", "team", 404),
+        ("cora", "team/huge.txt", "hr", 404),
+        ("cora", "team/huge.txt", "team/none/x.txt", 404),
+        ("cora", "team/huge.txt", "team/a.txt", 409),
+    ):
+        asked = (who, source, to)
+        assert (asked, expected) == (asked, world.as_(who, "copy", source, to))
+    assert "team/a.txt" == (world.root / "team" / "a.txt").read_text()
+    names = ["a.txt", "closed", "huge-Copy1.txt", "huge.txt", "kept", "secret.txt", "sub"]
+    assert names == left(world, "team")
 
 
 def test_a_folder_of_50_000_names_is_listed_and_is_not_deleted_where_a_rule_divides_it(

@@ -24,7 +24,7 @@ from ...errors import AuthorizationError, UnknownName
 from ..acting import ACTING, SERVER
 from ..surface.disk import disk_of
 from ..wiring import OF_MANAGER, wiring_of
-from . import kept, moving, opened, shape
+from . import kept, large, moving, opened, shape
 from .follow import Follower
 from .reader import Reader
 from .sight import Sight
@@ -104,7 +104,7 @@ def install(manager: Any, wired: Wiring) -> None:
     if hasattr(kind, OF_MANAGER):
         return
     wired.follower = Follower(wired, manager)
-    ours = opened.asking(kind, _sight) | moving.methods(kind, _sight)
+    ours = opened.asking(kind, _sight) | moving.methods(kind, _sight) | large.methods(kind, _sight)
     theirs = {name: getattr(kind, name) for name in METHODS if hasattr(kind, name)}
     asking = ours | {name: _asking(name, ours.get(name, do)) for name, do in theirs.items()}
     try:

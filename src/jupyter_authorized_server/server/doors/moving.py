@@ -52,8 +52,7 @@ def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
     Args:
         sight_of: who acts before one of that class; None for the server itself.
     """
-    own = getattr(kind, "_get_os_path", None)
-    if not (descent.STEPS and descent.THROUGH) or own is not FileManagerMixin._get_os_path:  # noqa: SLF001  # why: upstream's seam
+    if not holds(kind):
         return {}
     _install()
     made: dict[str, Any] = {"_get_os_path": _path}
@@ -66,6 +65,12 @@ def methods(kind: type[Any], sight_of: SightOf) -> dict[str, Any]:
     if kind.resolve_path is FileContentsManager.resolve_path:
         made["resolve_path"] = _resolving(kind.resolve_path, sight_of)
     return made | listing.method(kind, _at_hand)
+
+
+def holds(kind: type[Any]) -> bool:
+    """Whether a class of managers knows files by their paths, and this system can hold them."""
+    own = getattr(kind, "_get_os_path", None)
+    return descent.STEPS and descent.THROUGH and own is FileManagerMixin._get_os_path  # noqa: SLF001  # why: upstream's seam
 
 
 @contextmanager
@@ -105,7 +110,7 @@ def reading(manager: Any, path: object, target: str) -> Iterator[None]:
 def _at_hand(manager: Any, path: str) -> Held:
     """The name at `path` in its open folder, which the server may have been given already."""
     found = _AT_HAND.get().get(path.strip("/"))
-    return found or _hold(manager, lambda _: None, path, "list", follows=True)
+    return found or hold(manager, lambda _: None, path, "list", follows=True)
 
 
 def _install() -> None:
@@ -161,9 +166,7 @@ def _path(self: Any, path: str) -> str:
     return FileManagerMixin._get_os_path(self, path) if held is None else held  # type: ignore[no-untyped-call]  # noqa: SLF001  # why: upstream's
 
 
-def _hold(
-    manager: Any, sight_of: SightOf, path: str, *actions: str, follows: bool = False
-) -> Held:
+def hold(manager: Any, sight_of: SightOf, path: str, *actions: str, follows: bool = False) -> Held:
     """The name at the contents path `path`, in its open folder, if one of `actions` is allowed.
 
     Raises:
@@ -193,7 +196,7 @@ class _Looking(dict[str, Held]):
         self._manager, self._sight_of = manager, sight_of
 
     def get(self, path: str, _: Any = None) -> Any:
-        return _hold(self._manager, self._sight_of, path, *_ANY, follows=True)
+        return hold(self._manager, self._sight_of, path, *_ANY, follows=True)
 
 
 def _resolving(original: Callable[..., Any], sight_of: SightOf) -> Any:
@@ -213,7 +216,7 @@ def _resolving(original: Callable[..., Any], sight_of: SightOf) -> Any:
 def is_there(manager: Any, sight: Sight | None, path: str) -> bool:
     """Whether something is at the canonical path `path` that may be known of."""
     try:
-        found = _hold(manager, lambda _: sight, path, *_ANY)
+        found = hold(manager, lambda _: sight, path, *_ANY)
     except HTTPError:
         return False
     return found.folder.look(found.name or ".") is not None
@@ -227,7 +230,7 @@ def _telling(original: Callable[..., Any], sight_of: SightOf) -> Any:
         name, at_hand = path.strip("/"), _AT_HAND.get()
         if name in at_hand:
             return original(self, path)
-        found = _hold(self, sight_of, path, *_ANY, follows=True)
+        found = hold(self, sight_of, path, *_ANY, follows=True)
         token = _AT_HAND.set({**at_hand, name: found})
         try:
             return original(self, path)
@@ -242,10 +245,10 @@ def _telling(original: Callable[..., Any], sight_of: SightOf) -> Any:
 def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str, ...]) -> Any:
     named = signature(original)
 
-    def hold(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Held]:
+    def hold_all(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Held]:
         paths = list(named.bind(self, *args, **kwargs).arguments.values())[1:]
         return {
-            path.strip("/"): _hold(self, sight_of, path, action)
+            path.strip("/"): hold(self, sight_of, path, action)
             for path, action in zip(paths, actions, strict=True)
         }
 
@@ -253,7 +256,7 @@ def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str
 
         @wraps(original)
         async def held(self: Any, *args: Any, **kwargs: Any) -> Any:
-            token = _AT_HAND.set(hold(self, args, kwargs))
+            token = _AT_HAND.set(hold_all(self, args, kwargs))
             try:
                 return await original(self, *args, **kwargs)
             finally:
@@ -263,7 +266,7 @@ def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str
 
     @wraps(original)
     def held_now(self: Any, *args: Any, **kwargs: Any) -> Any:
-        token = _AT_HAND.set(hold(self, args, kwargs))
+        token = _AT_HAND.set(hold_all(self, args, kwargs))
         try:
             return original(self, *args, **kwargs)
         finally:
@@ -275,7 +278,7 @@ def _holding(original: Callable[..., Any], sight_of: SightOf, actions: tuple[str
 def _making(original: Callable[..., Any], sight_of: SightOf) -> Any:
     @wraps(original)
     def save_directory(self: Any, os_path: str, model: Any, path: str = "") -> Any:  # noqa: ARG001  # why: upstream's argument
-        return original(self, _hold(self, sight_of, path, "create"), model, path)
+        return original(self, hold(self, sight_of, path, "create"), model, path)
 
     return save_directory
 
@@ -287,13 +290,15 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
     """
 
     async def copied(self: Any, source: str, to: str) -> Any:
-        here = _hold(self, sight_of, source, "copy", follows=True)
+        here = hold(self, sight_of, source, "copy", follows=True)
         with _way_made(self, sight_of, to):
-            there = _hold(self, sight_of, to, "create")
+            there = hold(self, sight_of, to, "create")
             try:
                 if is_async:
                     may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
-                    await run_sync(tree.copy, disk_of(self), may, here, there)
+                    await run_sync(
+                        tree.copy, disk_of(self), may, here, there, limiter=tree.turns()
+                    )
                 else:
                     tree.copy(disk_of(self), sight_of(self), here, there)
             except UnsafePath:
@@ -324,7 +329,7 @@ def _way_made(manager: Any, sight_of: SightOf, path: str) -> Iterator[None]:
     made: list[Held] = []
     try:
         for above in _missing(manager, path):
-            found = _hold(manager, sight_of, above, "create")
+            found = hold(manager, sight_of, above, "create")
             try:
                 os.mkdir(found.name, dir_fd=found.folder.number)
             except FileExistsError:

@@ -1,4 +1,4 @@
-"""Copying a folder with all that is in it, and moving a name, from one held folder into another.
+"""Copying a file or a folder, and moving a name, from one held folder into another.
 
 A link in a folder that is copied is the file behind it, as upstream has it; that file has
 to be allowed at the moment it is opened, and one to a folder is not followed. What is moved
@@ -13,8 +13,11 @@ import secrets
 import shutil
 import stat
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from tornado.web import HTTPError
 
 from ... import mistakes
@@ -24,6 +27,8 @@ from ..surface import descent
 from . import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..surface.descent import Folder, Held
     from ..surface.disk import Disk
     from .sight import Allows
@@ -36,10 +41,15 @@ _PART = ".~copy-"
 #: Bytes of a file that are copied at once, and after how many such parts it is asked again.
 _AT_ONCE = 1 << 20
 _ASKED = 64
+#: Copies that are made at once; each takes as long as its disk does.
+_MOST_COPIES = 4
+_TURNS: RunVar[CapacityLimiter] = RunVar("jupyter_authorization_copies")
+#: What a file system says that knows of no holes.
+_NO_HOLES = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def copy(disk: Disk | None, may: Allows | None, source: Held, to: Held) -> None:
-    """Copy the folder `source` to the name `to`, which it has once it is whole.
+    """Copy the file or folder `source` to the name `to`, which it has once it is whole.
 
     Until then it is hidden beside it, and nothing of it is left where that fails.
 
@@ -55,15 +65,21 @@ def copy(disk: Disk | None, may: Allows | None, source: Held, to: Held) -> None:
     if to.folder.look(to.name) is not None:
         raise FileExistsError(errno.EEXIST, "something has that name")
     part = descent.through(to.folder, f"{_PART}{secrets.token_hex(8)}", to.named)
-    os.mkdir(part.name, dir_fd=to.folder.number)
+    info = source.folder.look(source.name)
     try:
-        _fill(disk, may, source.folder.enter(source.name), to.folder.enter(part.name))
+        if info is not None and stat.S_ISREG(info.st_mode):
+            _file(source, may, to.folder, part.name)
+        else:
+            os.mkdir(part.name, dir_fd=to.folder.number)
+            _fill(disk, may, source.folder.enter(source.name), to.folder.enter(part.name))
         _require_made(may, to)
         move(part, to)
     except BaseException as error:  # why: raised again
         # What was held open on the way down is let go, or there may be none left to remove it.
         traceback.clear_frames(error.__traceback__)
         shutil.rmtree(part, ignore_errors=True)
+        with suppress(OSError):
+            to.folder.remove(part.name)
         raise
 
 
@@ -150,19 +166,48 @@ def _fill(disk: Disk | None, may: Allows | None, source: Folder, to: Folder) -> 
 def _file(found: Held, may: Allows | None, to: Folder, name: str) -> None:
     allow = opened.allowing(found, may, _COPIES)
     number = opened.reading(found, allow)
-    with os.fdopen(number, "rb") as source:
+    with os.fdopen(number, "rb"):
         made = to.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(made, "wb") as copied:
-            parts = 0
-            while part := source.read(_AT_ONCE):
-                copied.write(part)
-                parts += 1
-                if parts % _ASKED == 0:
+            for count, (at, length) in enumerate(_parts(number), 1):
+                copied.seek(at)
+                copied.write(os.pread(number, length, at))
+                if count % _ASKED == 0:
                     allow(os.fstat(number).st_nlink)
+            copied.truncate(os.fstat(number).st_size)
             copied.flush()
             info = os.fstat(number)
             os.fchmod(made, info.st_mode & 0o7777)
             os.utime(made, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _parts(number: int) -> Iterator[tuple[int, int]]:
+    """Where something stands in the file `number`, and how much: holes stay holes."""
+    size, at = os.fstat(number).st_size, 0
+    while at < size:
+        ends = size
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                at = os.lseek(number, at, os.SEEK_DATA)
+                ends = os.lseek(number, at, os.SEEK_HOLE)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return
+                if error.errno not in _NO_HOLES:
+                    raise
+        while at < ends:
+            length = min(_AT_ONCE, ends - at)
+            yield at, length
+            at += length
+
+
+def turns() -> CapacityLimiter:
+    """Of the threads that everybody waits for, those that copies may have."""
+    found = _TURNS.get(None)
+    if found is None:
+        found = CapacityLimiter(_MOST_COPIES)
+        _TURNS.set(found)
+    return found
 
 
 def _times(source: Folder, to: Folder) -> None:
