@@ -43,8 +43,11 @@ def test_a_person_without_password_has_no_hash(store: Store) -> None:
 def test_people_come_in_the_order_of_code_points(store: Store) -> None:
     for name in ("b", "é", "B", "a", "ß", "\N{GRINNING FACE}", "\uffee"):
         store.add_person(name, now=1)
-    names = [person.name for person in store.state().people]
+    state = store.state()
+    names = [person.name for person in state.people]
     assert names == sorted(names)
+    assert {1.0} == {state.since(f"user:{name}") for name in names}
+    assert {None} == {state.since(f"user:{name}") for name in ("", "aa", "zz", "\U0010ffff")}
 
 
 def test_names_that_differ_by_case_are_two_people(store: Store) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -295,7 +296,10 @@ class State:
         Who has the name of somebody removed is another one.
         """
         name = principal.removeprefix("user:")
-        return next((each.created for each in self.people if each.name == name), None)
+        # They come in the order of their names, and there can be thousands.
+        at = bisect_left(self.people, name, key=lambda each: each.name)
+        found = self.people[at] if at < len(self.people) else None
+        return found.created if found is not None and found.name == name else None
 
 
 def parse_time(value: object, what: str) -> float:

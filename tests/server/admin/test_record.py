@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from serving import Serving, serving
 
+from jupyter_authorized_server.credentials import new_secret
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,6 +57,29 @@ def test_a_person_sees_their_own_part_without_the_reasons_of_administrators(
     assert asked(server, "edi", f"id={refused['id']}") == []
     assert {"reason", "determining"} <= set(asked(server, "adam", "action=save")[0])
     assert server.request("GET", "/api/authz/audit").status == 403
+
+
+def test_who_has_a_name_after_somebody_sees_none_of_theirs_whatever_the_clock_says(
+    server: Serving,
+) -> None:
+    def comes(now: float) -> None:
+        secret = new_secret()
+        with server.store() as store:
+            store.add_person("newt", now=now)
+            store.add_token(secret.id, secret.hash, "test", "newt", None, time.time())
+        server.tokens["newt"] = secret.text
+        end = time.monotonic() + 60
+        while server.request("GET", "/api/authz/me", "newt").status != 200:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    for came, path in ((time.time(), "a.txt"), (1.0, "b.txt")):
+        # The clock had been set back when the second one came.
+        comes(came)
+        assert [] == asked(server, "newt")
+        assert 404 == server.request("GET", f"/api/contents/{path}", "newt").status
+        assert [f"contents:/{path}"] == [each["resource"] for each in asked(server, "newt")]
+        assert 200 == server.request("DELETE", "/api/authz/people/newt", "adam").status
 
 
 @pytest.mark.parametrize(

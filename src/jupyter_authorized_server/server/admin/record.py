@@ -65,11 +65,11 @@ class RecordsHandler(AdminHandler):
     async def get(self) -> dict[str, Any]:
         """The records one may see: one's own, an agent's its own, and for administrators all."""
         everything = self.allows("administer", SERVER)
-        wanted = self._wanted()
+        wanted, me = self._wanted(), ""
         if not everything:
             me, scope = self.principal.name, self.principal.scope
             wanted.append(lambda each: me in {each.get("principal"), each.get("viewed")})
-            # Of who had the name before, nothing.
+            # Of who had the name before, nothing; `_look` stops where they were removed.
             came = self.point.state.since(me) or 0.0
             wanted.append(lambda each: _time(each) >= came)
             if scope is not None:
@@ -80,7 +80,7 @@ class RecordsHandler(AdminHandler):
             return {"items": [], "next": None}
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
         try:
-            found, behind = await asyncio.to_thread(_look, path, self._before(), wanted, limit)
+            found, behind = await asyncio.to_thread(_look, path, self._before(), wanted, limit, me)
         except OSError as error:
             raise ConfigurationError(mistakes.records_unread(str(error.strerror))) from error
         return {"items": [_shown(each, everything=everything) for each in found], "next": behind}
@@ -155,11 +155,22 @@ class VerifyHandler(AdminHandler):
 
 
 def _look(
-    path: Path, before: int | None, wanted: list[Test], limit: int
+    path: Path, before: int | None, wanted: list[Test], limit: int, whose: str
 ) -> tuple[list[Record], str | None]:
-    """The newest records that are wanted, and the cursor to go on from."""
+    """The newest records that are wanted, and the cursor to go on from.
+
+    Args:
+        path: the file of records.
+        before: where to begin, going backwards; None is its end.
+        wanted: what each has to be.
+        limit: how many at most.
+        whose: the person, as written, whose removal ends them; empty for none. The order of
+            records is that of what happened, whatever the clock said.
+    """
     found: list[Record] = []
     for looked, (offset, record) in enumerate(newest(path, before=before), start=1):
+        if whose and record.get("kind") == "user_removed" and record.get("person") == whose:
+            return found, None
         if all(test(record) for test in wanted):
             found.append(record)
         if len(found) == limit or looked == _LOOKED_AT:
