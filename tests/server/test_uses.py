@@ -63,6 +63,28 @@ def test_one_that_is_used_up_stays_for_who_is_on_their_way_and_then_ends_recorde
     assert [("grant_used_up", grant.id)] == [(each["kind"], each["grant"]) for each in told]
 
 
+def test_one_that_another_server_uses_up_and_ends_lets_nobody_in_who_was_judged_before(
+    point: DecisionPoint,
+) -> None:
+    counting = uses.Uses(point)
+    given = point.store.add_grant(
+        principal="user:olga",
+        level="viewer",
+        resource="contents:/b",
+        granted_by="os:test",
+        now=1,
+        uses=1,
+    )
+    point.refresh()
+    olga = point.principal("user:olga")
+    judged = point.decide(olga, "open", parse_resource("contents:/b"), door="http")
+    assert judged.allowed
+    assert 0 == point.store.use_grant(given.id)
+    assert (given.id,) == point.store.drop_used_up()
+    # This one has not looked since.
+    assert not counting.spend([judged])
+
+
 def test_one_that_was_used_up_before_the_server_started_ends_when_somebody_asks(
     point: DecisionPoint, asked: Decision
 ) -> None:

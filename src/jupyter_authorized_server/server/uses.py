@@ -8,6 +8,7 @@ none, since pages do that all the time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,15 @@ class Uses:
         self._ever: set[str] = set()
         #: Ends what is used up, once whoever used it last has had the time to get through.
         self._ending: asyncio.TimerHandle | None = None
+        # What counts is looked up with what is decided on: another server can have ended it
+        # by the time that somebody comes in by it here.
+        point.on_change(lambda _: self._look())
+        self._look()
+
+    def _look(self) -> None:
+        # Who comes in next asks again, and hears of it.
+        with contextlib.suppress(StoreError):
+            self._ever |= self._now_counted()
 
     def spend(self, decisions: Iterable[Decision]) -> bool:
         """Use the grants that alone allow `decisions`, each once; False if one is used up.
