@@ -104,6 +104,16 @@ def test_list_shows_grants_of_policy_files(desk: Desk) -> None:
     assert f"{desk.policy_dir / 'grants.yaml'}:2" in answer.err
 
 
+def test_that_nobody_administers_any_more_is_noted(desk: Desk) -> None:
+    said = "nobody in the store administers the server any more"
+    given = desk.ask("grant", "user:ada", "admin", "server:")
+    assert said not in given.err
+    assert said not in desk.ask("users", "disable", "bob").err
+    assert said in desk.ask("users", "disable", "ada").err
+    assert said not in desk.ask("users", "enable", "ada").err
+    assert said in desk.ask("revoke", "user:ada", "server:").err
+
+
 def test_revoke_says_what_still_reaches_there(desk: Desk) -> None:
     desk.ask("grant", "group:team", "viewer", "server:")
     desk.ask("grant", "everyone", "viewer", "contents:/other")

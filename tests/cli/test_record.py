@@ -187,6 +187,9 @@ def test_records_that_are_gone_are_begun_anew(desk: Desk) -> None:
 
 
 def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) -> None:
+    nothing = desk.ask("audit", "export")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "nothing is recorded yet" in nothing.err
     _changed(desk, "one", "two")
     target = tmp_path / "out.jsonl"
     assert desk.ask("audit", "export").out.encode() == desk.audit_path.read_bytes()
@@ -199,6 +202,9 @@ def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) ->
     assert len(desk.ask("audit", "export", "--since", "2000-01-01").out.splitlines()) == 2
     assert len(desk.ask("audit", "export", "--since", "1h").out.splitlines()) == 2
     assert desk.ask("audit", "export", "--until", "1h").out == ""
+    desk.audit_path.unlink()
+    gone = desk.ask("audit", "export")
+    assert (gone.code, "is gone; `jupyter authz audit verify`" in gone.err) == (2, True)
 
 
 def test_prune_drops_what_is_old_and_the_rest_verifies(desk: Desk) -> None:

@@ -150,7 +150,7 @@ def test_every_changing_operation_is_in_the_table_above() -> None:
     reading = {"listen", "revision", "state", "password_hash", "token", "tokens", "login_session"}
     reading |= {"login_sessions", "setup_link", "export_rows", "row_counts"}
     reading |= {"identities", "moves", "orphans", "link", "links", "wish", "wishes", "owners"}
-    reading |= {"journal", "other_journals", "verify_journal"}
+    reading |= {"journal", "other_journals", "verify_journal", "is_there", "has_administrator"}
     reading |= {
         "guest",
         "standing",

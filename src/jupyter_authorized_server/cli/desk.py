@@ -88,7 +88,14 @@ class Desk:
         audit = Audit(Path(self.config.audit_file))
         try:
             with self.store() as store:
+                had = store.has_administrator(now=self.now)
                 yield Change(store, audit)
+                if had and not store.has_administrator(now=self.now):
+                    # Who works here is above the policy, and may have to shut somebody out.
+                    note(
+                        "note: nobody in the store administers the server any more; "
+                        "`jupyter authz grant user:NAME admin server:` has somebody do so"
+                    )
         finally:
             audit.close()
 

@@ -11,7 +11,7 @@ from .. import acts
 from ..errors import ConfigurationError, InvalidName
 from ..store import Wanted
 from .desk import actor
-from .output import printable, say
+from .output import printable, say, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def give(desk: Desk, *, file: TextIO) -> None:
     try:
         wanted = tuple(_wanted(desk, file))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"`{printable(file.name, 200)}` cannot be read: {error}"
+        msg = f"`{printable(file.name, 200)}` cannot be read: {why(error)}"
         raise ConfigurationError(msg) from error
     with desk.change() as change:
         given, new = change.store.add_grants(wanted, now=desk.now, granted_by=actor())

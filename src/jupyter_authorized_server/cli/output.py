@@ -32,6 +32,11 @@ def printable(text: object, most: int = MAX_SHOWN) -> str:
     return shown if len(whole) <= most else shown + "…"
 
 
+def why(error: Exception) -> str:
+    """What went wrong with a file, without its name and the system's number for it."""
+    return str(error.strerror if isinstance(error, OSError) else error)
+
+
 def argument(name: str) -> str:
     """`name` as it stands in a command that is to be copied, whatever a shell reads in it."""
     return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)

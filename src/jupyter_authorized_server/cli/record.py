@@ -17,7 +17,7 @@ from ..chain import MAX_LINE, parse
 from ..errors import ConfigurationError, InvalidName
 from ..journal import Journal
 from .noun import Noun
-from .output import note, printable, say, write_json
+from .output import note, printable, say, why, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -195,6 +195,13 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
     Example: `jupyter authz audit export --since 2027-01-01 -o january.jsonl`
     """
     path = Path(desk.config.audit_file)
+    if not path.exists():
+        with desk.store() as store:
+            if store.journal(path)[1] is not None:
+                msg = f"`{path}` is gone; `jupyter authz audit verify` says what is missing"
+                raise ConfigurationError(msg)
+        note(f"nothing is recorded yet in `{path}`")
+        return
     first, last = desk.moment(since, past=True), desk.moment(until, past=True)
     try:
         with path.open("rb") as file, contextlib.ExitStack() as stack:
@@ -208,7 +215,7 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
                     target.write(line)
             target.flush()
     except OSError as error:
-        msg = f"the records cannot be exported: {error}"
+        msg = f"the records cannot be exported: {why(error)}"
         raise ConfigurationError(msg) from error
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ import click
 from ..errors import ConfigurationError, InvalidName
 from ..store import Store
 from .noun import Noun
-from .output import say, write_json
+from .output import say, why, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,13 +80,22 @@ def export(desk: Desk, *, file: str) -> None:
 
     Example: `jupyter authz store export backup.jsonl`
     """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as target, desk.store() as opened:
-            many = _write(target, opened)
-    except OSError as error:
-        msg = f"`{file}` cannot be written: {error.strerror}"
-        raise ConfigurationError(msg) from error
+    with desk.store() as opened:
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            msg = f"`{file}` cannot be written: {why(error)}; name a file that is not there yet"
+            raise ConfigurationError(msg) from error
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as target:
+                many = _write(target, opened)
+        except BaseException as error:  # why: raised again below
+            # Half of a store is no copy of it.
+            Path(file).unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
+            msg = f"`{file}` cannot be written: {why(error)}"
+            raise ConfigurationError(msg) from error
     say(f"{many} rows are in `{file}`")
 
 
@@ -105,7 +115,10 @@ def import_(desk: Desk, *, file: str) -> None:
                 many = change.store.import_rows(_lines(source, bar.update))
             change.record("store_imported", {"rows": many})
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"`{file}` cannot be read: {error}"
+        msg = (
+            f"`{file}` cannot be read: {why(error)}; name one that "
+            "`jupyter authz store export` has written"
+        )
         raise ConfigurationError(msg) from error
     say(f"{many} rows are in the store")
 
@@ -114,7 +127,7 @@ def _write(target: TextIO, opened: Store) -> int:
     many = -1
     total = 1 + sum(opened.row_counts())
     with click.progressbar(
-        opened.export_rows(), length=total, label="rows", file=sys.stderr
+        opened.export_rows(), length=total, label="rows", file=_watched()
     ) as lines:
         for line in lines:
             target.write(json.dumps(line, ensure_ascii=True) + "\n")
@@ -125,8 +138,11 @@ def _write(target: TextIO, opened: Store) -> int:
 def _bytes(source: TextIO) -> Any:
     """A progress bar for reading `source`, where somebody watches."""
     size = os.fstat(source.fileno()).st_size
-    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    return click.progressbar(length=size, label="bytes", file=file)
+    return click.progressbar(length=size, label="bytes", file=_watched())
+
+
+def _watched() -> TextIO:
+    return sys.stderr if sys.stderr.isatty() else io.StringIO()
 
 
 def _lines(source: TextIO, read: Callable[[int], None]) -> Iterator[dict[str, Any]]:

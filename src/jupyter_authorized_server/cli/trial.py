@@ -16,7 +16,7 @@ from ..policy.document import PolicyFile
 from ..policy.paths import canonical
 from ..policy_folder import policy_files, read_policy
 from .mistake import telling
-from .output import note, printable, say, write_json
+from .output import note, printable, say, why, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,7 +204,7 @@ def _read(path: Path) -> Case:
     try:
         return read_case(str(path), path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"the case `{printable(path, 200)}` cannot be read: {error}"
+        msg = f"the case `{printable(path, 200)}` cannot be read: {why(error)}"
         raise ConfigurationError(msg) from error
 
 

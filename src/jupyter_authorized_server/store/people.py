@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.model import parse_name, parse_principal
-from .keeper import keeping_administrator
+from .keeper import has_keeper, keeping_administrator
 from .model import (
     MAX_DISPLAY_NAME,
     Group,
@@ -44,6 +44,11 @@ class People(Transactions):
         row = person_row(name, display_name=display_name, password_hash=password_hash, now=now)
         with self._change(people=True) as connection:
             return insert_person(connection, row)
+
+    def has_administrator(self, *, now: float) -> bool:
+        """Whether somebody who is not disabled administers the server, without an end."""
+        with self._read() as connection:
+            return has_keeper(connection, "server:", now=now)
 
     def remove_person(
         self, name: str, *, now: float = 0.0, keepers: Iterable[Grant] | None = None
