@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_authorized_server.sandbox import internet
+from jupyter_authorized_server.sandbox import internet, loss
 from jupyter_authorized_server.sandbox.extra import Extra
 
 if TYPE_CHECKING:
@@ -77,6 +77,16 @@ def test_a_view_is_told_to_people_too(desk: Desk, root: Path) -> None:
     assert 0 == answer.code, answer.err
     for words in ("user:ada, at revision", "/team/sub", "a.cedar:2", "user:bob: may run no code"):
         assert words in answer.out.replace("\n", " ").replace("  ", " "), words
+
+
+def test_of_more_than_can_be_looked_at_it_says_that_this_is_not_all(
+    desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.policy(a_cedar=FORBID)
+    every = len(view_of(desk, "user:ada", root)["lost"])
+    monkeypatch.setattr(loss, "MOST", 4)
+    found = view_of(desk, "user:ada", root)
+    assert (False, True) == (found["complete"], len(found["lost"]) < every)
 
 
 def test_a_view_of_too_many_folders_says_so(desk: Desk, root: Path) -> None:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from jupyter_authorized_server.sandbox import bounds, ceiling, machine, probe
-from jupyter_authorized_server.sandbox.box import Box
+from jupyter_authorized_server.sandbox.box import PROCESSES, Box
 from jupyter_authorized_server.sandbox.census import Held, census, litter
 from jupyter_authorized_server.sandbox.starting import start
 from jupyter_authorized_server.sandbox.surroundings import environment, system_paths
@@ -141,6 +141,13 @@ def test_the_machine_limits_what_it_can(backend: Backend) -> None:
     if os.geteuid() == 0 and ceiling._version() < (6, 14):
         pytest.skip("root's processes are limited by Linux 6.14 or later only")  # why: as told
     assert frozenset() == backend.leaves_open
+    if os.geteuid() == 0:
+        most = PROCESSES + 300
+        told = f"said = open('/proc/sys/kernel/pid_max').read()\nassert said == '{most}\\n', said"
+        # Once it was set now and then only, before there was whose right it is.
+        for _ in range(5):
+            with running(backend, f"{told}\n{READY}"):
+                pass
 
 
 def test_what_cannot_be_limited_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

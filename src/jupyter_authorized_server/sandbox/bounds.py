@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ _LIMITS: dict[int, dict[str, tuple[str, ...]]] = {
 _EVENTS = {1: "memory.oom_control", 2: "memory.events"}
 
 
+#: Sandboxes are begun by several threads.
+_LEFT = threading.Lock()
 _MEBIBYTE = 1 << 20
 
 
@@ -60,7 +63,8 @@ class Bounds:
         Raises:
             OSError: it cannot be made.
         """
-        self.left = [folder for folder in self.left if not _removed(folder)]
+        with _LEFT:
+            self.left = [folder for folder in self.left if not _removed(folder)]
         name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
         made = Bound(
             bounds=self,
@@ -113,7 +117,8 @@ class Bound:
 
     def remove(self) -> None:
         """Remove it, or later where something in it has not quite ended."""
-        self.bounds.left += [folder for folder in self.folders if not _removed(folder)]
+        with _LEFT:
+            self.bounds.left += [folder for folder in self.folders if not _removed(folder)]
 
 
 def _removed(folder: Path) -> bool:

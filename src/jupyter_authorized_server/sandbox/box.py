@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .bounds import Bound, Bounds
     from .internet import Uplink
@@ -174,7 +174,7 @@ class Confined:
 
 
 class Building(contextlib.AbstractContextManager["Building"]):
-    """A sandbox that is being built: start `line`, `take` what it makes, then `release` it.
+    """A sandbox that is being built: start `line`, then let `run` what it makes.
 
     Each way to confine makes its own `line`, which says on one descriptor which process is
     the first, and lets it run when it can read from another. What it starts with itself is
@@ -190,6 +190,8 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._waits, self._release = os.pipe()
         self._is_ours = False
         self._bound: Bound | None = None
+        self._waiting: Confined | None = None
+        self._is_unwanted = False
         #: What to start, with these descriptors and no others.
         self.line: list[str] = []
 
@@ -210,12 +212,37 @@ class Building(contextlib.AbstractContextManager["Building"]):
         """The descriptors that `line` needs."""
         return [*self._files.inherited, self._tells, self._waits]
 
-    def take(self) -> Confined:
-        """The process that waits to be let run, limited.
+    def run(self, taken: Callable[[Confined], object] = lambda _: None) -> Confined:
+        """Let what was started run, limited, once it is what was planned; this takes a while.
+
+        Args:
+            taken: called with it while it still waits, and may end it.
 
         Raises:
-            OSError: the sandbox could not be built; nothing has run.
+            OSError: the sandbox could not be built, or nobody wants it; nothing has run.
         """
+        confined = self._take()
+        try:
+            taken(confined)
+            if self._is_unwanted:
+                confined.kill()
+            self._check(confined)
+            confined.uplink = self._connect(confined)
+            self._let_run(confined)
+        except BaseException:  # why: raised again; what waits must not run
+            confined.kill()
+            confined.close()
+            raise
+        return confined
+
+    def give_up(self) -> None:
+        """Have nothing run: nobody waits for it any more."""
+        self._is_unwanted = True
+        if self._waiting is not None:
+            self._waiting.kill()
+
+    def _take(self) -> Confined:
+        """The process that waits to be let run, limited."""
         self._let_go()
         first = _first(self._told)
         handle = os.pidfd_open(first)
@@ -229,24 +256,8 @@ class Building(contextlib.AbstractContextManager["Building"]):
             raise
         found.handle = handle
         found.bound, self._bound = self._bound, None
+        self._waiting = found
         return found
-
-    def release(self, confined: Confined) -> None:
-        """Let run what was taken, once it is what was planned; this takes a while.
-
-        Raises:
-            OSError: it is not, and has been ended.
-        """
-        try:
-            self._check(confined)
-            confined.uplink = self._connect(confined)
-            self._let_run(confined)
-        except BaseException:  # why: raised again; what waits must not run
-            confined.kill()
-            if confined.uplink is not None:
-                confined.uplink.close()
-                confined.uplink = None
-            raise
 
     def _let_run(self, confined: Confined) -> None:
         if confined.is_over:

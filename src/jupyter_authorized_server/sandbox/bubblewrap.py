@@ -85,14 +85,12 @@ class _Wrapped(Building):
         packed = self._files.hold("\0".join(words).encode() + b"\0")
         return [self._wrap.path, "--args", str(packed), "--", *self._command]
 
-    def _limit(self, first: int) -> None:
-        super()._limit(first)
-        if os.geteuid() == 0 and self._box.bounds is None:
-            # For others the limit of the account holds, in a namespace of users for it alone.
-            ceiling.lower(first, self._box.processes)
-
     def _check(self, confined: Confined) -> None:
         mounted.check(confined.first, self._planned, is_over=lambda: confined.is_over)
+        if os.geteuid() == 0 and self._box.bounds is None:
+            # For others the limit of the account holds, in a namespace of users for it alone.
+            # Before all is built that has no root, and nothing in it could be set.
+            ceiling.lower(confined.first, self._box.processes)
 
     def _connect(self, confined: Confined) -> internet.Uplink | None:
         if not self._pasta:
@@ -212,14 +210,16 @@ def _covers(box: Box) -> dict[str, bool]:
     one is a link, it is what that leads to, if that is shown; a link cannot be covered.
     """
     found: dict[str, bool] = {}
-    shown = ["/usr", *box.system, *(f"/etc/{name}" for name in ETC)]
+    # Each is looked up once: there are some hundred places, and as many links on the way.
+    shown = [
+        (Path(each), os.path.realpath(each))
+        for each in ("/usr", *box.system, *(f"/etc/{name}" for name in ETC))
+    ]
     hidden = [Path(os.path.realpath(path)) for path in box.hidden]
     for place in dict.fromkeys((*configuration(("/usr", *box.system)), *hidden)):
-        for prefix in shown:
-            with contextlib.suppress(ValueError):
-                inner = place.relative_to(os.path.realpath(prefix))
-                if place.exists():
-                    found[str(Path(prefix, inner))] = place.is_dir()
+        for prefix, real in shown:
+            if f"{place}/".startswith(f"{real}/") and place.exists():
+                found[str(prefix / place.relative_to(real))] = place.is_dir()
     return found
 
 

@@ -132,6 +132,8 @@ async def carry(
         return ended
     finally:
         room.stopped = room.stopped or "nobody waits for it any more"
+        if room.running is not None:
+            room.running.kill()
         launcher.leave(room)
 
 
@@ -207,15 +209,12 @@ def _begin(  # noqa: PLR0917  # why: of one caller
                 cwd="/",
             )
             try:
-                confined = room.running = building.take()
-                building.release(confined)
+                building.run(room.hold)
             except (OSError, ValueError):
                 # Before what it waits for is let go of.
                 process.kill()
                 said = process.communicate()[1][:500]
                 raise
-            if room.stopped:
-                confined.kill()
             return process
     except (OSError, ValueError) as error:
         msg = f"the sandbox could not be built: {said.decode('utf-8', 'replace').strip() or error}"

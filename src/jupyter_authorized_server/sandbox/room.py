@@ -118,6 +118,12 @@ class Room:
     stopped: str = ""
     errand: Errand | None = None
 
+    def hold(self, confined: Confined) -> None:
+        """Have `confined` run in it, unless that has been stopped meanwhile; in any thread."""
+        self.running = confined
+        if self.stopped:
+            confined.kill()
+
     def clear(self) -> None:
         """Remove what it has on the disk."""
         for folder in (self.folder, self.scratch):

@@ -13,9 +13,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ptyprocess.ptyprocess import PtyProcessUnicode
+from ptyprocess.util import PtyProcessError
 from terminado.management import PtyWithClients, preexec_fn
 
-from ..errors import CannotConfine
 from .starting import aside
 from .surroundings import environment
 from .unconfined import Unconfined
@@ -23,7 +23,7 @@ from .unconfined import Unconfined
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .box import Building, Confined
+    from .box import Building
     from .launch import Launcher
     from .room import Room
 
@@ -76,27 +76,21 @@ class ConfinedPty(PtyWithClients):
                     preexec_fn=_as_a_shell_begins,
                     pass_fds=tuple(building.inherited),
                 )
-                try:
-                    confined = room.running = building.take()
-                except OSError as error:
-                    self.ptyproc.close(force=True)
-                    msg = f"the sandbox could not be built: {error}"
-                    raise CannotConfine(msg) from error
             self._decode()
-            self._releasing = asyncio.ensure_future(
-                self._release(building, confined, stack.pop_all())
-            )
+            self._running = asyncio.ensure_future(self._run(building, stack.pop_all()))
 
-    async def _release(
-        self, building: Building, confined: Confined, held: contextlib.ExitStack
-    ) -> None:
+    async def _run(self, building: Building, held: contextlib.ExitStack) -> None:
         """Let the shell run, while others are served; where it cannot, its screen says why."""
         with held:
             try:
-                await aside(building, confined)
+                await aside(building, self.room.hold)
             except OSError as error:
                 if not self.room.stopped:
                     self._tell(f"the sandbox could not be built: {error.strerror or error}")
+                # Its manager sees the screen go dark.
+                with contextlib.suppress(OSError, PtyProcessError):
+                    self.ptyproc.kill(signal.SIGKILL)
+                self._launcher.leave(self.room)
 
     def _tell(self, why: str) -> None:
         """Say on the screen, and on those that are opened yet, that it is not started."""
@@ -132,7 +126,8 @@ class ConfinedPty(PtyWithClients):
         return ended
 
     def end(self) -> None:
-        """End all that runs in it, now."""
+        """End all that runs in it, now, or would come to run."""
+        self.room.stopped = self.room.stopped or "it has been closed"
         if self.room.running is not None:
             self.room.running.kill()
         self._launcher.leave(self.room)

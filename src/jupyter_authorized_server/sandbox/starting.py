@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from ..errors import CannotConfine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .box import Backend, Box, Building, Confined
 
@@ -37,13 +37,7 @@ def start(
         CannotConfine: it could not be confined; holds what was said. Nothing runs then.
     """
     with _begun(backend, box, command, environment, output) as (building, process):
-        confined = building.take()
-        try:
-            building.release(confined)
-        except BaseException:  # why: raised again
-            confined.close()
-            raise
-        return confined, process
+        return building.run(), process
 
 
 async def start_aside(
@@ -59,21 +53,24 @@ async def start_aside(
     The process is begun by this thread, since it ends with the thread that has begun it.
     """
     with _begun(backend, box, command, environment, output) as (building, process):
-        confined = building.take()
-        await aside(building, confined)
-        return confined, process
+        return await aside(building), process
 
 
-async def aside(building: Building, confined: Confined) -> None:
-    """Release `confined` in another thread, which nothing breaks off: it holds descriptors."""
+async def aside(
+    building: Building, taken: Callable[[Confined], object] = lambda _: None
+) -> Confined:
+    """Let `building` run in another thread, which nothing breaks off: it holds descriptors."""
     loop = asyncio.get_running_loop()
-    releasing = loop.run_in_executor(_STARTING, building.release, confined)
+    running = loop.run_in_executor(_STARTING, building.run, taken)
     try:
-        await asyncio.shield(releasing)
+        return await asyncio.shield(running)
     except BaseException:  # why: raised again
-        confined.kill()
-        await asyncio.wait([releasing])
-        confined.close()
+        building.give_up()
+        await asyncio.wait([running])
+        if not running.cancelled() and running.exception() is None:
+            confined = running.result()
+            confined.kill()
+            confined.close()
         raise
 
 

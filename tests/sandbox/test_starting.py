@@ -1,0 +1,230 @@
+"""A sandbox is made while others are served, and whoever breaks that off leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from planned import World
+
+from jupyter_authorized_server.errors import CannotConfine
+from jupyter_authorized_server.sandbox import box as made
+from jupyter_authorized_server.sandbox import errand
+from jupyter_authorized_server.sandbox.box import Backend, Box
+from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, find
+from jupyter_authorized_server.sandbox.disk import Disk
+from jupyter_authorized_server.sandbox.launch import Launcher
+from jupyter_authorized_server.sandbox.room import Errand, Origin
+from jupyter_authorized_server.sandbox.shell import ConfinedPty
+from jupyter_authorized_server.sandbox.starting import start_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+SECONDS = 20
+RUNS = "permit (principal, action, resource is Jupyter::Kernel);\n"
+RUNS += "permit (principal, action, resource is Jupyter::Terminal);"
+Begin = Callable[..., "Coroutine[object, object, errand.Ended]"]
+
+
+@pytest.fixture(scope="module")
+def backend() -> Backend:
+    try:
+        path, version = find()
+    except CannotConfine as error:
+        pytest.skip(str(error))  # why: a machine without bubblewrap
+    return Bubblewrap(path=path, version=version)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path, backend: Backend) -> Iterator[Launcher]:
+    world = World(tmp_path, RUNS, None, [("manager", "/a")])
+    (world.root / "a").mkdir(parents=True)
+    point = world.point()
+    found = Launcher(
+        point=point, disk=Disk(world.root, ()), folder=tmp_path / "sandbox", backend=backend
+    )
+    yield found
+    found.close()
+    point.store.close()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What makes a sandbox says nothing before this is set, which only who is served can do."""
+    served, says = threading.Event(), made._first
+
+    def first(told: int) -> int:
+        if not served.wait(SECONDS):
+            msg = "nobody was served meanwhile"
+            raise OSError(msg)
+        return says(told)
+
+    monkeypatch.setattr(made, "_first", first)
+    return served
+
+
+def runs(word: str) -> bool:
+    """Whether a process that has `word` among its own is there, or becomes none in a while."""
+    end = time.monotonic() + SECONDS
+    while True:
+        found = False
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                found |= word.encode() in path.read_bytes().split(b"\0")
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.02)
+
+
+async def begin(backend: Backend, word: str) -> None:
+    with tempfile.TemporaryFile() as output:
+        confined, process = await start_aside(
+            backend, Box(), ["/usr/bin/sleep", word], environment={}, output=output
+        )
+        confined.kill()
+        process.wait()
+        confined.close()
+
+
+def test_others_are_served_while_a_kernels_sandbox_is_made(
+    backend: Backend, slow: threading.Event
+) -> None:
+    async def both() -> None:
+        asyncio.get_running_loop().call_later(0.01, slow.set)
+        await begin(backend, "612.1")
+
+    asyncio.run(both())
+    assert not runs("612.1")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.03])
+def test_who_breaks_off_a_start_leaves_no_process(
+    backend: Backend, seconds: float, slow: threading.Event
+) -> None:
+    async def broken() -> None:
+        # Broken off before there is a sandbox, in the middle of it, or as it is let run.
+        asyncio.get_running_loop().call_later(0.02, slow.set)
+        starting = asyncio.ensure_future(begin(backend, f"612.2{seconds}"))
+        await asyncio.sleep(seconds)
+        starting.cancel()
+        await asyncio.wait([starting])
+
+    asyncio.run(broken())
+    assert not runs(f"612.2{seconds}")
+
+
+def terminal(launcher: Launcher) -> ConfinedPty:
+    origin = Origin(principal=launcher.point.principal("user:ada"), path=None)
+    room = launcher.terminal_room(origin)
+    return ConfinedPty(launcher, room, ["/usr/bin/sleep", "612.4"], cwd="", screen="xterm")
+
+
+@pytest.mark.parametrize("how", ["closed", "stopped"])
+def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
+    launcher: Launcher, slow: threading.Event, how: str
+) -> None:
+    async def ended() -> None:
+        shell = terminal(launcher)
+        assert shell.room.running is None
+        if how == "closed":
+            shell.end()
+        else:
+            # As the policy does that has changed.
+            shell.room.stopped = "it may not run"
+        slow.set()
+        await asyncio.wait_for(shell._running, SECONDS)
+        assert ([], {}) == ([*shell.read_buffer], launcher.rooms)
+        shell.ptyproc.close(force=True)
+
+    asyncio.run(ended())
+    assert not runs("612.4")
+
+
+def test_a_terminal_whose_sandbox_cannot_be_made_says_why_on_its_screen(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(told: int) -> int:
+        msg = "no such luck"
+        raise OSError(msg)
+
+    async def told() -> None:
+        monkeypatch.setattr(made, "_first", first)
+        shell = terminal(launcher)
+        await asyncio.wait_for(shell._running, SECONDS)
+        assert "the sandbox could not be built: no such luck" in "".join(shell.read_buffer)
+        shell.ptyproc.close(force=True)
+
+    asyncio.run(told())
+    assert ({}, False) == (launcher.rooms, runs("612.4"))
+
+
+@pytest.fixture
+def program(launcher: Launcher) -> Begin:
+    """Runs a program that works on `/a` for ada, as the server's own do."""
+
+    def made(line: str, *, seconds: float = SECONDS) -> Coroutine[object, object, errand.Ended]:
+        origin = Origin(principal=launcher.point.principal("user:ada"), path="/a")
+        room = launcher.kernel_room("errand-1", origin)
+        room.errand, room.log = Errand(folder="/a", writes=True), None
+        return errand.run(
+            launcher, room, ["sh", "-c", line], cwd="/a", variables={}, files={}, seconds=seconds
+        )
+
+    return made
+
+
+def test_a_program_says_what_it_printed_and_how_it_ended(program: Begin) -> None:
+    ended = asyncio.run(program("echo 612.5; echo no >&2; exit 3"))
+    assert (3, b"612.5\n", b"no\n") == (ended.status, ended.output, ended.errors)
+
+
+def test_a_program_that_prints_without_end_is_ended(
+    program: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errand, "MOST", 1 << 20)
+    with pytest.raises(CannotConfine, match="printed more than 1 MiB"):
+        asyncio.run(program("exec yes 612.6"))
+    assert not runs("612.6")
+
+
+def test_a_program_that_takes_too_long_is_ended(program: Begin) -> None:
+    with pytest.raises(CannotConfine, match="took too long"):
+        asyncio.run(program("exec sleep 612.7", seconds=0.2))
+    assert not runs("612.7")
+
+
+def test_a_program_whose_right_is_taken_back_as_it_begins_is_ended(
+    program: Begin, launcher: Launcher, slow: threading.Event
+) -> None:
+    async def both() -> None:
+        running = asyncio.ensure_future(program("exec sleep 612.8"))
+        await asyncio.sleep(0)
+        (grant,) = launcher.point.store.state().grants
+        launcher.point.store.remove_grant(grant.id)
+        launcher.point.refresh()
+        slow.set()
+        with pytest.raises(CannotConfine, match="as a whole"):
+            await running
+
+    asyncio.run(both())
+    assert not runs("612.8")
+
+
+def test_a_program_that_nobody_waits_for_any_more_is_ended(program: Begin) -> None:
+    async def left() -> None:
+        running = asyncio.ensure_future(program("exec sleep 612.9"))
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(left())
+    assert not runs("612.9")
