@@ -14,7 +14,7 @@ from .policy import paths, vocabulary
 from .policy.model import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .policy.model import Decision
     from .trial import Trial
@@ -90,7 +90,8 @@ def suggest(
         levels = missing.setdefault((need.principal, _around(need.resource)), {})
         levels[need.resource] = max(levels.get(need.resource, 0), int(ability.level))
         counted[key] = counted.get(key, 0) + 1
-    return _gathered(missing, counted), beyond
+    wall = "" if trial.homes is None else trial.homes.wall
+    return _least(_gathered(missing, counted), wall), beyond
 
 
 def _around(resource: str) -> str:
@@ -104,7 +105,7 @@ def _gathered(
     missing: Mapping[tuple[str, str], Mapping[str, int]],
     counted: Mapping[tuple[str, str], int],
 ) -> list[Suggestion]:
-    found = []
+    found: list[Suggestion] = []
     for (principal, folder), levels in missing.items():
         for level in sorted(set(levels.values())):
             names = sorted(name for name, needed in levels.items() if needed == level)
@@ -119,3 +120,40 @@ def _gathered(
                 for place, inside in places.items()
             ]
     return sorted(found, key=lambda each: (each.principal, each.resource, each.level))
+
+
+def _least(every: Sequence[Suggestion], wall: str) -> list[Suggestion]:
+    """`every` without what another one of the same person gives already.
+
+    Args:
+        every: in their order.
+        wall: the folder of the homes, into which no grant from above reaches; or empty.
+    """
+    found: dict[tuple[str, str, str], int] = {}
+    for each in every:
+        own = (each.principal, each.resource, each.level)
+        found[own] = found.get(own, 0) + each.needs
+    for each in every:
+        around = _chain(each.resource, wall)
+        least = vocabulary.LEVEL[each.level]
+        levels = [level.word for level in vocabulary.Level if level >= least]
+        own = (each.principal, each.resource, each.level)
+        wider = [
+            (each.principal, place, level)
+            for place in around
+            for level in levels
+            if (each.principal, place, level) in found
+        ]
+        if own in found and wider != [own]:
+            # The last is the widest, and so stays itself.
+            found[wider[-1]] += found.pop(own)
+    return [
+        Suggestion(principal=principal, level=level, resource=resource, needs=many)
+        for (principal, resource, level), many in found.items()
+    ]
+
+
+def _chain(resource: str, wall: str) -> tuple[str, ...]:
+    """Where a grant that reaches `resource` may stand, nearest first."""
+    chain = vocabulary.parse_resource(resource).chain
+    return chain[: chain.index(wall)] if wall in chain[1:] else chain

@@ -49,10 +49,43 @@ def test_the_least_level_on_the_file_itself_is_suggested(desk: Desk) -> None:
 def test_several_files_of_a_folder_are_suggested_as_the_folder(desk: Desk) -> None:
     denied(desk, *(("user:eve", "open", f"contents:/a/{n}") for n in range(3)))
     denied(desk, ("user:eve", "save", "contents:/a/9"), ("user:bob", "save", "contents:/a/9"))
+    denied(desk, ("user:eve", "list", "contents:/a"))
     assert suggested(desk) == [
         ("user:bob", "editor", "contents:/a/9", 1),
-        ("user:eve", "viewer", "contents:/a", 3),
+        ("user:eve", "viewer", "contents:/a", 4),
         ("user:eve", "editor", "contents:/a/9", 1),
+    ]
+
+
+def test_what_another_suggestion_gives_is_not_suggested_again(desk: Desk) -> None:
+    denied(
+        desk,
+        ("user:eve", "save", "contents:/"),
+        ("user:eve", "open", "contents:/a/x"),
+        ("user:eve", "save", "contents:/a/y"),
+        ("user:eve", "delete", "contents:/a/y"),
+        ("user:bob", "save", "contents:/a"),
+        ("user:bob", "save", "contents:/a/b/c"),
+        ("user:eve", "launch", "kernelspecs:python3"),
+    )
+    assert suggested(desk) == [
+        ("user:bob", "editor", "contents:/a", 2),
+        ("user:eve", "editor", "contents:/", 2),
+        ("user:eve", "manager", "contents:/a/y", 2),
+        ("user:eve", "runner", "kernelspecs:python3", 1),
+    ]
+
+
+def test_what_is_granted_above_the_homes_is_suggested_in_them_again(desk: Desk) -> None:
+    file = desk.folder / "config" / "jupyter_server_config.py"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("c.JupyterAuthorization.home = 'home/{user}'\n", "utf-8")
+    denied(
+        desk, *(("user:eve", "open", f"contents:{path}") for path in ("/", "/home/bob/x", "/y"))
+    )
+    assert suggested(desk) == [
+        ("user:eve", "viewer", "contents:/", 2),
+        ("user:eve", "viewer", "contents:/home/bob/x", 1),
     ]
 
 
