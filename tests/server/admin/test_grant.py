@@ -411,7 +411,9 @@ def test_the_last_administrator_cannot_leave_be_lowered_or_be_removed(server: Se
 def test_who_can_is_what_each_is_answered(server: Serving) -> None:
     for action in ("open", "save", "delete", "share"):
         path = f"/api/authz/who-can?action={action}&resource=contents:/team/a.ipynb"
-        found = [each["principal"] for each in server.request("GET", path, "mia").json["items"]]
+        items = server.request("GET", path, "mia").json["items"]
+        found = [each["principal"] for each in items]
+        assert found == [f"user:{each['display_name']}" for each in items]
         everybody = sorted(f"user:{name}" for name in server.tokens)
         asked = [
             {"principal": each, "action": action, "resource": "contents:/team/a.ipynb"}

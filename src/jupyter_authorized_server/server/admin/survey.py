@@ -72,7 +72,7 @@ class WhoCanHandler(AdminHandler):
             visible=visible,
             show=lambda principal: {
                 "principal": principal,
-                "display_name": names.get(principal.removeprefix("user:")) or principal,
+                "display_name": names.get(name := principal.removeprefix("user:")) or name,
                 "through": through(decisions[principal]),
             },
         )
