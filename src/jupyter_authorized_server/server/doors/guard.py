@@ -19,7 +19,7 @@ from tornado.httputil import HTTPMessageDelegate
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-from ... import sentences
+from ... import mistakes, sentences
 from ...audit import REQUEST
 from ...errors import AuthorizationError, StoreError
 from ..wiring import wiring
@@ -115,6 +115,9 @@ class _Doorkeeper(HTTPMessageDelegate):
         REQUEST.set(secrets.token_hex(6))
         try:
             why = await Judge(self._application, self._request, self._target).judge()
+            if why is None and not self._target.is_text:
+                # Tornado finds out before the handler knows who asks, and then cannot say it.
+                why = Why(status=400, message=sentence(mistakes.ADDRESS_NOT_UTF8))
         except StoreError as error:
             _log.error("a request needs the store, so it is refused: %s", error)
             why = Why(status=503, message=sentences.OUT_OF_REACH)

@@ -42,6 +42,16 @@ class Target:
     path_args: list[bytes | None]
     path_kwargs: dict[str, bytes | None]
 
+    @property
+    def is_text(self) -> bool:
+        """Whether what the URL pattern finds in the address is UTF-8."""
+        try:
+            for each in (*self.path_args, *self.path_kwargs.values()):
+                (each or b"").decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
 
 class _Memory:
     """Of one router: its rules as they were, and the first whose pattern fits a path."""
