@@ -209,6 +209,8 @@ def test_whoever_may_only_read_changes_nothing_and_is_told_that_nothing_is_saved
     with page(crdt, server, "vera", room) as vera, page(crdt, server, "emil", room) as emil:
         emil.opened("b")
         vera.opened("b")
+        # What has a room save nothing by itself, where no editor's page says otherwise.
+        vera.tell(vera.doc.client_id, {"autosave": False})
         vera.write(" by a viewer")
         # All of the page's document, as the answer to what the room asks it.
         missing = crdt.YMessageType.SYNC.to_bytes(1, "big") + b"\x01"

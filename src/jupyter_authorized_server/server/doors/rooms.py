@@ -259,6 +259,9 @@ class _Socket:
         color = said.get("color") if isinstance(said, dict) else None
         # Where somebody is at the moment is for who may know of that file.
         kept = {} if self._is_global else dict(state)
+        # Whether the room saves by itself is for who may save.
+        if "autosave" in kept and not self._may("save"):
+            del kept["autosave"]
         kept["user"] = {
             "username": user.username,
             "name": user.name or user.username,
