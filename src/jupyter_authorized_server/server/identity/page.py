@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _templates = template.Loader(str(Path(__file__).parent / "templates"))
 
+#: What a browser opens as a page, in a frame or not, or fetches for a script.
+_OPENED = frozenset({"document", "iframe", "frame", "empty"})
 _NOTHING = {"error": "", "info": "", "link": words.GO_ON}
 
 
@@ -164,7 +166,7 @@ class LogoutHandler(Page):
     @allow_unauthenticated
     def get(self) -> None:
         """End the login session of this browser."""
-        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        if self.request.headers.get("Sec-Fetch-Dest", "document") not in _OPENED:
             # An image in a notebook would sign out each of its readers.
             raise web.HTTPError(403, sentences.BY_ADDRESS)
         self._leave(everywhere=False)

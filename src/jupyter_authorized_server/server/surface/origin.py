@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: What a browser calls a page of this server, and an address that somebody has typed.
 _OWN = frozenset({"same-origin", "none"})
+#: And what it opens as a page, in a frame or not, or fetches for a script.
+_OPENED = frozenset({"document", "iframe", "frame", "empty"})
 
 
 def is_inside_a_page(request: HTTPServerRequest) -> bool:
@@ -21,7 +23,7 @@ def is_inside_a_page(request: HTTPServerRequest) -> bool:
 
     Who writes a notebook chooses its images, and each of its readers' browsers asks for them.
     """
-    return request.headers.get("Sec-Fetch-Dest", "document") != "document"
+    return request.headers.get("Sec-Fetch-Dest", "document") not in _OPENED
 
 
 def is_from_elsewhere(request: HTTPServerRequest) -> bool:
