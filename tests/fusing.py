@@ -20,13 +20,20 @@ _INIT, _OPEN_FOLDER, _LIST, _ACCESS = 26, 27, 28, 34
 #: What is let go of; the first three hear no answer.
 _NO_ANSWER, _RELEASES = {2, 36, 42}, {18, 25, 29}
 _ROOT, _FILE = 1, 2
-_NAME, _TEXT = b"data.csv", b"3,4\n"
+_TEXT = b"3,4\n"
 
 
 class Slow:
-    """One file in one folder, told to whoever asks, unless `holds` is set."""
+    """One file in one folder, told to whoever asks, unless `holds` is set.
 
-    def __init__(self, device: int) -> None:
+    Args:
+        name: of the file.
+        folds: whether it is found in upper and lower case.
+    """
+
+    def __init__(self, device: int, name: bytes, *, folds: bool) -> None:
+        self._name = name
+        self._folds = folds
         self.holds = threading.Event()
         #: Set once somebody waits.
         self.is_waited_for = threading.Event()
@@ -69,10 +76,14 @@ class Slow:
             os.write(self._device, struct.pack("<IiQ", 16 + len(told), error, unique) + told)
 
     def _told(self, kind: int, node: int, words: bytes) -> bytes:
-        if kind == _LOOKUP and words.rstrip(b"\0") != _NAME:
+        asked = words.rstrip(b"\0")
+        is_it = asked == self._name or (self._folds and asked.lower() == self._name.lower())
+        if kind == _LOOKUP and not is_it:
             raise OSError(errno.ENOENT, "")
         offset, size = struct.unpack_from("<QI", words.ljust(20, b"\0"), 8)
-        listed = struct.pack("<QQII8s", _FILE, 1, len(_NAME), 8, _NAME)
+        listed = struct.pack(
+            f"<QQII{-(-len(self._name) // 8) * 8}s", _FILE, 1, len(self._name), 8, self._name
+        )
         held = struct.pack("<QII", 0, 0, 0)
         answers = {
             _INIT: struct.pack("<IIIIHHIIHHI7I", 7, 31, 1 << 16, 0, 8, 8, 1 << 16, 1, *[0] * 10),
@@ -97,8 +108,12 @@ def _attributes(node: int) -> bytes:
 
 
 @contextlib.contextmanager
-def mounted(folder: Path) -> Iterator[Slow]:
-    """A file system of this program at `folder`.
+def mounted(folder: Path, name: bytes = b"data.csv", *, folds: bool = False) -> Iterator[Slow]:
+    """A file system of this program at `folder`, with one file.
+
+    Args:
+        name: of the file.
+        folds: as of `Slow`.
 
     Raises:
         OSError: none can be mounted here.
@@ -109,7 +124,7 @@ def mounted(folder: Path) -> Iterator[Slow]:
     if c.mount(b"test", os.fsencode(folder), b"fuse", 6, options):
         os.close(device)
         raise OSError(ctypes.get_errno(), "no file system of a program can be mounted here")
-    made = Slow(device)
+    made = Slow(device, name, folds=folds)
     try:
         yield made
     finally:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from filing import World, text
+from fusing import mounted
 from jupyter_server.services.contents.checkpoints import Checkpoints, GenericCheckpointsMixin
 
 from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.server.doors import contents, reader
+from jupyter_authorized_server.server.surface.disk import disk_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_listing_holds_what_its_reader_may_see(world: World) -> None:
@@ -208,6 +210,28 @@ def test_a_link_is_judged_as_the_file_behind_it(world: World) -> None:
     # Folded first this is a file of the team, handed to the system one of the root.
     (team / "deep").symlink_to("../deep/one")
     assert world.as_("owen", "get", "team/deep/../a.txt") == 404
+
+
+def test_where_the_disk_folds_case_a_file_has_its_rule_however_it_is_written(world: World) -> None:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(mounted(world.root / "team", b"secret.txt", folds=True))
+        except OSError as error:
+            pytest.skip(f"{error}")  # why: a matter of the machine
+        assert "3,4\n" == (world.root / "team" / "SECRET.txt").read_text()
+        for name in ("secret.txt", "SECRET.txt", "Secret.TXT"):
+            found = world.as_("owen", "get", f"team/{name}")
+            assert (name, "3,4\n") == (name, found["content"])
+            for who in ("vera", "mona"):
+                assert (name, 404) == (name, world.as_(who, "get", f"team/{name}"))
+                assert (name, False) == (name, world.as_(who, "file_exists", f"team/{name}"))
+        assert ["secret.txt"] == world.names("owen", "team")
+        assert [] == world.names("vera", "team")
+        disk = disk_of(world.manager)
+        assert disk is not None
+        assert ["/team/secret.txt"] * 2 == [
+            disk.place(each).target for each in ("team/SECRET.txt", "team/secret.TXT")
+        ]
 
 
 def test_a_root_that_is_a_link_is_served_as_the_folder_behind_it(
