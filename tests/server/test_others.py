@@ -258,6 +258,8 @@ def test_what_a_page_of_git_compares_is_compared_in_a_sandbox(server: serving.Se
     assert "id" not in found.json["base"]["cells"][0]
     body = {"previousContent": {"cells": 7}, "currentContent": new}
     assert "no notebook" in ask(server, "nora", "/diffnotebook", **body).json["message"]
+    body = {"previousContent": " " * (32 << 20), "currentContent": new}
+    assert "too large" in ask(server, "nora", "/diffnotebook", **body).json["message"]
 
 
 def test_notebooks_that_are_compared_for_minutes_hold_up_nobody(server: serving.Serving) -> None:

@@ -51,6 +51,8 @@ _READ = "4.0."
 #: Seconds that one comparison may take.
 _SECONDS = 60.0
 _TOLD = "compared.json"
+#: Characters of notebooks that are compared; they are written out in the server's one loop.
+_MOST = 32 << 20
 #: How the program ends when one of the two is no notebook.
 _NO_NOTEBOOK = 4
 #: What runs in the sandbox: as nbdime's handlers do it, with what was given it.
@@ -189,6 +191,8 @@ class _Comparing:
         Raises:
             HTTPError: there is no answer.
         """
+        if sum(len((each or {}).get("text", "")) for each in told.get("sides", ())) > _MOST:
+            raise HTTPError(413, mistakes.TOO_LARGE_TO_COMPARE)
         acting = ACTING.get()
         name = "" if acting is None else acting.principal.name
         try:
