@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -139,13 +140,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[serving.Serving
     make_evil(folder)
     extensions = ("jupyterlab_git",)
     with serving.serving(
-        folder, people=PEOPLE, policy=POLICY, extensions=extensions, env=environment()
+        folder,
+        people=PEOPLE,
+        policy=POLICY,
+        extensions=extensions,
+        env=environment(),
+        config=f"WHERE = {str(folder / 'looks')!r}\n{LOOKS}",
     ) as running:
         yield running
         # A server does not wait for a program that does not end.
         commit = asks_for_what_lasts(running, "gita", "last")
         assert 0 == running.stop()
         commit.join(SECONDS)
+
+
+#: In the server: it tells in a file how many notebooks are read at once.
+LOOKS = """
+import time
+from jupyter_authorized_server.server.doors.git import _Door
+now = []
+def slowly(looks):
+    def around(*args, **kwargs):
+        now.append(None)
+        with open(WHERE, "a") as told:
+            told.write(f"{len(now)}\\n")
+        time.sleep(0.2)
+        try:
+            return looks(*args, **kwargs)
+        finally:
+            now.pop()
+    return around
+_Door._has_outputs = slowly(_Door._has_outputs)
+"""
 
 
 def ask(server: serving.Serving, who: str, path: str, **body: Any) -> serving.Answer:
@@ -354,6 +380,26 @@ def test_no_other_repositorys_objects_files_or_notebooks_come_out_of_a_hostile_o
         states.append(ask(server, "vera", "/evil/status").json["state"])
         (kept / "rebase-merge").unlink()
     assert states[0] == states[1]
+
+
+def test_notebooks_are_looked_at_one_after_the_other_for_one_person(
+    server: serving.Serving,
+) -> None:
+    repo = server.root / "own" / f"staged{time.monotonic_ns()}"
+    repository(repo, a="a")
+    cell = {"cell_type": "code", "outputs": [{}], "metadata": {}, "source": ""}
+    # One that is not valid hides nothing and ends nothing.
+    (repo / "a.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    (repo / "b.ipynb").write_text("[]")
+    git(repo, "add", "a.ipynb", "b.ipynb")
+    with ThreadPoolExecutor() as pool:
+        path = f"/git/own/{repo.name}/check_notebooks"
+        found = pool.map(lambda _: server.request("GET", path, "gita"), range(4))
+        assert [["a.ipynb"]] * 4 == [
+            each.json.get("notebooks_with_outputs", each.text) for each in found
+        ]
+    looks = (server.folder / "looks").read_text().split()
+    assert (True, {"1"}) == (len(looks) >= 4, set(looks))
 
 
 def test_a_repository_whose_files_are_elsewhere_has_none_of_them(server: serving.Serving) -> None:

@@ -9,6 +9,7 @@ extension does with files itself, by path and following links, is done here inst
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import os
 import re
@@ -16,7 +17,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import nbformat
 from anyio.to_thread import run_sync
 from tornado.web import HTTPError
 
@@ -109,7 +109,7 @@ class _Door:
         self._settings = settings
         self._wired = wired
         self._clone = git.clone
-        self._turns = Turns()
+        self._turns, self._looks = Turns(), Turns()
 
     async def execute(  # noqa: PLR0917  # why: upstream's signature
         self,
@@ -235,7 +235,18 @@ class _Door:
         return {"code": 0}
 
     async def check_notebooks(self, path: str) -> dict[str, Any]:
-        """The staged notebooks that hold outputs."""
+        """The staged notebooks that hold outputs.
+
+        Each is read in one of the threads that everybody waits for, so one person has one.
+        """
+        acting = ACTING.get()
+        try:
+            async with self._looks.of("" if acting is None else acting.principal.name):
+                return await self._check_notebooks(path)
+        except WaitedTooLongError:
+            return {"notebooks_with_outputs": [], "has_outputs": False}
+
+    async def _check_notebooks(self, path: str) -> dict[str, Any]:
         line = ["git", "diff", "--cached", "--name-only", "--relative", "-z", "--diff-filter=ACM"]
         _, names, _ = await self.execute(line, path)
         notebooks = [name for name in names.split("\0") if name.endswith(".ipynb")]
@@ -245,7 +256,8 @@ class _Door:
     def _has_outputs(self, path: str, name: str) -> bool:
         try:
             text = self._read(f"{path}/{'/'.join(components(name))}")
-            cells = nbformat.reads(text, as_version=nbformat.NO_CONVERT).get("cells", [])
+            # What is no valid notebook may hold outputs all the same, and is no error.
+            cells = json.loads(text).get("cells", [])
             return any(each.get("cell_type") == "code" and each.get("outputs") for each in cells)
         except (
             OSError,
