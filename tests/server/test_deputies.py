@@ -389,3 +389,11 @@ def test_language_servers_are_for_administrators_where_they_are_not_confined(
         if each.action == "administer"
     ]
     assert [bare] * 2 == asked
+
+
+def test_a_page_that_has_gone_meanwhile_has_no_language_server_started() -> None:
+    begun: list[object] = []
+    confinement = SimpleNamespace(launcher=None, room_for=begun.append)
+    languages = door.Languages(SimpleNamespace(confinement=confinement))  # type: ignore[arg-type]  # why: no more of it is asked
+    languages.begin(SimpleNamespace(ws_connection=None), "ada", {})
+    assert ([], []) == (begun, languages.open_to("ada"))

@@ -80,7 +80,10 @@ class Languages:
         return [each for each in self._open.values() if each.owner == name]
 
     def begin(self, handler: Any, name: str, spec: Mapping[str, Any]) -> None:
-        """Start a process for the socket of `handler`, which is open."""
+        """Start a process for the socket of `handler`, unless that has closed meanwhile."""
+        if handler.ws_connection is None:
+            # Nobody would tell it to end, and it would count for its person for ever.
+            return
         if len(self.open_to(name)) >= MOST:
             handler.close(POLICY, mistakes.LANGUAGE_SERVERS)
             return
