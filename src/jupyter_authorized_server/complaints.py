@@ -110,6 +110,11 @@ def twice(what: str, name: str, before: str) -> str:
     return f"the {what} `{name}` is also in {before}; keep one of them"
 
 
+def group_in_itself(name: str) -> str:
+    """With what is put in."""
+    return f"the group `{name}` is in itself, perhaps by way of others; take one of them out"
+
+
 def no_yaml(problem: str) -> str:
     """`not valid YAML: {problem}`, with what is put in."""
     return f"not valid YAML: {problem}"

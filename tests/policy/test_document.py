@@ -77,6 +77,21 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert load_policy([file]).rules[-1].source == "a.cedar:1"
 
 
+def test_a_group_that_is_in_itself_is_named_with_its_line() -> None:
+    one = "groups:\n  a: {members: ['group:b', 'group:d']}\n  b: {members: ['group:c']}\n"
+    two = "groups:\n  c: {members: ['group:a', 'user:x']}\n  d: {members: ['group:none']}\n"
+    two += "  e: {members: ['group:a', 'group:e']}\n  f: {members: ['group:a']}\n"
+    words = "is in itself, perhaps by way of others; take one of them out"
+    assert mistakes(("a.yaml", one), ("b.yaml", two)) == [
+        f"a.yaml:2: the group `a` {words}",
+        f"a.yaml:3: the group `b` {words}",
+        f"b.yaml:2: the group `c` {words}",
+        f"b.yaml:4: the group `e` {words}",
+    ]
+    alone = two.replace(", 'group:e'", "")
+    assert load_policy([PolicyFile(source="b.yaml", text=alone)]).document.groups
+
+
 def test_a_name_used_twice_names_both_places() -> None:
     rule = '@id("x") permit (principal, action, resource);\n'
     assert mistakes(("a.cedar", rule), ("b.cedar", "\n" + rule)) == [

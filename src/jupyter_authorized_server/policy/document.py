@@ -76,6 +76,7 @@ def read_document(files: Sequence[PolicyFile]) -> tuple[Document, list[Mistake]]
             mistakes += wrong
     mistakes += _repeated(people, "person", lambda entry: entry.name)
     mistakes += _repeated(groups, "group", lambda entry: entry.name)
+    mistakes += _circles(groups)
     document = Document(
         statements=tuple(statements),
         people=tuple(people),
@@ -98,6 +99,24 @@ def _text(file: PolicyFile) -> str:
     if "\0" in text:
         raise InvalidName(complaints.FILE_NUL)
     return text.removeprefix("\ufeff")
+
+
+def _circles(groups: Sequence[GroupEntry]) -> list[Mistake]:
+    """Each group that is in itself, at its place."""
+    below = {each.name: [m for m in each.members if m.startswith("group:")] for each in groups}
+    mistakes = []
+    for entry in groups:
+        reached: set[str] = set()
+        ahead = list(below[entry.name])
+        while ahead:
+            member = ahead.pop()
+            if member not in reached:
+                reached.add(member)
+                ahead += below.get(member.removeprefix("group:"), ())
+        if f"group:{entry.name}" in reached:
+            message = complaints.group_in_itself(entry.name)
+            mistakes.append(Mistake(source=entry.source, line=entry.line, message=message))
+    return mistakes
 
 
 def _repeated(
