@@ -71,6 +71,15 @@ def test_a_denial_is_one_line_with_who_what_why_and_where(tmp_path: Path) -> Non
     assert 0o600 == path.stat().st_mode & 0o777
 
 
+def test_what_was_permitted_names_the_rules_and_has_no_sentence_of_its_own(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.jsonl")
+    allowed = DENIAL._replace(answer=Answer.ALLOW)
+    audit.decision(allowed, principal=Principal(name="user:ada"), door="http")
+    [record] = records(tmp_path / "audit.jsonl")
+    assert ["no-saving (/etc/x.cedar:3)"] == record["determining"]
+    assert "reason" not in record
+
+
 def test_a_record_is_in_the_file_before_the_call_returns(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     code = (

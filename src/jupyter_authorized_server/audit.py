@@ -129,7 +129,8 @@ class Audit:
                 "resource": decision.resource,
                 "decision": decision.answer.value,
                 "determining": [f"{d.id} ({d.source})" for d in decision.determining],
-                "reason": decision.reason_admin,
+                # What permits is said by `determining` already.
+                **({} if decision.allowed else {"reason": decision.reason_admin}),
                 "revision": decision.revision,
                 "door": door,
                 "address": address,
