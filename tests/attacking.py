@@ -113,6 +113,10 @@ ATTACKS = {
         "reads('/proc/%d/root' % SERVER + F + '/root/other/secret.txt')"
     ),
     "reads it with a program": "'secret' in says('cat ' + F + '/root/other/secret.txt')",
+    "keeps a file by a second name": (
+        "works(lambda: os.link(F + '/root/team/data.csv',"
+        " os.environ['HOME'] + '/%d' % os.getpid()) is None)"
+    ),
     "plants a notebook for another team": "writes(F + '/root/other/planted.ipynb')",
     "changes another team's times": "works(lambda: os.utime(F + '/root/other') is None)",
     "plants a file in the contents root": "writes(F + '/root/planted.txt')",

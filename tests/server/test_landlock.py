@@ -112,6 +112,34 @@ def test_from_a_terminal_neither(walled: Serving) -> None:
     stop(walled)
 
 
+KEEPS = """
+import os, tempfile
+home, tmp = os.environ["HOME"], tempfile.gettempdir()
+os.makedirs("in/one", exist_ok=True); os.makedirs("in/two", exist_ok=True)
+open("in/one/kept", "w").close()
+def does(act, a, b):
+    try:
+        return act(a, b) is None
+    except OSError as error:
+        return error.errno
+acts = [(act, to) for act in (os.link, os.rename) for to in (home, tmp)]
+print([does(act, "in/one/kept", f"{to}/kept") for act, to in acts])
+print(does(os.link, f"{home}/.in", "in/x"), does(os.link, "in/one/kept", "in/two/linked"))
+print(does(os.rename, "in/one/kept", "in/two/moved"), does(os.rename, "in/two", "in/one/two"))
+"""
+
+
+def test_nothing_is_kept_by_a_second_name_in_a_home(walled: Serving) -> None:
+    """What is shown no more could be changed there, since it would be the same file."""
+    kernel = begin(walled, "mona")
+    assert "" == said(
+        walled, kernel, "mona", "open(__import__('os').environ['HOME'] + '/.in', 'w').close()"
+    )
+    # EXDEV, of which programs know that they have to copy; and in a folder all is as always.
+    assert "[18, 18, 18, 18]\n18 True\nTrue True" == said(walled, kernel, "mona", KEEPS)
+    stop(walled)
+
+
 def test_an_editors_kernel_reads_and_changes_nothing(walled: Serving) -> None:
     kernel = begin(walled, "edda")
     assert "1,2" == said(walled, kernel, "edda", "print(open('data.csv').read())")

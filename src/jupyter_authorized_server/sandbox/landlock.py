@@ -24,17 +24,17 @@ from .box import Building, Confined
 from .machine import ETC, SYSTEM, configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .box import Box
 
 _OLDEST = 6
 _RUN, _WRITE, _READ, _LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_TRUNCATE, _CONTROL = 1 << 14, 1 << 15
+_TRUNCATE = 1 << 14
 _READING = _RUN | _READ | _LIST
 #: All but making devices, and talking to them.
-_WRITING = wall.ALL & ~(1 << 6) & ~(1 << 11) & ~_CONTROL
-_DEVICE = _WRITE | _READ | _CONTROL
+_WRITING = wall.ALL & ~(1 << 6) & ~(1 << 11) & ~wall.CONTROL
+_DEVICE = _WRITE | _READ | wall.CONTROL
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 #: The account's names too, and not what tells a login shell where programs are.
 _ETC = (*(name for name in ETC if name != "profile"), "passwd", "group", "gitconfig")
@@ -113,8 +113,10 @@ class _Walled(Building):
             program.append(_NO_TERMINAL)
         for path, text in box.texts.items():
             Path(path).write_bytes(text)
+        rules = list(self._rules(box))
         plan = {
-            "rules": list(self._rules(box)),
+            "rules": rules,
+            "apart": list(apart(rules)),
             "filter": base64.b64encode(system_calls.program(alone=True)).decode(),
             "machine": platform.machine(),
             "cwd": box.cwd or box.home,
@@ -149,6 +151,27 @@ class _Walled(Building):
         stat = Path(f"/proc/{first}/stat").read_text("utf-8")
         watcher = int(stat.rpartition(")")[2].split()[1])
         return _Walls(first=first, status=os.dup(self._release), watcher=watcher)
+
+
+def apart(rules: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """More walls, by which nothing is moved or linked from one folder of `rules` to another.
+
+    A file that has a second name in somebody's home could be changed there when the right to
+    the first is gone. Landlock lets a file go only where it can be done no more with than
+    before. So each folder has a number, and for each binary digit of those there are two walls
+    that let devices be controlled, one where the digit is 0 and one where it is 1: of any two
+    folders each has something by one of the walls that the other has not. No device is
+    controlled in any, since the first wall does not let it be.
+    """
+    given = list(rules)
+    folders = [where for where, right in given if right == _WRITING]
+    devices = [(where, wall.CONTROL) for where, right in given if right & wall.CONTROL]
+    for digit in range((len(folders) - 1).bit_length() if folders else 0):
+        for value in (0, 1):
+            yield devices + [
+                (where, wall.MOVE | (wall.CONTROL if number >> digit & 1 == value else 0))
+                for number, where in enumerate(folders)
+            ]
 
 
 def _readable(system: Sequence[str], apart: Sequence[str]) -> Iterator[str]:

@@ -37,6 +37,10 @@ FILE = 0b1100000000000111
 #: All that Landlock can be asked to keep, of ABI 6: files, TCP, abstract sockets and signals.
 ALL = (1 << 16) - 1
 _TCP, _SCOPES = 0b11, 0b11
+#: To move and link things from one folder to another, and to control devices.
+MOVE, CONTROL = 1 << 13, 1 << 15
+#: What keeps folders apart: see `landlock.apart`.
+APART = MOVE | CONTROL
 _QUIET = (
     signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
     signal.SIGPIPE, signal.SIGWINCH,
@@ -90,9 +94,13 @@ def _drop_capabilities(machine: str) -> None:
     _called(_prctl(_NO_NEW_RIGHTS, 1), "no new privileges")
 
 
-def _wall_in(rules: list[list[int]]) -> None:
-    """From here on only what `rules` name: descriptors, each with a right."""
-    asked = (ctypes.c_uint64 * 3)(ALL, _TCP, _SCOPES)
+def _wall_in(kept: list[int], rules: list[list[int]]) -> None:
+    """From here on only what `rules` name: descriptors, each with a right.
+
+    Args:
+        kept: rights to files, to TCP, and to what is of no file, that go by rules.
+    """
+    asked = (ctypes.c_uint64 * 3)(*kept)
     size = ctypes.c_size_t(ctypes.sizeof(asked))
     walls = _called(_syscall(_RULESET, asked, size, ctypes.c_uint(0)), "landlock")
     for descriptor, right in rules:
@@ -123,7 +131,9 @@ def _run(plan: dict[str, Any], parent: int, ready: int) -> None:
     _called(_prctl(_SET_DEATH_SIGNAL, signal.SIGKILL), "the parent's end")
     if os.getppid() != parent:
         return
-    _wall_in(plan["rules"])
+    _wall_in([ALL, _TCP, _SCOPES], plan["rules"])
+    for rules in plan["apart"]:
+        _wall_in([APART, 0, 0], rules)
     _close_but(plan["tell"], ready)
     _refuse_calls(base64.b64decode(plan["filter"]))
     os.write(plan["tell"], json.dumps({"child-pid": os.getpid()}).encode() + b"\n")
