@@ -493,7 +493,17 @@ def test_a_file_id_is_told_of_what_one_may_open(server: serving.Serving) -> None
     missing = server.request("GET", "/api/fileid/id?path=loose/none.txt", "vera")
     hidden = server.request("GET", "/api/fileid/id?path=loose/x.txt", "vera")
     assert (missing.status, hidden.status, missing.body) == (404, 404, hidden.body)
+    body = {"format": "text", "type": "file"}
+    server.request("PUT", "/api/collaboration/session/loose/x.txt", "adam", json_body=body)
     found = server.request("GET", "/api/fileid/id?path=loose/x.txt", "adam")
-    assert found.status in {200, 404}
-    assert server.request("GET", "/api/fileid/path?id=none", "vera").status == 404
+    assert 200 == found.status, found.text
+    back = f"/api/fileid/path?id={found.json['id']}"
+    assert "loose/x.txt" == server.request("GET", back, "adam").json["path"]
+    # That it has an id now shows to nobody else, neither way.
+    for path, body_of_none in (
+        ("/api/fileid/id?path=loose/x.txt", missing.body),
+        (back, server.request("GET", "/api/fileid/path?id=none", "vera").body),
+    ):
+        unseen = server.request("GET", path, "vera")
+        assert (path, 404, body_of_none) == (path, unseen.status, unseen.body)
     assert server.request("GET", "/api/fileid/path", "vera").status == 400

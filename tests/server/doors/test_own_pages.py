@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(
         folder,
         people=people,
-        extensions=("jupyterlab", "notebook", "notebook_shim"),
+        extensions=("jupyterlab", "notebook", "notebook_shim", "jupyter_resource_usage"),
     ) as running:
         yield running
 
@@ -206,6 +206,8 @@ def test_what_changes_the_pages_of_everybody_is_refused_to_who_does_not_administ
         answer = server.request(method, path, "mona", json_body=sent)
         found = 404 if path == "/api/build" and answer.status == 404 else 403
         assert found == answer.status, (method, path, answer.text)
+    told = {who: server.request("GET", "/api/metrics/v1", who).status for who in ("nora", "adam")}
+    assert {"nora": 403, "adam": 200} == told
     # News and licences are the same for everybody, and say nothing of anybody.
     for path in ("/lab/api/news", "/lab/api/update", "/api/licenses/report.json"):
         assert server.request("GET", path, "nora").status in {403, 404}
