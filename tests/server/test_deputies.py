@@ -50,6 +50,7 @@ _SPEC = {"version": 2, "languages": ["python"], "mime_types": ["text/x-python"]}
 LANGUAGES = {
     "worst": {**_SPEC, "argv": [sys.executable, "-c", WORST, MARK]},
     "missing": {**_SPEC, "argv": ["no-such-program"]},
+    "foreign": {**_SPEC, "argv": ["\N{GREEK SMALL LETTER OMEGA}" * 100]},
 }
 
 #: What a server might read in the folder that it is started in, and an attempt to.
@@ -326,6 +327,7 @@ def test_a_language_server_is_ones_own_and_has_no_file_and_no_way_out(server: Se
         ("worst", "sys.stdout.buffer.write(b'Content-Length: 1\\r\\n\\r\\n\\xff')", "passed on"),
         ("none", "", "no such language server"),
         ("missing", "", "is not on this machine"),
+        ("foreign", "", "\N{GREEK SMALL LETTER OMEGA}" * 50),
     ],
 )
 def test_a_language_server_that_is_none_is_left_with_the_reason(

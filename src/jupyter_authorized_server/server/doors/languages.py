@@ -41,6 +41,8 @@ _READ = "2.3."
 MOST = 8
 #: Bytes of one message, and of what stands before it.
 MOST_SAID, _MOST_BEFORE = 16 << 20, 8 << 10
+#: Bytes that may stand in the closing of a socket.
+_MOST_WHY = 120
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
 
 
@@ -91,7 +93,7 @@ class Languages:
         try:
             room = self._wired.confinement.room_for(Errand(folder=""))
         except AuthorizationError as error:
-            handler.close(POLICY, str(error)[:_MOST_WHY])
+            handler.close(POLICY, _short(str(error)))
             return
         connection = self._open[handler] = _Connection(handler, name, spec)
         connection.begin(Talk(launcher, room, connection.hear))
@@ -143,7 +145,7 @@ class _Connection:
         except ValueError as error:
             why = f"the language server says what cannot be passed on: {error}"
         _log.info("a language server of %s, %s: %s", self.owner, self.kind, why)
-        self._handler.close(FINAL, why[:_MOST_WHY])
+        self._handler.close(FINAL, _short(why))
 
     async def hear(self, part: bytes) -> None:
         """Pass on each message that is whole with this part of what the process prints.
@@ -162,8 +164,9 @@ class _Connection:
             self._handler.close(POLICY, mistakes.LANGUAGE_SERVER_SLOW)
 
 
-#: Bytes that may stand in the closing of a socket.
-_MOST_WHY = 120
+def _short(why: str) -> str:
+    """As much of `why` as fits into the closing of a socket."""
+    return why.encode()[:_MOST_WHY].decode(errors="ignore")
 
 
 def whole_messages(said: bytearray) -> list[str]:
