@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import __version__
 from ..ahead import begin
+from ..config import JupyterAuthorization
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 _EXTENSION = "jupyter_authorized_server"
+_DESCRIPTION = """A Jupyter Server that several people share, under one policy.
+
+It serves JupyterLab where that is installed, and takes the options of `jupyter server`.
+`jupyter authz` asks and changes the policy.
+"""
+_EXAMPLES = """
+    jupyter authz users add ada --level admin
+    jupyter authorized-server --ServerApp.root_dir=/srv/notebooks
+"""
 
 
 def _check(server: ServerApp) -> None:
@@ -33,6 +43,9 @@ def _lab() -> type[Any]:
         """JupyterLab with this extension on, whatever the configuration says."""
 
         version = __version__
+        description = _DESCRIPTION
+        examples = _EXAMPLES
+        classes = [*lab.classes, JupyterAuthorization]  # noqa: RUF012  # why: traitlets' own protocol
 
         @classmethod
         def get_extension_package(cls) -> str:
@@ -62,6 +75,9 @@ def _plain() -> type[Any]:
         """Jupyter Server with this extension on, whatever the configuration says."""
 
         version = __version__
+        description = _DESCRIPTION
+        examples = _EXAMPLES
+        classes = [*ServerApp.classes, JupyterAuthorization]  # noqa: RUF012  # why: as above
 
         def initialize(self, *args: Any, **kwargs: Any) -> None:
             self.jpserver_extensions = {**self.jpserver_extensions, _EXTENSION: True}
