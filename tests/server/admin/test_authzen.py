@@ -159,6 +159,10 @@ def test_the_pages_of_a_search_join_to_the_whole(server: Serving) -> None:
         if not token:
             break
     assert joined == whole
+    # JSON knows one kind of number: a whole one may be written with a point.
+    assert search(server, "action", {**ADA, "page": {"limit": 1.0}}).json["results"] == whole[:1]
+    for limit in (1.5, 1e400):
+        assert search(server, "action", {**ADA, "page": {"limit": limit}}).status == 400
     assert search(server, "action", {**ADA, "page": {"token": "%"}}).status == 400
     assert search(server, "action", {**ADA, "page": {"limit": 0}}).status == 400
 

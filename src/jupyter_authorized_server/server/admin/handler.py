@@ -181,7 +181,7 @@ class AdminHandler(Asker, APIHandler):
     def _read_body(self) -> object:
         # As the surface has read it; see `Call.json`.
         try:
-            return json.loads(self.request.body.strip().decode("utf-8"))
+            return json.loads(self.request.body.strip().decode("utf-8"), parse_float=_number)
         except (ValueError, RecursionError):
             raise InvalidName(mistakes.NO_JSON) from None
 
@@ -296,6 +296,12 @@ class AdminHandler(Asker, APIHandler):
         text = sentence(reason)
         self.set_status(status)
         self.finish(json.dumps({"message": text, "reason": text, "decision_id": decision or None}))
+
+
+def _number(text: str) -> float:
+    """A number that is written with a point or an exponent; a whole one is one all the same."""
+    found = float(text)
+    return int(found) if found.is_integer() else found
 
 
 def sentence(text: str) -> str:
