@@ -29,6 +29,7 @@ export const WORDS = {
   stopped: (name: string | number): string => `You cannot run code in ${name} any more.`,
   lacks: (name: string | number): string => `You may have more files now than the kernel of ${name} sees. Restart it to see them there.`,
   runAgain: (name: string | number): string => `You can run code in ${name} now.`,
+  notRun: (why: string | number): string => `${why} This was not run.`,
   ended: (name: string | number): string => `The kernel of ${name} was stopped: it had more than you may have now. A new one has what is left to you.`,
   endedTheirs: (name: string | number): string => `The kernel of ${name} was stopped: its owner may have less now than it had. Start one of your own.`,
   saveCopy: "Save my copy…",

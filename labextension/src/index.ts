@@ -13,6 +13,7 @@ import { DisposableDelegate } from '@lumino/disposable';
 import { Client } from './client.js';
 import { dialog, showAbout } from './lab/about.js';
 import { markListings, UploadButtons } from './lab/browser.js';
+import { Closes } from './lab/closes.js';
 import { gate } from './lab/commands.js';
 import { explainMenus } from './lab/menus.js';
 import { CopyBanner } from './lab/copy.js';
@@ -91,6 +92,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     new Refusals(refusal => {
       void whyPart(client, standings, refusal).then(body => dialog(WORDS.whyTitle, body));
     }).listen(app);
+    const closes = new Closes(standings);
+    closes.listen(app.serviceManager.kernels);
     const launchers = new Launchers(
       app,
       () => front.situation,
@@ -147,7 +150,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
           standings,
           notebook,
           badgeOf(panel),
-          banner
+          banner,
+          closes
         );
         faces.set(panel, made);
         return new DisposableDelegate(() => {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page, WebSocket
+    from playwright.sync_api import Page, Route, WebSocket
 
 #: Milliseconds for anything to appear, on a machine that does other things too.
 PATIENCE = 60_000
@@ -98,6 +100,13 @@ def _afresh(path: str) -> str:
     return f"{path}?reset" if path.startswith("/lab") else path
 
 
+def _say(listed: str, route: Route) -> None:
+    if route.request.method == "GET":
+        route.fulfill(body=listed, content_type="application/json")
+    else:
+        route.continue_()
+
+
 class Classic:
     """A notebook in nbclassic."""
 
@@ -180,7 +189,6 @@ class Classic:
 
     def run_as(self, code: str) -> None:
         """Have the last cell say `code`, whether or not one may type there, and run it."""
-        self.ready()
         self.page.evaluate(
             "code => { const n = Jupyter.notebook; const last = n.ncells() - 1; "
             "n.get_cell(last).set_text(code); n.execute_cells([last]); }",
@@ -196,10 +204,13 @@ class Classic:
         )
 
     def says_why_it_left(self, sentence: str) -> None:
-        """Wait until it says that no kernel is connected, and below its tool bar why."""
-        expect(self.page.locator("#notification_kernel")).to_contain_text("Not Connected")
+        """Wait until it shows that no kernel is connected, and below its tool bar why."""
         expect(self.page.locator(".kernel_disconnected_icon")).to_be_visible()
         expect(self.page.locator(".authz-notice").filter(has_text=sentence)).to_be_visible()
+
+    def comes_back(self) -> None:
+        """Wait until its kernel is connected again."""
+        self.page.wait_for_function("Jupyter.notebook.kernel.is_connected()")
 
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""
@@ -293,6 +304,35 @@ class Lab:
             "() => { window.heard = ''; const at = window.jupyterapp.shell.currentWidget; "
             "at.context.sessionContext.session.kernel.iopubMessage.connect("
             "(_, message) => { window.heard += message.content.text || ''; }); }"
+        )
+
+    def says_why_it_left(self, sentence: str) -> None:
+        """Wait until it says why no kernel is connected."""
+        told = self.page.locator(".Toastify__toast").filter(has_text=sentence)
+        expect(told).to_be_visible()
+
+    def keeps_its_session(self) -> None:
+        """Have the lists that it looks at every ten seconds stay as they are.
+
+        A session or kernel that is not in them any more, it drops.
+        """
+        for name in ("sessions", "kernels"):
+            kept = self.page.evaluate("async at => (await fetch(at)).text()", f"/api/{name}")
+            self.page.route(re.compile(rf"/api/{name}(\?.*)?$"), partial(_say, kept))
+
+    def drops_its_session(self) -> None:
+        """Have it look at what the lists are now."""
+        self.page.unroute_all()
+        self.page.evaluate("window.jupyterapp.serviceManager.sessions.refreshRunning()")
+        self.page.wait_for_function(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session === null"
+        )
+
+    def comes_back(self) -> None:
+        """Wait until its kernel is connected again."""
+        self.page.wait_for_function(
+            "window.jupyterapp.shell.currentWidget.sessionContext"
+            ".session?.kernel?.connectionStatus === 'connected'"
         )
 
     def prints(self, text: str) -> None:

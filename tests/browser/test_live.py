@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Classic
+from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Lab
 from examples.serving import PASSWORD, run_in
 from playwright.sync_api import expect
 
@@ -22,7 +22,7 @@ from jupyter_authorized_server.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from browser.page import Window
+    from browser.page import Classic, Window
     from examples.serving import Served
     from playwright.sync_api import Page
 
@@ -54,6 +54,14 @@ def give(served: Served, person: str, level: str) -> None:
         )
         for id_ in before:
             store.remove_grant(id_)
+
+
+def shut_out(served: Served, person: str) -> None:
+    """Have `person` hold nothing."""
+    with contextlib.closing(store_of(served)) as store:
+        for grant in store.state().grants:
+            if grant.principal == f"user:{person}":
+                store.remove_grant(grant.id)
 
 
 def saved(served: Served, name: str, *cells: str) -> str:
@@ -146,8 +154,21 @@ def ends_no_kernel_of_anothers(page: Page, kernel: str) -> None:
         expect(found).to_have_attribute("disabled", "")
 
 
+def is_shut_out(served: Served, person: str, notebook: Classic | Lab, *, drops: bool) -> None:
+    """Take all from `person`; see that the page itself answers a cell that is run then."""
+    if isinstance(notebook, Lab):
+        notebook.keeps_its_session()
+    shut_out(served, person)
+    notebook.prints("Your access to this kernel was taken back")
+    notebook.run_as("8 * 8")
+    notebook.prints("was taken back; what you ran goes on there without you. This was not run.")
+    notebook.says_why_it_left("Your access to this kernel was taken back")
+    if isinstance(notebook, Lab) and drops:
+        notebook.drops_its_session()
+
+
 @EVERY
-def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_so_in_the_cell(
+def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_so_and_comes_back(
     served: Start, visit: Visit, front_end: str
 ) -> None:
     server = served("demo")
@@ -185,18 +206,20 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
     window.hears("to who watches")
     give(server, person, "editor")
     until(True, server, person, name)
-    notebook.run_as("import time; print('be' + 'gun'); time.sleep(3600)")
+    end = f"while not os.path.exists('{name}.end'): time.sleep(0.1)"
+    notebook.run_as(f"import os, time\nprint('be' + 'gun')\n{end}")
     notebook.prints("begun")
-    with contextlib.closing(store_of(server)) as store:
-        for grant in store.state().grants:
-            if grant.principal == f"user:{person}":
-                store.remove_grant(grant.id)
-    notebook.prints("Your access to this kernel was taken back")
+    is_shut_out(server, person, notebook, drops=front_end == NOTEBOOK)
+    give(server, person, "editor")
+    until(True, server, person, name)
+    notebook.comes_back()
+    (server.root / f"{name}.end").touch()
+    notebook.run_as("print('8 * 8 was', 'run' if '8 * 8' in In else 'left out')")
+    notebook.prints("8 * 8 was left out")
     with contextlib.closing(store_of(server)) as store:
         store.set_disabled(person, disabled=True)
     window.stays_away()
-    if isinstance(notebook, Classic):
-        notebook.says_why_it_left("You are signed out.")
+    notebook.says_why_it_left("You are signed out.")
     assert 204 == olga.status("DELETE", f"/api/sessions/{session['id']}")
 
 

@@ -5,6 +5,15 @@ export interface Kernel {
   ws?: WebSocket | null;
   /** How often it tries to connect again by itself. */
   reconnect_limit: number;
+  reconnect: () => void;
+  /** Sends a message, or keeps it until there is a connection. */
+  _send: (message: unknown) => void;
+  /** Takes a message as it comes. */
+  _handle_ws_message: (event: { data: string }) => void;
+  /** Is done when all that has come was taken. */
+  _msg_queue: Promise<unknown>;
+  /** Tells that no output of a message comes any more. */
+  _finish_iopub: (id: unknown) => void;
 }
 
 export interface Classic {

@@ -147,6 +147,9 @@ class NotebookPart {
   private readonly badge: HTMLElement;
   private readonly share = link('', WORDS.share);
   private readonly ended = new Set<string>();
+  private readonly closes = new Closes(text => {
+    this.tell({ text, lost: true, offers: false });
+  });
   private before: (Seen & { resource: string }) | null = null;
   private asked = 0;
 
@@ -170,13 +173,10 @@ class NotebookPart {
     const again = (): void => void this.update();
     this.standings.onChange(again);
     this.notebook.events?.on('kernel_ready.Kernel', again);
-    const closes = new Closes(text => {
-      this.tell({ text, lost: true, offers: false });
-    });
     this.notebook.events?.on('kernel_connected.Kernel', (_, about) => {
-      closes.heed(about?.kernel);
+      this.closes.heed(about?.kernel);
     });
-    closes.heed(this.notebook.kernel);
+    this.closes.heed(this.notebook.kernel);
     this.notebook.events?.on(
       OVER,
       () => void this.tellEnd(this.kernelId ?? this.before?.kernelId)
@@ -205,6 +205,7 @@ class NotebookPart {
       // Its kernel is asked for while this page still loads.
       this.refusals.expect('launch', resource, reason);
     }
+    this.closes.look(this.notebook.kernel, kernel);
     const can = canOf(file, kernel);
     this.badge.textContent = badgeWord(can);
     this.badge.title = canSentence(can);

@@ -11,6 +11,7 @@ import { endOf, OVER } from '../ended.js';
 import type { Standings } from '../me.js';
 import { noticeOf } from '../notice.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
+import type { Closes } from './closes.js';
 import type { CopyBanner } from './copy.js';
 import type { Rights } from './rights.js';
 import { isFrozen, rightsOf } from './rights.js';
@@ -55,6 +56,8 @@ export class DocumentFace {
   private readonly locked = new WeakSet();
   private readonly stop: () => void;
   private asked = 0;
+  /** Of the kernel that it has, or had last. */
+  private kernelId: string | null = null;
   private readonly ended = new Set<string>();
   private readonly warnings: string[] = [];
   /** The cells' texts as they were loaded, for whoever could never do more than look. */
@@ -67,12 +70,23 @@ export class DocumentFace {
     private readonly standings: Standings,
     private readonly notebook: NotebookPanel | null,
     private readonly badge: Badge,
-    private readonly banner: CopyBanner
+    private readonly banner: CopyBanner,
+    closes: Closes
   ) {
     const again = (): void => {
       void this.update();
     };
-    this.stop = standings.onChange(again);
+    const stops = [
+      standings.onChange(again),
+      closes.onBack(id => {
+        this.comeBack(id);
+      })
+    ];
+    this.stop = () => {
+      for (const stop of stops) {
+        stop();
+      }
+    };
     context.pathChanged.connect(again);
     context.sessionContext.kernelChanged.connect(again);
     context.sessionContext.kernelChanged.connect((_, { oldValue, newValue }) => {
@@ -128,6 +142,7 @@ export class DocumentFace {
       this.loaded = null;
     }
     this.keepClean();
+    this.kernelId = found.kernelId ?? this.kernelId;
     if (!this.badge.isDisposed) {
       this.badge.show_(found);
     }
@@ -151,6 +166,14 @@ export class DocumentFace {
     if (told !== null && !this.ended.has(id)) {
       this.ended.add(id);
       this.warn(told);
+    }
+  }
+
+  /** Take the kernel `id` again, which this had. */
+  private comeBack(id: string): void {
+    const { sessionContext } = this.context;
+    if (this.kernelId === id && sessionContext.session === null) {
+      void sessionContext.changeKernel({ id });
     }
   }
 

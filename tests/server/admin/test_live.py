@@ -77,7 +77,7 @@ def test_the_metrics_count_a_socket_whose_right_ended_once(server: Serving, kern
         store.add_group("others", now=1)
     time.sleep(0.6)
     assert before + 1 == revoked(server)
-    zora.close()
+    assert 1000 == zora.closed()[0]
 
 
 def test_a_socket_is_ended_by_its_owner_or_an_administrator(server: Serving, kernel: str) -> None:

@@ -16,7 +16,7 @@ from tornado import web
 from ..wiring import wiring
 from .executions import Executions
 from .kernel_judge import KernelJudge
-from .live import Lowered
+from .live import Parting
 from .refusals import Refusals
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .saved import SavedCells
 
 
-class JudgedConnection(Lowered):
+class JudgedConnection(Parting):
     """Mixed in over a connection class of Jupyter Server.
 
     Jupyter calls `prepare` at the handshake and the two `handle_…` for each message.
@@ -128,10 +128,10 @@ class JudgedConnection(Lowered):
         if self._judge is not None:
             self._judge.take(incoming_msg)
 
-    def lower(self, why: str) -> None:
-        """Watching is over: nothing of the kernel goes out, and all that comes is refused."""
+    def tell_end(self, why: str) -> None:
+        """This socket is about to close: what its page waits for in it ends with `why`."""
         if self._judge is not None:
-            self._judge.lower(why)
+            self._judge.tell_end(why)
 
     def shut(self) -> None:
         """The server closes this socket: what waits in it goes nowhere."""

@@ -46,6 +46,8 @@ class Running:
         session: as the kernel knows the client; its next socket gets the reply.
         sent: id of the message.
         header: what an answer to it names as its parent.
+        silent: whether the kernel may begin it and tell nobody.
+        taken: whether the kernel has told everybody that it works on it.
         begun: whether the kernel has told everybody that it begins.
         failed: whether the kernel has told everybody of an error in it.
         over: whether the kernel has told everybody that it is over.
@@ -61,6 +63,8 @@ class Running:
     session: str
     sent: str
     header: dict[str, str]
+    silent: bool = False
+    taken: bool = False
     begun: bool = False
     failed: bool = False
     over: bool = False
@@ -149,10 +153,13 @@ class Runs:
             run.begun = True
         elif msg_type == "error":
             run.failed = True
-        elif msg_type == "status" and json.loads(content).get("execution_state") == "idle":
-            run.over = True
-            if run.left:
-                self._end(run, _status(run))
+        elif msg_type == "status":
+            state = json.loads(content).get("execution_state")
+            run.taken |= state == "busy"
+            if state == "idle":
+                run.over = True
+                if run.left:
+                    self._end(run, _status(run))
 
     def all(self) -> list[Running]:
         """Every run whose end is awaited."""
@@ -203,10 +210,13 @@ class Runs:
 
 
 def _status(run: Running) -> str | None:
-    """How a run ended whose reply nobody hears; None where it never began."""
+    """How a run ended whose reply nobody hears; None where that cannot be told."""
     if run.failed:
         return "error"
-    return "ok" if run.begun else None
+    if run.begun:
+        return "ok"
+    # What was heard from its beginning on, and was not told to begin, did not run.
+    return "aborted" if run.taken and not run.silent else None
 
 
 class Endings:

@@ -91,7 +91,7 @@ class Executions:
         Raises:
             Malformed: it cannot be told what would run.
         """
-        code, hashed = self._code(frame)
+        code, hashed, is_silent = self._code(frame)
         cell = frame.metadata().get("cellId")
         record = self._audit.event(
             "execution",
@@ -120,19 +120,21 @@ class Executions:
                     session=self._session,
                     sent=sent,
                     header=_kept(message.header),
+                    silent=is_silent,
                 )
             )
 
     @staticmethod
-    def _code(frame: Frame) -> tuple[bytes, str]:
-        """What is hashed: the code, or of a very long one all of the content; and which."""
+    def _code(frame: Frame) -> tuple[bytes, str, bool]:
+        """What is hashed: the code, or of a very long one all of the content; which; if silent."""
         raw = frame.raw_content()
         if len(raw) > LONGEST_CONTENT:
-            return raw, "content"
-        code = frame.content().get("code")
+            return raw, "content", True
+        content = frame.content()
+        code = content.get("code")
         if not isinstance(code, str):
             raise Malformed("a run without code")
-        return code.encode("utf-8", "surrogatepass"), "code"
+        return code.encode("utf-8", "surrogatepass"), "code", content.get("silent") is not False
 
     def note(self, parent: bytes, content: bytes) -> None:
         """Read a reply of the kernel's to this client; the end of a run is recorded."""

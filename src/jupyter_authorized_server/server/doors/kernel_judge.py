@@ -125,13 +125,12 @@ class KernelJudge:
         if later is not None:
             self._work = asyncio.ensure_future(self._catch_up(later))
 
-    def lower(self, why: str) -> None:
-        """Watching is over: take no answer to a prompt, and end what the page waits for.
+    def tell_end(self, why: str) -> None:
+        """The socket is about to close: end what the page waits for.
 
         The kernel goes on, and nothing of it comes here any more; a cell whose end
         nobody tells would seem to run for ever.
         """
-        self._prompts.clear()
         self.end_runs(why)
         if self._executions.replied is not None:
             self._answers.finish(Message("shell", RUN, self._executions.replied))

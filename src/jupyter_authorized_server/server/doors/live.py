@@ -75,7 +75,6 @@ class LiveDoor:
         until: seconds since the epoch up to which `principal` and `allowed` hold.
         principal: as it is now; None where the login has ended.
         allowed: whether the handshake would be let through now.
-        ended: whether its socket has been dealt with since it would not be.
         hook: the configuration's, where there is one.
         id: by which it can be disconnected; tells nothing else.
     """
@@ -92,7 +91,6 @@ class LiveDoor:
     until: float = math.inf
     principal: Principal | None = None
     allowed: bool = False
-    ended: bool = False
     hook: Hook | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -102,14 +100,14 @@ class LiveDoor:
         return Login(self.name, self.token, self.session, self.local)
 
 
-class Lowered:
-    """What keeps its socket and refuses in it, once watching is over.
+class Parting:
+    """What has something to say, and to leave undone, before its socket closes.
 
     No protocol: hundreds are told at once, and one takes ten times as long to be found.
     """
 
-    #: Sends nothing more but refusals, of what runs now with a sentence why.
-    lower: Callable[[str], None]
+    #: Ends what its page waits for, with a sentence why.
+    tell_end: Callable[[str], None]
     #: Passes on nothing more of what has come already, as the server closes the socket.
     shut: Callable[[], None]
 
@@ -238,7 +236,7 @@ class LiveDoors:
                 door.generation != self.generation
                 or now >= door.until
                 # A message may have come first, and been refused.
-                or not (door.allowed or door.ended)
+                or not door.allowed
             )
         ]
         if not due:
@@ -258,9 +256,8 @@ class LiveDoors:
         try:
             self._review(door, held[door.login], now)
             if not door.allowed:
-                self.revoked += not door.ended
+                self.revoked += 1
                 end(handler, door)
-            door.ended = not door.allowed
         except Exception:  # noqa: BLE001  # why: a socket that cannot be asked about is closed
             _log.exception("a socket could not be asked about, so it is closed")
             close(handler, POLICY, sentences.TAKEN_BACK)
@@ -325,16 +322,11 @@ class LiveDoors:
 
 
 def end(handler: Any, door: LiveDoor) -> None:
-    """Take away what `handler` no longer may.
-
-    A kernel's socket stays and refuses, since after a close a page's cells run for
-    ever; unless the login itself has ended, when the page is nobody's.
-    """
-    connection = getattr(handler, "connection", None)
+    """Take away what `handler` no longer may: its socket, with a sentence why."""
     if door.principal is None:
         part(handler, sentences.SIGNED_OUT)
-    elif isinstance(connection, Lowered):
-        connection.lower(sentences.KERNEL_TAKEN)
+    elif isinstance(getattr(handler, "connection", None), Parting):
+        part(handler, sentences.KERNEL_TAKEN)
     else:
         part(handler, sentences.TAKEN_BACK)
 
@@ -342,8 +334,8 @@ def end(handler: Any, door: LiveDoor) -> None:
 def part(handler: Any, why: str) -> None:
     """Close `handler`'s socket for good, and say why wherever its page shows it."""
     connection = getattr(handler, "connection", None)
-    if isinstance(connection, Lowered):
-        connection.lower(why)
+    if isinstance(connection, Parting):
+        connection.tell_end(why)
     _say_in_terminal(handler, why)
     close(handler, FINAL if _is_jupyters(handler) else POLICY, why)
 
@@ -388,7 +380,7 @@ def close(handler: Any, code: int, reason: str) -> None:
     """
     handler.on_message = handler.write_message = nothing
     connection = getattr(handler, "connection", None)
-    if isinstance(connection, Lowered):
+    if isinstance(connection, Parting):
         connection.shut()
     handler.close(code, reason)
 
