@@ -345,6 +345,8 @@ def test_who_was_asked_by_a_kernel_that_is_restarted_answers_no_prompt_of_the_ne
     thief.asked()
     assert 200 == server.request("POST", f"/api/kernels/{kernel}/restart", "edda").status
     edda = Client(server, kernel, "edda")
+    # A kernel asks nobody whose socket for prompts is not there yet, and says nothing of it.
+    assert "1\n" == edda.text("print(1)")
     asked = edda.run("print('got', input())")
     edda.asked()
     thief.send("input_reply", {"value": "stolen", "status": "ok"}, "stdin")
@@ -406,6 +408,40 @@ def test_a_frame_that_lies_or_can_be_read_in_two_ways_ends_its_socket_and_no_oth
     other = Client(server, kernel, "emil")
     assert "1\n" == other.text("print(1)")
     other.close()
+
+
+@BOTH
+def test_a_message_in_pieces_is_judged_as_a_whole(
+    server: Serving, kernel: str, v1: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for who, said in (("vera", WATCH_ONLY), ("edda", "1\n")):
+        client = Client(server, kernel, who, v1=v1)
+
+        def send(data: str | bytes, to: websocket.WebSocket = client.socket) -> None:
+            opcode = websocket.ABNF.OPCODE_TEXT if isinstance(data, str) else 2
+            whole = data.encode() if isinstance(data, str) else data
+            for at in range(0, len(whole), 50):
+                last = int(at + 50 >= len(whole))
+                to.send_frame(websocket.ABNF.create_frame(whole[at : at + 50], opcode, last))
+                opcode = websocket.ABNF.OPCODE_CONT
+                to.ping()
+
+        monkeypatch.setattr(client.socket, "send", send)
+        monkeypatch.setattr(client.socket, "send_binary", send)
+        sent = client.run("print(1)")
+        monkeypatch.undo()
+        found = client.answer(sent)
+        assert said in {printed(found), *(each.content.get("evalue") for each in found)}
+        client.close()
+
+
+def test_a_message_that_is_said_to_be_too_large_ends_its_socket_before_it_is_read(
+    server: Serving, kernel: str
+) -> None:
+    client = Client(server, kernel, "edda")
+    assert client.socket.sock is not None
+    client.socket.sock.sendall(b"\x82\xff" + struct.pack("!Q", 2**29))
+    assert (1009, "message too big") == client.closed(60)
 
 
 @BOTH
