@@ -332,7 +332,7 @@ def test_a_kernelspec_without_its_program_is_refused_with_why(server: Serving, n
 
 def test_why_a_kernel_dies_at_once_is_said_to_who_starts_it(server: Serving) -> None:
     answer = begun(server, "dying", "python", "-c", "exit('no licence \\x1b[31mhere')")
-    wanted = "the kernel ended with status 1; its last words: no licence [31mhere; if it needs"
+    wanted = "the kernel ended with status 1; its last words: no licence here; if it needs"
     assert (500, wanted) == (answer.status, answer.json["message"][: len(wanted)])
     rooms = server.folder / "data" / "authorization" / "sandbox" / "logs"
     assert "no licence" not in "".join(path.read_text() for path in rooms.iterdir())

@@ -494,6 +494,25 @@ def test_a_kernelspec_cannot_choose_its_way_out(confined: Serving) -> None:
     stop(confined)
 
 
+def test_a_kernel_that_listens_on_tcp_does_so_where_nobody_else_is(confined: Serving) -> None:
+    folder = confined.folder / "data" / "kernels" / "deaf"
+    folder.mkdir(parents=True, exist_ok=True)
+    asks = """grep -o '"transport": "[a-z]*' "$0"; exit 1"""
+    argv = ["/bin/sh", "-c", asks, "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Deaf", "language": "none"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    body = {"path": "team/a.ipynb", "type": "notebook", "kernel": {"name": "deaf"}}
+    told = {
+        who: confined.request("POST", "/api/sessions", who, json_body=body).json["message"]
+        for who in ("mona", "nell")
+    }
+    # Nell's has the machine's network.
+    where = {who: [way for way in ("tcp", "ipc") if f'": "{way}' in told[who]] for who in told}
+    assert {"mona": ["tcp"], "nell": ["ipc"]} == where
+    why = "if it listens on TCP only, it works with bubblewrap, and where no rule gives it"
+    assert {"mona": False, "nell": True} == {who: why in said for who, said in told.items()}
+
+
 UNCONFINED = """
 @id("by-name")
 permit (principal == Jupyter::User::"uma", action == Jupyter::Action::"unconfined", resource);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ MOST = 1 << 20
 _KEPT = 64 << 10
 #: Characters of it that are told.
 _TOLD = 400
+#: What a screen takes for a colour, or a move of its cursor.
+_FOR_SCREENS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -49,5 +52,6 @@ def last_words(path: Path) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
+    text = _FOR_SCREENS.sub("", text)
     lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
     return " | ".join(line for line in lines if line)[-_TOLD:]

@@ -44,6 +44,10 @@ _REMEDY = (
     "; if it needs files besides its environment, "
     "`c.JupyterAuthorization.sandbox_read_only` can show it them"
 )
+_TCP = (
+    "if it listens on TCP only, it works with bubblewrap, and where no rule gives it the "
+    "machine's network"
+)
 
 
 class ConfinedProvisioner(LocalProvisioner):
@@ -54,6 +58,7 @@ class ConfinedProvisioner(LocalProvisioner):
     #: Whether its end has been asked for, or told.
     _is_expected: bool = False
     _started: float = 0.0
+    _remedy: str = ""
     _launching: asyncio.Task[subprocess.Popen[bytes]] | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
@@ -152,9 +157,12 @@ class ConfinedProvisioner(LocalProvisioner):
         met = frozenset(room.company)
         with launcher.box(room, line[0], folder, cwd=cwd) as box, opened(room.log) as log:
             own = room.folder or Path()
-            by_tcp = not (_is_encrypted(self.parent) or Path(line[0]).name.startswith("python"))
             has_root = launcher.backend.has_root
-            line = sockets.connection(own, box, line, has_root=has_root, by_tcp=by_tcp)
+            by_tcp = not (_is_encrypted(self.parent) or Path(line[0]).name.startswith("python"))
+            # In the machine's network anybody could listen to it.
+            can = has_root and not box.network
+            self._remedy = _REMEDY if can or not by_tcp else f"{_REMEDY}; {_TCP}"
+            line = sockets.connection(own, box, line, has_root=has_root, by_tcp=by_tcp and can)
             surroundings = environment(box.home, box.user, variables, box.temporary)
             room.running, process = await start_aside(
                 launcher.backend, box, line, environment=surroundings, output=log
@@ -251,7 +259,7 @@ class ConfinedProvisioner(LocalProvisioner):
         words = "" if room.log is None else last_words(room.log)
         said = f"; its last words: {words}" if words else " and said nothing"
         why = f"the kernel ended with {_named(status)}{said}"
-        return why + _REMEDY if time.monotonic() - self._started < _AT_ONCE else why
+        return why + self._remedy if time.monotonic() - self._started < _AT_ONCE else why
 
     async def send_signal(self, signum: int) -> None:
         """Send `signum` to all that is of its group, while that is its own."""

@@ -64,13 +64,11 @@ def connection(
     Args:
         folder: the private folder of the kernel, as the machine has it.
         has_root: whether it has a root of its own.
-        by_tcp: whether it may know TCP alone.
+        by_tcp: whether it listens on TCP instead, in a network of its own.
     """
     told = json.loads((folder / CONNECTION).read_bytes())
     if has_root:
         told["ip"] = f"{INSIDE}/{SOCKET}"
-    # In the machine's network anybody could listen to it.
-    by_tcp = by_tcp and has_root and not box.network
     known = relay.told(told) if by_tcp else told
     # Nothing of the contents lies over it, as might be over where all put what they forget.
     path = f"{Path(INSIDE).parent if has_root else box.temporary}/{CONNECTION}"
