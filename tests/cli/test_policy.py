@@ -42,6 +42,26 @@ def test_a_rule_that_forbids_to_open_and_leaves_another_way_to_the_contents_is_n
     assert bool(left) == bool(desk.ask("policy", "validate", "--json").json["notes"])
 
 
+def test_a_grant_or_group_that_names_whom_nobody_knows_is_noted(desk: Desk) -> None:
+    desk.policy(
+        b_yaml="people: {zoe: }\n"
+        "groups:\n"
+        "  new: {members: ['user:ada', 'user:zoe', 'user:nil']}\n"
+        "grants:\n"
+        "  - {principal: 'user:zed', level: viewer, resource: 'contents:/a'}\n"
+        "  - {principal: 'group:zed', level: viewer, resource: 'contents:/a'}\n"
+        "  - {principal: 'group:new', level: viewer, resource: 'contents:/a'}\n"
+        "  - {principal: everyone, level: viewer, resource: 'contents:/a'}\n"
+    )
+    file = desk.policy_dir / "b.yaml"
+    notes = desk.ask("policy", "validate", "--json").json["notes"]
+    assert [each.partition(", which")[0] for each in notes] == [
+        f"{file}:5: the grant names the person `zed`",
+        f"{file}:6: the grant names the group `zed`",
+        f"{file}:3: the group `new` names the person `nil`",
+    ]
+
+
 def test_a_rule_that_names_whom_nobody_knows_is_noted(desk: Desk) -> None:
     desk.policy(
         b_yaml="people:\n  filed:\n",

@@ -52,8 +52,8 @@ def validate(desk: Desk, folder: str | None, as_json: bool) -> int:
     """Show every mistake in policy files.
 
     They are read as the server reads them; each mistake comes with its file and line.
-    A note tells of a rule that may keep back less than it seems to, or names a person or
-    group that is not known here.
+    A note tells of a rule that may keep back less than it seems to, and of a rule, grant or
+    group that names a person or group that is not known here.
     Without DIR, those that the server reads.
     Exits 3 where they do not load.
 
@@ -155,7 +155,7 @@ def _tell_what_is_not_read(folder: Path | None) -> None:
 
 
 def _unknown(desk: Desk, found: _Loaded) -> list[str]:
-    """Whom the rules name that there is not here; who comes in by a hub may come later."""
+    """Whom the files name that there is not here; who comes in by a hub may come later."""
     known = desk.directory(found.document)
     if known is None:
         return []
@@ -163,11 +163,21 @@ def _unknown(desk: Desk, found: _Loaded) -> list[str]:
         *(("User", each) for each in known.people),
         *(("Group", each) for each in (*known.groups, EVERYONE)),
     }
-    return [
-        f"{rule.source}: `{rule.id}` names {_CALLED[kind]} `{name}`, which neither the policy "
-        "files nor the store know; until something is called so, it speaks of nobody"
+    named = [
+        (rule.source, f"`{rule.id}`", pair)
         for rule in found.rules
-        for kind, name in dict.fromkeys(rule.entities())
+        for pair in dict.fromkeys(rule.entities())
+    ]
+    written = [(each.source, "the grant", each.principal) for each in found.document.grants]
+    for group in found.document.groups:
+        written += [(group.place, f"the group `{group.name}`", each) for each in group.members]
+    for source, what, member in written:
+        kind, _, name = member.partition(":")
+        named.append((source, what, (kind.capitalize(), name)))
+    return [
+        f"{source}: {what} names {_CALLED[kind]} `{name}`, which neither the policy "
+        "files nor the store know; until something is called so, it speaks of nobody"
+        for source, what, (kind, name) in named
         if kind in _CALLED and (kind, name) not in names
     ]
 
