@@ -11,6 +11,10 @@ FILE_BY_ID = "name a file by its `id`"
 NO_FORM = "the address says what is asked; send no form with it"
 LINK_IS_OVER = "this link does not hold any more; ask whoever sent it for another"
 NOT_RECORDED_DONE = "this was done, but could not be recorded"
+STORE_AWAY = (
+    "the server cannot use its store at the moment, so nothing was changed; try again, and "
+    "where it stays so have its log looked at"
+)
 LOG_SAYS_WHY = "this could not be done; the server's log says why"
 PATH_NUL = "the path contains a NUL character"
 PATH_NOT_UNICODE = "the path is not valid Unicode (it holds a lone surrogate)"

@@ -91,9 +91,12 @@ def test_a_store_that_another_process_holds_costs_time_and_no_typing(
         share.click()
         said = page.locator(".authz-share > .authz-say")
         expect(said).to_have_attribute("data-kind", "failed")
-        expect(said).to_contain_text("locked")
+        expect(said).to_contain_text("cannot use its store at the moment")
+        expect(said).not_to_contain_text(str(server.home))
         expect(who).to_have_value("nina")
         other.execute("ROLLBACK")
+    # Where it is and what is wrong with it, who looks after the server reads.
+    assert "another process has it locked" in server.log
     share.click()
     row = page.locator('.authz-share [data-principal="user:nina"]')
     row.get_by_role("button").click()

@@ -284,7 +284,12 @@ class AdminHandler(Asker, APIHandler):
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 400)
         if isinstance(error, Refused):
             status = error.status or self.wired.config.denied_status
-        self._say(status, str(error), decision.id if decision is not None else "")
+        said = str(error)
+        if isinstance(error, StoreError):
+            # Where the store is and what is wrong with it is for whoever runs the server.
+            self.log.warning("a request could not be answered: %s", error)
+            said = mistakes.STORE_AWAY
+        self._say(status, said, decision.id if decision is not None else "")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What went wrong inside goes to the log only."""
