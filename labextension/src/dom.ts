@@ -33,6 +33,40 @@ export function fill(element: Element, ...children: readonly Child[]): void {
   element.replaceChildren(...given(children));
 }
 
+/** What of `element` takes the keyboard. */
+function controls(element: Element): HTMLElement[] {
+  return [...element.querySelectorAll<HTMLElement>('a[href], button, input, select, summary')];
+}
+
+/** The first of them that is there to be used, and not folded away. */
+export function firstControl(element: Element): HTMLElement | undefined {
+  return controls(element).find(each => each.checkVisibility() && !each.matches(':disabled'));
+}
+
+function nameOf(control: Element): string {
+  return control.getAttribute('aria-label') ?? control.textContent ?? '';
+}
+
+/**
+ * Have `draw` make anew what is in `element`, and leave the keyboard to whoever had it there:
+ * at what is called the same, or at `otherwise` where that is gone. A browser would forget
+ * them, and the dialog that they are in would hear no key any more.
+ */
+export function redraw(
+  element: Element,
+  draw: () => void,
+  otherwise: () => HTMLElement | null
+): void {
+  const held = document.activeElement;
+  if (held === null || !element.contains(held)) {
+    draw();
+    return;
+  }
+  draw();
+  const same = controls(element).find(each => nameOf(each) === nameOf(held));
+  (same ?? otherwise())?.focus();
+}
+
 function given(children: readonly Child[]): (Node | string)[] {
   return children.filter((child): child is Node | string => Boolean(child));
 }

@@ -1,6 +1,6 @@
 /** A list that the server pages and searches: a table, a search field, "More". */
 import type { Client, Page } from './client.js';
-import { fill, h, labelled } from './dom.js';
+import { fill, h, labelled, redraw } from './dom.js';
 import type { Child } from './dom.js';
 import { meant } from './moments.js';
 import { Say } from './say.js';
@@ -142,7 +142,13 @@ export class List<T> {
       this.options.onPage?.(page.items, after === null);
       const rows = page.items.map(item => this.row(item));
       if (after === null) {
-        fill(this.body, ...rows);
+        redraw(
+          this.body,
+          () => {
+            fill(this.body, ...rows);
+          },
+          () => this.fields[0] ?? null
+        );
         this.count = 0;
       } else {
         this.body.append(...rows);

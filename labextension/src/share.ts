@@ -2,7 +2,7 @@
 import { levelSentence } from './about.js';
 import type { Client, Page } from './client.js';
 import { inheritedFrom } from './decision.js';
-import { fill, h, labelled } from './dom.js';
+import { fill, h, labelled, redraw } from './dom.js';
 import { askPart } from './ask.js';
 import { Links } from './links.js';
 import type { Grant, LevelOffer } from './grants.js';
@@ -19,6 +19,9 @@ const SHOWN = 50;
 /** Rows that are drawn at a time: a field for a moment is slow to make, and the first rows
  * and the form are seen and used while the rest follows. */
 const DRAWN = 8;
+
+/** Where the keyboard begins: what somebody types in or presses, and nothing that is folded. */
+export const FIRST = ['input', 'select', 'button'].map(each => `${each}:not(details *)`).join();
 
 /** The share dialog's body, also the access page's. */
 export class Share {
@@ -86,11 +89,14 @@ export class Share {
 
   private show(page: Page<Grant> | null): void {
     if (page) {
-      fill(
-        this.rows,
-        page.items.length === 0 ? h('p', {}, WORDS.nobodyElse) : this.table(page.items),
-        page.next === null ? null : h('p', {}, WORDS.moreOnPage)
-      );
+      const draw = (): void => {
+        fill(
+          this.rows,
+          page.items.length === 0 ? h('p', {}, WORDS.nobodyElse) : this.table(page.items),
+          page.next === null ? null : h('p', {}, WORDS.moreOnPage)
+        );
+      };
+      redraw(this.rows, draw, () => this.node.querySelector(FIRST));
     }
   }
 

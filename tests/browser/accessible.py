@@ -31,8 +31,8 @@ def violations(page: Page, within: str = "html", *, both: bool = True) -> list[s
 
 
 #: Counts what takes the keyboard, as a whole and each.
-_CONTROLS = """() => {
-  const found = document.querySelectorAll(
+_CONTROLS = """within => {
+  const found = document.querySelector(within).querySelectorAll(
     'a[href], button, input, select, textarea, summary, [tabindex="0"]');
   const taken = [...found].filter(each => !each.disabled && each.tabIndex >= 0
     && each.checkVisibility({visibilityProperty: true}));
@@ -49,9 +49,9 @@ _FOCUSED = """() => {
 }"""
 
 
-def out_of_reach(page: Page) -> list[str]:
-    """What of `page` the Tab key does not reach, or reaches without showing it."""
-    controls: list[str] = page.evaluate(_CONTROLS)
+def out_of_reach(page: Page, within: str = "html") -> list[str]:
+    """What inside `within` the Tab key does not reach, or reaches without showing it."""
+    controls: list[str] = page.evaluate(_CONTROLS, within)
     page.evaluate("document.activeElement.blur()")
     reached: set[int] = set()
     unshown: list[str] = []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from browser.page import Window
     from examples.serving import Served
+    from playwright.sync_api import Page
 
     Visit = Callable[[Served, str, str], Window]
     Shoot = Callable[[Window, str], None]
@@ -88,9 +89,15 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     expect(shared).to_have_count(1)
     assert [] == violations(page, ".jp-Dialog")
     shoot(window, "lab-share-light")
+    assert [] == out_of_reach(page, ".authz-Dialog")
     assert 200 == nina.status("GET", "/api/contents/statistics.ipynb")
-    row.get_by_role("button", name="Remove: user:nina").click()
+    # The table is drawn anew each time; whoever has no mouse stays where they are.
+    row.get_by_label("Level of user:nina").press("ArrowUp")
+    expect(row.locator("select option[selected]")).to_have_text("runner")
+    expect(row.get_by_label("Level of user:nina")).to_be_focused()
+    row.get_by_role("button", name="Remove: user:nina").press("Enter")
     expect(row).to_have_count(0)
+    expect(dialog.get_by_label(WHO)).to_be_focused()
     expect(shared).to_have_count(0)
     assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
     # Signed out while the dialog is open: it says so and keeps what was typed.
@@ -114,16 +121,21 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     notebook.no_kernel()
     badge = asking.page.locator(".authz-Badge button")
     expect(badge).to_have_text("Viewing")
-    badge.click()
+    shares_nothing_but_the_address(asking.page)
+    badge.press("Enter")
     dialog = asking.page.get_by_role("dialog")
     dialog.get_by_text("Ask for access…").click()
+    assert [] == violations(asking.page, ".jp-Dialog")
+    assert [] == out_of_reach(asking.page, ".authz-Dialog")
     dialog.get_by_label("Level").select_option("editor")
     note = f"<b>the minutes {secrets.token_hex(4)}</b>"
     dialog.get_by_label("Why you need it").fill(note)
     dialog.get_by_role("button", name="Ask for access").click()
     expect(dialog.locator(".authz-say")).to_contain_text("You have asked")
     shoot(asking, "lab-ask-light")
-    dialog.get_by_role("button", name="Close", exact=True).last.click()
+    asking.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(badge).to_be_focused()
     answering = visit(server, "adam", "/authz#requests")
     row = answering.page.locator("tbody tr").filter(has_text=note)
     row.get_by_label("Until").fill("2099-01-01T00:00")
@@ -134,6 +146,30 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     assert ("contents:/team/plan.ipynb", "2099") == (given["resource"], given["ends"][:4])
     assert 200 == server.visitor("adam").status("DELETE", f"/api/authz/grants/{given['id']}")
     expect(badge).to_have_text("Viewing")
+
+
+def shares_nothing_but_the_address(page: Page) -> None:
+    """What a viewer finds behind *Share…*, by keyboard: who shared with her, and the address."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    share = page.get_by_role("button", name="Share…")
+    share.press("Enter")
+    dialog = page.get_by_role("dialog", name="Share plan.ipynb")
+    expect(dialog).to_contain_text("You can view team/plan.ipynb but not share it.")
+    row = dialog.locator('[data-principal="user:vera"]')
+    expect(row).to_contain_text("given for the whole server")
+    copy = dialog.get_by_role("button", name="Copy link")
+    expect(copy).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.locator(".authz-say").first).to_have_text("The link is copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "/lab/tree/team/plan.ipynb" == copied[copied.index("/lab") :]
+    assert [] == out_of_reach(page, ".authz-Dialog")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(share).to_be_focused()
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    expect(page.get_by_role("menuitem", name="Share…")).to_be_visible()
+    page.keyboard.press("Escape")
 
 
 def test_a_link_is_shown_once_and_gives_its_level_to_whoever_opens_it(
@@ -363,6 +399,14 @@ def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_th
     expect(row).to_be_visible()
     row.get_by_role("button").click()
     expect(row).to_have_count(0)
+    group = f"crew-{secrets.token_hex(4)}"
+    assert 201 == server.visitor("adam").status("POST", "/api/authz/groups", {"name": group})
+    who.fill(f"group:{group}")
+    share.click()
+    row = page.locator(f'.authz-share [data-principal="group:{group}"]')
+    expect(row).to_be_visible()
+    row.get_by_role("button").click()
+    expect(row).to_have_count(0)
     # A number of times only, which the list says as well.
     who.fill("nina")
     page.get_by_label("How often it counts").fill("2")
@@ -402,7 +446,24 @@ def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
         assert [] == page.evaluate(OUTSIDE), tab
         if scheme == "light":
             assert [] == out_of_reach(page), tab
+            if tab == "Audit":
+                the_records_are_checked_saved_and_followed(server, page)
         shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
+
+
+def the_records_are_checked_saved_and_followed(server: Served, page: Page) -> None:
+    """On the Audit tab, to an administrator."""
+    page.get_by_role("button", name="Check that no record was changed").click()
+    expect(page.locator(".authz-say").first).to_contain_text("records")
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Save these records as a file").click()
+    lines = kept.value.path().read_text("utf-8").splitlines()
+    assert page.locator(".authz-list tbody tr").count() == len(lines)
+    asked = f"nobody-{secrets.token_hex(4)}"
+    page.get_by_label("Follow").check()
+    assert server.visitor("vera").status("DELETE", f"/api/contents/{asked}") in {403, 404}
+    expect(page.locator(".authz-list tbody tr").filter(has_text=asked)).to_have_count(1)
+    page.get_by_label("Follow").uncheck()
 
 
 def test_the_map_shows_the_levels_of_another_person(server: Served, visit: Visit) -> None:
@@ -419,15 +480,23 @@ def test_a_plain_user_sees_her_own_part_only(server: Served, visit: Visit) -> No
     given = {"principal": "everyone", "level": "viewer", "resource": "contents:/team"}
     adam = server.visitor("adam")
     assert 201 == adam.ask("POST", "/api/authz/grants", {**given, "confirm": True})[0]
+    body = {"principal": "user:vera", "level": "editor", "resource": "contents:/notes.txt"}
+    status, hers = adam.ask("POST", "/api/authz/grants", body)
+    assert 201 == status
     window = visit(server, "vera", "/authz")
     page = window.page
     expect(page.get_by_role("tab")).to_have_text(OWN_TABS)
     expect(page.get_by_role("tabpanel")).to_contain_text("user:vera")
     open_tab(window, "Grants")
     window.settled()
-    expect(page.locator(".authz-list tbody tr")).to_have_count(2)
+    expect(page.locator(".authz-list tbody tr")).to_have_count(3)
     # She can give back what is hers, and take nothing from everybody.
-    expect(page.locator(".authz-list tbody button")).to_have_text(["Leave"])
+    expect(page.locator(".authz-list tbody button")).to_have_text(["Leave", "Leave"])
+    row = page.locator(".authz-list tbody tr").filter(has_text="notes.txt")
+    row.get_by_role("button", name="Leave").click()
+    page.get_by_role("dialog", name="Leave this?").get_by_role("button", name="Leave").click()
+    expect(row).to_have_count(0)
+    assert 404 == adam.status("GET", f"/api/authz/grants/{hers['id']}")
     open_tab(window, "Explain")
     page.get_by_label("Does what").select_option("save")
     page.get_by_role("button", name="Explain").click()

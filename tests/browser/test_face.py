@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.accessible import violations
+from browser.accessible import out_of_reach, violations
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
 from playwright.sync_api import expect
 
@@ -91,6 +91,7 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     expect(dialog.get_by_label("Level")).to_have_value("runner")
     assert [] == violations(page, ".jp-Dialog")
     shoot(window, "lab-why-light")
+    assert [] == out_of_reach(page, ".authz-Dialog")
     dialog.get_by_role("button", name="Close", exact=True).last.click()
 
 
@@ -135,6 +136,8 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
     expect(dialog).to_contain_text("user:vera")
     expect(dialog).to_contain_text("viewer")
     expect(dialog.locator('[data-action="save"]')).to_contain_text(UNSAVED)
+    leave = dialog.get_by_role("link", name="Log out")
+    expect(leave).to_have_attribute("href", re.compile("/logout$"))
     shoot(window, f"{front_end}-about-light")
 
 
@@ -280,6 +283,10 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     expect(page.locator(".authz-Status button")).to_have_text("vera: can view")
     expect(cards.filter(has_text="Terminal")).to_have_attribute("aria-disabled", "true")
     expect(cards.filter(has_text="Contextual Help")).not_to_have_attribute("aria-disabled", "true")
+    listed = page.locator(".jp-DirListing-item").filter(has_text="notes.txt")
+    expect(listed.get_by_role("img", name="read-only for you")).to_have_attribute(
+        "title", "You can view notes.txt but not change it."
+    )
     # A menu says it as well, where one points at the words.
     page.locator(".jp-DirListing-item").filter(has_text="notes.txt").click(button="right")
     rename = page.get_by_role("menuitem", name="Rename")

@@ -4,7 +4,7 @@ import { Widget } from '@lumino/widgets';
 import { standingPart, whoPart } from '../about.js';
 import { askPart } from '../ask.js';
 import type { Client } from '../client.js';
-import { h } from '../dom.js';
+import { firstControl, h } from '../dom.js';
 import type { Standings } from '../me.js';
 import { contents } from '../me.js';
 import { WORDS } from '../words.js';
@@ -41,6 +41,14 @@ export async function dialog(
     const target = event.target;
     if (event.key === 'Enter' && target instanceof HTMLInputElement && target.form) {
       event.stopPropagation();
+    }
+    const last = [...made.node.querySelectorAll('.jp-Dialog-button')].at(-1);
+    const first = firstControl(widget.node);
+    if (event.key === 'Tab' && !event.shiftKey && target === last && first) {
+      // Upstream would go on to the first that there is, be it folded away, and so nowhere.
+      event.stopPropagation();
+      event.preventDefault();
+      first.focus();
     }
   };
   document.addEventListener('keydown', keep, true);

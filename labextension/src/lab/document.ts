@@ -18,6 +18,8 @@ import { isFrozen, rightsOf } from './rights.js';
 
 /** Says in the tool bar whether one is editing, running or viewing. */
 export class Badge extends Widget {
+  private shown = '';
+
   constructor(private readonly onClick: () => void) {
     super();
     this.addClass('authz-Badge');
@@ -29,6 +31,11 @@ export class Badge extends Widget {
     const plain = rights.can.edit && rights.can.run;
     const kind = plain ? 'edit' : rights.can.run || rights.can.runSaved ? 'run' : 'view';
     const said = `${word}. ${canSentence(rights.can)}. ${WORDS.badgeHint}`;
+    if (said === this.shown) {
+      return;
+    }
+    // Drawn for news alone: somebody's keyboard may be at it.
+    this.shown = said;
     fill(
       this.node,
       h(

@@ -3,7 +3,7 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { Client } from '../client.js';
 import type { Standings } from '../me.js';
 import { contents } from '../me.js';
-import { Share } from '../share.js';
+import { FIRST, Share } from '../share.js';
 import { WORDS } from '../words.js';
 import { dialog } from './about.js';
 
@@ -27,7 +27,7 @@ export async function showShare(
   await share.open();
   const name = path.split('/').at(-1);
   await dialog(WORDS.shareTitle(name === undefined || name === '' ? '/' : name), share.node, {
-    focus: 'input, select, button'
+    focus: FIRST
   });
   // A grant may have changed what I may do as well.
   await standings.refresh();

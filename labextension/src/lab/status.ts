@@ -6,6 +6,8 @@ import type { Can } from '../words.js';
 import { canSentence, WORDS } from '../words.js';
 
 export class StatusItem extends Widget {
+  private shown = '';
+
   constructor(private readonly onClick: () => void) {
     super();
     this.addClass('authz-Status');
@@ -15,6 +17,12 @@ export class StatusItem extends Widget {
   say(me: Me, can: Can | null): void {
     const who = me.principal.display_name;
     const text = can === null ? who : WORDS.status(who, canSentence(can));
+    const shown = JSON.stringify([me.mode, text]);
+    if (shown === this.shown) {
+      return;
+    }
+    // Drawn for news alone: somebody's keyboard may be at it.
+    this.shown = shown;
     fill(
       this.node,
       me.mode === 'shadow' ? h('strong', { class: 'authz-shadow' }, WORDS.shadow) : null,
