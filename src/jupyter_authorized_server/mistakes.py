@@ -68,6 +68,7 @@ GIT_ALONE = (
     "from your kernels gives it to git too."
 )
 NO_NOTEBOOK = "one of the two is no notebook that can be read"
+EXPORTS_BEFORE = "what you had exported before has not ended yet"
 TOO_LARGE_TO_COMPARE = "the notebooks are too large to be compared"
 LANGUAGE_SERVERS = (
     "you have as many language servers as one person may; close a page that has some"

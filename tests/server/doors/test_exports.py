@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -13,7 +14,25 @@ from talking import notebook
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PEOPLE = {"mona": "manager"}
+PEOPLE = {"mona": "manager", "vera": "viewer", "nora": "viewer"}
+#: In the server: it tells in a file how many exports are made at once.
+TELLS = """
+import time
+from nbconvert.exporters import HTMLExporter
+now = []
+def slowly(convert):
+    def around(*args, **kwargs):
+        now.append(None)
+        with open(WHERE, "a") as told:
+            told.write(f"{len(now)}\\n")
+        time.sleep(0.2)
+        try:
+            return convert(*args, **kwargs)
+        finally:
+            now.pop()
+    return around
+HTMLExporter.from_notebook_node = slowly(HTMLExporter.from_notebook_node)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         for file in ("index.html.j2", "script.j2", "index.py.j2"):
             (planted / file).write_text("planted {{ 6 * 7 }}")
     notebook(folder / "root" / "a.ipynb", "print('mine')")
-    with serving(folder, people=PEOPLE) as running:
+    config = f"WHERE = {str(folder / 'exports')!r}\n{TELLS}"
+    with serving(folder, people=PEOPLE, config=config) as running:
         yield running
 
 
@@ -58,3 +78,16 @@ def test_a_notebook_does_not_choose_its_exporter(server: Serving, named: object)
     (server.root / "named.ipynb").write_text(json.dumps(made))
     answer = server.request("GET", "/nbconvert/script/named.ipynb", "mona")
     assert (200, True) == (answer.status, "print('mine')" in answer.text), answer.text
+
+
+def test_one_person_has_one_export_made_at_a_time_and_all_together_two(server: Serving) -> None:
+    def export(who: str) -> int:
+        return server.request("GET", "/nbconvert/html/a.ipynb", who).status
+
+    told = server.folder / "exports"
+    told.unlink(missing_ok=True)
+    with ThreadPoolExecutor() as pool:
+        assert [200] * 4 == [*pool.map(export, ["vera"] * 4)]
+        assert ["1"] * 4 == told.read_text().split()
+        assert [200] * 6 == [*pool.map(export, ["vera", "mona", "nora"] * 2)]
+    assert {"1", "2"} == set(told.read_text().split())

@@ -4,6 +4,9 @@ A converter that starts programs on what somebody wrote, such as LaTeX or a brow
 the server's files for them; a notebook names the module that exports it; and templates,
 which are programs, are sought in the folder that the server was started in. So only
 converters that make text of text are left, with the templates that are installed.
+
+What is long takes long, and cannot be stopped. So one person has one export made at a time,
+and all together have few of the threads that everybody waits for.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from anyio.to_thread import run_sync
 from jupyter_server.nbconvert import handlers
 from tornado.web import HTTPError
 from traitlets.config import Config
 
-from ... import sentences
+from ... import mistakes, sentences
+from ..acting import ACTING
+from .turns import Threads, Turns, WaitedTooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 FORMATS = frozenset(
     {"asciidoc", "html", "markdown", "notebook", "python", "rst", "script", "slides"}
 )
+_TURNS, _THREADS = Turns(), Threads("exports", 2)
 #: What a notebook may call the exporter of its own language.
 _LANGUAGES = frozenset({"python", "script"})
 
@@ -32,7 +39,18 @@ _LANGUAGES = frozenset({"python", "script"})
 def install() -> None:
     """Put this door over the exporters that the server's handlers take."""
     if not hasattr(handlers.get_exporter, "upstream"):
-        handlers.get_exporter = _judged(handlers.get_exporter)
+        module: Any = handlers
+        module.get_exporter, module.run_sync = _judged(handlers.get_exporter), _in_turn
+
+
+async def _in_turn(export: Callable[[], Any]) -> Any:
+    """What `export` makes, in a thread, when what the same person asked before has ended."""
+    acting = ACTING.get()
+    try:
+        async with _TURNS.of("" if acting is None else acting.principal.name):
+            return await run_sync(export, limiter=_THREADS.limiter)
+    except WaitedTooLongError:
+        raise TimeoutError(mistakes.EXPORTS_BEFORE) from None
 
 
 def _judged(upstream: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,7 +61,9 @@ def _copying(original: Callable[..., Any], sight_of: SightOf) -> Any:
         try:
             if is_async:
                 may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
-                await run_sync(tree.copy, disk_of(self), may, here, there, limiter=tree.turns())
+                await run_sync(
+                    tree.copy, disk_of(self), may, here, there, limiter=tree.THREADS.limiter
+                )
             else:
                 tree.copy(disk_of(self), sight_of(self), here, there)
         except UnsafePath:

@@ -297,7 +297,7 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
                 if is_async:
                     may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
                     await run_sync(
-                        tree.copy, disk_of(self), may, here, there, limiter=tree.turns()
+                        tree.copy, disk_of(self), may, here, there, limiter=tree.THREADS.limiter
                     )
                 else:
                     tree.copy(disk_of(self), sight_of(self), here, there)

@@ -16,8 +16,6 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter
-from anyio.lowlevel import RunVar
 from tornado.web import HTTPError
 
 from ... import mistakes
@@ -25,6 +23,7 @@ from ...errors import Nowhere
 from ...policy.model import Resource
 from ..surface import descent
 from . import opened
+from .turns import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +40,8 @@ _PART = ".~copy-"
 #: Bytes of a file that are copied at once, and after how many such parts it is asked again.
 _AT_ONCE = 1 << 20
 _ASKED = 64
-#: Copies that are made at once; each takes as long as its disk does.
-_MOST_COPIES = 4
-_TURNS: RunVar[CapacityLimiter] = RunVar("jupyter_authorization_copies")
+#: Of the copies that are made at once; each takes as long as its disk does.
+THREADS = Threads("copies", 4)
 #: What a file system says that knows of no holes.
 _NO_HOLES = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -199,15 +197,6 @@ def _parts(number: int) -> Iterator[tuple[int, int]]:
             length = min(_AT_ONCE, ends - at)
             yield at, length
             at += length
-
-
-def turns() -> CapacityLimiter:
-    """Of the threads that everybody waits for, those that copies may have."""
-    found = _TURNS.get(None)
-    if found is None:
-        found = CapacityLimiter(_MOST_COPIES)
-        _TURNS.set(found)
-    return found
 
 
 def _times(source: Folder, to: Folder) -> None:

@@ -1,4 +1,7 @@
-"""Turns: of what somebody has the server start for them, one thing after the other."""
+"""Turns: of what somebody has the server start for them, one thing after the other.
+
+And threads: of those that everybody waits for, what one kind of work may have.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
+
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,3 +46,25 @@ class Turns:
             yield
         finally:
             lock.release()
+
+
+class Threads:
+    """As many threads as work of one kind may have, so that the rest is left to others.
+
+    Args:
+        name: of the kind.
+        most: how many.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._most = most
+        self._limiter: RunVar[CapacityLimiter] = RunVar(f"jupyter_authorization_{name}")
+
+    @property
+    def limiter(self) -> CapacityLimiter:
+        """As `run_sync` takes it, in the event loop that runs."""
+        found = self._limiter.get(None)
+        if found is None:
+            found = CapacityLimiter(self._most)
+            self._limiter.set(found)
+        return found
