@@ -211,8 +211,6 @@ class Classic:
     def comes_back(self) -> None:
         """Wait until its kernel is connected again."""
         self.page.wait_for_function("Jupyter.notebook.kernel.is_connected()")
-        # A connection that closes within a second it takes for a kernel that has died.
-        self.page.wait_for_timeout(1000)
 
     def prints(self, text: str) -> None:
         """Wait until a cell has `text` as its output."""

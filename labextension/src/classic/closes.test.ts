@@ -57,11 +57,13 @@ function connected(): Connected {
     reconnect_limit: 7,
     reconnect: () => again.push(1),
     _send: message => sent.push(message),
+    _ws_closed: () => undefined,
     _handle_ws_message: ({ data }) => heard.push(JSON.parse(data) as Said),
     _msg_queue: Promise.resolve(),
     _finish_iopub: id => ended.push(id)
   };
   const limits: number[] = [];
+  kernel._ws_closed = () => limits.push(kernel.reconnect_limit);
   socket.onclose = () => limits.push(kernel.reconnect_limit);
   return { kernel, socket, limits, sent, heard, again, ended };
 }

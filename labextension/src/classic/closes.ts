@@ -48,13 +48,16 @@ export class Closes {
     // It may have been closed for good, and somebody has had it connect again.
     kernel.reconnect_limit = this.limits.get(kernel) ?? kernel.reconnect_limit;
     this.limits.set(kernel, kernel.reconnect_limit);
-    // What nbclassic does then hangs on the limit, so this has to be called before.
+    // This has to be called before nbclassic's own.
     const after = socket.onclose;
     socket.onclose = null;
     socket.addEventListener('close', event => {
       if (event.code === FINAL) {
+        // Within a second of its opening nbclassic takes a close for the kernel's death.
+        event.stopImmediatePropagation();
         // It then says that it is not connected, and connects again on a click.
         kernel.reconnect_limit = 0;
+        kernel._ws_closed(socket.url, false);
         if (event.reason !== '') {
           this.closed.set(kernel, { why: event.reason, lost: false });
           this.tell(event.reason);

@@ -8,6 +8,8 @@ export interface Kernel {
   reconnect: () => void;
   /** Sends a message, or keeps it until there is a connection. */
   _send: (message: unknown) => void;
+  /** Takes up that the connection has closed. */
+  _ws_closed: (address: string, failed: boolean) => void;
   /** Takes a message as it comes. */
   _handle_ws_message: (event: { data: string }) => void;
   /** Is done when all that has come was taken. */
