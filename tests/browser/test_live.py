@@ -106,8 +106,8 @@ def offers_a_runner_what_she_may_do(page: Page, front_end: str) -> None:
         "() => { const { commands } = window.jupyterapp; "
         "const may = id => commands.hasCommand(id) && commands.isEnabled(id); "
         "return !['console:create', 'filemenu:shutdown', 'docmanager:rename', "
-        "'kernelmenu:restart', 'notebook:delete-cell'].some(may) "
-        "&& ['notebook:run-cell', 'kernelmenu:interrupt'].every(may); }"
+        "'notebook:delete-cell'].some(may) && ['notebook:run-cell', 'kernelmenu:interrupt', "
+        "'kernelmenu:restart', 'runmenu:restart-and-run-all'].every(may); }"
     )
     shown = page.evaluate("window.jupyterapp.commands.caption('console:create')")
     assert shown == "You can start a kernel here, but not run in it what you type."

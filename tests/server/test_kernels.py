@@ -113,6 +113,8 @@ def test_a_runner_starts_a_kernel_and_runs_saved_cells_in_it(server: Serving) ->
     assert "42" == run(socket, "6 * 7")
     assert "NotAllowed" == run(socket, "6 * 8")
     socket.close()
+    assert 403 == server.request("POST", f"/api/kernels/{kernel}/restart", "vera").status
+    assert 200 == server.request("POST", f"/api/kernels/{kernel}/restart", "rune").status
     assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "rune").status
 
 
