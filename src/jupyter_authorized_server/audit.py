@@ -35,6 +35,8 @@ SCHEMA_ID = "https://schema.jupyter.org/jupyter_authorized_server/audit/v1"
 
 #: Seconds after which what was written has been handed to the disk itself.
 SYNC_WITHIN = 0.1
+#: The same, of what was permitted: a file that is saved is itself on the disk much later.
+SYNC_PERMITTED_WITHIN = 1.0
 
 #: Id of the request that is being answered, by which its records belong together; chosen
 #: by the server. What comes over a socket has that of its handshake.
@@ -65,6 +67,7 @@ class Audit:
         self.path = path
         self._journal: Journal | None = None
         self._written = threading.Event()
+        self._urgent = threading.Event()
         self._closed = threading.Event()
         if path is not None:
             try:
@@ -89,6 +92,7 @@ class Audit:
         if self._journal is not None and not self._closed.is_set():
             self._closed.set()
             self._written.set()
+            self._urgent.set()
             self._syncer.join()
             self._journal.close()
 
@@ -97,7 +101,9 @@ class Audit:
         while not self._closed.is_set():
             self._written.wait()
             # What is left is for the disk.
+            self._urgent.wait(SYNC_PERMITTED_WITHIN - SYNC_WITHIN)
             self._closed.wait(SYNC_WITHIN * 0.7)
+            self._urgent.clear()
             self._written.clear()
             # A disk that cannot be written fails the next record, which says so.
             with contextlib.suppress(OSError):
@@ -137,6 +143,7 @@ class Audit:
                 "request": request,
                 **({"shadow": True} if shadow else {}),
             },
+            urgent=not decision.allowed,
         )
 
     def event(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> str:
@@ -157,7 +164,7 @@ class Audit:
             _log.critical("`%s` of `%s` cannot be recorded: %s", kind, actor, error)
             return ""
 
-    def _write(self, kind: str, fields: Mapping[str, Value]) -> str:
+    def _write(self, kind: str, fields: Mapping[str, Value], *, urgent: bool = True) -> str:
         asked = REQUEST.get()
         record: Record = {
             "id": os.urandom(8).hex(),
@@ -171,7 +178,9 @@ class Audit:
                 record[key] = value[:MAX_TEXT] + "…"
         if self._journal is not None:
             record = self._journal.append(record) or record
-            # Who clears it hands what was written before to the disk afterwards.
+            # Who clears them hands what was written before to the disk afterwards.
+            if urgent and not self._urgent.is_set():
+                self._urgent.set()
             if not self._written.is_set():
                 self._written.set()
         if self._emit is not None:
