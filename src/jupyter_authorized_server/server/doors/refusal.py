@@ -52,18 +52,23 @@ class Why:
 
 
 def _is_api(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
-    # Some handlers of an API are no `APIHandler`; a browser that opens an address wants a page.
-    is_page = (
-        target is not None
-        and issubclass(target, JupyterHandler)
-        and "text/html" in request.headers.get("Accept", "")
-    )
+    is_page = target is not None and issubclass(target, JupyterHandler)
     return (
         (target is not None and issubclass(target, APIHandler))
         or ("/api/" in request.path and not is_page)
         or request.headers.get("Upgrade", "").lower() == "websocket"
         or request.headers.get("X-Requested-With", "") == "XMLHttpRequest"
     )
+
+
+def _takes_json(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
+    """Whether a refusal is read by a program.
+
+    Some handlers of an API are no `APIHandler`; who is not signed in is led to the log-in page
+    there, as upstream does, and a browser that opens such an address wants a page.
+    """
+    opens = "text/html" in request.headers.get("Accept", "")
+    return _is_api(request, target) or ("/api/" in request.path and not opens)
 
 
 def leads_to_log_in(request: HTTPServerRequest, target: type[RequestHandler] | None) -> bool:
@@ -99,7 +104,7 @@ class Refusal(JupyterHandler):
         """Take the reason; without one, nothing was found."""
         self.why = why or Why(status=404, message=sentences.NOTHING)
         self.target = target
-        self.is_api = _is_api(self.request, target)
+        self.is_api = _takes_json(self.request, target)
 
     async def prepare(self) -> None:  # type: ignore[override]  # why: identity is known already
         """Answer; no method of a handler is reached."""
