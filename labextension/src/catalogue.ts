@@ -117,6 +117,7 @@ export const WORDS = {
   theyRead: (who: string | number, sentence: string | number): string => `${who} reads: ${sentence}`,
   scope: (scope: string | number): string => `for ${scope}`,
   wouldAllow: "What would allow it",
+  couldGrant: "Who could give it",
   mapHint: "Each file and folder that you see, with the level there. Open a folder to see what is in it.",
   mapOf: "Whose level",
   atLeast: (level: string | number): string => `at least ${level}`,

@@ -23,6 +23,8 @@ export interface Explained {
   reason_admin: string;
   revision: number;
   would_allow: readonly unknown[];
+  /** Whoever could give what is missing; not there on an older server. */
+  could_grant?: readonly string[];
   determining: readonly Determinant[];
 }
 
@@ -72,6 +74,14 @@ export function decisionPart(decision: Explained, own: string, told = ''): HTMLE
           {},
           h('h4', {}, WORDS.wouldAllow),
           h('ul', {}, ...decision.would_allow.map(each => h('li', {}, ...prose(plain(each)))))
+        ),
+    (decision.could_grant ?? []).length === 0
+      ? null
+      : h(
+          'div',
+          {},
+          h('h4', {}, WORDS.couldGrant),
+          h('ul', {}, ...(decision.could_grant ?? []).map(each => h('li', {}, each)))
         )
   );
 }

@@ -440,6 +440,8 @@ def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
             expect(answer).to_contain_text("user:vera reads: You can view team/plan.ipynb but")
             expect(answer.get_by_role("code").first).to_have_text("save")
             expect(answer).not_to_contain_text(re.compile("`|you may see"))
+            givers = answer.get_by_role("heading", name="Who could give it")
+            expect(givers.locator("xpath=..")).to_contain_text("user:adam")
         assert [] == violations(page, both=False), tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert [] == page.evaluate(BROKEN), tab
