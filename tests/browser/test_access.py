@@ -424,6 +424,10 @@ def test_sharing_with_everyone_asks_once_more_and_a_wrong_name_is_answered_in_th
 def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
     server: Served, visit: Visit, shoot: Shoot, scheme: str, width: int
 ) -> None:
+    adam = server.visitor("adam")
+    assert adam.status("POST", "/api/authz/groups", {"name": "lookers"}) in {201, 409}
+    added = adam.status("PATCH", "/api/authz/groups/lookers", {"add": ["user:vera"]})
+    assert added in {200, 409}
     window = visit(server, "adam", "/authz")
     page = window.page
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
