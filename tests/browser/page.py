@@ -208,6 +208,10 @@ class Classic:
         expect(self.page.locator(".kernel_disconnected_icon")).to_be_visible()
         expect(self.page.locator(".authz-notice").filter(has_text=sentence)).to_be_visible()
 
+    def knows_of_no_access(self) -> None:
+        """Wait until it shows that there is nothing that one may do with the notebook."""
+        expect(self.page.get_by_role("link", name="No access")).to_be_visible()
+
     def comes_back(self) -> None:
         """Wait until its kernel is connected again."""
         self.page.wait_for_function("Jupyter.notebook.kernel.is_connected()")
@@ -310,6 +314,10 @@ class Lab:
         """Wait until it says why no kernel is connected."""
         told = self.page.locator(".Toastify__toast").filter(has_text=sentence)
         expect(told).to_be_visible()
+
+    def knows_of_no_access(self) -> None:
+        """Wait until it shows that there is nothing that one may do with the notebook."""
+        expect(self.page.locator(".authz-Badge button")).to_have_text("No access")
 
     def keeps_its_session(self) -> None:
         """Have the lists that it looks at every ten seconds stay as they are.

@@ -160,9 +160,12 @@ def is_shut_out(served: Served, person: str, notebook: Classic | Lab, *, drops: 
         notebook.keeps_its_session()
     shut_out(served, person)
     notebook.prints("Your access to this kernel was taken back")
+    # What is run in the moment before the close is answered by nobody.
+    notebook.says_why_it_left("Your access to this kernel was taken back")
     notebook.run_as("8 * 8")
     notebook.prints("was taken back; what you ran goes on there without you. This was not run.")
-    notebook.says_why_it_left("Your access to this kernel was taken back")
+    # Who never knew that it was gone is told of no return.
+    notebook.knows_of_no_access()
     if isinstance(notebook, Lab) and drops:
         notebook.drops_its_session()
 
