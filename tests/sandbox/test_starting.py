@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -71,17 +75,24 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return served
 
 
+def of(word: str) -> list[Path]:
+    """The processes that have `word` among their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if word.encode() in path.read_bytes().split(b"\0"):
+                found.append(path)
+    return found
+
+
 def runs(word: str) -> bool:
     """Whether a process that has `word` among its own is there, or becomes none in a while."""
     end = time.monotonic() + SECONDS
-    while True:
-        found = False
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                found |= word.encode() in path.read_bytes().split(b"\0")
-        if not found or time.monotonic() > end:
-            return found
+    while found := of(word):
+        if time.monotonic() > end:
+            break
         time.sleep(0.02)
+    return bool(found)
 
 
 async def begin(backend: Backend, word: str) -> None:
@@ -121,10 +132,10 @@ def test_who_breaks_off_a_start_leaves_no_process(
     assert not runs(f"612.2{seconds}")
 
 
-def terminal(launcher: Launcher) -> ConfinedPty:
+def terminal(launcher: Launcher, word: str) -> ConfinedPty:
     origin = Origin(principal=launcher.point.principal("user:ada"), path=None)
     room = launcher.terminal_room(origin)
-    return ConfinedPty(launcher, room, ["/usr/bin/sleep", "612.4"], cwd="", screen="xterm")
+    return ConfinedPty(launcher, room, ["/usr/bin/sleep", word], cwd="", screen="xterm")
 
 
 @pytest.mark.parametrize("how", ["closed", "stopped"])
@@ -132,7 +143,7 @@ def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
     launcher: Launcher, slow: threading.Event, how: str
 ) -> None:
     async def ended() -> None:
-        shell = terminal(launcher)
+        shell = terminal(launcher, f"612.4{how}")
         assert shell.room.running is None
         if how == "closed":
             shell.end()
@@ -145,25 +156,77 @@ def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
         shell.ptyproc.close(force=True)
 
     asyncio.run(ended())
-    assert not runs("612.4")
+    assert not runs(f"612.4{how}")
 
 
-def test_a_terminal_whose_sandbox_cannot_be_made_says_why_on_its_screen(
-    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=["before it is made", "when it waits"])
+def unlucky(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server hears of no sandbox, whether or not there is one by then."""
+    says = made._first
+
     def first(told: int) -> int:
+        if request.param == "when it waits":
+            says(told)
         msg = "no such luck"
         raise OSError(msg)
 
+    monkeypatch.setattr(made, "_first", first)
+
+
+@pytest.mark.usefixtures("unlucky")
+def test_a_terminal_whose_sandbox_cannot_be_made_says_why_on_its_screen(
+    launcher: Launcher,
+) -> None:
     async def told() -> None:
-        monkeypatch.setattr(made, "_first", first)
-        shell = terminal(launcher)
+        shell = terminal(launcher, "612.3")
         await asyncio.wait_for(shell._running, SECONDS)
         assert "the sandbox could not be built: no such luck" in "".join(shell.read_buffer)
         shell.ptyproc.close(force=True)
 
     asyncio.run(told())
-    assert ({}, False) == (launcher.rooms, runs("612.4"))
+    assert ({}, False) == (launcher.rooms, runs("612.3"))
+
+
+@pytest.mark.usefixtures("unlucky")
+def test_nothing_runs_of_a_kernel_or_a_program_whose_sandbox_cannot_be_made(
+    backend: Backend, program: Begin
+) -> None:
+    with pytest.raises(CannotConfine, match="no such luck"):
+        asyncio.run(begin(backend, "612.31"))
+    with pytest.raises(CannotConfine, match="no such luck"):
+        asyncio.run(program("exec sleep 612.32"))
+    assert (False, False) == (runs("612.31"), runs("612.32"))
+
+
+def test_nothing_runs_in_the_sandbox_of_a_server_that_is_killed_before_it_lets_it_run(
+    backend: Backend,
+) -> None:
+    assert isinstance(backend, Bubblewrap)
+    killed = f"""
+import os, signal, tempfile
+from jupyter_authorized_server.sandbox import box, starting
+from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap
+
+says = box._first
+
+def first(told):
+    says(told)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+box._first = first
+wrap = Bubblewrap(path={backend.path!r}, version={backend.version!r})
+with tempfile.TemporaryFile() as output:
+    starting.start(wrap, box.Box(), ["/usr/bin/sleep", "612.33"], environment={{}}, output=output)
+"""
+    ended = subprocess.run([sys.executable, "-c", killed], check=False, timeout=SECONDS)
+    assert ended.returncode == -signal.SIGKILL
+    # What it would have run; bubblewrap's own process may wait for ever.
+    time.sleep(0.5)
+    left = [path.parent for path in of("612.33")]
+    names = {(path / "comm").read_text("utf-8").strip() for path in left}
+    for path in left:
+        os.kill(int(path.name), signal.SIGKILL)
+    assert names <= {"bwrap"}
 
 
 @pytest.fixture

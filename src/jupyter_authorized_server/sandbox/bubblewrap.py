@@ -81,6 +81,10 @@ class _Wrapped(Building):
         if any("\0" in word for word in words):
             msg = "a variable or a path of the process has a NUL in it"
             raise CannotConfine(msg)
+        # What waits runs when it can read no more, as when the server is killed. It holds the
+        # other end too, so that it waits for ever then.
+        waits, self._waits = self._waits, os.open(f"/proc/self/fd/{self._waits}", os.O_RDWR)
+        os.close(waits)
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
         return [self._wrap.path, "--args", str(packed), "--", *self._command]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthorizationError, CannotConfine
+from .starting import end
 from .surroundings import environment
 
 if TYPE_CHECKING:
@@ -207,12 +208,12 @@ def _begin(  # noqa: PLR0917  # why: of one caller
                 env={},
                 pass_fds=building.inherited,
                 cwd="/",
+                start_new_session=True,
             )
             try:
                 building.run(room.hold)
-            except (OSError, ValueError):
-                # Before what it waits for is let go of.
-                process.kill()
+            except BaseException:  # why: raised again; before what it waits for is let go of
+                end(process)
                 said = process.communicate()[1][:500]
                 raise
             return process

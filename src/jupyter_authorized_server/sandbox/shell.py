@@ -13,7 +13,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ptyprocess.ptyprocess import PtyProcessUnicode
-from ptyprocess.util import PtyProcessError
 from terminado.management import PtyWithClients, preexec_fn
 
 from .starting import aside
@@ -87,9 +86,10 @@ class ConfinedPty(PtyWithClients):
             except OSError as error:
                 if not self.room.stopped:
                     self._tell(f"the sandbox could not be built: {error.strerror or error}")
-                # Its manager sees the screen go dark.
-                with contextlib.suppress(OSError, PtyProcessError):
-                    self.ptyproc.kill(signal.SIGKILL)
+                # With what it has begun and did not tell of. Its manager sees the screen go dark.
+                if not self.ptyproc.terminated:
+                    with contextlib.suppress(OSError):
+                        os.killpg(self.ptyproc.pid, signal.SIGKILL)
                 self._launcher.leave(self.room)
 
     def _tell(self, why: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
@@ -74,6 +75,18 @@ async def aside(
         raise
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End what confines, and what it has begun and did not tell of yet.
+
+    That is in its group, which it is the first of, and does not end with it before it is let
+    run; see `main` in bubblewrap's source.
+    """
+    # The number is its own until it has been waited for.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 @contextlib.contextmanager
 def _begun(
     backend: Backend,
@@ -94,11 +107,12 @@ def _begun(
                 env={},
                 pass_fds=building.inherited,
                 cwd="/",
+                start_new_session=True,
             )
             try:
                 yield building, process
             except BaseException:  # why: raised again; before what it waits for is let go of
-                process.kill()
+                end(process)
                 process.wait()
                 raise
     except (OSError, ValueError) as error:
