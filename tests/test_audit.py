@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.audit import MAX_TEXT, Audit
+from jupyter_authorized_server.audit import MAX_TEXT, REQUEST, Audit
 from jupyter_authorized_server.errors import ConfigurationError
 from jupyter_authorized_server.policy.model import (
     Answer,
@@ -21,6 +23,8 @@ from jupyter_authorized_server.policy.model import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jupyter_authorized_server.audit import Record
 
 DENIAL = Decision(
     answer=Answer.DENY,
@@ -121,14 +125,49 @@ def test_lines_of_two_writers_stay_whole(tmp_path: Path) -> None:
 
 def test_the_event_bus_gets_each_record_and_cannot_lose_it(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    seen: list[object] = []
+    seen: list[Record] = []
 
-    def broken(record: object) -> None:
+    def broken(record: Record) -> None:
         seen.append(record)
         raise RuntimeError
 
-    Audit(path, broken).event("logout", actor="user:ada")
+    audit = Audit(path, broken)
+    audit.event("logout", actor="user:ada")
+    audit.close()
     assert records(path) == seen
+    audit.event("logout", actor="user:bob")
+    assert "user:bob" == seen[-1]["principal"]
+
+
+def test_the_event_bus_hears_of_what_is_on_the_disk_itself_in_the_context_of_who_did_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    steps: list[str] = []
+    synced = os.fsync
+
+    def sync(descriptor: int) -> None:
+        steps.append("disk")
+        synced(descriptor)
+
+    def emit(record: Record) -> None:
+        steps.append(f"bus, by {REQUEST.get()}")
+        if record["kind"] == "grant":
+            told.set()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    audit = Audit(tmp_path / "audit.jsonl", emit)
+
+    def acts(kind: str) -> None:
+        REQUEST.set(kind)
+        audit.event(kind, actor="user:ada")
+
+    for kind in ("logout", "grant"):
+        copy_context().run(acts, kind)
+    assert told.wait(20)
+    audit.close()
+    assert "disk" == steps[0]
+    assert ["bus, by logout", "bus, by grant"] == [each for each in steps if each != "disk"]
 
 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:

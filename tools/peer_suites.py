@@ -85,11 +85,6 @@ SUITES = {
                 "tests/services/contents/test_api.py::test_regression_is_hidden",
                 "tests/test_files.py::test_regression_is_hidden",
             ),
-            "House, 7: each record is an event too, and this test takes every event for its own": (
-                "tests/extension/test_app.py::test_events",
-                "tests/services/events/test_api.py::test_post_event",
-                "tests/services/events/test_extension.py::test_subscribe_websocket",
-            ),
             "House, 6: the extension that enforces is one of those that are loaded, which this "
             "test counts": ("tests/extension/test_app.py::test_stop_extension",),
         },

@@ -1,8 +1,9 @@
 """Audit: one record for every denial, log-in and change, and every permitted write.
 
-A record is one line of a file (see `journal`), there before the answer goes out, and at
-the same time an event on the server's event bus. The bus is not evidence (anyone who
-may post can post), the file is.
+A record is one line of a file (see `journal`), there before the answer goes out, and an
+event on the server's event bus once the line has been handed to the disk itself, so that
+nobody acts on what a power cut can still take. The bus is not evidence (anyone who may
+post can post), the file is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import logging
 import os
 import threading
 import time
-from contextvars import ContextVar
+from collections import deque
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
@@ -51,8 +53,9 @@ class Audit:
 
     Args:
         path: the file to append to, made with mode 0600; None writes none.
-        emit: also gets each record, as the data of an event; what it raises is
-            passed over, since the file has the record by then.
+        emit: also gets each record, as the data of an event, in the context of what it is
+            about; from a thread of its own where there is a file. What it raises is passed
+            over, since the file has the record by then.
         clock: seconds since the epoch.
     """
 
@@ -66,6 +69,8 @@ class Audit:
         self._clock = clock
         self.path = path
         self._journal: Journal | None = None
+        #: Records that the file has and the bus not yet, each with its context.
+        self._untold: deque[tuple[Context, Record]] = deque()
         self._written = threading.Event()
         self._urgent = threading.Event()
         self._closed = threading.Event()
@@ -95,6 +100,7 @@ class Audit:
             self._urgent.set()
             self._syncer.join()
             self._journal.close()
+            self._tell(len(self._untold))
 
     def _sync(self) -> None:
         """Hand what was written to the disk, apart from the requests that wrote it."""
@@ -105,9 +111,23 @@ class Audit:
             self._closed.wait(SYNC_WITHIN * 0.7)
             self._urgent.clear()
             self._written.clear()
+            handed = len(self._untold)
             # A disk that cannot be written fails the next record, which says so.
             with contextlib.suppress(OSError):
                 self._journal.sync()  # type: ignore[union-attr]  # why: the thread is its own
+            self._tell(handed)
+
+    def _tell(self, number: int) -> None:
+        """Tell the bus of so many records, the first first."""
+        assert self._emit is not None or not number  # noqa: S101  # why: none is kept without it
+        for _ in range(number):
+            try:
+                context, record = self._untold.popleft()
+            except IndexError:
+                # Another thread has told it.
+                return
+            with contextlib.suppress(Exception):  # why: the file has the record; see class
+                context.run(self._emit, record)  # type: ignore[arg-type]  # why: as above
 
     def decision(
         self,
@@ -176,14 +196,15 @@ class Audit:
         for key, value in fields.items():
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 record[key] = value[:MAX_TEXT] + "…"
-        if self._journal is not None:
-            record = self._journal.append(record) or record
+        chained = None if self._journal is None else self._journal.append(record)
+        if self._emit is not None:
+            self._untold.append((copy_context(), chained or record))
+        if chained is not None:
             # Who clears them hands what was written before to the disk afterwards.
             if urgent and not self._urgent.is_set():
                 self._urgent.set()
             if not self._written.is_set():
                 self._written.set()
-        if self._emit is not None:
-            with contextlib.suppress(Exception):  # why: the file has the record; see class
-                self._emit(record)
+        else:
+            self._tell(len(self._untold))
         return str(record["id"])

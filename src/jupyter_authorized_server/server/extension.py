@@ -6,8 +6,10 @@ server that is open. So whatever keeps us from enforcing ends the process.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +85,19 @@ def link(app: ServerApp) -> None:
         rooms.keep_apart(app.config, Path(config.audit_file).absolute().parent)
 
         def emit(record: Record) -> None:
-            events.emit(schema_id=SCHEMA_ID, data=record)
+            # Listeners are tasks of the loop, in the context of what the record is about.
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                app.io_loop.add_callback(tell, record)
+            else:
+                tell(record)
+
+        def tell(record: Record) -> None:
+            at = record["time"]
+            assert isinstance(at, (int, float))  # noqa: S101  # why: it has just been written
+            when = datetime.fromtimestamp(at, tz=timezone.utc)
+            events.emit(schema_id=SCHEMA_ID, data=record, timestamp_override=when)
 
         probing = None if config.sandbox == "off" else probe.begin(config.sandbox)
         point = open_decision_point(config, emit)
