@@ -55,7 +55,7 @@ CLIENT = Path(__file__).with_name("_sockets.py")
 #: Seconds after the last handshake, so that what it leaves to do is done.
 SETTLE = 5
 #: Messages of one turn, and turns of each server.
-ECHOES, LINES, TURNS = 1000, 4000, 11
+ECHOES, LINES, TURNS = 1000, 4000, 41
 #: Changes that are timed, of each sort.
 TIMES = 3
 
