@@ -4,6 +4,9 @@ AnyIO keeps the threads that it makes for as long as the task lives that first n
 In a server that is the task of one request, so each request that reads a file pays for a
 new thread, which costs more than all the questions at its doors. A task that lives as
 long as the server has one kept for them all.
+
+A loop that stops ends neither its tasks nor their threads, for all of which Python waits at
+the end of the process: of one that did something then, for ever. So they are ended here.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import contextlib
 import threading
 from queue import Full
 from typing import Any
-from weakref import WeakSet
 
 from anyio.to_thread import run_sync
 
@@ -29,38 +31,34 @@ def keep(*, after: float = 0.0) -> asyncio.Task[None]:
         after: seconds until the thread is made, so that a server that starts answers
             first: with it come AnyIO's modules for the loop.
     """
-    kept: WeakSet[Any] = WeakSet()
-    threading.Thread(target=_end_with_the_main, args=(kept,), daemon=True).start()
-    return asyncio.ensure_future(_keep(kept, after))
+    threading.Thread(target=_end_with_the_main, daemon=True).start()
+    return asyncio.ensure_future(_keep(after))
 
 
-async def _keep(kept: WeakSet[Any], after: float) -> None:
+async def _keep(after: float) -> None:
     await asyncio.sleep(after)
-
-    def hold() -> bool:
-        thread: Any = threading.current_thread()
-        if not callable(getattr(thread, "stop", None)):
-            return False  # Nothing could end it, and the process would wait for it.
-        kept.add(thread)
-        if not threading.main_thread().is_alive():
-            # The loop stopped meanwhile, and who ends them may have looked already.
-            _end(thread)
-        return True
-
     while True:
-        if not await run_sync(hold):
+        if not await run_sync(_can_be_ended):
             return
         await asyncio.sleep(_LOOK_EVERY)
 
 
-def _end_with_the_main(kept: WeakSet[Any]) -> None:
-    # A loop that stops does not end its tasks, and at the end of the process Python waits
-    # for every such thread.
+def _can_be_ended() -> bool:
+    """Whether this thread can; for one that cannot, the process would wait."""
+    return _ending_of(threading.current_thread()) is not None
+
+
+def _ending_of(thread: Any) -> Any:
+    """What ends `thread`, if AnyIO has made it, when it has done what it does."""
+    is_theirs = type(thread).__module__.partition(".")[0] == "anyio"
+    found = getattr(thread, "stop", None) if is_theirs else None
+    return found if callable(found) else None
+
+
+def _end_with_the_main() -> None:
     threading.main_thread().join()
-    for thread in list(kept):
-        _end(thread)
-
-
-def _end(thread: Any) -> None:
-    with contextlib.suppress(Full):  # it has been told so before
-        thread.stop()
+    for thread in threading.enumerate():
+        end = _ending_of(thread)
+        if end is not None:
+            with contextlib.suppress(Full):  # it has been told so before
+                end()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -13,6 +16,7 @@ from talking import notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PEOPLE = {"mona": "manager", "vera": "viewer", "nora": "viewer"}
 #: In the server: it tells in a file how many exports are made at once.
@@ -32,6 +36,22 @@ def slowly(convert):
             now.pop()
     return around
 HTMLExporter.from_notebook_node = slowly(HTMLExporter.from_notebook_node)
+"""
+#: In the server: an export that takes an hour, and questions of copies that nobody answers.
+LASTS = """
+import asyncio, time
+from nbconvert.exporters import MarkdownExporter
+from jupyter_authorized_server.server.doors.sight import Afar
+def tell(what):
+    with open(WHERE, "a") as told:
+        told.write(what)
+def convert(*_, **__):
+    tell("export ")
+    time.sleep(3600)
+async def ask(*_):
+    tell("copy ")
+    await asyncio.sleep(3600)
+MarkdownExporter.from_notebook_node, Afar._ask = convert, ask
 """
 
 
@@ -91,3 +111,25 @@ def test_one_person_has_one_export_made_at_a_time_and_all_together_two(server: S
         assert ["1"] * 4 == told.read_text().split()
         assert [200] * 6 == [*pool.map(export, ["vera", "mona", "nora"] * 2)]
     assert {"1", "2"} == set(told.read_text().split())
+
+
+def test_a_server_ends_although_something_is_exported_and_copied(tmp_path: Path) -> None:
+    notebook(tmp_path / "root" / "folder" / "a.ipynb", "print('mine')")
+    told = tmp_path / "told"
+    config = f"WHERE = {str(told)!r}\n{LASTS}"
+
+    def ask(method: str, path: str, body: object = None) -> None:
+        # It ends before it has answered.
+        with suppress(OSError, HTTPException):
+            ends.request(method, path, "mona", json_body=body)
+
+    with serving(tmp_path, people={"mona": "manager"}, config=config) as ends:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(ask, "GET", "/nbconvert/markdown/folder/a.ipynb")
+            pool.submit(ask, "POST", "/api/contents", {"copy_from": "folder"})
+            end = time.monotonic() + 60
+            while not told.exists() or {"export", "copy"} != set(told.read_text().split()):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            assert 0 == ends.stop()
+        assert ["folder"] == [each.name for each in ends.root.iterdir()]

@@ -5,8 +5,8 @@ the server's files for them; a notebook names the module that exports it; and te
 which are programs, are sought in the folder that the server was started in. So only
 converters that make text of text are left, with the templates that are installed.
 
-What is long takes long, and cannot be stopped. So one person has one export made at a time,
-and all together have few of the threads that everybody waits for.
+What is long takes long, and cannot be stopped; a server that ends does not wait for it. So
+one person has one export made at a time, and all together have two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from anyio.to_thread import run_sync
 from jupyter_server.nbconvert import handlers
 from tornado.web import HTTPError
 from traitlets.config import Config
@@ -48,7 +47,7 @@ async def _in_turn(export: Callable[[], Any]) -> Any:
     acting = ACTING.get()
     try:
         async with _TURNS.of("" if acting is None else acting.principal.name):
-            return await run_sync(export, limiter=_THREADS.limiter)
+            return await _THREADS.abandoned_at_the_end(export)
     except WaitedTooLongError:
         raise TimeoutError(mistakes.EXPORTS_BEFORE) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Protocol
 
 from ... import sentences
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds that an answer to a thread may take.
 _SECONDS = 60
+#: Seconds between two looks whether there is still somebody to answer.
+_LOOK_EVERY = 0.5
 #: Seconds for which one answer about a folder is enough for all that is in it.
 _A_MOMENT = 1.0
 
@@ -131,7 +134,12 @@ class Afar:
         if time.monotonic() < whole:
             return True
         asked = asyncio.run_coroutine_threadsafe(self._ask(action, resources), self._loop)
-        return asked.result(_SECONDS)
+        end = time.monotonic() + _SECONDS
+        while not wait((asked,), _LOOK_EVERY).done:
+            # In a server that ends nobody answers, and Python waits for this thread.
+            if time.monotonic() > end or not self._loop.is_running():
+                return False
+        return asked.result()
 
     async def _ask(self, action: str, resources: tuple[Resource, ...]) -> bool:
         sight, acting = self._sight(), ACTING.get()

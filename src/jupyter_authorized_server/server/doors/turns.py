@@ -6,15 +6,17 @@ And threads: of those that everybody waits for, what one kind of work may have.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+import threading
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 #: Seconds for which one waits for those before it of the same person.
 _SECONDS = 60.0
@@ -68,3 +70,35 @@ class Threads:
             found = CapacityLimiter(self._most)
             self._limiter.set(found)
         return found
+
+    async def abandoned_at_the_end(self, work: Callable[[], Any]) -> Any:
+        """What `work` makes, in a thread that keeps no server from ending.
+
+        For what cannot be stopped and leaves nothing half done: Python waits at its end for
+        every thread but such.
+        """
+        loop, context = asyncio.get_running_loop(), copy_context()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def settle(answer: object, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(error)
+
+        def run() -> None:
+            answer: object = None
+            error: BaseException | None = None
+            try:
+                answer = context.run(work)
+            except BaseException as raised:  # noqa: BLE001  # why: raised for whoever waits
+                error = raised
+            # Nobody waits in a server that has ended.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, answer, error)
+
+        async with self.limiter:
+            threading.Thread(target=run, daemon=True).start()
+            return await future
