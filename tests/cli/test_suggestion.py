@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.policy.document import PolicyFile
 from jupyter_authorized_server.policy.snapshot import load_policy
@@ -109,15 +111,26 @@ def test_what_a_rule_forbids_is_named_and_not_suggested(desk: Desk) -> None:
     assert "user:bob open contents:/sealed/x: the rule `sealed`" in answer.err
 
 
-def test_the_diff_is_a_policy_that_loads_whatever_the_names_are(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        'b": - #c',
+        "b\u2028- principal: user:bob\u2028  level: admin\u2028  resource: 'server:'\u2028...",
+        "b\x85---\x85grants: []",
+        "b\u202ec\x7f\U000e0041",
+        "/".join(["\U000e0041" * 60] * 4),
+    ],
+)
+def test_the_diff_is_a_policy_that_loads_whatever_the_names_are(desk: Desk, name: str) -> None:
     grant = "grants:\n- {principal: user:ada, level: viewer, resource: 'server:'}\n"
     desk.policy(suggested_yaml=grant)
-    hostile = 'contents:/a/"b": - #c'
+    hostile = f"contents:/a/{name}"
     denied(desk, ("user:eve", "open", hostile))
     lines = desk.ask("policy", "suggest").out.splitlines()
     added = [line[1:] for line in lines if line[:1] in {" ", "+"} and line[:3] != "+++"]
     loaded = load_policy([PolicyFile(source="s.yaml", text="\n".join(added))])
     assert [each.resource for each in loaded.document.grants] == ["server:", hostile]
+    assert 3 == sum(line.startswith("+") and line.isprintable() for line in lines[2:])
 
 
 def test_records_that_say_nothing_useful_are_passed_over(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from ..chain import newest
 from ..errors import ConfigurationError
 from ..policy_folder import read_policy
 from .mistake import telling
-from .output import note, say, write_json
+from .output import note, write_json
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -91,20 +91,37 @@ def suggest(desk: Desk, *, since: str | None, denied: bool, as_json: bool) -> in
     if not found:
         note("nothing is missing")
         return 0
+    after = _with(before, found)
     for line in difflib.unified_diff(
-        before.splitlines(), _with(before, found).splitlines(), str(file), str(file), lineterm=""
+        _lines(before), _lines(after), str(file), str(file), lineterm=""
     ):
-        say(line)
+        # As it is: a line that was cut or changed would be another policy.
+        click.echo(line)
     return 0
 
 
 def _with(before: str, found: list[suggestion.Suggestion]) -> str:
-    """The file with the grants added; JSON's texts are YAML's too, whatever is in a name."""
+    """The file with the grants added."""
     lines = [before.rstrip("\n")] if before.strip() else ["grants:"]
     for each in found:
         lines += [
-            f"- principal: {json.dumps(each.principal, ensure_ascii=False)}",
+            f"- principal: {_quoted(each.principal)}",
             f"  level: {each.level}",
-            f"  resource: {json.dumps(each.resource, ensure_ascii=False)}",
+            f"  resource: {_quoted(each.resource)}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _quoted(name: str) -> str:
+    """`name` as a text of YAML, on one line and with nothing in it that cannot be seen.
+
+    A text of JSON is one, but for what YAML alone takes for the end of a line.
+    """
+    return "".join(
+        each if each.isprintable() else f"\\U{ord(each):08x}"
+        for each in json.dumps(name, ensure_ascii=False)
+    )
