@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth import AllowAllAuthorizer
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
 from jupyter_server.services.contents.handlers import ContentsHandler
 from tornado import web
@@ -58,6 +59,10 @@ class Late(Plain):
     label = "late"
 
 
+class Shown(Plain):
+    label = "shown"
+
+
 class Jupyter(JupyterHandler):
     """Jupyter's, without any decorator."""
 
@@ -78,6 +83,37 @@ class Preflight(APIHandler):
     async def prepare(self) -> None:  # type: ignore[override]  # why: as upstream's own do it
         mark("preflight-prepare")
         await super().prepare()
+
+
+class Hook(JupyterHandler):
+    """What a program calls that has no account here, and proves itself in its own way."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        status = 200
+        try:
+            await self.contents_manager.get("")  # type: ignore[no-untyped-call]  # why: upstream's
+        except web.HTTPError as error:
+            status = error.status_code
+        self.finish({"user": repr(self.current_user), "status": status})
+
+    def post(self) -> None:
+        """Upstream's own rule for it: whoever is nobody signs in first."""
+        self.finish("reached")
+
+
+class HookSocket(JupyterHandler, WebSocketHandler):
+    """The same, that stays open."""
+
+    @allow_unauthenticated
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        self.write_message("reached")
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(message)
 
 
 @web.stream_request_body
@@ -234,6 +270,9 @@ def load(app: Any, name: str) -> None:
             (rf"{base}/{name}/preflight", Preflight),
             (rf"{base}/{name}/streaming", Streaming),
             (rf"{base}/{name}/socket", Socket),
+            (rf"{base}/{name}/shown", Shown),
+            (rf"{base}/{name}/hook", Hook),
+            (rf"{base}/{name}/hook-socket", HookSocket),
             (rf"{base}/{name}/contents(.*)", Inherited),
             (rf"{base}/{name}/declared", Declared),
             (rf"{base}/{name}/declared-plainly", PlainlyDeclared),

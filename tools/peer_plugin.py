@@ -169,6 +169,7 @@ def _template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="peer-suite-"))
     (folder / "policy").mkdir()
     text = '@id("everything") permit(principal, action, resource);\n'
+    text += '@id("nobody") permit(principal is Jupyter::Guest, action, resource);\n'
     (folder / "policy" / "everything.cedar").write_text(text, encoding="utf-8")
     Store.open(f"sqlite:///{folder / 'store.sqlite'}").close()
     return folder

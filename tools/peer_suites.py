@@ -73,14 +73,6 @@ SUITES = {
         ),
         fewest=300,
         differences={
-            "House, 5: an address that no surface table names is an administrator's, whatever its "
-            "handler declares, and these are asked for by nobody": (
-                "tests/base/test_handlers.py::test_jupyter_handler_auth_permissive",
-                "tests/base/test_handlers.py::test_jupyter_handler_auth_required",
-                "tests/base/test_websocket.py::test_websocket_auth_permissive",
-                "tests/base/test_websocket.py::test_websocket_auth_required",
-                "tests/base/test_websocket.py::test_websocket_auth_warns_mixin_lacks_jupyter_handler",
-            ),
             f"{_HIDDEN}; this test makes upstream's look fail with 500": (
                 "tests/services/contents/test_api.py::test_regression_is_hidden",
                 "tests/test_files.py::test_regression_is_hidden",

@@ -18,6 +18,7 @@ from .policy.model import ANONYMOUS, AccessRequest, Answer
 from .policy.paths import signposted
 from .policy.scope import itself, narrowed, restrained
 from .policy.viewing import viewed
+from .policy.vocabulary import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,7 +113,7 @@ class InForce:
         request = AccessRequest(
             principal=principal, action=action, resource=resource, context=context
         )
-        if principal.name == ANONYMOUS:
+        if principal.name == ANONYMOUS and (resource.type, action) != UNNAMED:
             return explanation.unasked(
                 request,
                 self.state.revision,
@@ -128,6 +129,8 @@ class InForce:
                 rules=lambda who: decide(self.snapshot, replace(request, principal=who)),
                 givers=lambda who, what, on: self.answer(who, what, on, context),
             )
+        if principal.name == ANONYMOUS:
+            return guest.named(decide(self.snapshot, request))
         decision = narrowed(decide(self.snapshot, request), principal, action, resource)
         if principal.token is not None and decision.allowed:
             own = replace(request, principal=itself(principal.token))

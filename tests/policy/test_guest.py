@@ -28,6 +28,8 @@ GUEST, ADA = 'Jupyter::Guest::"anonymous"', 'Jupyter::User::"ada"'
 #: With all of these, whatever is in the link is shown; each example leaves some out.
 PERMITS = (
     f'@id("looks") permit(principal == {GUEST}, action in Jupyter::Action::"viewer", resource);',
+    '@id("all") permit(principal, action in Jupyter::Action::"viewer", resource);',
+    '@id("kind") permit(principal is Jupyter::Guest, action == Jupyter::Action::"list",resource);',
     f'@id("reads") permit(principal == {ADA}, action in Jupyter::Action::"viewer", resource);',
     f'@id("shares") permit(principal == {ADA}, action == Jupyter::Action::"share", resource);',
 )
@@ -71,6 +73,7 @@ def test_a_guest_has_what_three_allow_and_only_looks(
     expected = (
         pair in guests.SHOWN
         and f"contents:{link}" in resource.chain
+        and any('"looks"' in each or ('"kind"' in each and action == "list") for each in permits)
         and allows(Principal(name=ANONYMOUS), action, resource)
         and allows(ada, action, resource)
         and allows(ada, "share", Resource(type="contents", id=link))
@@ -82,7 +85,7 @@ def test_a_guest_has_what_three_allow_and_only_looks(
     assert "link:l" == got.principal
     # Nothing that is found out for many at once speaks for a guest.
     assert not force.is_even(asker, "open", place)
-    # Without the link, whoever has not signed in is denied everything.
+    # Without the link, whoever has not signed in is denied everything that has a name.
     assert not force.answer(
         replace(asker, name=ANONYMOUS, giver=None), action, resource, CONTEXT
     ).allowed

@@ -26,6 +26,12 @@ UNNAMED = (
     "/early/router",
     "/late/plain",
 )
+HOOK = (
+    '@id("hook") permit(principal == Jupyter::Guest::"anonymous", '
+    'action == Jupyter::Action::"call", resource) when '
+    '{ resource == Jupyter::Route::"hostile.Hook" || '
+    'resource == Jupyter::Route::"hostile.HookSocket" };'
+)
 #: Answered by ours, in place of a handler that inherits Jupyter's own method.
 PREFLIGHTS = {("OPTIONS", "/early/preflight"), ("OPTIONS", "/early/contents/a")}
 
@@ -51,7 +57,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
                 '@id("one-route") permit(principal == Jupyter::User::"vera", '
                 'action == Jupyter::Action::"call", '
                 'resource == Jupyter::Route::"hostile.Streaming");'
-            )
+                '@id("shown") permit(principal, action == Jupyter::Action::"call", '
+                'resource == Jupyter::Route::"hostile.Shown");'
+            ),
+            "hook.cedar": HOOK,
         },
     ) as running:
         time.sleep(0.7)
@@ -100,6 +109,47 @@ def test_a_policy_may_let_a_person_use_one_unnamed_route(server: Serving) -> Non
     answer = server.request("PUT", "/early/streaming", "vera", body=b"x" * 300_000)
     assert (answer.status, answer.body) == (200, b"300000")
     assert server.request("PUT", "/early/streaming", "edda", body=b"x").status == 403
+
+
+def test_a_route_for_all_principals_is_for_whoever_has_signed_in(server: Serving) -> None:
+    assert b"reached" == server.request("POST", "/early/shown", "nobody", body=b"").body
+    assert "shown-method" in marks(server)
+    for name in marks(server):
+        (server.folder / "marks" / name).unlink()
+    assert 403 == server.request("POST", "/early/shown", body=b"").status
+    assert set() == marks(server)
+
+
+def test_a_rule_that_names_anonymous_lets_nobody_call_a_route_and_no_more(server: Serving) -> None:
+    answer = server.request("GET", "/early/hook")
+    # What it does there is asked of nobody, too; and nobody is signed in.
+    assert {"user": "None", "status": 404} == answer.json
+    assert "adam" in server.request("GET", "/early/hook", "adam").json["user"]
+    assert 403 == server.request("GET", "/early/hook", "vera").status
+    # Upstream's own rule stands behind it.
+    assert 403 == server.request("POST", "/early/hook", body=b"").status
+    assert 403 == server.request("GET", "/api/contents").status
+    [record] = [each for each in server.audit if each.get("request") == "GET /early/hook"][:1]
+    assert ("anonymous", "allow", "call") == (
+        record["principal"], record["decision"], record["action"],
+    )  # fmt: skip
+
+
+def test_a_socket_that_a_rule_lets_nobody_open_closes_with_the_rule(server: Serving) -> None:
+    socket = server.connect("/early/hook-socket")
+    assert "reached" == socket.recv()
+    path = server.folder / "policy" / "hook.cedar"
+    path.write_text("")
+    try:
+        socket.settimeout(10)
+        assert "" == socket.recv()
+        socket.shutdown()  # type: ignore[no-untyped-call]  # why: the library's
+        assert 302 == server.request("GET", "/early/hook").status
+    finally:
+        path.write_text(HOOK)
+        until = time.monotonic() + 60
+        while server.request("GET", "/early/hook").status != 200 and time.monotonic() < until:
+            time.sleep(0.1)
 
 
 def test_a_plain_websocket_is_refused_at_the_handshake(server: Serving) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import cedar, copies, explanation, paths, vocabulary
 from .model import (
+    ANONYMOUS,
     AccessRequest,
     Answer,
     Cover,
@@ -350,7 +351,7 @@ def _rule_determinant(rule: Rule, kind: str, inherited_from: str) -> Determinant
         kind=kind,
         effect=rule.effect,
         source=rule.source,
-        scope=rule.principal.name,
+        scope=rule.principal.name or (ANONYMOUS if rule.principal.kind == ANONYMOUS else ""),
         inherited_from=inherited_from,
     )
 

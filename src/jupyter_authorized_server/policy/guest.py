@@ -31,6 +31,26 @@ def as_anybody(guest: Principal) -> Principal:
     return Principal(name=ANONYMOUS, scope=guest.scope)
 
 
+def named(decision: Decision) -> Decision:
+    """`decision` on `anonymous`; denied where nothing that permits it speaks of `anonymous`.
+
+    To Cedar a rule for `principal`, without more, is for `anonymous` too. Whoever writes one
+    means the people who have signed in.
+    """
+    permits = (each for each in decision.determining if each.effect is Effect.PERMIT)
+    if decision.answer is not Answer.ALLOW or any(each.scope == ANONYMOUS for each in permits):
+        return decision
+    return decision._replace(
+        answer=Answer.DENY,
+        determining=(),
+        reasons=Reasons(
+            would_allow=(sentences.ALLOWS_SIGN_IN,),
+            user=sentences.SIGN_IN_FIRST,
+            admin=sentences.NOT_NAMED,
+        ),
+    )
+
+
 def met(
     guest: Principal,
     action: str,
@@ -60,9 +80,9 @@ def met(
         why = sentences.why_giver_lost(giver.name)
         return _denied(own, guest, sentences.BEYOND_LINK, why)
     is_way = (resource.type, action) in ALWAYS
-    decision = scope.restrained(theirs, own) if is_way else own
+    decision = scope.restrained(theirs, own) if is_way else named(own)
     if decision.answer is not Answer.ALLOW:
-        why = sentences.why_not_to_guests(own.reason_admin)
+        why = sentences.why_not_to_guests(decision.reason_admin)
         return _denied(own, guest, sentences.NOT_TO_GUESTS, why)
     until = min(each.good_until for each in (own, theirs, *shares))
     return decision._replace(principal=guest.name, resource=resource.name, good_until=until)

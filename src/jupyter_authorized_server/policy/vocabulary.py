@@ -149,6 +149,10 @@ TYPES: tuple[ResourceType, ...] = (
     ),
 )
 
+#: Type and action of the question about a route that no surface table names; the only one
+#: that is asked of whoever has not signed in, so that a rule can let it be called by anybody.
+UNNAMED = ("routes", "call")
+
 ABILITIES: tuple[Ability, ...] = tuple(
     Ability(type=type_, action=action, word=word, level=level, verb=verb)
     for type_, action, word, level, verb in (

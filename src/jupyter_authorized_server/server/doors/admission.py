@@ -30,6 +30,7 @@ class Admission:
         questions: the pairs that were asked, in order.
         walked: those that were answered no, of folders that are walked nevertheless.
         arguments: for the handler, where they are the principal's own.
+        is_nobody: whether who asks has not signed in, and a rule lets anybody call this.
         allowed: the decisions that let it through, to be recorded.
     """
 
@@ -43,6 +44,7 @@ class Admission:
     walked: frozenset[tuple[str, Resource]] = field(default=frozenset())
     arguments: dict[str, Any] | None = None
     allowed: list[Decision] = field(default_factory=list)
+    is_nobody: bool = False
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
@@ -81,7 +83,7 @@ def hand_over(provider: IdentityProvider) -> None:
             fit = getattr(provider, name, None)
             if fit is not None:
                 fit(handler)
-        return found.user
+        return None if found.is_nobody else found.user
 
     get_user.hands_over = True  # type: ignore[attr-defined]  # why: marks the wrapper
     get_user.original = original  # type: ignore[attr-defined]  # why: for `doors.recognised`

@@ -15,7 +15,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from ... import sentences
 from ...policy.model import MAX_ID, Resource
-from ...policy.vocabulary import TYPE, UPSTREAM_WORDS, Word, parse_action
+from ...policy.vocabulary import TYPE, UNNAMED, UPSTREAM_WORDS, Word, parse_action
 from ..surface import Asks, Question
 from .admission import admission
 
@@ -146,4 +146,5 @@ def unnamed(handler: type[RequestHandler] | None, pattern: str) -> tuple[str, Re
             pattern,
             name,
         )
-    return "call", Resource(type="routes", id=name[:MAX_ID])
+    type_, action = UNNAMED
+    return action, Resource(type=type_, id=name[:MAX_ID])

@@ -7,6 +7,7 @@ from functools import lru_cache
 from inspect import isawaitable, isclass
 from typing import TYPE_CHECKING
 
+from jupyter_server.auth import User
 from tornado.web import Application, RequestHandler
 
 from ... import sentences
@@ -22,7 +23,7 @@ from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
 from .asking import IS_ABOUT_A_FILE, questions_of
-from .declared import WORDS, declared
+from .declared import WORDS, declared, unnamed
 from .gate import Gate, check_origin, is_by_script
 from .home import make_home
 from .hook import Hook
@@ -32,7 +33,6 @@ from .sight import Sight, sentence
 from .viewing import NotAsAnother, as_another, is_view
 
 if TYPE_CHECKING:
-    from jupyter_server.auth import User
     from tornado.httputil import HTTPServerRequest
 
     from ..surface import Route
@@ -70,15 +70,7 @@ class Judge:
         gate = Gate(self._application, self._request)
         if not self._answers_to_host(gate):
             return self._no(sentences.NOT_THAT_HOST, status=403)
-        user = gate.identity_provider.get_user(gate)
-        if isawaitable(user):
-            user = await user
-        if user is None and getattr(gate, UNREACHABLE, False):
-            # Not the way to the log-in page: they may be signed in, and could not do so now.
-            return Why(status=503, message=sentences.OUT_OF_REACH, gate=gate)
-        if user is None:
-            return self._not_signed_in(sentences.SIGN_IN_FIRST, gate)
-        found = self._admitted(gate, user, entry)
+        found = await self._identified(gate, entry)
         if isinstance(found, Why):
             return found
         principal = found.principal
@@ -101,6 +93,20 @@ class Judge:
             STRAIGHT.set(is_service)
         return why
 
+    async def _identified(self, gate: Gate, entry: Asks | None) -> Admission | Why:
+        """Who asks, or nobody where a rule lets nobody ask; or why they may not."""
+        user = gate.identity_provider.get_user(gate)
+        if isawaitable(user):
+            user = await user
+        if user is not None:
+            return self._admitted(gate, user, entry)
+        if getattr(gate, UNREACHABLE, False):
+            # Not the way to the log-in page: they may be signed in, and could not do so now.
+            return Why(status=503, message=sentences.OUT_OF_REACH, gate=gate)
+        if entry is None and self._may_be_called_by_nobody():
+            return self._admitted(gate, User(username=ANONYMOUS), None, is_nobody=True)
+        return self._not_signed_in(sentences.SIGN_IN_FIRST, gate)
+
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""
         request = self._request
@@ -116,18 +122,32 @@ class Judge:
             )
         return None
 
-    def _admitted(self, gate: Gate, user: User, entry: Asks | None) -> Admission | Why:
+    def _may_be_called_by_nobody(self) -> bool:
+        """Whether a rule lets whoever has not signed in call this route, which nobody names."""
+        handler = self._target.handler
+        if handler is None:
+            return False
+        wired = self._wiring
+        sight = Sight(wired.authorizer, wired.point, self._request, Principal(name=ANONYMOUS))
+        action, resource = unnamed(handler, self._target.pattern)
+        return sight.allows(action, (resource,))
+
+    def _admitted(
+        self, gate: Gate, user: User, entry: Asks | None, *, is_nobody: bool = False
+    ) -> Admission | Why:
         """Who asks, or as whom somebody looks around; or why they may not."""
         try:
             check_origin(gate, user)
-            own = self._principal(user)
+            own = Principal(name=ANONYMOUS) if is_nobody else self._principal(user)
         except (UnknownName, InvalidName) as error:
             return self._not_signed_in(str(error), gate)
         hook = Hook(gate, user)
-        found = Admission(gate=gate, user=user, principal=own, hook=hook, entry=entry)
+        found = Admission(
+            gate=gate, user=user, principal=own, hook=hook, entry=entry, is_nobody=is_nobody
+        )
         if own.giver is not None and (entry is None or not entry.guests or is_view(gate)):
             return self._no(sentences.GUESTS_SEE_NO_MORE, found)
-        if not is_view(gate) or (entry is not None and entry.as_oneself):
+        if is_nobody or not is_view(gate) or (entry is not None and entry.as_oneself):
             return found
         try:
             person, other = as_another(self._wiring, gate, self._target.handler, own, user)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import AuthorizationError, StoreError
+from ...policy.model import ANONYMOUS, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ...decision_point import DecisionPoint
-    from ...policy.model import Principal
     from ...store import LoginSession, Token
 
 _log = logging.getLogger(__name__)
@@ -67,6 +67,12 @@ def holders(point: DecisionPoint, logins: Iterable[Login], now: float) -> dict[L
 
 
 def _holder(point: DecisionPoint, login: Login, kept: _Kept, now: float) -> Holder:
+    if login.name == ANONYMOUS:
+        return Holder(Principal(name=ANONYMOUS), math.inf)
+    return _person(point, login, kept, now)
+
+
+def _person(point: DecisionPoint, login: Login, kept: _Kept, now: float) -> Holder:
     until, token = math.inf, None
     if login.token is not None:
         token = kept.tokens.get(login.token)

@@ -50,8 +50,13 @@ class Recognised:
         """
         for handler in self._live.of_others():
             found = admission(handler.request)
-            if found is None or (found.entry is not None and found.entry.forwards):
-                # What said who asks is not forwarded, and so is not there any more.
+            if (
+                found is None
+                or found.is_nobody
+                or (found.entry is not None and found.entry.forwards)
+            ):
+                # Nobody was recognised; or what said who asks is not forwarded, and so is not
+                # there any more.
                 continue
             try:
                 known = await self._is_somebody(handler)
