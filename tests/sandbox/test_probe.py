@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from jupyter_authorized_server.sandbox import bubblewrap, probe, wall
+from jupyter_authorized_server.errors import CannotConfine
+from jupyter_authorized_server.sandbox import bubblewrap, landlock, probe, wall
 from jupyter_authorized_server.sandbox import filter as system_calls
-from jupyter_authorized_server.sandbox.box import MEMORY
+from jupyter_authorized_server.sandbox.box import MEMORY, Box, Mount
+from jupyter_authorized_server.sandbox.starting import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +78,29 @@ def test_a_hole_in_the_walls_of_landlock_is_found(
     monkeypatch.setattr(wall, "__file__", str(broken))
     found = probe.probe("landlock")
     assert ("", True) == (named(found), what in found.why), found.why
+
+
+@needs_landlock
+@pytest.mark.parametrize("number", [128, 129])
+def test_as_many_folders_as_landlock_can_keep_apart_are_given_and_no_more(
+    tmp_path: Path, number: int
+) -> None:
+    with tempfile.TemporaryFile() as output, contextlib.ExitStack() as stack:
+        mounts = []
+        for each in range(number):
+            at = tmp_path / str(each)
+            at.mkdir()
+            source = os.open(at, os.O_PATH)
+            stack.callback(os.close, source)
+            mounts.append(Mount(source=source, at=str(at), writable=True))
+        box = Box(mounts=tuple(mounts), home=str(tmp_path / "0"))
+        if number > 128:
+            stack.enter_context(pytest.raises(CannotConfine, match="129 folders to change"))
+        confined, process = start(
+            landlock.find(), box, ["/bin/true"], environment={}, output=output
+        )
+        assert 0 == process.wait(60)
+        confined.close()
 
 
 @needs_landlock

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MUCH = bytes(range(256)) * (1 << 14)
 #: A kernel that begins to listen late, says who it is, and sends back what it was sent.
 KERNEL = """
-import os, socket, sys, threading, time
+import os, resource, socket, sys, threading, time
+resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
 time.sleep(0.3)
 def answer(one):
     told = b""
@@ -50,6 +51,8 @@ def kernel(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     begins = 'grep SigIgn /proc/self/status; exec "$@"'
     command = ["/bin/sh", "-c", begins, "sh", sys.executable, "-c", KERNEL, str(known["hb_port"])]
     line = relay.line(str(tmp_path / "k"), told, command)
+    # What carries has room for few at once.
+    line = ["/bin/sh", "-c", 'ulimit -Sn 30; exec "$@"', "sh", *line]
     with subprocess.Popen(line, stdout=subprocess.PIPE, start_new_session=True) as process:
         yield process, tmp_path / f"k-{number}"
         process.kill()
@@ -66,6 +69,10 @@ def test_what_is_said_reaches_a_kernel_and_comes_back_whole(
     end = time.monotonic() + SECONDS
     while not at.exists():
         assert time.monotonic() < end
+    with contextlib.ExitStack() as crowd:
+        # Those for whom there is no room wait, and harm nobody who comes later.
+        for _ in range(40):
+            crowd.enter_context(socket.socket(socket.AF_UNIX)).connect(str(at))
     answers: dict[int, bytes] = {}
 
     def say(number: int) -> None:

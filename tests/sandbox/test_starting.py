@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from planned import World
@@ -25,9 +26,9 @@ from jupyter_authorized_server.sandbox.box import Backend, Box
 from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, find
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
-from jupyter_authorized_server.sandbox.room import Errand, Origin
+from jupyter_authorized_server.sandbox.room import Errand, Origin, Room
 from jupyter_authorized_server.sandbox.shell import ConfinedPty
-from jupyter_authorized_server.sandbox.starting import start_aside
+from jupyter_authorized_server.sandbox.starting import start, start_aside
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -125,11 +126,37 @@ def test_who_breaks_off_a_start_leaves_no_process(
         asyncio.get_running_loop().call_later(0.02, slow.set)
         starting = asyncio.ensure_future(begin(backend, f"612.2{seconds}"))
         await asyncio.sleep(seconds)
-        starting.cancel()
+        for _ in range(9):
+            # More than once, as when a server ends that has broken it off.
+            starting.cancel()
+            await asyncio.sleep(0)
         await asyncio.wait([starting])
+        # Whoever makes the sandbox holds its descriptors, and has let go of them.
+        assert slow.is_set()
 
     asyncio.run(broken())
     assert not runs(f"612.2{seconds}")
+
+
+@pytest.mark.parametrize("more", [0, 2, 4, 8])
+def test_a_start_that_lacks_descriptors_leaves_none_open(backend: Backend, more: int) -> None:
+    with tempfile.TemporaryFile() as output, contextlib.ExitStack() as stack:
+        filled, highest = -1, max(descriptors())
+        while filled < highest:
+            filled = os.open(os.devnull, os.O_RDONLY)
+            stack.callback(os.close, filled)
+        before = descriptors()
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (filled + 1 + more, limits[1]))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        with pytest.raises(CannotConfine, match="Too many open files"):
+            start(backend, Box(), ["/usr/bin/sleep", "612.21"], environment={}, output=output)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert before == descriptors()
+
+
+def descriptors() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  # why: names only
 
 
 def terminal(launcher: Launcher, word: str) -> ConfinedPty:
@@ -159,7 +186,7 @@ def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
     assert not runs(f"612.4{how}")
 
 
-@pytest.fixture(params=["before it is made", "when it waits"])
+@pytest.fixture(params=["before it is made", "when it waits", "by what makes no sense"])
 def unlucky(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server hears of no sandbox, whether or not there is one by then."""
     says = made._first
@@ -168,7 +195,7 @@ def unlucky(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         if request.param == "when it waits":
             says(told)
         msg = "no such luck"
-        raise OSError(msg)
+        raise (ValueError if request.param == "by what makes no sense" else OSError)(msg)
 
     monkeypatch.setattr(made, "_first", first)
 
@@ -281,13 +308,34 @@ def test_a_program_whose_right_is_taken_back_as_it_begins_is_ended(
     assert not runs("612.8")
 
 
-def test_a_program_that_nobody_waits_for_any_more_is_ended(program: Begin) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_program_that_nobody_waits_for_any_more_is_ended(
+    program: Begin, launcher: Launcher, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    lays = Launcher.box
+    stopped: list[str] = []
+
+    @contextlib.contextmanager
+    def box(self: Launcher, room: Room, *needed: str, **more: Any) -> Iterator[Box]:
+        with lays(self, room, *needed, **more) as found:
+            try:
+                yield found
+            finally:
+                stopped.append(room.stopped)
+
+    monkeypatch.setattr(Launcher, "box", box)
+
     async def left() -> None:
         running = asyncio.ensure_future(program("exec sleep 612.9"))
-        await asyncio.sleep(0.2)
+        while begun and not any(room.running for room in launcher.rooms.values()):  # noqa: ASYNC110  # why: a thread tells by it
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
     asyncio.run(left())
     assert not runs("612.9")
+    if not begun:
+        # Before the folders that it was to have are let go of, and may be another's.
+        assert ["nobody waits for it any more"] == stopped

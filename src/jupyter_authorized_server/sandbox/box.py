@@ -109,10 +109,10 @@ class Files:
 
     def hold(self, data: bytes) -> int:
         """A descriptor from which `data` can be read."""
-        descriptor = os.memfd_create("jupyter-authorization")
+        descriptor = self.keep(os.memfd_create("jupyter-authorization"))
         os.write(descriptor, data)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        return self.keep(descriptor)
+        return descriptor
 
     def close(self) -> None:
         """Close what is held here."""
@@ -186,9 +186,7 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._command = list(command)
         self._environment = dict(environment)
         self._files = Files()
-        self._told, self._tells = os.pipe()
-        self._waits, self._release = os.pipe()
-        self._is_ours = False
+        self._told = self._tells = self._waits = self._release = -1
         self._bound: Bound | None = None
         self._waiting: Confined | None = None
         self._is_unwanted = False
@@ -197,6 +195,8 @@ class Building(contextlib.AbstractContextManager["Building"]):
 
     def __enter__(self) -> Building:  # noqa: PYI034  # why: `Self` came with Python 3.11
         try:
+            self._told, self._tells = os.pipe()
+            self._waits, self._release = os.pipe()
             self.line = self._line()
         except BaseException:  # why: raised again below
             self.__exit__()
@@ -306,11 +306,11 @@ class Building(contextlib.AbstractContextManager["Building"]):
         return ()
 
     def _let_go(self) -> None:
-        if not self._is_ours:
-            os.close(self._tells)
-            os.close(self._waits)
-            self._files.close()
-            self._is_ours = True
+        for descriptor in (self._tells, self._waits):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._tells = self._waits = -1
+        self._files.close()
 
     def __exit__(self, *_: object) -> None:
         self._let_go()

@@ -94,7 +94,10 @@ class _Wrapped(Building):
         if os.geteuid() == 0 and self._box.bounds is None:
             # For others the limit of the account holds, in a namespace of users for it alone.
             # Before all is built that has no root, and nothing in it could be set.
-            ceiling.lower(confined.first, self._box.processes)
+            is_so = ceiling.lower(confined.first, self._box.processes)
+            if not (is_so or ceiling.WATCHED in self._wrap.leaves_open):
+                msg = "how many processes it has could not be limited, as it can be here"
+                raise OSError(msg)
 
     def _connect(self, confined: Confined) -> internet.Uplink | None:
         if not self._pasta:

@@ -12,6 +12,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+#: What a process is watched for where the machine does not keep it from it.
+WATCHED = "starts more processes than it may"
 _HIGHEST = Path("/proc/sys/kernel/pid_max")
 #: Before this version there is one highest number, that of the whole machine.
 _SINCE = (6, 14)

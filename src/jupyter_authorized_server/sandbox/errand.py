@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MOST = 64 << 20
 #: How many run at once on a server; the others wait.
 _AT_ONCE = 16
+_LEFT = "nobody waits for it any more"
 #: Seconds in which a program that has shut its output has to end.
 _ENDS = 10.0
 _TURNS = threading.BoundedSemaphore(_AT_ONCE)
@@ -119,7 +120,11 @@ async def carry(
             # What confines ends with the thread that began it, and no thread keeps a server
             # from ending.
             threading.Thread(target=_work, args=(waits, begin, work, turn), daemon=True).start()
-            await waits.begun
+            try:
+                await waits.begun
+            except BaseException:  # why: raised again; before its folders are let go of
+                room.stopped = room.stopped or _LEFT
+                raise
         try:
             launcher.look_again(room, frozenset())
         except AuthorizationError as error:
@@ -132,7 +137,7 @@ async def carry(
             raise CannotConfine(msg)
         return ended
     finally:
-        room.stopped = room.stopped or "nobody waits for it any more"
+        room.stopped = room.stopped or _LEFT
         if room.running is not None:
             room.running.kill()
         launcher.leave(room)

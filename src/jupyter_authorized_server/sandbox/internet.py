@@ -87,10 +87,10 @@ def connect(
     """
     import fcntl  # noqa: PLC0415  # why: not on every platform
 
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as stack:
 
-        def opens(descriptor: int) -> int:
-            stack.callback(os.close, descriptor)
+        def opens(descriptor: int, until: contextlib.ExitStack = stack) -> int:
+            until.callback(os.close, descriptor)
             return descriptor
 
         net = opens(os.open(f"/proc/{first}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
@@ -99,10 +99,8 @@ def connect(
         if is_over():
             msg = "it ended before it had the internet"
             raise OSError(msg)
-        told, tells = os.pipe()
-        waits, held = os.pipe()
-        opens(tells)
-        opens(waits)
+        told, tells = map(opens, os.pipe(), (ours, stack))
+        waits, held = map(opens, os.pipe(), (stack, ours))
         plan = {
             "pasta": pasta, "net": net, "user": user, "first": watched, "tell": tells,
             "wait": waits, "inner": INNER, "outer": OUTER, "names": NAMES,
@@ -116,6 +114,7 @@ def connect(
             pass_fds=(net, user, watched, tells, waits, packed), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}, cwd="/",
         )  # fmt: skip
+        ours.pop_all()
     found = Uplink(process, held)
     said = _answer(told)
     os.close(told)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .box import Box
 
 _OLDEST = 6
+#: Folders to be changed that can be kept apart: the machine has 16 walls for a process.
+_MOST = 1 << 7
 _RUN, _WRITE, _READ, _LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
 _READING = _RUN | _READ | _LIST
@@ -165,6 +167,12 @@ def apart(rules: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """
     given = list(rules)
     folders = [where for where, right in given if right == _WRITING]
+    if len(folders) > _MOST:
+        msg = (
+            f"this process would be given {len(folders)} folders to change, and Landlock keeps "
+            f"no more than {_MOST} apart; have `sandbox_mounts` name fewer"
+        )
+        raise CannotConfine(msg)
     devices = [(where, wall.CONTROL) for where, right in given if right & wall.CONTROL]
     for digit in range((len(folders) - 1).bit_length() if folders else 0):
         for value in (0, 1):

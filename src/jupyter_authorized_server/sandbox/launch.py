@@ -105,7 +105,6 @@ class Launcher:
         token = secrets.token_hex(12)
         folder = self._runtime_folder() / token
         sockets = folder / SOCKETS
-        sockets.mkdir(parents=True, mode=0o700)
         longest = sockets / f"{SOCKET}-10"
         if len(os.fsencode(longest)) > SOCKET_PATH:
             msg = f"`{longest}` is too long for a socket; set `TMPDIR` to a shorter folder"
@@ -114,6 +113,11 @@ class Launcher:
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = logs / f"{token}.log"
         room = Room(origin=origin, type="kernels", id=kernel_id, folder=folder, spec=spec, log=log)
+        try:
+            sockets.mkdir(parents=True, mode=0o700)
+        except OSError:
+            room.clear()
+            raise
         self.rooms[token] = room
         return room
 

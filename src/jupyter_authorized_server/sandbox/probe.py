@@ -23,6 +23,7 @@ from ..errors import AuthorizationError, CannotConfine
 from . import bounds, bubblewrap, landlock
 from .box import PROCESSES, Box, Mount
 from .bubblewrap import Bubblewrap
+from .ceiling import WATCHED
 from .starting import start
 from .surroundings import environment, system_paths
 
@@ -104,8 +105,6 @@ os._exit(0)
 """
 #: How the names of what a kernel has to be able to do begin.
 NEEDS = "needs:"
-#: What it is watched for, where the machine does not keep a process from it.
-WATCHED = "starts more processes than it may"
 #: More than a limit of one gets by rounding up, and than the limit of an account.
 _MANY = PROCESSES + 400
 
@@ -245,7 +244,8 @@ def _tried(backend: Backend, within: Bounds | None) -> list[str]:
             processes=most,
             bounds=within,
         )
-        found = attempted(backend, box, told)
+        # Whether the machine limits how many it is, this is to tell.
+        found = attempted(backend.leaving(frozenset({WATCHED})), box, told)
     return [
         what if succeeded else what.replace(NEEDS, "cannot do what a kernel needs:")
         for what, succeeded in found.items()

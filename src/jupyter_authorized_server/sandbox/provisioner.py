@@ -64,19 +64,24 @@ class ConfinedProvisioner(LocalProvisioner):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Give the kernel a private place for its sockets."""
         manager: Any = self.parent
-        if self.room is None:
-            origin = self.launcher.origin(manager)
-            try:
+        session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
+        try:
+            if self.room is None:
+                origin = self.launcher.origin(manager)
                 self.room = self.launcher.kernel_room(self.kernel_id, origin, manager.kernel_name)
-            except OSError as error:
+                manager.transport = "ipc"
+                manager.ip = f"{self.room.folder}/{SOCKETS}/{SOCKET}"
+                manager.connection_file = f"{self.room.folder}/{CONNECTION}"
+                _encrypt(manager)
+            found = await super().pre_launch(**kwargs)
+        except BaseException as error:
+            if self.room is not None and self.room.view is None:
+                self.launcher.leave(self.room)
+                self.room = None
+            if isinstance(error, OSError):
                 msg = f"the kernel cannot be given a place for its sockets: {error}; make room"
                 raise CannotConfine(msg) from error
-            manager.transport = "ipc"
-            manager.ip = f"{self.room.folder}/{SOCKETS}/{SOCKET}"
-            manager.connection_file = f"{self.room.folder}/{CONNECTION}"
-            _encrypt(manager)
-        session = (kwargs.get("env") or {}).get("JPY_SESSION_NAME", "")
-        found = await super().pre_launch(**kwargs)
+            raise
         if not _is_encrypted(manager) and self.room.view is None:
             self.log.info("kernel %s is not encrypted: %s", self.kernel_id, _why_plain(manager))
         found["env"] = {"JPY_SESSION_NAME": str(session)}

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import CannotConfine
 from ..policy.model import Resource
 from ..policy.paths import ancestors
+from .ceiling import WATCHED
 from .launch import Launcher
-from .probe import NEEDS, WATCHED, attempted, attempted_without, surrounded
+from .probe import NEEDS, attempted, attempted_without, surrounded
 from .room import Room
 from .starting import start
 from .surroundings import environment

@@ -22,7 +22,7 @@ from pathlib import Path
 _ABOVE = 20_000
 #: Bytes that are read at once, and those that wait for who reads slowly.
 _PART, _MOST = 1 << 16, 1 << 20
-_LOOK_SECONDS, _CONNECT_SECONDS = 0.01, 10.0
+_LOOK_SECONDS, _FULL_SECONDS, _CONNECT_SECONDS = 0.01, 0.1, 10.0
 
 
 def told(connection: dict[str, object]) -> dict[str, object]:
@@ -96,6 +96,8 @@ class _Relay:
         self._opened: dict[int, socket.socket] = {}
         self._listening: dict[int, tuple[socket.socket, int]] = {}
         self._pairs: list[tuple[_Way, _Way]] = []
+        #: Whether whoever comes has to wait a moment.
+        self._is_full = False
 
     def run(self) -> None:
         while True:
@@ -122,11 +124,14 @@ class _Relay:
             if way.held:
                 writers[way.sink.fileno()] = way
         asked = select.poll()
-        for each in {*self._listening, *readers, *writers}:
-            reads = each in readers or each in self._listening
+        listening = {} if self._is_full else self._listening
+        for each in {*listening, *readers, *writers}:
+            reads = each in readers or each in listening
             asked.register(each, reads * select.POLLIN | (each in writers) * select.POLLOUT)
+        if self._is_full:
+            self._is_full, seconds = False, _FULL_SECONDS
         for each, kinds in asked.poll(None if seconds is None else seconds * 1000):
-            if each in self._listening:
+            if each in listening:
                 self._accept(*self._listening[each])
             if each in readers and kinds & ~select.POLLOUT:
                 readers[each].read()
@@ -135,7 +140,12 @@ class _Relay:
         self._pairs = [pair for pair in self._pairs if not _closed(pair)]
 
     def _accept(self, listening: socket.socket, port: int) -> None:
-        here, _ = listening.accept()
+        try:
+            here, _ = listening.accept()
+        except OSError:
+            # Who has come has gone, or there are as many as there can be.
+            self._is_full = True
+            return
         there = self._opened.pop(port, None)
         if there is not None and _has_ended(there):
             there.close()
@@ -143,7 +153,8 @@ class _Relay:
         try:
             there = there or _connected(port)
         except OSError:
-            # The kernel listens no more; who has come comes again.
+            # The kernel listens no more, or there are as many as there can be; who has come
+            # comes again.
             here.close()
             return
         for each in (here, there):

@@ -83,9 +83,10 @@ class ConfinedPty(PtyWithClients):
         with held:
             try:
                 await aside(building, self.room.hold)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 if not self.room.stopped:
-                    self._tell(f"the sandbox could not be built: {error.strerror or error}")
+                    why = getattr(error, "strerror", None) or error
+                    self._tell(f"the sandbox could not be built: {why}")
                 # With what it has begun and did not tell of. Its manager sees the screen go dark.
                 if not self.ptyproc.terminated:
                     with contextlib.suppress(OSError):

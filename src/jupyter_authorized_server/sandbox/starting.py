@@ -67,7 +67,9 @@ async def aside(
         return await asyncio.shield(running)
     except BaseException:  # why: raised again
         building.give_up()
-        await asyncio.wait([running])
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
         if not running.cancelled() and running.exception() is None:
             confined = running.result()
             confined.kill()

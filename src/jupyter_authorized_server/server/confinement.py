@@ -18,10 +18,11 @@ from tornado.websocket import WebSocketClosedError
 from .. import sentences
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
 from ..sandbox import provisioner
+from ..sandbox.ceiling import WATCHED
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.printed import cut
-from ..sandbox.probe import WATCHED, begin
+from ..sandbox.probe import begin
 from ..sandbox.room import Origin, Room
 from ..sandbox.unconfined import may_be_unconfined
 from ..sandbox.view import is_wider
