@@ -99,6 +99,40 @@ def test_an_admin_may_use_an_unnamed_route(server: Serving) -> None:
     assert "plain-method" in marks(server)
 
 
+def test_no_image_in_a_document_asks_for_an_unnamed_route(server: Serving) -> None:
+    give_password(server.folder, "adam")
+    give_password(server.folder, "vera")
+    here, image = f"http://127.0.0.1:{server.port}", {"Sec-Fetch-Dest": "image"}
+    adam, vera = ({"Cookie": server.sign_in(who)} for who in ("adam", "vera"))
+
+    def asked(path: str, headers: dict[str, str]) -> int:
+        return server.request("GET", path, headers=headers).status
+
+    for headers in (
+        image,
+        {"Sec-Fetch-Dest": "video"},
+        # As browsers ask where the address is neither HTTPS nor this machine's own.
+        {"Accept": "image/avif,image/webp,*/*;q=0.8"},
+        {"Accept": "*/*", "Range": "bytes=0-"},
+        image | {"Referer": f"{here}/files/a.md"},
+        image | {"Referer": f"{here}/nowhere"},
+        image | {"Referer": f"{here}/early/declared"},
+        image | {"Referer": "http://elsewhere.example/early/plain"},
+        image | {"Referer": "http://["},
+    ):
+        for path in ("/early/plain", "/early/nested", "/early/router"):
+            assert 403 == asked(path, adam | headers), (path, headers)
+    assert set() == marks(server)
+    # What a page of the extension shows is asked for, and files are shown by any.
+    assert 200 == asked("/early/plain", adam | image | {"Referer": f"{here}/early/plain?a"})
+    assert 200 == asked("/early/static/secret", adam | image)
+    for kind in ("document", "iframe", "script", "style", "empty"):
+        assert 200 == asked("/early/plain", adam | {"Sec-Fetch-Dest": kind}), kind
+    assert 200 == server.request("GET", "/early/plain", "adam", headers=image).status
+    # A rule speaks of this one; it has no such method.
+    assert 405 == asked("/early/streaming", vera | image)
+
+
 def test_an_unnamed_route_is_logged_once(server: Serving) -> None:
     server.request("GET", "/early/jupyter", "vera")
     server.request("GET", "/early/jupyter", "vera")

@@ -343,6 +343,10 @@ def test_the_classic_page_makes_a_shell_for_who_may_start_one(server: Serving) -
         ({"Authorization": "Basic b2xnYTpvbGdh"}, 403),
         # An image in a notebook that somebody else wrote.
         ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image"}, 403),
+        (
+            {"Referer": "http://127.0.0.1:{port}/notebooks/a.ipynb", "Accept": "image/webp,*/*"},
+            403,
+        ),
         ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"}, 200),
         ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "iframe"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),

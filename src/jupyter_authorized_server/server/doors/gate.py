@@ -48,12 +48,3 @@ def check_origin(gate: Gate, user: User) -> None:
     if not gate.check_origin():
         msg = sentences.ANOTHER_SITE
         raise UnknownName(msg)
-
-
-def is_by_script(gate: JupyterHandler) -> bool:
-    """Whether a program asks, or a script of a page of this server.
-
-    No link, image or form has a browser send such a header, and no script of another site
-    may send it.
-    """
-    return getattr(gate, "_token_authenticated", False) or "X-XSRFToken" in gate.request.headers

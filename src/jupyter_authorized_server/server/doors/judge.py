@@ -23,8 +23,9 @@ from ..wiring import wiring
 from . import preflight
 from .admission import Admission, admit
 from .asking import IS_ABOUT_A_FILE, questions_of
+from .by_address import is_by_address
 from .declared import WORDS, declared, unnamed
-from .gate import Gate, check_origin, is_by_script
+from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
 from .permitted import record
@@ -110,7 +111,7 @@ class Judge:
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""
         request = self._request
-        if found.entry is not None and found.entry.acts and not is_by_script(found.gate):
+        if is_by_address(self._application, request, self._target, found):
             return self._no(sentences.BY_ADDRESS, found, status=403)
         glances = found.entry is not None and found.entry.glances
         is_glance = glances and request.query_arguments.get("content") == [b"0"]

@@ -17,6 +17,7 @@ from ... import mistakes, sentences
 from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
 from ...policy.model import parse_name
+from ..origin import is_inside_a_page
 from ..wiring import wiring
 from . import words
 from .setup_link import open_link
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from .local import LocalIdentityProvider
 
 _templates = template.Loader(str(Path(__file__).parent / "templates"))
-
-#: What a browser opens as a page, in a frame or not, or fetches for a script.
-_OPENED = frozenset({"document", "iframe", "frame", "empty"})
 _NOTHING = {"error": "", "info": "", "link": words.GO_ON}
 
 
@@ -166,7 +164,7 @@ class LogoutHandler(Page):
     @allow_unauthenticated
     def get(self) -> None:
         """End the login session of this browser."""
-        if self.request.headers.get("Sec-Fetch-Dest", "document") not in _OPENED:
+        if is_inside_a_page(self.request):
             # An image in a notebook would sign out each of its readers.
             raise web.HTTPError(403, sentences.BY_ADDRESS)
         self._leave(everywhere=False)

@@ -13,10 +13,10 @@ from ...errors import Hidden, Nowhere, UnsafePath
 from ...policy import paths
 from ...policy.model import MAX_ID, Resource
 from ..acting import as_server
+from ..origin import is_from_elsewhere
 from ..wiring import wiring
 from . import reserved
 from .disk import Place, disk_of
-from .origin import is_from_elsewhere
 from .table import Unanswerable
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Surface: where a browser was sent here from; no link of another site starts anything.
+"""Where a browser was sent here from, and what for; no link of another site starts anything.
 
 The cookie of who is signed in comes along with every link that is followed, whoever wrote
 it. A page that only shows something may be opened so; one that starts something may not.
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _OWN = frozenset({"same-origin", "none"})
 #: And what it opens as a page, in a frame or not, or fetches for a script.
 _OPENED = frozenset({"document", "iframe", "frame", "empty"})
+#: And what is shown or heard in a document, of which scripts and styles are no part.
+_IMAGE = "image"
+_HELD = frozenset({_IMAGE, "audio", "video", "track", "embed", "object"})
+#: What a browser says first that it takes for such.
+_TAKEN = ("image/", "audio/", "video/")
 
 
 def is_inside_a_page(request: HTTPServerRequest) -> bool:
@@ -23,7 +28,21 @@ def is_inside_a_page(request: HTTPServerRequest) -> bool:
 
     Who writes a notebook chooses its images, and each of its readers' browsers asks for them.
     """
-    return request.headers.get("Sec-Fetch-Dest", "document") not in _OPENED
+    return _purpose(request) not in _OPENED
+
+
+def is_held_by_a_document(request: HTTPServerRequest) -> bool:
+    """Whether it is something that any document can hold, without a script of its own."""
+    return _purpose(request) in _HELD
+
+
+def _purpose(request: HTTPServerRequest) -> str:
+    """What a browser asks for, as it says; or as one that does not say it asks for it."""
+    headers = request.headers
+    is_shown = headers.get("Accept", "").lower().startswith(_TAKEN)
+    # What is heard or seen is asked for from its beginning on.
+    is_played = headers.get("Range") == "bytes=0-"
+    return headers.get("Sec-Fetch-Dest", _IMAGE if is_shown or is_played else "document")
 
 
 def is_from_elsewhere(request: HTTPServerRequest) -> bool:
@@ -31,14 +50,16 @@ def is_from_elsewhere(request: HTTPServerRequest) -> bool:
 
     Browsers say so themselves; old ones do not, and none does where the address is neither
     HTTPS nor this machine's own. Of these only a page of this server is believed, by the
-    address that it gives, and that another site can leave out. A program sends its token,
-    which no link can.
+    address that it gives, and that another site can leave out; and an image is known by
+    what the browser takes for one. A program sends its token, which no link can.
     """
     if request.headers.get("Authorization", "").lower().startswith(("token ", "bearer ")):
         return False
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in _OWN or is_inside_a_page(request)
+    if is_inside_a_page(request):
+        return True
     try:
         host = urlsplit(request.headers.get("Referer", "")).netloc
     except ValueError:
