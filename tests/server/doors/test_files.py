@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import time
+from http.client import HTTPConnection, IncompleteRead
 from typing import TYPE_CHECKING
 
 import pytest
@@ -552,3 +555,28 @@ def test_no_door_shows_a_copy_that_is_hidden_beside_a_file_that_one_may_not_read
     for path in COPIES:
         assert b"a secret" in whole.request("GET", f"/files{kept}{path}", "olga").body
     assert b"a secret" == whole.request("GET", f"/files{top}/free/.git/HEAD", "mona").body
+
+
+def test_a_download_ends_with_the_right_to_it(server: Serving) -> None:
+    folder, size = server.root / "team" / "long", 256 << 20
+    folder.mkdir()
+    (folder / "long.bin").touch()
+    os.truncate(folder / "long.bin", size)
+    grant = {"principal": "user:nora", "level": "viewer", "resource": "contents:/team/long"}
+    given = server.request("POST", "/api/authz/grants", "owen", json_body=grant).json["id"]
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    sent = {"Authorization": f"token {server.tokens['nora']}"}
+    connection.request("GET", "/files/team/long/long.bin", headers=sent)
+    shown = connection.getresponse()
+    assert (200, 1) == (shown.status, len(shown.read(1)))
+    removed = server.request("DELETE", f"/api/authz/grants/{given}", "owen")
+    assert 200 == removed.status
+    # For a second one answer is enough, and what is on its way arrives.
+    time.sleep(1.1)
+    with pytest.raises(IncompleteRead) as cut:
+        shown.read()
+    connection.close()
+    assert len(cut.value.partial) < size // 2
+    denied = [each for each in server.audit if each.get("resource", "").endswith("/long.bin")]
+    assert ["deny"] == [each["decision"] for each in denied if each["decision"] == "deny"]
+    shutil.rmtree(folder)

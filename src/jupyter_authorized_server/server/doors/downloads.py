@@ -2,12 +2,14 @@
 
 Upstream looks at a path, and opens it again for what it sends. Here the file is opened
 once, folder by folder and following no link, and asked about; its size, its time and what
-is sent are those of that file, whatever its path leads to by then.
+is sent are those of that file, whatever its path leads to by then. What takes long is asked
+about again while it is sent, and is cut off when it is not allowed any more.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +17,24 @@ from jupyter_server.base.handlers import AuthenticatedFileHandler
 from tornado.web import HTTPError
 
 from ... import sentences
-from ...errors import Nowhere, UnsafePath
+from ...errors import AuthorizationError, Nowhere, UnsafePath
+from ..acting import ACTING
 from ..surface import descent
-from ..surface.disk import Disk, disk_of
+from ..surface.disk import Disk, Place, disk_of
+from ..surface.places import resources
 from ..wiring import wiring_of
 from . import opened
-from .sight import sight_of
+from .sight import Sight, sight_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from ..surface.descent import Held
 
 #: Bytes that are read at once, as upstream does.
 CHUNK = 64 * 1024
+#: Seconds for which one answer is enough.
+_A_MOMENT = 1.0
 _FILE = "_jupyter_authorization_file"
 
 
@@ -78,7 +86,34 @@ def _open(handler: Any, disk: Disk, root: str, path: str) -> None:
     file = _Open(number)
     setattr(handler, _FILE, file)
     handler._stat_result = os.fstat(number)  # noqa: SLF001  # why: Tornado's own place for it
-    handler.get_content = lambda _, start=None, end=None: _parts(file, start, end)
+
+    def goes_on() -> bool:
+        if sight is None or _may_still(handler, found, os.fstat(file.number).st_nlink):
+            return True
+        # What was announced does not come: only so can whoever reads it tell.
+        handler.request.connection.stream.close()
+        return False
+
+    handler.get_content = lambda _, start=None, end=None: _parts(file, start, end, goes_on)
+
+
+def _may_still(handler: Any, found: Held, names: int) -> bool:
+    """Whether who asked may download the file of so many names, as they are now; else recorded."""
+    wired, acting = wiring_of(handler.contents_manager), ACTING.get()
+    if acting is None:
+        return True
+    path = f"{found.folder.path.rstrip('/')}/{found.name}"
+    on = resources(Place(target=path, entry=path, kind="file", names=names))
+    try:
+        principal = wired.point.as_now(acting.principal, must_exist=False)
+    except AuthorizationError:
+        return False
+    sight = Sight(wired.authorizer, wired.point, acting.request, principal)
+    if sight.allows("download", on):
+        return True
+    for each in on:
+        sight.decide("download", each, record=True)
+    return False
 
 
 def _is_in(disk: Disk, real: str) -> bool:
@@ -112,9 +147,15 @@ class _Open:
         self.close()
 
 
-def _parts(file: _Open, start: int | None, end: int | None) -> Iterator[bytes]:
-    at = start or 0
+def _parts(
+    file: _Open, start: int | None, end: int | None, goes_on: Callable[[], bool]
+) -> Iterator[bytes]:
+    at, asked = start or 0, time.monotonic()
     while end is None or at < end:
+        if time.monotonic() >= asked + _A_MOMENT:
+            if not goes_on():
+                return
+            asked = time.monotonic()
         part = os.pread(file.number, CHUNK if end is None else min(CHUNK, end - at), at)
         if not part:
             return
