@@ -182,7 +182,7 @@ class Client:
                 found.append(self.hear(seconds))
         return found
 
-    def closed(self, seconds: float = 5) -> tuple[int, str]:
+    def closed(self, seconds: float = 60) -> tuple[int, str]:
         """Wait for the close; its code and reason."""
         end = time.monotonic() + seconds
         try:

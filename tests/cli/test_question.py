@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_authorized_server.store import Store
+
 if TYPE_CHECKING:
     from cli.conftest import Desk
 
@@ -260,14 +262,16 @@ def test_a_store_that_cannot_be_read_exits_2_and_keeps_it(
     assert desk.records() == []
 
 
-def test_a_locked_store_is_said_to_be_locked(desk: Desk) -> None:
+def test_a_locked_store_is_said_to_be_locked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each lock is waited for so long; five seconds otherwise.
+    monkeypatch.setitem(Store.open.__func__.__kwdefaults__, "busy_timeout", 0.2)  # type: ignore[attr-defined]  # why: of a class method
     connection = sqlite3.connect(desk.store_path, isolation_level=None)
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        answer = desk.run("users", "add", "zoe", "--no-password")
+        answer = desk.ask("users", "add", "zoe", "--no-password")
     finally:
         connection.close()
     assert (answer.code, answer.out) == (2, "")
     assert "another process has it locked" in answer.err
-    assert desk.run("users", "add", "zoe", "--no-password").code == 0
+    assert desk.ask("users", "add", "zoe", "--no-password").code == 0

@@ -33,7 +33,9 @@ from jupyter_authorized_server.sandbox.starting import start, start_aside
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
-SECONDS = 20
+SECONDS = 60
+#: Begins the words by which processes are found; other runs of these tests have their own.
+OWN = f"612{os.getpid()}"
 RUNS = "permit (principal, action, resource is Jupyter::Kernel);\n"
 RUNS += "permit (principal, action, resource is Jupyter::Terminal);"
 Begin = Callable[..., "Coroutine[object, object, errand.Ended]"]
@@ -111,10 +113,10 @@ def test_others_are_served_while_a_kernels_sandbox_is_made(
 ) -> None:
     async def both() -> None:
         asyncio.get_running_loop().call_later(0.01, slow.set)
-        await begin(backend, "612.1")
+        await begin(backend, f"{OWN}.1")
 
     asyncio.run(both())
-    assert not runs("612.1")
+    assert not runs(f"{OWN}.1")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.03])
@@ -124,7 +126,7 @@ def test_who_breaks_off_a_start_leaves_no_process(
     async def broken() -> None:
         # Broken off before there is a sandbox, in the middle of it, or as it is let run.
         asyncio.get_running_loop().call_later(0.02, slow.set)
-        starting = asyncio.ensure_future(begin(backend, f"612.2{seconds}"))
+        starting = asyncio.ensure_future(begin(backend, f"{OWN}.2{seconds}"))
         await asyncio.sleep(seconds)
         for _ in range(9):
             # More than once, as when a server ends that has broken it off.
@@ -135,7 +137,7 @@ def test_who_breaks_off_a_start_leaves_no_process(
         assert slow.is_set()
 
     asyncio.run(broken())
-    assert not runs(f"612.2{seconds}")
+    assert not runs(f"{OWN}.2{seconds}")
 
 
 @pytest.mark.parametrize("more", [0, 2, 4, 8])
@@ -150,7 +152,7 @@ def test_a_start_that_lacks_descriptors_leaves_none_open(backend: Backend, more:
         resource.setrlimit(resource.RLIMIT_NOFILE, (filled + 1 + more, limits[1]))
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
         with pytest.raises(CannotConfine, match="Too many open files"):
-            start(backend, Box(), ["/usr/bin/sleep", "612.21"], environment={}, output=output)
+            start(backend, Box(), ["/usr/bin/sleep", f"{OWN}.21"], environment={}, output=output)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         assert before == descriptors()
 
@@ -170,7 +172,7 @@ def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
     launcher: Launcher, slow: threading.Event, how: str
 ) -> None:
     async def ended() -> None:
-        shell = terminal(launcher, f"612.4{how}")
+        shell = terminal(launcher, f"{OWN}.4{how}")
         assert shell.room.running is None
         if how == "closed":
             shell.end()
@@ -183,7 +185,7 @@ def test_a_terminal_that_ends_while_its_sandbox_is_made_runs_nothing(
         shell.ptyproc.close(force=True)
 
     asyncio.run(ended())
-    assert not runs(f"612.4{how}")
+    assert not runs(f"{OWN}.4{how}")
 
 
 @pytest.fixture(params=["before it is made", "when it waits", "by what makes no sense"])
@@ -205,13 +207,13 @@ def test_a_terminal_whose_sandbox_cannot_be_made_says_why_on_its_screen(
     launcher: Launcher,
 ) -> None:
     async def told() -> None:
-        shell = terminal(launcher, "612.3")
+        shell = terminal(launcher, f"{OWN}.3")
         await asyncio.wait_for(shell._running, SECONDS)
         assert "the sandbox could not be built: no such luck" in "".join(shell.read_buffer)
         shell.ptyproc.close(force=True)
 
     asyncio.run(told())
-    assert ({}, False) == (launcher.rooms, runs("612.3"))
+    assert ({}, False) == (launcher.rooms, runs(f"{OWN}.3"))
 
 
 @pytest.mark.usefixtures("unlucky")
@@ -219,10 +221,10 @@ def test_nothing_runs_of_a_kernel_or_a_program_whose_sandbox_cannot_be_made(
     backend: Backend, program: Begin
 ) -> None:
     with pytest.raises(CannotConfine, match="no such luck"):
-        asyncio.run(begin(backend, "612.31"))
+        asyncio.run(begin(backend, f"{OWN}.31"))
     with pytest.raises(CannotConfine, match="no such luck"):
-        asyncio.run(program("exec sleep 612.32"))
-    assert (False, False) == (runs("612.31"), runs("612.32"))
+        asyncio.run(program(f"exec sleep {OWN}.32"))
+    assert (False, False) == (runs(f"{OWN}.31"), runs(f"{OWN}.32"))
 
 
 def test_nothing_runs_in_the_sandbox_of_a_server_that_is_killed_before_it_lets_it_run(
@@ -243,13 +245,14 @@ def first(told):
 box._first = first
 wrap = Bubblewrap(path={backend.path!r}, version={backend.version!r})
 with tempfile.TemporaryFile() as output:
-    starting.start(wrap, box.Box(), ["/usr/bin/sleep", "612.33"], environment={{}}, output=output)
+    line = ["/usr/bin/sleep", "{OWN}.33"]
+    starting.start(wrap, box.Box(), line, environment={{}}, output=output)
 """
     ended = subprocess.run([sys.executable, "-c", killed], check=False, timeout=SECONDS)
     assert ended.returncode == -signal.SIGKILL
     # What it would have run; bubblewrap's own process may wait for ever.
     time.sleep(0.5)
-    left = [path.parent for path in of("612.33")]
+    left = [path.parent for path in of(f"{OWN}.33")]
     names = {(path / "comm").read_text("utf-8").strip() for path in left}
     for path in left:
         os.kill(int(path.name), signal.SIGKILL)
@@ -281,21 +284,21 @@ def test_a_program_that_prints_without_end_is_ended(
 ) -> None:
     monkeypatch.setattr(errand, "MOST", 1 << 20)
     with pytest.raises(CannotConfine, match="printed more than 1 MiB"):
-        asyncio.run(program("exec yes 612.6"))
-    assert not runs("612.6")
+        asyncio.run(program(f"exec yes {OWN}.6"))
+    assert not runs(f"{OWN}.6")
 
 
 def test_a_program_that_takes_too_long_is_ended(program: Begin) -> None:
     with pytest.raises(CannotConfine, match="took too long"):
-        asyncio.run(program("exec sleep 612.7", seconds=0.2))
-    assert not runs("612.7")
+        asyncio.run(program(f"exec sleep {OWN}.7", seconds=0.2))
+    assert not runs(f"{OWN}.7")
 
 
 def test_a_program_whose_right_is_taken_back_as_it_begins_is_ended(
     program: Begin, launcher: Launcher, slow: threading.Event
 ) -> None:
     async def both() -> None:
-        running = asyncio.ensure_future(program("exec sleep 612.8"))
+        running = asyncio.ensure_future(program(f"exec sleep {OWN}.8"))
         await asyncio.sleep(0)
         (grant,) = launcher.point.store.state().grants
         launcher.point.store.remove_grant(grant.id)
@@ -305,7 +308,7 @@ def test_a_program_whose_right_is_taken_back_as_it_begins_is_ended(
             await running
 
     asyncio.run(both())
-    assert not runs("612.8")
+    assert not runs(f"{OWN}.8")
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -326,7 +329,7 @@ def test_a_program_that_nobody_waits_for_any_more_is_ended(
     monkeypatch.setattr(Launcher, "box", box)
 
     async def left() -> None:
-        running = asyncio.ensure_future(program("exec sleep 612.9"))
+        running = asyncio.ensure_future(program(f"exec sleep {OWN}.9"))
         while begun and not any(room.running for room in launcher.rooms.values()):  # noqa: ASYNC110  # why: a thread tells by it
             await asyncio.sleep(0.01)
         await asyncio.sleep(0)
@@ -335,7 +338,7 @@ def test_a_program_that_nobody_waits_for_any_more_is_ended(
             await running
 
     asyncio.run(left())
-    assert not runs("612.9")
+    assert not runs(f"{OWN}.9")
     if not begun:
         # Before the folders that it was to have are let go of, and may be another's.
         assert ["nobody waits for it any more"] == stopped

@@ -355,7 +355,7 @@ def test_a_program_among_the_contents_runs_and_shows_its_environment_alone(
 
 def test_a_kernel_that_is_stopped_while_it_starts_says_for_what(server: Serving) -> None:
     answers: list[Any] = []
-    sleep, end = ("sleep", "604.5"), time.monotonic() + SECONDS
+    sleep, end = ("sleep", f"604.{server.port}"), time.monotonic() + SECONDS
 
     def begin() -> None:
         answers.append(begun(server, "slow", *sleep, who="paul"))
@@ -414,11 +414,12 @@ def test_a_kernel_of_another_language_works(server: Serving) -> None:
     assert ["mkfifo"] == replied(client.answer(sent), "complete_reply")["matches"]
     assert "told" in client.text('python -c \'print("to" + "ld")\' > told && cat told')
     path = f"/api/kernels/{answer.json['kernel']['id']}"
-    sent = client.run("sleep 608")
-    assert waited_for("sleep 608", there=True)
+    sleep = f"sleep 608.{server.port}"
+    sent = client.run(sleep)
+    assert waited_for(sleep, there=True)
     assert 204 == server.request("POST", f"{path}/interrupt", "mona").status
     client.answer(sent)
-    assert waited_for("sleep 608", there=False)
+    assert waited_for(sleep, there=False)
     client.text("x=1")
     client.run("kill -9 $PPID")
     while client.hear(SECONDS).content.get("execution_state") != "restarting":

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from jupyter_authorized_server.server.doors.gateway import GatewayConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 TOKEN = "of-the-gateway"
 STOCK = "c.ServerApp.jpserver_extensions = {'jupyter_authorized_server': False}"
@@ -269,17 +271,35 @@ def test_a_kernel_is_its_starters_and_every_record_says_that_nothing_confines_it
     assert ("gateway", False, True) == (found["backend"], found["confined"], found["runs"])
 
 
+@pytest.fixture
+def go(server: Serving) -> Iterator[Path]:
+    """A file for which `BUSY` waits; it is there at the end, whatever happens."""
+    found = server.folder / f"go-{uuid.uuid4().hex}"
+    yield found
+    found.touch()
+
+
+#: Prints, and prints again once there is a file.
+BUSY = """
+import os, time
+print('on')
+while not os.path.exists({go!r}): time.sleep(0.02)
+print('off')
+"""
+
+
 def test_who_may_watch_sees_all_and_runs_nothing_and_no_cell_of_theirs_hangs(
-    page: Callable[..., Client],
+    page: Callable[..., Client], go: Path
 ) -> None:
     vera, edda = page("vera"), page("edda")
-    edda.run("import time; print('on'); time.sleep(2); print('off')")
+    edda.run(BUSY.format(go=str(go)))
     vera.until("on\n")
     info = vera.answer(vera.send("kernel_info_request", {}))
     assert "ipython" == info[1].content["implementation"]
     found = vera.answer(vera.run("print(1)"))
     kinds = ["status", "error", "execute_reply", "status"]
     assert (kinds, WATCH_ONLY) == ([each.msg_type for each in found], found[1].content["evalue"])
+    go.touch()
     vera.until("off\n")
 
 
@@ -526,7 +546,7 @@ def test_a_kernel_that_the_gateway_has_ended_leaves_no_cell_waiting(
 
 
 def test_a_gateway_that_goes_dead_holds_nobody_else_up_and_one_that_is_cut_off_hangs_no_cell(
-    server: Serving, line: Line, page: Callable[..., Client]
+    server: Serving, line: Line, page: Callable[..., Client], go: Path
 ) -> None:
     edda, vera = page("edda"), page("vera")
     # Both have reached the gateway.
@@ -548,7 +568,7 @@ def test_a_gateway_that_goes_dead_holds_nobody_else_up_and_one_that_is_cut_off_h
             assert 200 == waiting.result(30).status
         found = late.answer(late_run)
         assert "7\n" == "".join(each.content.get("text", "") for each in found)
-        pending = edda.run("import time; print('on'); time.sleep(3)")
+        pending = edda.run(BUSY.format(go=str(go)))
         edda.until("on\n")
         line.cut()
         lost = edda.run("1")
@@ -560,6 +580,7 @@ def test_a_gateway_that_goes_dead_holds_nobody_else_up_and_one_that_is_cut_off_h
             assert (1, True) == (len(why), why[0].startswith(AWAY))
     finally:
         line.mend()
+        go.touch()
     assert "7\n" == page("edda").text("print(y)")
 
 

@@ -250,10 +250,18 @@ def test_a_right_to_the_files_that_ends_lets_nobody_in_after_its_end(
     server: Serving, kernels: dict[str, str]
 ) -> None:
     paul = Client(server, kernels["olga"], "paul")
-    ends = time.time() + 8
-    given = grant(server, "paul", "manager", "contents:/other", ends)
-    eventually("42", lambda: paul.text(SAVED).strip())
-    assert time.time() < ends
+    # A busy machine may need longer until it lets him in.
+    text = ""
+    for seconds in (3, 12, 48):
+        ends = time.time() + seconds
+        given = grant(server, "paul", "manager", "contents:/other", ends)
+        while time.time() < ends and text != "42":
+            text = paul.text(SAVED).strip()
+            time.sleep(0.1)
+        if text == "42":
+            break
+        take(server, given)
+    assert "42" == text
     # Nothing changes in the store when it ends.
     time.sleep(max(0, ends - time.time()) + 0.5)
     assert BEYOND == paul.text(SAVED).strip()
