@@ -11,6 +11,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { DisposableDelegate } from '@lumino/disposable';
 import { Client } from './client.js';
+import type { Refusal } from './heard.js';
 import { dialog, showAbout } from './lab/about.js';
 import { markListings, UploadButtons } from './lab/browser.js';
 import { Closes } from './lab/closes.js';
@@ -89,9 +90,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
       void showAbout(client, standings, front.path, front.kernelId, () => void page.open());
     };
     const page = new AccessTab(app, client, standings, restorer, PAGE);
-    new Refusals(refusal => {
+    const explain = (refusal: Refusal): void => {
       void whyPart(client, standings, refusal).then(body => dialog(WORDS.whyTitle, body));
-    }).listen(app);
+    };
+    new Refusals(explain, refusal => {
+      const callback = (): void => {
+        explain(refusal);
+      };
+      refuse(refusal.message, [{ label: WORDS.why, callback }]);
+    }).listen();
     const closes = new Closes(standings);
     closes.listen(app.serviceManager.kernels);
     const launchers = new Launchers(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +21,7 @@ from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from examples.serving import Served
     from playwright.sync_api import Browser
@@ -39,14 +42,25 @@ GUESTS_LOOK = """
   action in Jupyter::Action::"viewer", resource in Jupyter::Folder::"/team");
 """
 HOME = "--JupyterAuthorization.home=home/{user}"
+#: Where `make check` puts the packages of the others, of which git has a panel in JupyterLab.
+OTHERS = Path(sys.prefix) / "others"
 
 
 @pytest.fixture(scope="module")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where the server's rules are, as an option."""
+def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """Of the server: where its rules and its homes are, and git's panel."""
     folder: Path = tmp_path_factory.mktemp("policy")
     (folder / "guests.cedar").write_text(GUESTS_LOOK, "utf-8")
-    return f"--JupyterAuthorization.policy_dir={folder}"
+    panels = OTHERS / "share" / "jupyter" / "labextensions"
+    with pytest.MonkeyPatch.context() as patched:
+        known = filter(None, (os.environ.get("PYTHONPATH"), str(OTHERS)))
+        patched.setenv("PYTHONPATH", os.pathsep.join(known))
+        yield (
+            HOME,
+            f"--JupyterAuthorization.policy_dir={folder}",
+            f"--LabApp.extra_labextensions_path={panels}",
+            f'--ServerApp.jpserver_extensions={{"jupyterlab_git": {OTHERS.is_dir()}}}',
+        )
 
 
 def add_fay(served: Served) -> None:
@@ -67,9 +81,9 @@ def add_fay(served: Served) -> None:
 
 @pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
 def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
-    served: Start, visit: Visit, policy: str, front_end: str
+    served: Start, visit: Visit, options: tuple[str, ...], front_end: str
 ) -> None:
-    server = served("demo", "", HOME, policy)
+    server = served("demo", "", *options)
     add_fay(server)
     # Somebody else has a home as well.
     server.visitor("edda").status("GET", "/api/contents/home/edda")
@@ -92,9 +106,9 @@ def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
 
 
 def test_a_link_for_guests_is_made_after_one_more_question_and_shows_one_thing_unnamed(
-    served: Start, visit: Visit, chromium: Browser, policy: str
+    served: Start, visit: Visit, chromium: Browser, options: tuple[str, ...]
 ) -> None:
-    server = served("demo", "", HOME, policy)
+    server = served("demo", "", *options)
     page = visit(server, "adam", "/authz#grants").page
     page.get_by_label("Share what").fill("contents:/team/plan.ipynb")
     page.get_by_role("button", name="Share…").click()
@@ -121,3 +135,20 @@ def test_a_link_for_guests_is_made_after_one_more_question_and_shows_one_thing_u
         expect(window.page.locator(".authz-Badge button")).to_have_text("Viewing")
         window.page.goto(f"{server.url}/authz")
         expect(window.page.locator("main")).to_contain_text("Guests see what they were shown")
+
+
+def test_what_is_refused_in_the_panel_of_git_is_told(
+    served: Start, visit: Visit, options: tuple[str, ...]
+) -> None:
+    if not OTHERS.is_dir() and os.environ.get("CI", "").lower() not in {"1", "true"}:
+        missing = "the other extensions are not installed; `make check` does it"
+        pytest.skip(missing)  # why: in CI it fails
+    server = served("demo", "", *options)
+    subprocess.run(["git", "init", "--quiet", server.root / "team"], check=True)
+    page = visit(server, "edda", "/lab/tree/team").page
+    page.get_by_role("tab", name="Git").click()
+    file = page.get_by_title("plan.ipynb \N{BULLET} Untracked")
+    told = page.locator(".Toastify__toast").filter(has_text="You can view team but not")
+    file.hover()
+    file.get_by_title("Track this file").click()
+    expect(told.get_by_role("button", name="Why can't I?")).to_be_visible()

@@ -1,35 +1,31 @@
 /** What the server has refused to this page: a dialog or toast that says the same gets the
- * way to the reason. */
+ * way to the reason, and what nobody says is said. */
 import type { Dialog } from '@jupyterlab/apputils';
 import { Dialog as Dialogs, Notification } from '@jupyterlab/apputils';
-import type { JupyterFrontEnd } from '@jupyterlab/application';
-import type { ServerConnection } from '@jupyterlab/services';
+import { ServerConnection } from '@jupyterlab/services';
 import { h } from '../dom.js';
+import { isGitAct } from '../git.js';
 import type { Refusal } from '../heard.js';
 import { Heard, refusalIn } from '../heard.js';
 import { WORDS } from '../words.js';
+
+/** Milliseconds for whoever asked to say themselves what was refused. */
+const MOMENT = 500;
 
 export class Refusals {
   private readonly heard = new Heard();
   private readonly open = new Set<Dialog<unknown>>();
   private readonly offered = new WeakSet<Dialog<unknown>>();
 
-  /** `explain` is called when somebody asks why. */
-  constructor(private readonly explain: (refusal: Refusal) => void) {}
+  /** `explain` is called when somebody asks why, `say` with what nobody else says. */
+  constructor(
+    private readonly explain: (refusal: Refusal) => void,
+    private readonly say: (refusal: Refusal) => void
+  ) {}
 
   /** Hear what the server answers to this front end, and see what is said to the person. */
-  listen(app: JupyterFrontEnd): void {
-    const { serverSettings, contents, sessions, kernels } = app.serviceManager;
-    for (const settings of new Set([
-      serverSettings,
-      contents.serverSettings,
-      sessions.serverSettings,
-      kernels.serverSettings
-    ])) {
-      if (settings) {
-        this.hear(settings);
-      }
-    }
+  listen(): void {
+    this.hear();
     Dialogs.tracker.widgetAdded.connect((_, dialog) => {
       this.open.add(dialog);
       dialog.disposed.connect(() => this.open.delete(dialog));
@@ -57,27 +53,42 @@ export class Refusals {
     });
   }
 
-  private hear(settings: ServerConnection.ISettings): void {
-    const fetched = settings.fetch;
-    const heard: typeof fetched = async (...asked) => {
-      const response = await fetched.call(null, ...asked);
+  /** Hear all that goes through upstream's one way to ask, whichever extension asks. */
+  private hear(): void {
+    // why: upstream's type is read-only, its object is not
+    const way = ServerConnection as { makeRequest: typeof ServerConnection.makeRequest };
+    const asks = way.makeRequest;
+    way.makeRequest = async (url, init, settings) => {
+      const response = await asks(url, init, settings);
       if (response.status === 403 || response.status === 404) {
-        void this.read(response.clone());
+        const base = new URL(settings.baseUrl, location.href).href;
+        const path = new URL(url, base).href.replace(base, '');
+        void this.read(response.clone(), isGitAct(init.method ?? 'GET', path));
       }
       return response;
     };
-    // why: upstream's type is read-only, its object is not
-    (settings as { fetch: typeof fetched }).fetch = heard;
   }
 
-  private async read(response: Response): Promise<void> {
+  private async read(response: Response, isAct: boolean): Promise<void> {
     try {
       const refusal = refusalIn(await response.json());
       if (refusal) {
         this.note(refusal);
+        if (isAct) {
+          setTimeout(() => {
+            this.sayUnlessSaid(refusal);
+          }, MOMENT);
+        }
       }
     } catch {
       // No JSON, so no refusal of this package.
+    }
+  }
+
+  private sayUnlessSaid(refusal: Refusal): void {
+    const isSaid = [...this.open].some(each => each.node.textContent?.includes(refusal.message));
+    if (!isSaid) {
+      this.say(refusal);
     }
   }
 
