@@ -189,6 +189,17 @@ def test_a_file_too_large_to_be_opened_is_copied_and_not_read_into_memory(world:
         file.seek(most() - 1)
         assert b"\0last" == file.read()
     assert "huge-Copy1.txt" == world.as_("cora", "copy", "team/huge.txt")["name"]
+    assert "checkpoint" == world.as_("edda", "create_checkpoint", "team/huge.txt")["id"]
+    kept = world.root / "team" / ".ipynb_checkpoints"
+    info = (kept / "huge-checkpoint.txt").stat()
+    assert (most() + 4, True) == (info.st_size, info.st_blocks * 512 < 8 << 20)
+    huge.write_text("other")
+    os.truncate(huge, most() + 9)
+    assert world.as_("edda", "restore_checkpoint", "checkpoint", "team/huge.txt") is None
+    assert (most() + 4, True) == (huge.stat().st_size, huge.stat().st_blocks * 512 < 8 << 20)
+    with huge.open("rb") as file:
+        assert b"first" == file.read(5)
+    shutil.rmtree(kept)
     with small_files():
         assert 400 == world.as_("cora", "copy", "team/huge.txt")
     for who, source, to, expected in (

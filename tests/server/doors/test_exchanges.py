@@ -459,6 +459,13 @@ def test_a_file_is_copied_whole_also_where_the_system_does_not_send_it(
     monkeypatch.setattr(writing, "AT_ONCE", 1_000)
     content = os.urandom(10_500)
     (tmp_path / "from").write_bytes(content)
+    # What is behind the last hole, and at the end nothing.
+    with (tmp_path / "from").open("r+b") as file:
+        file.seek(1 << 20)
+        file.write(content)
+        file.truncate(1 << 24)
     with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("wb") as to:
         writing.transfer(source.fileno(), to.fileno())
-    assert content == (tmp_path / "to").read_bytes()
+        assert 0 == os.lseek(source.fileno(), 0, os.SEEK_CUR)
+    assert (tmp_path / "from").read_bytes() == (tmp_path / "to").read_bytes()
+    assert (tmp_path / "to").stat().st_blocks <= (tmp_path / "from").stat().st_blocks

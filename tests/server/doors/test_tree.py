@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from tornado.web import HTTPError
 
 from jupyter_authorized_server.server.acting import ACTING, Acting
-from jupyter_authorized_server.server.doors import tree
+from jupyter_authorized_server.server.doors import kept, tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,39 @@ def test_a_copy_that_cannot_be_ended_leaves_nothing(
 ) -> None:
     slow, kept = Slow(monkeypatch), one.root / "team" / "kept"
     found = copied(one, slow, lambda stream: meanwhile(one, stream))
-    assert found in {400, 403, 404}
+    assert found in {403, 404, 409}
     assert [] == [each for each in names(kept) if each.startswith(".")]
     assert [] == [*(kept / "sub").glob("*")]
+
+
+def test_checkpoints_are_copied_in_threads_of_their_own_four_at_once(
+    one: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    original = kept._copy
+
+    def waiting(*args: Any) -> None:
+        begun.release()
+        assert go_on.wait(20), "nobody else was answered while checkpoints were copied"
+        original(*args)
+
+    monkeypatch.setattr(kept, "_copy", waiting)
+    paths = [f"team/{number}.txt" for number in range(6)]
+    for path in paths:
+        (one.root / path).write_text(path)
+
+    async def run() -> list[Any]:
+        tasks = [
+            asyncio.ensure_future(one.call("create_checkpoint", (path,), {})) for path in paths
+        ]
+        for _ in range(4):
+            assert await asyncio.to_thread(begun.acquire, timeout=20)
+        assert not begun.acquire(blocking=False)
+        assert 0 == current_default_thread_limiter().borrowed_tokens
+        go_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert ["checkpoint"] * 6 == [each["id"] for each in asyncio.run(run())]
+    for path in paths:
+        copy = one.root / "team" / ".ipynb_checkpoints" / f"{path[5]}-checkpoint.txt"
+        assert path == copy.read_text()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import stat
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -28,6 +27,7 @@ from ..surface.descent import Folder, Held
 from ..surface.disk import disk_of
 from ..surface.places import place_of, resources
 from . import opened, writing
+from .turns import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,8 @@ _READING = {
     "get_notebook_checkpoint",
 }
 _CHANGING = ("checkpoint", "rename", "create", "delete")
+#: Each takes as long as its disk does.
+_THREADS = Threads("checkpoints", 4)
 
 
 def methods(kind: type[Any], sight_of: SightOf, at_work: Callable[[], str]) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
 
     async def copy_in_a_thread(self: Any, source: str, to: str) -> None:
         with self.perm_to_403():
-            await run_sync(_copy, *begun(self, source, to))
+            await run_sync(_copy, *begun(self, source, to), limiter=_THREADS.limiter)
 
     return copy_in_a_thread if is_async else copy
 
@@ -194,10 +196,9 @@ def _allowing(
 
 
 def _copy(from_: int, number: int, is_new: bool, to: Held) -> None:
-    with os.fdopen(from_, "rb") as source:
+    with os.fdopen(from_, "rb"):
         info = os.fstat(from_)
-        with writing.over(to, number, is_new=is_new, keeps=True, text=False) as file:
-            shutil.copyfileobj(source, file, 1 << 20)
-            file.flush()
+        with writing.over(to, number, is_new=is_new, keeps=True, text=False):
+            writing.transfer(from_, number)
             os.fchmod(number, info.st_mode & 0o7777)
             os.utime(number, ns=(info.st_atime_ns, info.st_mtime_ns))

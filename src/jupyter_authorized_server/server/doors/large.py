@@ -7,13 +7,11 @@ it is asked about as a folder that is copied is.
 
 from __future__ import annotations
 
-import asyncio
 import stat
 from functools import wraps
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from anyio.to_thread import run_sync
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.contents.filemanager import (
     AsyncFileContentsManager,
@@ -23,10 +21,7 @@ from jupyter_server.services.contents.manager import copy_pat
 from tornado.web import HTTPError
 
 from ... import mistakes
-from ...errors import UnsafePath
-from ..surface.disk import disk_of
-from . import moving, opened, tree
-from .sight import Afar
+from . import moving, opened
 from .stepping import now
 
 if TYPE_CHECKING:
@@ -58,20 +53,7 @@ def _copying(original: Callable[..., Any], sight_of: SightOf) -> Any:
             return await model if isawaitable(model) else model
         to = await _name(self, from_path, to_path)
         there = moving.hold(self, sight_of, to, "create")
-        try:
-            if is_async:
-                may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
-                await run_sync(
-                    tree.copy, disk_of(self), may, here, there, limiter=tree.THREADS.limiter
-                )
-            else:
-                tree.copy(disk_of(self), sight_of(self), here, there)
-        except UnsafePath:
-            raise HTTPError(404, opened.EXCHANGED) from None
-        except FileExistsError:
-            raise HTTPError(409, mistakes.NAME_TAKEN) from None
-        except OSError as error:
-            raise HTTPError(400, mistakes.not_copied(from_path, str(error.strerror))) from error
+        await moving.copy(self, sight_of, here, there, named=from_path, waits=is_async)
         self.emit(data={"action": "copy", "path": to, "source_path": from_path})
         model = self.get(to, content=False)
         return await model if isawaitable(model) else model

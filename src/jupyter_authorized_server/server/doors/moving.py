@@ -284,27 +284,13 @@ def _making(original: Callable[..., Any], sight_of: SightOf) -> Any:
 
 
 def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
-    """A copy of a folder to a name that its caller has picked.
-
-    One that can wait has it made in a thread, and asks all over again meanwhile.
-    """
+    """A copy of a folder to a name that its caller has picked."""
 
     async def copied(self: Any, source: str, to: str) -> Any:
         here = hold(self, sight_of, source, "copy", follows=True)
         with _way_made(self, sight_of, to):
             there = hold(self, sight_of, to, "create")
-            try:
-                if is_async:
-                    may = Afar(lambda: sight_of(self), asyncio.get_running_loop())
-                    await run_sync(
-                        tree.copy, disk_of(self), may, here, there, limiter=tree.THREADS.limiter
-                    )
-                else:
-                    tree.copy(disk_of(self), sight_of(self), here, there)
-            except UnsafePath:
-                raise HTTPError(404, opened.EXCHANGED) from None
-            except OSError as error:
-                raise HTTPError(400, mistakes.not_copied(source, str(error.strerror))) from error
+            await copy(self, sight_of, here, there, named=source, waits=is_async)
         model = self.get(to, content=False)
         return await model if isawaitable(model) else model
 
@@ -315,6 +301,33 @@ def _copying(sight_of: SightOf, *, is_async: bool) -> Any:
         return await copied(self, from_path, to_path)
 
     return copy_dir_and_wait if is_async else copy_dir
+
+
+async def copy(
+    manager: Any, sight_of: SightOf, here: Held, there: Held, *, named: str, waits: bool
+) -> None:
+    """Copy what is at `here` to the free name `there`.
+
+    Args:
+        named: what whoever asked calls it.
+        waits: whether `manager` can; then it is done in a thread, which asks all over again.
+
+    Raises:
+        HTTPError: it is not copied, and nothing of it is left.
+    """
+    disk = disk_of(manager)
+    try:
+        if waits:
+            may = Afar(lambda: sight_of(manager), asyncio.get_running_loop())
+            await run_sync(tree.copy, disk, may, here, there, limiter=tree.THREADS.limiter)
+        else:
+            tree.copy(disk, sight_of(manager), here, there)
+    except UnsafePath:
+        raise HTTPError(404, opened.EXCHANGED) from None
+    except FileExistsError:
+        raise HTTPError(409, mistakes.NAME_TAKEN) from None
+    except OSError as error:
+        raise HTTPError(400, mistakes.not_copied(named, str(error.strerror))) from error
 
 
 @contextmanager

@@ -22,12 +22,10 @@ from ... import mistakes
 from ...errors import Nowhere
 from ...policy.model import Resource
 from ..surface import descent
-from . import opened
+from . import opened, writing
 from .turns import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..surface.descent import Folder, Held
     from ..surface.disk import Disk
     from .sight import Allows
@@ -37,13 +35,8 @@ MOST = 400
 _COPIES = ("copy", "download")
 #: How a copy is called that is not whole yet.
 _PART = ".~copy-"
-#: Bytes of a file that are copied at once, and after how many such parts it is asked again.
-_AT_ONCE = 1 << 20
-_ASKED = 64
 #: Of the copies that are made at once; each takes as long as its disk does.
 THREADS = Threads("copies", 4)
-#: What a file system says that knows of no holes.
-_NO_HOLES = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def copy(disk: Disk | None, may: Allows | None, source: Held, to: Held) -> None:
@@ -166,37 +159,11 @@ def _file(found: Held, may: Allows | None, to: Folder, name: str) -> None:
     number = opened.reading(found, allow)
     with os.fdopen(number, "rb"):
         made = to.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(made, "wb") as copied:
-            for count, (at, length) in enumerate(_parts(number), 1):
-                copied.seek(at)
-                copied.write(os.pread(number, length, at))
-                if count % _ASKED == 0:
-                    allow(os.fstat(number).st_nlink)
-            copied.truncate(os.fstat(number).st_size)
-            copied.flush()
+        with os.fdopen(made, "wb"):
+            writing.transfer(number, made, lambda: allow(os.fstat(number).st_nlink))
             info = os.fstat(number)
             os.fchmod(made, info.st_mode & 0o7777)
             os.utime(made, ns=(info.st_atime_ns, info.st_mtime_ns))
-
-
-def _parts(number: int) -> Iterator[tuple[int, int]]:
-    """Where something stands in the file `number`, and how much: holes stay holes."""
-    size, at = os.fstat(number).st_size, 0
-    while at < size:
-        ends = size
-        if hasattr(os, "SEEK_DATA"):
-            try:
-                at = os.lseek(number, at, os.SEEK_DATA)
-                ends = os.lseek(number, at, os.SEEK_HOLE)
-            except OSError as error:
-                if error.errno == errno.ENXIO:
-                    return
-                if error.errno not in _NO_HOLES:
-                    raise
-        while at < ends:
-            length = min(_AT_ONCE, ends - at)
-            yield at, length
-            at += length
 
 
 def _times(source: Folder, to: Folder) -> None:

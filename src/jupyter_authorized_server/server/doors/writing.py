@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from ..surface.descent import Held
 
 
-#: Bytes that are copied at once.
-AT_ONCE = 1 << 23
+#: Bytes that are copied at once, and after how many such parts somebody is asked.
+AT_ONCE = 1 << 20
+_ASKED = 64
 #: What a system says that sends from one file to another not at all, or not from this one.
 _NOT_SENT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EOVERFLOW}
+#: What a file system says that knows of no holes.
+_NO_HOLES = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def opened(found: Held, allow: Callable[[int], None]) -> tuple[int, bool]:
@@ -101,26 +104,63 @@ def _close(file: Any) -> None:
         return
 
 
-def transfer(source: int, to: int) -> None:
-    """Copy all of the file `source` to where `to` stands, leaving the system to do it."""
-    done, sends = 0, hasattr(os, "sendfile")
-    while True:
+def transfer(source: int, to: int, again: Callable[[], None] = lambda: None) -> None:
+    """Copy all of the file `source` into the empty file `to`, where holes stay holes.
+
+    Args:
+        again: is called now and then, and raises where the copy is not to go on.
+    """
+    size, stood = os.fstat(source).st_size, os.lseek(source, 0, os.SEEK_CUR)
+    for count, (at, length) in enumerate(_parts(source, size), 1):
+        os.lseek(to, at, os.SEEK_SET)
+        _send(source, to, at, at + length)
+        if count % _ASKED == 0:
+            again()
+    # To look for holes is to go there.
+    os.lseek(source, stood, os.SEEK_SET)
+    os.ftruncate(to, min(size, os.fstat(source).st_size))
+
+
+def _parts(number: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where something stands in the file `number` of `size` bytes, and how much."""
+    at = 0
+    while at < size:
+        ends = size
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                at = os.lseek(number, at, os.SEEK_DATA)
+                ends = min(size, os.lseek(number, at, os.SEEK_HOLE))
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return
+                if error.errno not in _NO_HOLES:
+                    raise
+        while at < ends:
+            length = min(AT_ONCE, ends - at)
+            yield at, length
+            at += length
+
+
+def _send(source: int, to: int, at: int, ends: int) -> None:
+    """Copy what stands between `at` and `ends`, leaving the system to do it where it does."""
+    sends = hasattr(os, "sendfile")
+    while at < ends:
         if sends:
             try:
-                sent = os.sendfile(to, source, done, AT_ONCE)
+                sent = os.sendfile(to, source, at, ends - at)
             except OSError as error:
-                if error.errno not in _NOT_SENT or done:
+                if error.errno not in _NOT_SENT:
                     raise
                 sends = False
                 continue
         else:
-            part = os.pread(source, AT_ONCE, done)
+            part = os.pread(source, ends - at, at)
             sent = len(part)
             while part:
                 part = part[os.write(to, part) :]
         if not sent:
             return
-        done += sent
+        at += sent
 
 
 def _copied(found: Held, number: int) -> str | None:
