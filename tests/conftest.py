@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
+from postgresql import Database, postgresql
+
+from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Tests of one run that may pass at their second try only.
 MOST_RERUNS = 8
 #: Lines of the first try that are shown of each.
 SHOWN = 40
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A PostgreSQL server with one database that holds a new store."""
+    with postgresql(tmp_path_factory.mktemp("postgresql")) as made:
+        Store.upgrade(made.url)
+        yield made
 
 
 @pytest.hookimpl(trylast=True)

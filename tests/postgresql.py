@@ -58,9 +58,9 @@ class Database:
     def empty(self) -> None:
         """Have the store be as a new one."""
         self.execute(
-            "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables "
-            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'revision') "
-            "LOOP EXECUTE format('TRUNCATE %I CASCADE', name); END LOOP; END $$; "
+            "DO $$ BEGIN EXECUTE 'TRUNCATE ' || (SELECT string_agg(quote_ident(tablename), ', ') "
+            "FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('alembic_version', 'revision')); END $$; "
             "UPDATE revision SET number = 0, people = 0, grants = 0, noted = 0"
         )
 

@@ -66,6 +66,7 @@ class Serving:
     tokens: dict[str, str]
     base_url: str = "/"
     root: Path = field(default=Path())
+    kept: str = ""
 
     @property
     def url(self) -> str:
@@ -81,7 +82,7 @@ class Serving:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def store(self) -> Store:
-        return Store.open(store_url(self.folder))
+        return Store.open(self.kept or store_url(self.folder))
 
     def request(
         self,
@@ -170,14 +171,16 @@ def environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[st
     }
 
 
-def add_people(folder: Path, people: Mapping[str, Any]) -> dict[str, str]:
+def add_people(folder: Path, people: Mapping[str, Any], kept: str = "") -> dict[str, str]:
     """Put people into the store of `folder`; returns a token for each.
 
     Args:
+        folder: of the server.
         people: name to level on `server:`, or to a list of (level, resource), or None.
+        kept: URL of another store.
     """
     (folder / "data" / "authorization").mkdir(parents=True, exist_ok=True)
-    store = Store.open(store_url(folder))
+    store = Store.open(kept or store_url(folder))
     tokens = {}
     now = time.time()
     for name, levels in people.items():
@@ -197,8 +200,8 @@ def add_people(folder: Path, people: Mapping[str, Any]) -> dict[str, str]:
     return tokens
 
 
-def give_password(folder: Path, name: str) -> None:
-    store = Store.open(store_url(folder))
+def give_password(folder: Path, name: str, kept: str = "") -> None:
+    store = Store.open(kept or store_url(folder))
     store.set_password_hash(name, hash_password(PASSWORD))
     store.close()
 
@@ -221,14 +224,17 @@ def start(  # why: each is one thing a test may vary
     env: Mapping[str, str] | None = None,
     cwd: str = "home",
     before: tuple[str, ...] = (),
+    kept: str = "",
 ) -> Serving:
-    """Start a server below `folder`, with `before` on its line; it may still be starting, or
-    ending.
+    """Start a server below `folder`, with `before` on its line and its store `kept` there; it
+    may still be starting, or ending.
     """
     for name in ("config", "data", "runtime", "root", "home"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    tokens = add_people(folder, people or {})
+    tokens = add_people(folder, people or {}, kept)
     lines = [config]
+    if kept:
+        lines.append(f"c.JupyterAuthorization.store_url = {kept!r}")
     if policy is not None:
         rules = folder / "policy"
         rules.mkdir(exist_ok=True)
@@ -274,6 +280,7 @@ def start(  # why: each is one thing a test may vary
         tokens=tokens,
         base_url=base_url,
         root=folder / "root",
+        kept=kept,
     )
 
 

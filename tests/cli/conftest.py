@@ -8,15 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from jupyter_authorized_server.cli import main
 from jupyter_authorized_server.store import Store
+
+if TYPE_CHECKING:
+    from postgresql import Database
 
 PROGRAM = str(Path(sys.executable).parent / "jupyter-authz")
 FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
@@ -36,6 +39,8 @@ class Answer:
 @dataclass(frozen=True, kw_only=True)
 class Desk:
     folder: Path
+    #: URL of a store that is in no file.
+    kept: str = ""
 
     @property
     def store_path(self) -> Path:
@@ -105,14 +110,19 @@ class Desk:
         return [json.loads(line) for line in self.audit_path.read_text("utf-8").splitlines()]
 
     def store(self) -> Store:
-        return Store.open(f"sqlite:///{self.store_path}")
+        return Store.open(self.kept or f"sqlite:///{self.store_path}")
 
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with ada (editor on /team, in `team`), bob (viewer everywhere), eve (nothing)."""
     path = tmp_path_factory.mktemp("furnished") / "store.sqlite"
-    with Store.open(f"sqlite:///{path}") as store:
+    _furnish(f"sqlite:///{path}")
+    return path
+
+
+def _furnish(url: str) -> None:
+    with Store.open(url) as store:
         for name in ("ada", "bob", "eve"):
             store.add_person(name, now=1)
         store.add_group("team", now=1)
@@ -124,7 +134,6 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.add_grant(
                 principal=principal, level=level, resource=resource, now=1, granted_by="os:setup"
             )
-    return path
 
 
 @pytest.fixture
@@ -135,8 +144,33 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return desk
 
 
+#: Modules whose tests are about what is in a store, wherever it is.
+_ON_BOTH = frozenset({"test_grant", "test_link", "test_wish"})
+#: Tests of theirs for which a file is enough: of what is refused before the store is asked,
+#: and of a terminal.
+_IN_A_FILE = ("test_bad_input", "test_everyone_is_meant", "test_until_may")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have the tests of those modules run with a store in PostgreSQL too."""
+    if "desk" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in _ON_BOTH
+        alone = metafunc.function.__name__.startswith(_IN_A_FILE)
+        kinds = ["file", "shared"] if both and not alone else ["file"]
+        metafunc.parametrize("desk", kinds, indirect=True)
+
+
 @pytest.fixture
-def desk(empty: Desk, furnished: Path) -> Desk:
+def desk(request: pytest.FixtureRequest, empty: Desk, furnished: Path) -> Desk:
     empty.store_path.parent.mkdir(parents=True, mode=0o700)
+    if request.param == "shared":
+        database: Database = request.getfixturevalue("database")
+        database.empty()
+        _furnish(database.url)
+        settings = {"JupyterAuthorization": {"store_url": database.url}}
+        place = empty.folder / "config" / "jupyter_server_config.json"
+        place.parent.mkdir()
+        place.write_text(json.dumps(settings), "utf-8")
+        return replace(empty, kept=database.url)
     shutil.copy(furnished, empty.store_path)
     return empty

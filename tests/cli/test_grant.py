@@ -32,7 +32,7 @@ def _grants(desk: Desk, *args: str) -> list[dict[str, Any]]:
 
 
 def test_a_grant_says_its_id_and_how_to_take_it_back(desk: Desk) -> None:
-    answer = desk.run("grant", "user:eve", "viewer", "contents:/team/", "--note", "for the review")
+    answer = desk.ask("grant", "user:eve", "viewer", "contents:/team/", "--note", "for the review")
     assert answer.code == 0
     (given,) = _grants(desk, "--principal", "user:eve")
     assert set(given) == KEYS
@@ -46,7 +46,7 @@ def test_a_grant_says_its_id_and_how_to_take_it_back(desk: Desk) -> None:
         given["id"],
         "user:eve",
     )
-    assert desk.run("revoke", given["id"]).code == 0
+    assert desk.ask("revoke", given["id"]).code == 0
     assert desk.records()[1]["kind"] == "revoke"
     assert desk.ask("check", "user:eve", "open", "contents:/team").code == 1
 
@@ -72,7 +72,7 @@ def test_until_may_be_a_span(desk: Desk, when: str, seconds: int) -> None:
 
 
 def test_until_a_date_counts_that_day(desk: Desk) -> None:
-    (desk.folder / "config").mkdir()
+    (desk.folder / "config").mkdir(exist_ok=True)
     (desk.folder / "config" / "jupyter_server_config.py").write_text(
         'c.JupyterAuthorization.timezone = "Europe/Paris"\n', "utf-8"
     )
@@ -185,24 +185,24 @@ def test_bad_input_changes_nothing(desk: Desk, args: tuple[str, ...], said: str)
 
 
 def test_orphans_are_shown_adopted_and_taken_back(desk: Desk) -> None:
-    assert "no orphans" in desk.run("grants", "--orphans").err
+    assert "no orphans" in desk.ask("grants", "--orphans").err
     desk.ask("grant", "user:eve", "viewer", "contents:/gone")
     (given,) = _grants(desk, "--principal", "user:eve")
     with desk.store() as store:
         store.identify("r", {"/gone": "1"})
         store.lose("r", ["/gone"], time.time())
     assert _grants(desk, "--principal", "user:eve") == []
-    assert given["id"] in desk.run("grants", "--orphans").out
+    assert given["id"] in desk.ask("grants", "--orphans").out
     (orphan,) = desk.ask("grants", "--orphans", "--json").json
     assert [given["id"], True] == [orphan["id"], orphan["lost"] <= time.time()]
-    assert desk.run("grants", "adopt", given["id"]).code == 0
+    assert desk.ask("grants", "adopt", given["id"]).code == 0
     assert _grants(desk, "--principal", "user:eve") == [given]
     with desk.store() as store:
         store.identify("r", {"/gone": "1"})
         store.lose("r", ["/gone"], time.time())
-    assert desk.run("revoke", given["id"]).code == 0
-    assert "no orphans" in desk.run("grants", "--orphans").err
-    assert "no orphan" in desk.run("grants", "adopt", given["id"]).err
+    assert desk.ask("revoke", given["id"]).code == 0
+    assert "no orphans" in desk.ask("grants", "--orphans").err
+    assert "no orphan" in desk.ask("grants", "adopt", given["id"]).err
     assert [each["kind"] for each in desk.records()] == ["grant", "grant", "revoke"]
 
 
@@ -228,7 +228,7 @@ def test_everyone_is_meant_or_not_given_anything_on_a_terminal(desk: Desk) -> No
 
 
 def test_how_often_a_grant_counts_is_said_listed_and_recorded(desk: Desk) -> None:
-    answer = desk.run("grant", "user:eve", "viewer", "contents:/x", "--uses", "3")
+    answer = desk.ask("grant", "user:eve", "viewer", "contents:/x", "--uses", "3")
     assert "`user:eve`, 3 times: g-" in answer.out
     (given,) = _grants(desk, "--resource", "contents:/x")
     assert 3 == given["uses_left"]

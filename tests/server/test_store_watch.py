@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import pytest
 import websocket
 from postgresql import postgresql
-from serving import PASSWORD, Serving, environment, serving, store_url
+from serving import PASSWORD, Serving, environment, serving
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.config import JupyterAuthorization
@@ -92,16 +92,13 @@ def house(
 ) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("watch")
     with contextlib.ExitStack() as stack:
-        database = None
-        url = store_url(folder)
+        database, kept = None, ""
         if request.param == "postgresql":
             database = stack.enter_context(postgresql(tmp_path_factory.mktemp("pg")))
-            url = database.url
-            Store.upgrade(url)
-        (folder / "data" / "authorization").mkdir(parents=True)
-        store = stack.enter_context(Store.open(url))
-        config = f"c.JupyterAuthorization.store_url = {url!r}"
-        server = stack.enter_context(serving(folder, config=config))
+            kept = database.url
+            Store.upgrade(kept)
+        server = stack.enter_context(serving(folder, kept=kept))
+        store = stack.enter_context(server.store())
         (server.root / "a.txt").write_text("a")
         yield House(server, store, database)
 

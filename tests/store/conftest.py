@@ -6,13 +6,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from postgresql import Database, postgresql
 
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from postgresql import Database
 
 
 @pytest.fixture
@@ -31,14 +32,6 @@ def new_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("new") / "store.sqlite"
     Store.open(f"sqlite:///{path}").close()
     return path
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A PostgreSQL server with one database that holds a new store."""
-    with postgresql(tmp_path_factory.mktemp("postgresql")) as made:
-        Store.upgrade(made.url)
-        yield made
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_authorized_server.errors import LastKeeper, Outdated, UnknownName
 from jupyter_authorized_server.policy.model import Grant
+from jupyter_authorized_server.store import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,13 +110,17 @@ def test_what_has_changed_meanwhile_is_not_changed_again(house: Store) -> None:
         house.change_grant(now, level="viewer", ends=None, note="", now=NOW)
 
 
-def test_the_same_said_at_once_is_kept_once(house: Store) -> None:
+def test_the_same_said_at_once_is_kept_once_and_new_to_one(house: Store) -> None:
+    wanted = Wanted(principal="user:bob", level="viewer", resource="contents:/team")
+    told: list[tuple[Grant, bool]] = []
+
     def say() -> None:
-        given(house, "user:bob", "viewer", "contents:/team", once=True)
+        told.append(house.add_grant_once(wanted, now=NOW, granted_by="os:test"))
 
     threads = [threading.Thread(target=say) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 1 == len(house.state().grants)
+    assert {each.id for each in house.state().grants} == {each.id for each, _ in told}
+    assert [False, False, False, True] == sorted(is_new for _, is_new in told)

@@ -1,15 +1,27 @@
-"""Grants, groups, moves, uses, ends and restarts in any order: answered as specified."""
+"""Grants, groups, moves, uses, ends and restarts in any order: answered as specified.
+
+In a file and in a PostgreSQL database.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 import spec
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
@@ -17,7 +29,10 @@ from jupyter_authorized_server.errors import DuplicateName, InvalidName, LastKee
 from jupyter_authorized_server.policy.model import AccessRequest, Context, Grant, Resource
 from jupyter_authorized_server.policy.scope import ALWAYS, NEVER
 from jupyter_authorized_server.policy.vocabulary import parse_resource
-from jupyter_authorized_server.store import Store
+from jupyter_authorized_server.store import Store, Wanted
+
+if TYPE_CHECKING:
+    from postgresql import Database
 
 PEOPLE = ("ada", "bob", "cat")
 GROUPS = ("one", "two", "three")
@@ -49,9 +64,16 @@ def moved(resource: str, move: tuple[str, str | None]) -> str | None:
 class Sharing(RuleBasedStateMachine):
     """What people do, and a clock that goes on and back."""
 
+    #: Where the store is; None for a file of its own.
+    database: Database | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
+        self._url = f"sqlite:///{Path(self._folder.name) / 'store.sqlite'}"
+        if self.database is not None:
+            self.database.empty()
+            self._url = self.database.url
         self.now = 1000.0
         self.grants: dict[str, Grant] = {}
         self.inside: dict[str, set[str]] = {name: set() for name in GROUPS}
@@ -61,7 +83,7 @@ class Sharing(RuleBasedStateMachine):
         self._open()
 
     def _open(self) -> None:
-        self.store = Store.open(f"sqlite:///{Path(self._folder.name) / 'store.sqlite'}")
+        self.store = Store.open(self._url)
 
     def _start(self) -> None:
         self.point = DecisionPoint(
@@ -98,17 +120,11 @@ class Sharing(RuleBasedStateMachine):
         if level in {"manager", "admin"}:
             uses = None
         starts, ends = (None if each is None else self.now + each for each in span)
-        given = self.store.add_grant(
-            principal=to,
-            level=level,
-            resource=on,
-            now=self.now,
-            starts=starts,
-            ends=ends,
-            granted_by="os:test",
-            uses=uses,
-            once=True,
+        wanted = Wanted(
+            principal=to, level=level, resource=on, starts=starts, ends=ends, uses=uses
         )
+        given, is_new = self.store.add_grant_once(wanted, now=self.now, granted_by="os:test")
+        assert is_new == (given.id not in self.grants)
         self.grants[given.id] = given
         if uses is not None:
             self.left[given.id] = uses
@@ -258,10 +274,23 @@ class Sharing(RuleBasedStateMachine):
 
 #: Each try makes a store: to look for the shortest would take longer than a test may.
 PHASES = (Phase.explicit, Phase.generate)
-Sharing.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, database=None, phases=PHASES
-)
-TestSharing = Sharing.TestCase
+
+
+@pytest.mark.parametrize(("place", "tries"), [("file", 9), ("shared", 4)])
+def test_whatever_is_done_in_any_order_each_answer_is_that_of_the_specification(
+    request: pytest.FixtureRequest, place: str, tries: int
+) -> None:
+    database = request.getfixturevalue("database") if place == "shared" else None
+    run_state_machine_as_test(
+        type("There", (Sharing,), {"database": database}),
+        settings=settings(
+            max_examples=tries,
+            stateful_step_count=20,
+            deadline=None,
+            database=None,
+            phases=PHASES,
+        ),
+    )
 
 
 def test_the_places_are_canonical() -> None:

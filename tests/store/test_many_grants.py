@@ -36,14 +36,8 @@ def test_many_are_given_in_one_change_each_as_by_itself(store: Store) -> None:
     assert before + 1 == store.revision()
     assert {each.id for each in found} == new
     assert found == store.state().grants
-    alone = [
-        store.add_grant(
-            principal=each.principal, level=each.level, resource=each.resource, now=1000,
-            starts=each.starts, ends=each.ends, granted_by="os:test", once=True,
-        )
-        for each in wanted
-    ]  # fmt: skip
-    assert list(found) == alone
+    alone = [store.add_grant_once(each, now=1000, granted_by="os:test") for each in wanted]
+    assert [(each, False) for each in found] == alone
 
 
 def test_what_is_said_already_or_twice_is_given_once(store: Store) -> None:

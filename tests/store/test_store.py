@@ -27,6 +27,11 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
         now=1,
         granted_by="os:t",
     ),
+    "add_grant_once": lambda s: s.add_grant_once(
+        Wanted(principal="user:bob", level="viewer", resource="contents:/once"),
+        now=1,
+        granted_by="os:test",
+    ),
     "add_grant": lambda s: s.add_grant(
         principal="everyone", level="viewer", resource="server:", now=1, granted_by="user:ada"
     ),
@@ -58,6 +63,7 @@ EVERY_CHANGE: dict[str, Callable[[Store], Any]] = {
 # What each change lets a holder of the state before keep.
 KEEPS_PEOPLE = {
     "add_grant",
+    "add_grant_once",
     "add_grants",
     "remove_grant",
     "change_grant",
@@ -155,6 +161,7 @@ def test_every_changing_operation_is_in_the_table_above() -> None:
         "guest",
         "standing",
         "counted",
+        "counted_since",
         "tokens_called",
         "tokens_named",
         "login_sessions_called",

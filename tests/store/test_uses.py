@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from jupyter_authorized_server.errors import InvalidName
+from jupyter_authorized_server.store import Wanted
 
 if TYPE_CHECKING:
     from jupyter_authorized_server.policy.model import Grant
     from jupyter_authorized_server.store import Store
 
 
-def give(store: Store, uses: int | None, level: str = "viewer", **more: Any) -> Grant:
+def give(store: Store, uses: int | None, level: str = "viewer") -> Grant:
     return store.add_grant(
         principal="user:ada", level=level, resource="contents:/a", now=1, granted_by="os:t",
-        uses=uses, **more,
+        uses=uses,
     )  # fmt: skip
 
 
@@ -29,10 +30,27 @@ def test_a_grant_counts_as_often_as_was_said(house: Store) -> None:
 
 
 def test_one_that_counts_always_is_another_grant(house: Store) -> None:
-    counted, always = give(house, 1), give(house, None, once=True)
-    assert counted.id != always.id
-    assert give(house, None, once=True) == always
-    assert give(house, 1, once=True).id not in {counted.id, always.id}
+    def once(uses: int | None) -> tuple[Grant, bool]:
+        wanted = Wanted(principal="user:ada", level="viewer", resource="contents:/a", uses=uses)
+        return house.add_grant_once(wanted, now=1, granted_by="os:t")
+
+    counted, (always, is_new) = give(house, 1), once(None)
+    assert (True, True) == (is_new, counted.id != always.id)
+    assert (always, False) == once(None)
+    assert once(1)[0].id not in {counted.id, always.id}
+
+
+def test_of_those_that_count_a_number_of_times_only_what_is_new_is_told_again(
+    house: Store,
+) -> None:
+    first = give(house, 1)
+    now, found = house.counted_since(-1)
+    assert (house.revision(), frozenset({first.id})) == (now, found)
+    second, _ = give(house, 2), give(house, None)
+    assert (now + 2, frozenset({second.id})) == house.counted_since(now)
+    # What was never there, and what nothing is noted of any more, is asked for whole.
+    assert (now + 2, frozenset({first.id, second.id})) == house.counted_since(now + 3)
+    assert {first.id: 1} == house.counted([first.id, "g-none"])
 
 
 def test_of_many_who_use_the_last_at_once_one_does(house: Store) -> None:

@@ -34,8 +34,10 @@ class Uses:
 
     def __init__(self, point: DecisionPoint) -> None:
         self._point = point
-        self._counted: tuple[int, frozenset[str]] = (-1, frozenset())
-        #: All that have counted since the start, whether they are still there or not.
+        #: The revision at which was looked last: as it is decided on, and of the store.
+        self._looked, self._known = -1, -1
+        #: All that have counted since the start, whether they are still there or not: how
+        #: often a grant counts is said when it is given, and never again.
         self._ever: set[str] = set()
         #: Ends what is used up, once whoever used it last has had the time to get through.
         self._ending: asyncio.TimerHandle | None = None
@@ -47,7 +49,7 @@ class Uses:
     def _look(self) -> None:
         # Who comes in next asks again, and hears of it.
         with contextlib.suppress(StoreError):
-            self._ever |= self._now_counted()
+            self._learn()
 
     def spend(self, decisions: Iterable[Decision]) -> bool:
         """Use the grants that alone allow `decisions`, each once; False if one is used up.
@@ -56,7 +58,7 @@ class Uses:
             StoreError: it cannot be told.
         """
         # What was decided before one ended, here or at another server, is no free way in.
-        self._ever |= self._now_counted()
+        self._learn()
         if not self._ever:
             return True
         spent: set[str] = set()
@@ -85,12 +87,20 @@ class Uses:
             StoreError: it cannot be told.
         """
         ids = [each.id for each in decision.determining]
-        return bool(ids) and self._now_counted().issuperset(ids)
+        self._learn()
+        return bool(ids) and self._ever.issuperset(ids)
 
-    def _now_counted(self) -> frozenset[str]:
-        if self._counted[0] != self._point.revision:
-            self._counted = (self._point.revision, frozenset(self._point.store.counted()))
-        return self._counted[1]
+    def _learn(self) -> None:
+        """Look up which grants count a number of times; only those of late, each time.
+
+        Raises:
+            StoreError: it cannot be told.
+        """
+        revision = self._point.revision
+        if self._looked != revision:
+            self._known, found = self._point.store.counted_since(self._known)
+            self._looked = revision
+            self._ever |= found
 
     def _use(self, id_: str, spent: set[str]) -> int | None:
         left = self._point.store.use_grant(id_)

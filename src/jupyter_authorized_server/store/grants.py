@@ -55,7 +55,6 @@ class Grants(Transactions):
         granted_by: str,
         note: str = "",
         uses: int | None = None,
-        once: bool = False,
     ) -> Grant:
         """Hands a principal a level on a resource and all that is below it.
 
@@ -69,7 +68,6 @@ class Grants(Transactions):
             granted_by: written form of the giver.
             note: why.
             uses: how often it counts; None is always.
-            once: where there is a grant that says the same, that one is returned.
 
         Raises:
             InvalidName: one of them cannot be, or the grant would never count.
@@ -85,21 +83,34 @@ class Grants(Transactions):
             uses=uses,
         )
         grant = new_grant(wanted, now=now, granted_by=granted_by)
-        once = once and uses is None
-        if once:
+        with self._change(grants=True) as connection:
+            _insert_limited(connection, grant, uses, now=now)
+        return grant
+
+    def add_grant_once(self, wanted: Wanted, *, now: float, granted_by: str) -> tuple[Grant, bool]:
+        """As `add_grant`, unless a grant says the same already.
+
+        One that counts a number of times never says the same.
+
+        Returns:
+            The grant that says what is wanted, and whether it is new: of two who say the
+            same at once, wherever they are, one is told so.
+
+        Raises:
+            InvalidName, UnknownName: as there.
+        """
+        grant = new_grant(wanted, now=now, granted_by=granted_by)
+        if wanted.uses is None:
             with self._read() as connection:
                 before = same_grant(connection, grant)
             if before is not None:
-                return before
+                return before, False
         with self._change(grants=True) as connection:
-            # Of two who say the same at once, the second is given the first one's.
-            before = same_grant(connection, grant) if once else None
+            before = same_grant(connection, grant) if wanted.uses is None else None
             if before is not None:
-                return before
-            insert_grant(connection, grant, now=now)
-            if uses is not None:
-                limit_uses(connection, grant.id, grant.level, uses)
-        return grant
+                return before, False
+            _insert_limited(connection, grant, wanted.uses, now=now)
+        return grant, True
 
     def change_grant(
         self,
@@ -230,6 +241,12 @@ def insert_grant(connection: Connection, grant: Grant, *, now: float) -> None:
     if row["group_name"] is not None:
         require_group(connection, row["group_name"])
     connection.execute(insert(grants).values(row))
+
+
+def _insert_limited(connection: Connection, grant: Grant, uses: int | None, *, now: float) -> None:
+    insert_grant(connection, grant, now=now)
+    if uses is not None:
+        limit_uses(connection, grant.id, grant.level, uses)
 
 
 def row_of(grant: Grant, *, now: float) -> dict[str, Any]:

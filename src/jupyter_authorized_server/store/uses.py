@@ -9,10 +9,12 @@ from sqlalchemy import delete, insert, or_, select, update
 from .. import mistakes
 from ..errors import InvalidName
 from ..policy.vocabulary import LEVEL, Level, parse_level
-from .schema import grant_uses, grants, orphans
-from .transaction import Transactions
+from .schema import grant_changes, grant_uses, grants, orphans, revision
+from .transaction import Transactions, in_batches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Connection
 
 #: Most times that a grant may be limited to.
@@ -26,12 +28,39 @@ class Uses(Transactions):
     on its way; `drop_used_up` ends it.
     """
 
-    def counted(self) -> dict[str, int]:
-        """By the ids of the grants that count a number of times only, how many are left."""
+    def counted(self, among: Iterable[str] | None = None) -> dict[str, int]:
+        """By the ids of the grants that count a number of times only, how many are left.
+
+        Args:
+            among: ids of the grants that are asked about; None is all.
+        """
         query = select(grant_uses).where(grant_uses.c.grant_id.in_(select(grants.c.id)))
+        queries = (
+            [query]
+            if among is None
+            else [query.where(grant_uses.c.grant_id.in_(some)) for some in in_batches(among)]
+        )
         with self._read() as connection:
-            rows = connection.execute(query).all()
+            rows = [row for each in queries for row in connection.execute(each)]
         return {row.grant_id: max(0, row.uses - row.used) for row in rows}
+
+    def counted_since(self, known: int) -> tuple[int, frozenset[str]]:
+        """The grants that count a number of times and were given or changed of late.
+
+        Args:
+            known: the revision after which; one that nothing is noted of any more, or that
+                there has not been, is as none.
+
+        Returns:
+            The revision now, and their ids.
+        """
+        query = select(grants.c.id).join(grant_uses, grant_uses.c.grant_id == grants.c.id)
+        with self._read() as connection:
+            now, noted = connection.execute(select(revision.c.number, revision.c.noted)).one()
+            if noted <= known <= now:
+                changed = grant_changes.c.serial == grants.c.serial
+                query = query.join(grant_changes, changed).where(grant_changes.c.revision > known)
+            return int(now), frozenset(connection.execute(query).scalars())
 
     def use_grant(self, id: str) -> int | None:  # noqa: A002  # why: the field's word
         """Use a grant once; how often it counts after that, None where it did not count.

@@ -27,6 +27,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running
 
 
+PATH = "/api/authz/audit"
+
+
 def asked(server: Serving, who: str, query: str = "") -> list[dict[str, Any]]:
     answer = server.request("GET", f"/api/authz/audit?{query}", who)
     assert answer.status == 200, answer.text
@@ -73,12 +76,24 @@ def test_who_has_a_name_after_somebody_sees_none_of_theirs_whatever_the_clock_sa
             assert time.monotonic() < end
             time.sleep(0.05)
 
+    cursors = [str(server.request("GET", f"{PATH}?limit=1", "adam").json["next"])]
     for came, path in ((time.time(), "a.txt"), (1.0, "b.txt")):
         # The clock had been set back when the second one came.
         comes(came)
         assert [] == asked(server, "newt")
-        assert 404 == server.request("GET", f"/api/contents/{path}", "newt").status
-        assert [f"contents:/{path}"] == [each["resource"] for each in asked(server, "newt")]
+        for _ in range(2):
+            assert 404 == server.request("GET", f"/api/contents/{path}", "newt").status
+        denied = [f"contents:/{path}"] * 2
+        assert denied == [each["resource"] for each in asked(server, "newt")]
+        # Made up, or given to somebody else, a cursor would lead behind the removal.
+        for cursor in (*cursors, *(each.partition(".")[0] for each in cursors)):
+            answer = server.request("GET", f"{PATH}?after={cursor}", "newt")
+            assert (400, True) == (answer.status, "no cursor" in answer.text), cursor
+        page = server.request("GET", f"{PATH}?limit=1", "newt").json
+        assert denied[:1] == [
+            each["resource"] for each in asked(server, "newt", f"after={page['next']}")
+        ]
+        cursors.append(page["next"])
         assert 200 == server.request("DELETE", "/api/authz/people/newt", "adam").status
 
 
@@ -101,7 +116,18 @@ def test_filters(server: Serving, query: str, who: list[str]) -> None:
     assert [each["principal"] for each in asked(server, "adam", query)] == who
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-1", "since=now", "outcome=maybe", "limit=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=x",
+        "after=-1",
+        "after=9",
+        "after=%C3%A4.%C3%A4",
+        "since=now",
+        "outcome=maybe",
+        "limit=x",
+    ],
+)
 def test_what_is_no_filter_is_a_bad_request(server: Serving, query: str) -> None:
     assert server.request("GET", f"/api/authz/audit?{query}", "adam").status == 400
 

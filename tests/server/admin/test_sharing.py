@@ -1,24 +1,34 @@
-"""Tokens with a scope, links, requests for access, and what tells pages of changes."""
+"""Tokens with a scope, links, requests for access, and what tells pages of changes.
+
+With the store in a file and in a PostgreSQL database.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from postgresql import postgresql
 from serving import Answer, Serving, give_password, serving
+
+from jupyter_authorized_server.store import Store, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("sharing")
     for name in ("team/sub/deep", "team/other", "secret", "mine"):
         (folder / "root" / name).mkdir(parents=True)
@@ -35,8 +45,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     (folder / "root" / "team" / "away").symlink_to(folder / "root" / "secret")
     for name in ("secret/out", "team/out"):
         (folder / "root" / name).symlink_to(folder)
-    with serving(folder, people=people) as running:
-        give_password(folder, "pia")
+    with contextlib.ExitStack() as stack:
+        kept = ""
+        if request.param == "postgresql":
+            kept = stack.enter_context(postgresql(tmp_path_factory.mktemp("pg"))).url
+            Store.upgrade(kept)
+        running = stack.enter_context(serving(folder, people=people, kept=kept))
+        give_password(folder, "pia", kept)
         yield running
 
 
@@ -511,6 +526,7 @@ def test_a_page_that_waits_is_told_of_a_change(server: Serving) -> None:
     assert 400 == call(server, "vera", "GET", "changes?after=x").status
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_page_that_waits_is_told_when_a_grant_ends(server: Serving) -> None:
     ends = time.time() + 4
     given = {"principal": "user:vera", "level": "editor", "resource": "contents:/team"}
@@ -650,6 +666,26 @@ def test_a_link_gives_for_no_longer_than_its_maker_has_it(server: Serving) -> No
     assert ends == taken.json["ends"]
     call(server, "adam", "DELETE", path)
     call(server, "adam", "DELETE", f"grants/{taken.json['id']}")
+
+
+def test_of_two_processes_that_give_the_same_at_once_one_is_told_that_it_is_new(
+    server: Serving,
+) -> None:
+    with server.store() as store, ThreadPoolExecutor(1) as other:
+        for turn in range(10):
+            wanted = Wanted(
+                principal="user:pia", level="viewer", resource="contents:/mine", ends=4e9 + turn
+            )
+            given = other.submit(
+                store.add_grant_once, wanted, now=time.time(), granted_by="os:test"
+            )
+            ends = datetime.fromtimestamp(4e9 + turn, tz=timezone.utc).isoformat()
+            body = {"principal": "user:pia", "level": "viewer", "resource": "contents:/mine"}
+            answer = call(server, "adam", "POST", "grants", {**body, "ends": ends})
+            grant, is_new = given.result()
+            assert (200 if is_new else 201, grant.id) == (answer.status, answer.json["id"])
+            told = [each for each in server.audit if each.get("grant") == grant.id]
+            assert int(not is_new) == len(told)
 
 
 def test_members_that_were_added_before_a_mistake_are_recorded(server: Serving) -> None:

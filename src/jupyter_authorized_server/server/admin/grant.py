@@ -82,7 +82,7 @@ class GrantsHandler(SharedHandler):
             found_on = self.point.snapshot.grants_on(names)
 
         def show(grant: Grant) -> dict[str, Any]:
-            found = self.told(grant)
+            found = shown(grant)
             if resource is not None:
                 found["inherited_from"] = None if grant.resource == resource else grant.resource
             return found
@@ -99,6 +99,7 @@ class GrantsHandler(SharedHandler):
             ),
             in_order=resource is None,
         )
+        self.tell_uses(found["items"])
         if resource is not None:
             self.tag(found)
         return found
@@ -108,28 +109,16 @@ class GrantsHandler(SharedHandler):
         """Give a level on a resource; 200 where a grant says the same already."""
         resource = self.admitted_one()
         given: Grant
-        before, given = await self.change_as_judged(
+        given, is_new = await self.change_as_judged(
             lambda: self.checked(self.body, resource),
-            lambda store, wanted: (
-                self.point.snapshot,
-                store.add_grant(
-                    principal=wanted.principal,
-                    level=wanted.level,
-                    resource=wanted.resource,
-                    now=time.time(),
-                    starts=wanted.starts,
-                    ends=wanted.ends,
-                    granted_by=self.principal.name,
-                    note=wanted.note,
-                    uses=wanted.uses,
-                    once=True,
-                ),
+            lambda store, wanted: store.add_grant_once(
+                wanted, now=time.time(), granted_by=self.principal.name
             ),
         )
-        if before.grant(given.id) is not None:
-            self.set_status(200)
-        else:
+        if is_new:
             self.record(*acts.given(given, uses=self.body.get("uses")))
+        else:
+            self.set_status(200)
         self.tag(shown(given))
         return self.told(given)
 

@@ -12,7 +12,7 @@ from ..surface.ours import MOST_GRANTS
 from .asker import Refused
 from .grant import NEW
 from .operation import operation
-from .shared import GRANT, SharedHandler
+from .shared import GRANT, SharedHandler, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ class GrantBatchHandler(SharedHandler):
                 self.record(*acts.given(each, uses=body.get("uses")))
         if not new:
             self.set_status(200)
-        return {"items": [self.told(each) for each in given]}
+        return {"items": self.tell_uses([shown(each) for each in given])}
 
     async def _checked(self) -> list[Wanted]:
         """What the request wants given, of which whoever asks may give all.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import json
 from typing import TYPE_CHECKING, Any
 
 from ... import mistakes
@@ -65,13 +67,13 @@ class RecordsHandler(AdminHandler):
     async def get(self) -> dict[str, Any]:
         """The records one may see: one's own, an agent's its own, and for administrators all."""
         everything = self.allows("administer", SERVER)
-        wanted, me = self._wanted(), ""
+        wanted, me, came = self._wanted(), "", 0.0
         if not everything:
             me, scope = self.principal.name, self.principal.scope
             wanted.append(lambda each: me in {each.get("principal"), each.get("viewed")})
             # Of who had the name before, nothing; `_look` stops where they were removed.
             came = self.point.state.since(me) or 0.0
-            wanted.append(lambda each: _time(each) >= came)
+            wanted.append(lambda each, came=came: _time(each) >= came)  # type: ignore[misc]  # why: bound to this person
             if scope is not None:
                 # What its owner did elsewhere is beyond what it reaches.
                 wanted.append(lambda each: each.get("token") == self.principal.token)
@@ -79,20 +81,38 @@ class RecordsHandler(AdminHandler):
         if path is None:
             return {"items": [], "next": None}
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
+        before = self._before(me, came)
         try:
-            found, behind = await asyncio.to_thread(_look, path, self._before(), wanted, limit, me)
+            found, behind = await asyncio.to_thread(_look, path, before, wanted, limit, me)
         except OSError as error:
             raise ConfigurationError(mistakes.records_unread(str(error.strerror))) from error
-        return {"items": [_shown(each, everything=everything) for each in found], "next": behind}
+        return {
+            "items": [_shown(each, everything=everything) for each in found],
+            "next": None if behind is None else self._cursor(behind, me, came),
+        }
 
-    def _before(self) -> int | None:
+    def _before(self, me: str, came: float) -> int | None:
+        """The offset that was given out as a cursor to whoever asks.
+
+        Raises:
+            InvalidName: it was not, or to somebody else.
+        """
         after = self.query("after")
         if after is None:
             return None
-        if not (after.isascii() and after.isdigit() and len(after) < len(str(2**63))):
-            msg = "`after` is no cursor of this list; take the `next` of a page"
-            raise InvalidName(msg)
-        return int(after)
+        said = after.partition(".")[0]
+        # Made up, it would lead behind the place where `_look` stops.
+        if len(said) < len(str(2**63)) and said.isascii() and said.isdigit():
+            cursor = self._cursor(int(said), me, came)
+            if hmac.compare_digest(cursor.encode(), after.encode("utf-8", "replace")):
+                return int(said)
+        raise InvalidName(mistakes.no_cursor("after"))
+
+    def _cursor(self, offset: int, me: str, came: float) -> str:
+        """An offset with this server's word that it gave it to that person."""
+        said = json.dumps(["records", offset, me, came]).encode()
+        key = self.settings["cookie_secret"]
+        return f"{offset}.{hmac.digest(key, said, 'sha256').hex()[:32]}"
 
     def _wanted(self) -> list[Test]:
         wanted: list[Test] = []
@@ -156,8 +176,8 @@ class VerifyHandler(AdminHandler):
 
 def _look(
     path: Path, before: int | None, wanted: list[Test], limit: int, whose: str
-) -> tuple[list[Record], str | None]:
-    """The newest records that are wanted, and the cursor to go on from.
+) -> tuple[list[Record], int | None]:
+    """The newest records that are wanted, and the offset to go on from.
 
     Args:
         path: the file of records.
@@ -174,7 +194,7 @@ def _look(
         if all(test(record) for test in wanted):
             found.append(record)
         if len(found) == limit or looked == _LOOKED_AT:
-            return found, str(offset) if offset else None
+            return found, offset or None
     return found, None
 
 

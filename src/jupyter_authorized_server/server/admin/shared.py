@@ -63,17 +63,20 @@ class SharedHandler(AdminHandler):
     """What every endpoint needs that is about what one may share."""
 
     @cached_property
-    def _left(self) -> dict[str, int]:
-        return self.point.store.counted()
-
-    @cached_property
     def _reviewed(self) -> dict[str, bool]:
         """By resource, whether whoever asks may see who has access there."""
         return {}
 
     def told(self, grant: Grant) -> dict[str, Any]:
         """A grant as it is answered, with how often it still counts; None is always."""
-        return {**shown(grant), "uses_left": self._left.get(grant.id)}
+        return self.tell_uses([shown(grant)])[0]
+
+    def tell_uses(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Put into each grant that is answered how often it still counts; returns them."""
+        left = self.point.store.counted([each["id"] for each in found])
+        for each in found:
+            each["uses_left"] = left.get(each["id"])
+        return found
 
     def sees(self, grant: Grant) -> bool:
         """Whether whoever asks may know of a grant: their own, or where they may review.
