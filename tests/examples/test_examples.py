@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from examples.serving import EXAMPLES, Served, run, serving
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 
 NAMES = ("read-only", "no-execute", "temporary")
 CONFIGS = ("jupyter_server_config.py", "jupyter_server_config_policy.py")
+
+#: What code does besides, as a text of the answers.
+CODE = """
+import pathlib, socket
+
+def tried(act):
+    try:
+        act()
+    except OSError:
+        return "refused"
+    return "done"
+
+print(6 * 7, tried(pathlib.Path("notes.txt").touch),
+    tried(lambda: socket.create_connection(("127.0.0.1", PORT), 5)))
+"""
 
 #: Every request that changes a file, as (name, method, path, body).
 WRITES = (
@@ -130,10 +146,12 @@ def test_files_change_only_where_the_example_says_so(example: Served, person: st
 @pytest.mark.parametrize("person", ["ada", "root"])
 def test_code_runs_only_where_the_example_says_so(example: Served, person: str) -> None:
     visitor = example.visitor(person)
-    said = run(visitor, "statistics.ipynb", "print(6 * 7)")
+    port = str(urlsplit(example.url).port)
+    said = run(visitor, "statistics.ipynb", CODE.replace("PORT", port))
     terminal = visitor.status("POST", "/api/terminals")
     if name_of(example) == "temporary":
-        assert (said, terminal) == ("42\n", 200)
+        # Neither a file nor the network of the machine comes with a right to run all.
+        assert (said, terminal) == ("42 refused refused\n", 200)
     else:
         assert (said.split(".")[0][:15], terminal) == ("no session: 403", 403)
         assert visitor.ask("GET", "/api/kernels") == (200, [])

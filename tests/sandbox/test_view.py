@@ -25,6 +25,7 @@ from jupyter_authorized_server.sandbox.view import (
     READING,
     WRITING,
     View,
+    by_rule,
     compile_view,
     covers,
     has_besides,
@@ -32,6 +33,7 @@ from jupyter_authorized_server.sandbox.view import (
 )
 
 HEADER = "(principal, action, resource in Jupyter::Folder::"
+RUN, NETWORK = 'Jupyter::Action::"run"', 'Jupyter::Action::"network"'
 
 
 @pytest.fixture
@@ -325,6 +327,31 @@ def test_who_joins_in_a_process_with_a_network_has_as_much_of_it_by_a_right(
     on = Resource(type="kernelspecs", id="python3")
     view = View(principal="user:bob", revision=1, besides=frozenset({has}), program=on)
     assert joins is covers(point, point.principal("user:ada"), view)[0]
+    point.store.close()
+
+
+@pytest.mark.parametrize(
+    ("rules", "gives"),
+    [
+        ("permit (principal, action, resource);", False),
+        ('permit (principal, action in Jupyter::Action::"execute", resource);', False),
+        ('permit (principal, action in Jupyter::Action::"admin", resource);', False),
+        (f"permit (principal, action == {NETWORK}, resource);", True),
+        (f"permit (principal, action in [{RUN}, {NETWORK}], resource);", True),
+        (
+            f"""permit (principal, action, resource);
+            permit (principal, action == {NETWORK}, resource);""",
+            True,
+        ),
+    ],
+)
+def test_what_is_outside_of_a_sandbox_is_given_by_a_rule_that_calls_it_by_its_name(
+    world: World, rules: str, *, gives: bool
+) -> None:
+    world.rules = rules
+    point = world.point()
+    on = Resource(type="kernelspecs", id="python3")
+    assert gives is by_rule(point, point.principal("user:ada"), "network", on)
     point.store.close()
 
 
