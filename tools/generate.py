@@ -205,7 +205,7 @@ def settings_page() -> str:
         if values:
             lines += ["One of " + ", ".join(f"`{value!r}`" for value in values) + ".", ""]
         if trait.default_value not in (None, ""):
-            lines += [f"Unless set: `{trait.default_value!r}`.", ""]
+            lines += [f"Unless set: `{trait.default_value_repr()}`.", ""]
     return _end(lines)
 
 
@@ -252,6 +252,11 @@ def public_routes_page() -> str:
         _prose(
             """These routes answer whoever asks, signed in or not. All others ask the policy
             before anything of them runs."""
+        ),
+        _prose(
+            """`OPTIONS` of an API, by which a browser asks before it sends, is answered for
+            every handler that does not answer it itself: with the same few headers, and with
+            nothing of the handler's."""
         ),
         "",
         *_table(
