@@ -8,7 +8,6 @@ from inspect import isawaitable, isclass
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth import User
-from tornado.web import Application, RequestHandler
 
 from ... import sentences
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
@@ -35,6 +34,7 @@ from .viewing import NotAsAnother, as_another, is_view
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
+    from tornado.web import Application, RequestHandler
 
     from ..surface import Route
     from .asking import Asked
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 #: Names of this server whose check is remembered; whoever makes up more is checked anew.
 MAX_HOSTS = 64
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 #: Actions that can be done only with what is there already.
@@ -196,7 +195,7 @@ class Judge:
     def entry(self) -> Asks | Public | Why | None:
         """What is known of this route and method; None where nothing is."""
         method, handler = str(self._request.method), self._target.handler
-        if method not in _METHODS:
+        if method not in preflight.METHODS:
             return _NOT_ALLOWED
         if handler is None:
             return None
@@ -410,11 +409,6 @@ def _entry_of(
     route: Route, handler: type[RequestHandler], method: str
 ) -> Asks | Public | Why | None:
     entry = route.methods.get("GET" if method == "HEAD" else method)
-    if entry is None and not _answers(handler, method):
+    if entry is None and method not in preflight.methods(handler):
         return _NOT_ALLOWED
     return entry
-
-
-def _answers(handler: type[RequestHandler], method: str) -> bool:
-    own = getattr(handler, method.lower(), None)
-    return own is not None and own is not getattr(RequestHandler, method.lower())

@@ -1,13 +1,17 @@
-"""The answer to a browser that asks which methods there are, for every API alike."""
+"""Which methods there are: the answer to a browser that asks, and to who uses another one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from jupyter_server.base.handlers import APIHandler
+from tornado.web import RequestHandler
 
 if TYPE_CHECKING:
-    from tornado.web import RequestHandler
+    from collections.abc import Sequence
+
+#: The methods that are let through to any handler.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Preflight(APIHandler):
@@ -25,3 +29,13 @@ def answers(handler: type[RequestHandler] | None, method: str | None) -> bool:
         and handler is not None
         and getattr(handler, "options", None) is APIHandler.options
     )
+
+
+def methods(handler: type[RequestHandler]) -> Sequence[str]:
+    """The methods that `handler` answers."""
+    return [
+        method
+        for method in METHODS
+        if getattr(handler, method.lower(), None)
+        not in {None, getattr(RequestHandler, method.lower())}
+    ]

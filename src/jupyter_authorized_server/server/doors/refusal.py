@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
 from ... import sentences
+from . import preflight
 from .admission import carry_cookies
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ class Refusal(JupyterHandler):
     def write_error(self, status_code: int, **_: Any) -> None:
         """The sentence, as JSON or as a page."""
         why = self.why
+        if why.status == HTTPStatus.METHOD_NOT_ALLOWED and self.target is not None:
+            self.set_header("Allow", ", ".join(preflight.methods(self.target)))
         if self.is_api:
             self.set_header("Content-Type", "application/json")
             self.finish(
