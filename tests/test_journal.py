@@ -398,6 +398,55 @@ def test_a_start_leaves_alone_what_another_process_is_writing(
     assert made.append({"kind": "a"}) is not None
 
 
+def test_the_name_of_a_new_file_reaches_the_disk_with_what_is_in_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, original = list[int](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+
+    def adds(made: Journal) -> list[int]:
+        synced.clear()
+        made.append({"kind": "a", "time": 1.0})
+        made.sync()
+        return [*synced]
+
+    made, folder = Journal(path), path.parent.stat().st_ino
+    assert [path.stat().st_ino, folder] == adds(made)
+    assert [path.stat().st_ino] == adds(made)
+    # Another process puts a shorter file in its place.
+    assert 1 == Journal(path).prune(4.0, lambda _: None)
+    assert [path.stat().st_ino, folder] == adds(made)
+
+
+def test_what_is_recorded_while_it_closes_reaches_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, original, telling = list[int](), os.fsync, threading.Event()
+
+    def noted(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+        original(descriptor)
+
+    def tells(record: object) -> None:
+        if not telling.is_set():
+            audit.event("logout", actor="user:ada")
+            telling.set()
+            assert audit._closed.wait(60), record
+
+    monkeypatch.setattr(os, "fsync", noted)
+    audit = Audit(path, emit=tells)
+    audit.event("login", actor="user:ada")
+    assert telling.wait(60)
+    audit.close()
+    assert 2 == len(lines(path))
+    assert path.stat().st_size in sizes
+
+
 def test_the_last_record_stays_however_old_for_the_next_is_tied_to_it(path: Path) -> None:
     head = written(path, 3)
     made = Journal(path)

@@ -99,6 +99,8 @@ class Audit:
             self._written.set()
             self._urgent.set()
             self._syncer.join()
+            # What came while the last of it was told.
+            self._sync_journal()
             self._journal.close()
             self._tell(len(self._untold))
 
@@ -112,10 +114,16 @@ class Audit:
             self._urgent.clear()
             self._written.clear()
             handed = len(self._untold)
-            # A disk that cannot be written fails the next record, which says so.
-            with contextlib.suppress(OSError):
-                self._journal.sync()  # type: ignore[union-attr]  # why: the thread is its own
+            self._sync_journal()
             self._tell(handed)
+
+    def _sync_journal(self) -> None:
+        assert self._journal is not None  # noqa: S101  # why: asked by who has one
+        try:
+            self._journal.sync()
+        except OSError as error:
+            # The file has the records; a disk that takes no more fails the next one too.
+            _log.critical("records of late may not outlast a power cut: %s", error)
 
     def _tell(self, number: int) -> None:
         """Tell the bus of so many records, the first first."""

@@ -62,6 +62,8 @@ class Journal:
         here = os.fstat(descriptor)
         #: Which file it is; none that is made while it is held is the same.
         self._inode, self._device = here.st_ino, here.st_dev
+        #: Whether the disk knows that this file has the name.
+        self._is_named = False
         before, self._descriptor = self._descriptor, descriptor
         if before >= 0:
             os.close(before)
@@ -106,9 +108,15 @@ class Journal:
         with self._lock:
             if self._descriptor < 0:
                 return
-            own = os.dup(self._descriptor)
+            own, is_named = os.dup(self._descriptor), self._is_named
+            self._is_named = True
         try:
             os.fsync(own)
+            if not is_named:
+                _sync_folder(self.path.parent)
+        except OSError:
+            self._is_named = False
+            raise
         finally:
             os.close(own)
 
@@ -255,6 +263,16 @@ class Journal:
             self._end = -1
             raise
         self._end = before + len(line)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlast a power cut: a file that has lost its own is gone."""
+    if os.name == "posix":  # pragma: no branch  # why: Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove_unheld(path: Path) -> None:
