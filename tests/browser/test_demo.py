@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from examples.serving import Served
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     Visit = Callable[[Served, str, str], Window]
     Start = Callable[..., Served]
     Shoot = Callable[[Window, str], None]
 
 pytestmark = pytest.mark.browser
+
+UNSAVED = "You can view team/plan.ipynb but not change it."
+UNSTARTED = "You can view team/plan.ipynb but not start a kernel for it."
 
 
 def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_saved(
@@ -38,22 +41,51 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
     said = notebook.no_kernel(lambda: shoot(window, "viewer-nbclassic"))
     assert "not start a kernel for it." in said
     ask_why(window, shoot)
+    keys_that_are_refused_say_why(window.page)
     notebook.insert("1 + 1")
     notebook.save()
-    notebook.refuses("You can view team/plan.ipynb but not change it.")
+    notebook.refuses(UNSAVED)
     assert file.read_bytes() == before
+
+
+def keys_that_are_refused_say_why(page: Page) -> None:
+    """Press what a person knows by heart; to a viewer, each does nothing and says the reason."""
+    cells = "JSON.stringify(Jupyter.notebook.toJSON().cells)"
+    before = page.evaluate(cells)
+    told = page.locator("#header .authz-notice")
+    # What is copied may be pasted elsewhere, so that alone works.
+    page.keyboard.type("c")
+    for keys, reason in (
+        *((each, UNSTARTED) for each in ("ii", "00")),
+        *((each, UNSAVED) for each in ("s", "dd", "a", "b", "x", "v", "m", "f")),
+    ):
+        page.keyboard.type(keys)
+        expect(told).to_have_count(1)
+        expect(told).to_contain_text(reason)
+        told.get_by_role("button", name="Close").click()
+        expect(told).to_have_count(0)
+    page.keyboard.press("Enter")
+    page.keyboard.type("typed")
+    page.keyboard.press("Escape")
+    assert before == page.evaluate(cells)
+    for refused in ("#cell_type", "#delete_cell", "#insert_cell_below"):
+        expect(page.locator(refused)).to_have_attribute("title", UNSAVED)
+    expect(page.locator("#cell_type")).to_be_disabled()
+    expect(page.locator("#copy_cell")).not_to_have_attribute("aria-disabled", "true")
 
 
 def ask_why(window: Window, shoot: Shoot) -> None:
     """From the classic notebook's dialog about a refusal to the reason, and to asking for more."""
     page = window.page
-    refused = "You can view team/plan.ipynb but not start a kernel for it."
     page.locator("#notification_kernel").click()
     failed = page.locator(".modal-dialog").filter(has_text="Failed to start the kernel")
     failed.get_by_role("button", name="Why can't I?").click()
     dialog = page.get_by_role("dialog", name="Why this is refused")
-    expect(dialog).to_contain_text(refused)
+    expect(dialog).to_contain_text(UNSTARTED)
     expect(dialog).to_contain_text("You tried to start a kernel for team/plan.ipynb.")
+    # Upstream's dialog takes the keyboard once it has slid in.
+    close = dialog.get_by_role("button", name="Close", exact=True)
+    expect(close).to_be_focused()
     dialog.get_by_text("Ask for access…").click()
     expect(dialog.get_by_label("Level")).to_have_value("runner")
     # What is typed is no command to the notebook below.
@@ -62,8 +94,9 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     expect(note).to_have_value("add b")
     assert [] == violations(page, ".modal.in")
     shoot(window, "why-nbclassic")
-    dialog.get_by_role("button", name="Close", exact=True).click()
-    expect(dialog).to_have_count(0)
+    close.click()
+    # The notebook has it again once what lay over it is gone.
+    expect(page.locator(".modal-backdrop")).to_have_count(0)
 
 
 def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> None:

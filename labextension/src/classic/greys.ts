@@ -2,7 +2,11 @@
 import type { Refusal } from '../heard.js';
 import type { Standings } from '../me.js';
 import { refusedBecause } from '../me.js';
+import { canOf, isFrozen } from '../lab/rights.js';
 import { WORDS } from '../words.js';
+import type { Actions } from './jupyter.js';
+import type { Need } from './needs.js';
+import { NEED_OF, NEEDS } from './needs.js';
 
 /** What a page of nbclassic is about at this moment, each by its resource. */
 export interface About {
@@ -19,55 +23,6 @@ export interface About {
   entry: (node: Element) => string;
 }
 
-/** Of what somebody needs a right there, and which; of several actions one is enough. */
-type Need = readonly [
-  (
-    | 'file'
-    | 'kernel'
-    | 'folder'
-    | 'ticked'
-    | 'tickedKernels'
-    | 'entryKernel'
-    | 'server'
-    | 'terminals'
-    | 'run'
-  ),
-  ...string[]
-];
-
-const action = (name: string): string => `[data-jupyter-action="jupyter-notebook:${name}"]`;
-const NEEDS: readonly (readonly [string, Need])[] = [
-  // The tool bar and the menus of a notebook.
-  [`${action('save-notebook')}, #save_checkpoint, #save-file`, ['file', 'save']],
-  [action('run-cell-and-select-next'), ['run']],
-  ['#run_cell, #run_cell_select_below, #run_cell_insert_below', ['run']],
-  ['#run_all_cells, #run_all_cells_above, #run_all_cells_below', ['run']],
-  [`${action('interrupt-kernel')}, #int_kernel`, ['kernel', 'interrupt']],
-  [`${action('confirm-restart-kernel')}, #restart_kernel`, ['kernel', 'restart']],
-  ['#restart_clear_output, #restart_run_all', ['kernel', 'restart']],
-  [action('confirm-restart-kernel-and-run-all-cells'), ['kernel', 'restart']],
-  ['#shutdown_kernel, #close_and_halt', ['kernel', 'stop']],
-  ['#menu-change-kernel', ['file', 'launch']],
-  ['#new_notebook, #copy_notebook, #menubar #new-file', ['folder', 'create']],
-  ['#rename_notebook, #rename-file', ['file', 'rename']],
-  ['#restore_checkpoint', ['file', 'restore']],
-  ['#trust_notebook', ['file', 'trust']],
-  ['#download_menu > li', ['file', 'export']],
-  ['#download-file', ['file', 'download']],
-  // The list of files.
-  ['#new-menu > #new-file, #new-menu > #new-folder', ['folder', 'create']],
-  ['#new-menu > [id^="kernel-"]', ['folder', 'create']],
-  ['#new-terminal', ['terminals', 'start']],
-  ['#upload_span', ['folder', 'upload']],
-  ['.duplicate-button', ['folder', 'create']],
-  ['.rename-button, .move-button', ['ticked', 'rename']],
-  ['.download-button', ['ticked', 'download']],
-  ['.delete-button', ['ticked', 'delete']],
-  ['.shutdown-button', ['tickedKernels', 'stop']],
-  ['#running_list .list_item .btn-warning', ['entryKernel', 'stop']],
-  ['#shutdown', ['server', 'administer']]
-];
-
 /** Why something is refused, and what was asked. */
 interface Reason {
   message: string;
@@ -76,6 +31,9 @@ interface Reason {
 }
 
 export class Greys {
+  /** Called when it may be otherwise than it was. */
+  onLook: () => void = () => undefined;
+
   /** `about` says what the page is about now; `refuse` tells somebody who presses it anyway. */
   constructor(
     private readonly standings: Standings,
@@ -106,11 +64,39 @@ export class Greys {
     await Promise.all(
       asked.filter(each => each !== undefined).map(each => this.standings.of(each))
     );
+    this.onLook();
     for (const [selector, need] of NEEDS) {
       for (const found of document.querySelectorAll<HTMLElement>(selector)) {
         drape(found, this.reason(need, found)?.message ?? null);
       }
     }
+  }
+
+  /** Have a key, or the palette, that asks for one of `actions` be told why it is refused. */
+  guard(actions: Actions): void {
+    const call = actions.call.bind(actions);
+    // Of their kind: they themselves are sealed.
+    const kind = Object.getPrototypeOf(actions) as Actions;
+    kind.call = (name, event, env): unknown => {
+      const need = NEED_OF.get(name);
+      const reason = need ? this.reason(need, null) : null;
+      if (reason === null) {
+        return call(name, event, env);
+      }
+      event?.preventDefault();
+      this.tell(reason);
+      // As an action of nbclassic's own says that it has dealt with the key.
+      return false;
+    };
+  }
+
+  /** Whether the cells of the page take nothing, since they could be neither saved nor run. */
+  get frozen(): boolean {
+    const { file, kernel } = this.about();
+    const standing = file === undefined ? undefined : this.standings.peek(file);
+    const running = kernel === undefined ? null : this.standings.peek(kernel);
+    // What is not known is not refused.
+    return standing !== undefined && running !== undefined && isFrozen(canOf(standing, running));
   }
 
   private stop(event: Event): void {
@@ -124,13 +110,17 @@ export class Greys {
     if (reason !== null) {
       event.stopPropagation();
       event.preventDefault();
-      const { message, ...asked } = reason;
-      this.refuse({ message, decision: null, asked });
+      this.tell(reason);
     }
   }
 
-  /** Why `node`, which needs `need`, is refused; null where it is not, or nobody knows. */
-  private reason([of, ...actions]: Need, node: Element): Reason | null {
+  private tell({ message, ...asked }: Reason): void {
+    this.refuse({ message, decision: null, asked });
+  }
+
+  /** Why what needs `need` is refused; null where it is not, or nobody knows. `node` is its place
+   * in the page; a key has none. */
+  private reason([of, ...actions]: Need, node: Element | null): Reason | null {
     const at = this.about();
     const first = (
       resources: readonly (string | undefined)[],
@@ -150,6 +140,12 @@ export class Greys {
         return at.kernel === undefined
           ? first([at.file], 'launch')
           : first([at.kernel], 'run', 'run_saved');
+      case 'kernelOrNew':
+        return at.kernel === undefined
+          ? first([at.file], 'launch')
+          : first([at.kernel], ...actions);
+      case 'cells':
+        return this.frozen ? first([at.file], 'save') : null;
       case 'ticked':
         return first(at.ticked, ...actions);
       case 'tickedKernels':
@@ -158,7 +154,7 @@ export class Greys {
           ...actions
         );
       case 'entryKernel':
-        return first([at.kernels.get(at.entry(node))], ...actions);
+        return first([node ? at.kernels.get(at.entry(node)) : undefined], ...actions);
       case 'server':
         return first(['server:'], ...actions);
       case 'terminals': {
@@ -175,6 +171,10 @@ export class Greys {
 
 /** Make `node` grey for `reason`, or as it was where that is null. */
 function drape(node: HTMLElement, reason: string | null): void {
+  if (node instanceof HTMLSelectElement) {
+    // It opens without a click.
+    node.disabled = reason !== null;
+  }
   const before = node.dataset.authzTitle;
   if (reason === null) {
     if (before !== undefined) {

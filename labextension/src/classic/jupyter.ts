@@ -18,14 +18,29 @@ export interface Kernel {
   _finish_iopub: (id: unknown) => void;
 }
 
+export interface Cell {
+  /** Whether one may type in it; asked when it is entered. */
+  is_editable: () => boolean;
+  code_mirror?: { setOption: (name: 'readOnly', value: boolean) => void };
+}
+
+/** All that keys, menus, the tool bar and the palette ask for, each by its name. */
+export interface Actions {
+  call: (name: string, event?: Event | null, env?: unknown) => unknown;
+}
+
 export interface Classic {
   notebook?: {
     notebook_path: string;
     notebook_name?: string;
     kernel?: Kernel | null;
-    keyboard_manager?: object;
+    keyboard_manager?: { actions: Actions };
+    get_cells: () => Cell[];
     events?: {
-      on: (names: string, listener: (event: unknown, about?: { kernel?: Kernel }) => void) => void;
+      on: (
+        names: string,
+        listener: (event: unknown, about?: { kernel?: Kernel; cell?: Cell }) => void
+      ) => void;
     };
     save_notebook_as?: () => void;
   };

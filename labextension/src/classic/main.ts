@@ -12,6 +12,7 @@ import { viewBar, viewedSentence } from '../view.js';
 import { watch } from '../watch.js';
 import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
+import { Cells } from './cells.js';
 import { Closes } from './closes.js';
 import type { About } from './greys.js';
 import { Greys } from './greys.js';
@@ -45,6 +46,18 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
     }
   );
   greys.begin();
+  if (classic.notebook) {
+    const { events, keyboard_manager: keys } = classic.notebook;
+    const cells = new Cells(classic.notebook, () => greys.frozen);
+    greys.onLook = () => {
+      cells.look();
+    };
+    cells.begin();
+    if (keys) {
+      greys.guard(keys.actions);
+    }
+    events?.on('kernel_ready.Kernel', () => void greys.mark());
+  }
   jquery(document).ajaxSuccess((_, answer, asked) => {
     if (/\/api\/sessions(\?|$)/.test(asked.url ?? '') && asked.type !== 'POST') {
       // The list of what runs has been drawn for it.

@@ -68,7 +68,10 @@ export class ClassicRefusals {
   /** Tell it below the tool bar, with the way to the reason. */
   tell(refusal: Refusal): void {
     const why = { word: WORDS.why, act: () => void this.show(refusal) };
-    this.notices.tell(refusal.message, 'refused', why);
+    const copy = this.notebook?.save_notebook_as?.bind(this.notebook);
+    const saves = refusal.asked?.action === 'save' && copy !== undefined;
+    const offers = saves ? [{ word: WORDS.saveCopy, act: copy }, why] : [why];
+    this.notices.tell(refusal.message, 'refused', ...offers);
   }
 
   /** Give `dialog` a button that asks why, where it tells of a refusal. */
