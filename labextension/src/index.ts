@@ -16,6 +16,7 @@ import { dialog, showAbout } from './lab/about.js';
 import { markListings, UploadButtons } from './lab/browser.js';
 import { Closes } from './lab/closes.js';
 import { gate } from './lab/commands.js';
+import { DebugButtons } from './lab/debugger.js';
 import { explainMenus } from './lab/menus.js';
 import { CopyBanner } from './lab/copy.js';
 import { showShare } from './lab/share.js';
@@ -172,6 +173,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     markListings(standings);
     const uploads = new UploadButtons(browsers);
+    const debuggers = new DebugButtons(
+      () => app.shell.currentWidget?.node,
+      () => front.situation
+    );
     const running = new RunningLists(() => front.situation);
 
     const status = statusBar ? new StatusItem(about) : null;
@@ -187,6 +192,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       gated.again();
       launchers.mark();
       running.mark();
+      debuggers.mark();
       uploads.grey(refusedBecause(front.situation.folder, 'upload'));
       if (standings.me) {
         status?.say(standings.me, front.can);

@@ -309,6 +309,10 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     expect(tab.locator('[aria-busy="true"]')).to_have_count(0)
     assert [] == violations(page, ".authz-Page")
     shoot(window, "lab-access-light")
+    # A text that could not be saved takes nothing.
+    page.locator(".jp-DirListing-item").filter(has_text="notes.txt").dblclick()
+    text = page.locator(".jp-FileEditor .cm-content")
+    expect(text).to_have_attribute("aria-readonly", "true")
 
 
 def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(

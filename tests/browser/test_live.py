@@ -194,6 +194,9 @@ def test_a_viewer_watches_and_who_is_lowered_or_shut_out_while_she_works_reads_s
         watched.ready()
         watched.run_as("6 * 6")
         watched.prints("You can watch this kernel but not run code in it.")
+        bug = watched.page.locator(".jp-DebuggerBugButton")
+        expect(bug).to_have_attribute("title", "You can watch this kernel but not debug it.")
+        expect(bug).to_have_attribute("disabled", "")
     ends_no_kernel_of_anothers(
         visit(server, "vera", LISTS[front_end]).page, session["kernel"]["id"]
     )

@@ -57,10 +57,24 @@ export class Badge extends Widget {
   }
 }
 
+/** The editor of a text file, as far as this needs it. */
+interface Editor {
+  setOption: (name: 'readOnly', value: boolean) => void;
+}
+
+/** The one editor of `content`; a notebook has one in each cell. */
+function editorOf(content: object): Editor | null {
+  const editor = 'editor' in content ? content.editor : null;
+  return typeof editor === 'object' && editor !== null && 'setOption' in editor
+    ? (editor as Editor)
+    : null;
+}
+
 /** Follows the rights on one document for as long as it is open. */
 export class DocumentFace {
   private rights: Rights | null = null;
   private readonly locked = new WeakSet();
+  private textLocked = false;
   private readonly stop: () => void;
   private asked = 0;
   /** Of the kernel that it has, or had last. */
@@ -210,6 +224,11 @@ export class DocumentFace {
   private lock(): void {
     const frozen = this.frozen;
     this.panel.toggleClass('authz-mod-readOnly', frozen);
+    const editor = editorOf(this.panel.content);
+    if (editor && frozen !== this.textLocked) {
+      this.textLocked = frozen;
+      editor.setOption('readOnly', frozen);
+    }
     for (const cell of this.notebook?.content.widgets ?? []) {
       if (frozen && !cell.readOnly) {
         cell.readOnly = true;

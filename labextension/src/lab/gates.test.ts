@@ -9,9 +9,22 @@ const standing = (...refused: string[]): Standing => ({
   level: null,
   owner: null,
   actions: Object.fromEntries(
-    ['launch', 'open', 'save', 'create', 'run', 'run_saved', 'interrupt', 'restart', 'stop'].map(
-      each => [each, refused.includes(each) ? { allowed: false, reason: each } : { allowed: true }]
-    )
+    [
+      'launch',
+      'open',
+      'save',
+      'create',
+      'run',
+      'run_saved',
+      'interrupt',
+      'restart',
+      'stop',
+      'debug',
+      'administer'
+    ].map(each => [
+      each,
+      refused.includes(each) ? { allowed: false, reason: each } : { allowed: true }
+    ])
   )
 });
 const running = (of: Standing, paths: string[] = [], unused = false): Running => ({
@@ -109,6 +122,35 @@ const cases: Case[] = [
     at({ file: standing('save') }),
     {},
     null
+  ],
+  [
+    'nor does she take back what was done to a cell',
+    'notebook:undo-cell-action',
+    at({ file: VIEWED, kernel: VIEWED }),
+    {},
+    'save'
+  ],
+  [
+    'the debugger is the kernel’s',
+    'debugger:next',
+    at({ kernel: standing('debug') }),
+    {},
+    'debug'
+  ],
+  ['a heading’s cells are run', 'toc:run-cells', at({ kernel: VIEWED }), {}, 'run'],
+  [
+    'another kernel is started for a console',
+    'console:change-kernel',
+    at({ folder: standing('launch') }),
+    {},
+    'launch'
+  ],
+  [
+    'what is installed is for who administers the server',
+    'pluginmanager:open',
+    at({ server: standing('administer') }),
+    {},
+    'administer'
   ],
   ['what is not known is not refused', 'notebook:delete-cell', at({ file: null }), {}, null]
 ];

@@ -131,6 +131,9 @@ const duplicate: Gate = at => refusedBecause(at.around, 'create');
 /** What changes which cells a notebook has, or of which kind they are. */
 const CELLS = [
   'cell-toolbar:delete',
+  'documentsearch:startWithReplace',
+  'notebook:access-next-history-entry',
+  'notebook:access-previous-history-entry',
   'notebook:change-cell-to-code',
   'notebook:change-cell-to-heading-1',
   'notebook:change-cell-to-heading-2',
@@ -143,6 +146,7 @@ const CELLS = [
   'notebook:clear-all-cell-outputs',
   'notebook:clear-cell-output',
   'notebook:cut-cell',
+  'notebook:cut-selected-text',
   'notebook:delete-cell',
   'notebook:duplicate-below',
   'notebook:insert-cell-above',
@@ -157,12 +161,38 @@ const CELLS = [
   'notebook:paste-and-replace-cell',
   'notebook:paste-cell-above',
   'notebook:paste-cell-below',
-  'notebook:split-cell-at-cursor'
+  'notebook:paste-text',
+  'notebook:redo-cell-action',
+  'notebook:replace-selection',
+  'notebook:split-cell-at-cursor',
+  'notebook:undo-cell-action'
 ];
+
+/** What the debugger asks of a kernel; a button starts it, and no command. */
+export const debug: Gate = kernel('debug');
+const DEBUGGER = [
+  'debugger:continue',
+  'debugger:copy-to-globals',
+  'debugger:evaluate',
+  'debugger:inspect-variable',
+  'debugger:next',
+  'debugger:pause-on-exceptions',
+  'debugger:render-mime-variable',
+  'debugger:restart-debug',
+  'debugger:run-in-console',
+  'debugger:stepIn',
+  'debugger:stepOut',
+  'debugger:terminate'
+];
+/** What is installed on the server, and what of it is used, is shown to whoever may change it. */
+const administer: Gate = at => refusedBecause(at.server, 'administer');
 
 /** By id of the command. Not in here: whatever only reads, and whatever the server alone can tell. */
 export const GATES: Readonly<Record<string, Gate>> = {
-  'filemenu:shutdown': at => refusedBecause(at.server, 'administer'),
+  'filemenu:shutdown': administer,
+  'extensionmanager:show-panel': administer,
+  'jupyterlab-translation:install-languages': administer,
+  'pluginmanager:open': administer,
   'docmanager:save': file('save'),
   'docmanager:rename': file('rename'),
   'application:rename': file('rename'),
@@ -179,6 +209,7 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'filebrowser:create-new-file': create,
   'filebrowser:create-new-markdown-file': create,
   'filebrowser:create-new-directory': create,
+  'filebrowser:open-url': create,
   'filebrowser:paste': create,
   'filebrowser:duplicate': create,
   'filebrowser:rename': selected('rename'),
@@ -189,6 +220,7 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'notebook:trust': file('trust'),
   'notebook:export-to-format': file('export'),
   ...Object.fromEntries(CELLS.map(id => [id, cells])),
+  ...Object.fromEntries(DEBUGGER.map(id => [id, debug])),
   'notebook:run-cell': run,
   'notebook:run-cell-and-select-next': run,
   'notebook:run-cell-and-insert-below': run,
@@ -196,6 +228,7 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'notebook:run-all-above': run,
   'notebook:run-all-below': run,
   'notebook:run-in-console': run,
+  'toc:run-cells': run,
   'runmenu:run': run,
   'runmenu:run-all': run,
   'runmenu:run-above': run,
@@ -229,9 +262,11 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'console:interrupt-kernel': kernelOrNew('interrupt'),
   'console:restart-kernel': kernelOrNew('restart'),
   'console:close-and-shutdown': kernel('stop'),
+  'console:shutdown': kernel('stop'),
+  'console:change-kernel': typing('folder'),
   'filemenu:create-console': typing('file'),
   'notebook:create-console': typing('file'),
-  'notebook:create-subshell-console': kernel('debug'),
+  'notebook:create-subshell-console': debug,
   'scratchpad-console:open': typing('file'),
   'fileeditor:create-console': typing('file'),
   'console:create': typing('folder'),
