@@ -188,12 +188,14 @@ def test_no_suppression_stands_without_its_reason() -> None:
     assert found == []
 
 
-#: What no person reads: a program's own mistakes in how it asks, and upstream's words.
+#: What no page shows: a program's own mistakes in how it asks, upstream's words, and what is said
+#: at a terminal alone.
 _FOR_PROGRAMS = {
     "policy/cedar.py",
     "server/admin/authzen.py",
     "server/admin/record.py",
     "server/admin/replay.py",
+    "store/transfer.py",
 }
 _UPSTREAMS = ("does not exist: ", "Invalid JSON in body of request")
 #: What tells somebody something: what is refused, wrong with a request or with a policy file,
@@ -202,7 +204,9 @@ _TOLD = {
     "HTTPError", "InvalidName", "UnsafePath", "UnknownName", "DuplicateName", "Outdated",
     "Refused", "Unanswerable", "Mistake", "Reasons", "_Wrong",
 }  # fmt: skip
-_READ_BY_PEOPLE = ("policy", "server/doors", "server/admin", "server/identity", "server/surface")
+_READ_BY_PEOPLE = (
+    "policy", "server/doors", "server/admin", "server/identity", "server/surface", "store",
+)  # fmt: skip
 
 
 def test_what_a_person_reads_stands_in_the_one_catalogue() -> None:

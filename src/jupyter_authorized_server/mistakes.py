@@ -120,6 +120,10 @@ LAST_ADMINISTRATOR = (
 LINK_WITHOUT_END = "a link has an end; name one"
 GUESTS_ONLY_LOOK = "guests only look: a link for them is `viewer` on a file or folder"
 NO_LINK = "there is no link with that id"
+LOGIN_WITHOUT_END = "a login session has an end; name one"
+NO_ORPHAN = (
+    "there is no orphan with that id; `jupyter authz grants --orphans` shows those there are"
+)
 NO_TOKEN_OF_ID = "there is no token with that id; `jupyter authz tokens list` shows them"
 ASKED_ALREADY = "you have asked for this already; it waits for an answer"
 
@@ -482,6 +486,41 @@ def number_nobody(number: str, kind: str, name: str) -> str:
 def end_past(what: str) -> str:
     """`the {what} is already past; name a later one, or none`, with what is put in."""
     return f"the {what} is already past; name a later one, or none"
+
+
+def beyond_calendar(what: str) -> str:
+    """With what is put in."""
+    return f"the {what} is no moment of the years 1 to 9999, in seconds since 1970"
+
+
+def not_seconds(what: str, kind: str) -> str:
+    """`the {what} is a number of seconds, not {kind}`, with what is put in."""
+    return f"the {what} is a number of seconds, not {kind}"
+
+
+def not_text(what: str, kind: str) -> str:
+    """`the {what} is text, not {kind}`, with what is put in."""
+    return f"the {what} is text, not {kind}"
+
+
+def not_an_id(what: str) -> str:
+    """`the id of a {what} is 1 to 64 letters, digits, `-` or `_``, with what is put in."""
+    return f"the id of a {what} is 1 to 64 letters, digits, `-` or `_`"
+
+
+def not_a_hash(what: str) -> str:
+    """`the hash of the {what} is 16 to 512 printable ASCII characters`, with what is put in."""
+    return f"the hash of the {what} is 16 to 512 printable ASCII characters"
+
+
+def id_taken(what: str) -> str:
+    """`a {what} with that id exists already; make a new one`, with what is put in."""
+    return f"a {what} with that id exists already; make a new one"
+
+
+def not_owned(resource: str) -> str:
+    """With what is put in."""
+    return f"`{resource}` is nothing that is started and owned; name one kernel"
 
 
 def text_too_long(what: str, length: str, most: str) -> str:

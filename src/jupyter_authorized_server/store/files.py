@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, insert, select, update
 
+from .. import mistakes
 from ..errors import UnknownName
 from .grants import as_grant, read_grants
 from .model import Move, Orphan, is_id, parse_time
@@ -159,9 +160,7 @@ class Files(Transactions):
 
 
 def _no_orphan() -> UnknownName:
-    return UnknownName(
-        "there is no orphan with that id; `jupyter authz grants --orphans` shows those there are"
-    )
+    return UnknownName(mistakes.NO_ORPHAN)
 
 
 def _forget(connection: Connection, which: ColumnElement[bool]) -> None:

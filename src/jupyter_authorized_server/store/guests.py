@@ -88,8 +88,7 @@ class Guests(Transactions):
             if guest.expires <= now or (its.uses is not None and its.used >= its.uses):
                 raise UnknownName(mistakes.LINK_IS_OVER)
             if _read(connection, guest.id) is not None:
-                msg = "a guest with that id exists already; make a new one"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.id_taken("guest"))
             connection.execute(delete(guests).where(guests.c.expires <= now))
             held = select(func.count()).select_from(guests).where(guests.c.link == its.id)
             if connection.execute(held).scalar_one() >= MOST:

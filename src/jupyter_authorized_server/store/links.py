@@ -90,8 +90,7 @@ class Links(Transactions):
         with self._change() as connection:
             require_person(connection, link.person)
             if read_links(connection, links.c.id == link.id):
-                msg = "a link with that id exists already; make a new one"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.id_taken("link"))
             connection.execute(insert(links).values(row))
         return link
 

@@ -55,8 +55,7 @@ class LoginSessions(Transactions):
         now = parse_time(now, "time")
         end = parse_end(expires, "end of the login session", now=now)
         if end is None:
-            msg = "a login session has an end; name one"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.LOGIN_WITHOUT_END)
         session = LoginSession(
             id=parse_id(id, "login session"),
             person=parse_name(person, "user name"),
@@ -73,8 +72,7 @@ class LoginSessions(Transactions):
             if connection.execute(shut_out).scalar():
                 raise UnknownName(mistakes.cannot_sign_in(session.person))
             if _read(connection, login_sessions.c.id == session.id):
-                msg = "a login session with that id exists already; make a new one"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.id_taken("login session"))
             row = {
                 "id": session.id,
                 "secret_hash": secret_hash,

@@ -313,10 +313,8 @@ def parse_time(value: object, what: str) -> float:
         # not be shown would look like no end at all.
         if _FIRST <= value < _LAST:
             return float(value)
-        msg = f"the {what} is no moment of the years 1 to 9999, in seconds since 1970"
-        raise InvalidName(msg)
-    msg = f"the {what} is a number of seconds, not {type(value).__name__}"
-    raise InvalidName(msg)
+        raise InvalidName(mistakes.beyond_calendar(what))
+    raise InvalidName(mistakes.not_seconds(what, type(value).__name__))
 
 
 def parse_end(value: object, what: str, *, now: float) -> float | None:
@@ -341,8 +339,7 @@ def parse_text(text: object, what: str, *, longest: int) -> str:
             break, a lone surrogate or a character that reorders its neighbours.
     """
     if not isinstance(text, str):
-        msg = f"the {what} is text, not {type(text).__name__}"
-        raise InvalidName(msg)
+        raise InvalidName(mistakes.not_text(what, type(text).__name__))
     if len(text) > longest:
         raise InvalidName(mistakes.text_too_long(what, str(len(text)), str(longest)))
     for character in text:
@@ -364,8 +361,7 @@ def parse_id(text: object, what: str) -> str:
     """
     if isinstance(text, str) and _ID.fullmatch(text):
         return text
-    msg = f"the id of a {what} is 1 to 64 letters, digits, `-` or `_`"
-    raise InvalidName(msg)
+    raise InvalidName(mistakes.not_an_id(what))
 
 
 def parse_hash(text: object, what: str) -> str:
@@ -376,8 +372,7 @@ def parse_hash(text: object, what: str) -> str:
     """
     if isinstance(text, str) and _HASH.fullmatch(text):
         return text
-    msg = f"the hash of the {what} is 16 to 512 printable ASCII characters"
-    raise InvalidName(msg)
+    raise InvalidName(mistakes.not_a_hash(what))
 
 
 def recorded(text: object, *, longest: int) -> str:

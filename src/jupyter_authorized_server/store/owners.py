@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from .. import mistakes
 from ..errors import InvalidName
 from ..policy import paths
 from ..policy.model import parse_principal
@@ -41,8 +42,7 @@ class Owners(Transactions):
         """
         found = parse_resource(resource)
         if found.type != "kernels" or not found.id:
-            msg = f"`{resource}` is nothing that is started and owned; name one kernel"
-            raise InvalidName(msg)
+            raise InvalidName(mistakes.not_owned(resource))
         owner = Owner(
             resource=found.name,
             principal=parse_principal(principal),

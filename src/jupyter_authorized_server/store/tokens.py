@@ -72,8 +72,7 @@ class Tokens(Transactions):
             if connection.execute(select(tokens.c.id).where(same)).first() is not None:
                 raise DuplicateName(mistakes.token_there(token.person, token.name))
             if _read(connection, tokens.c.id == token.id):
-                msg = "a token with that id exists already; make a new one"
-                raise DuplicateName(msg)
+                raise DuplicateName(mistakes.id_taken("token"))
             row = {
                 "id": token.id,
                 "secret_hash": secret_hash,
