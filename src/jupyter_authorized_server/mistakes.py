@@ -320,9 +320,12 @@ def make_it_first(name: str) -> str:
     return f"there is no `{name}`; make it first, then share it"
 
 
-def no_moment(text: str) -> str:
-    """``{text}` is no moment; write `2027-01-31T18:00:00Z``, with what is put in."""
-    return f"`{text}` is no moment; write `2027-01-31T18:00:00Z`"
+def no_moment(text: str, way: str) -> str:
+    """With what is put in."""
+    return (
+        f"`{text}` is no time; write `2027-01-31`, `2027-01-31T18:00`, `friday`, or `2h`, `3d`, "
+        f"`1w` {way} now"
+    )
 
 
 def not_as_it_must_be(what: str, why: str) -> str:

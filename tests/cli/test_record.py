@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
+
+from cli.conftest import PROGRAM
 
 from jupyter_authorized_server.audit import Audit
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -202,6 +205,17 @@ def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) ->
     assert len(desk.ask("audit", "export", "--since", "2000-01-01").out.splitlines()) == 2
     assert len(desk.ask("audit", "export", "--since", "1h").out.splitlines()) == 2
     assert desk.ask("audit", "export", "--until", "1h").out == ""
+    told, terminal = pty.openpty()
+    done = subprocess.run(
+        [PROGRAM, "audit", "export"], env=desk.environment, capture_output=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=terminal, check=True,
+    )  # fmt: skip
+    os.close(terminal)
+    assert desk.audit_path.read_bytes() == done.stdout
+    bar = os.read(told, 10_000).decode()
+    os.close(told)
+    assert "records" in bar
+    assert "100%" in bar
     desk.audit_path.unlink()
     gone = desk.ask("audit", "export")
     assert (gone.code, "is gone; `jupyter authz audit verify`" in gone.err) == (2, True)

@@ -60,6 +60,21 @@ def test_revoke_removes_it_and_records_it(desk: Desk) -> None:
     ]
 
 
+def test_revoke_takes_the_name_of_one_and_tells_the_ids_of_several(desk: Desk) -> None:
+    ids = [desk.ask("tokens", "add", who, "ci").out.partition(".")[0] for who in ("ada", "bob")]
+    several = desk.ask("tokens", "revoke", "ci")
+    assert (2, "") == (several.code, several.out)
+    assert all(
+        f"`{each}` of `user:{who}`" in several.err
+        for each, who in zip(ids, ("ada", "bob"), strict=True)
+    )
+    # An id comes before a name: nobody has another's token revoked by calling one so.
+    desk.ask("tokens", "add", "eve", ids[0])
+    assert "`user:ada` is revoked" in desk.ask("tokens", "revoke", ids[0]).out
+    assert "`user:bob` is revoked" in desk.ask("tokens", "revoke", "ci").out
+    assert ["eve"] == [each["person"] for each in desk.ask("tokens", "list", "--json").json]
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

@@ -15,11 +15,11 @@ from .. import config
 from ..audit import Audit
 from ..decision_point import DecisionPoint
 from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreError
+from ..moments import parse_moment, show_moment
 from ..policy.directory import Directory
 from ..policy.document import Document
 from ..policy.model import ANONYMOUS, parse_name, parse_principal
 from ..store import Store
-from .moment import parse_moment, show_moment
 from .output import note, printable
 
 if TYPE_CHECKING:

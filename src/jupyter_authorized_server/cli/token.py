@@ -8,12 +8,17 @@ import click
 
 from .. import acts
 from ..credentials import new_secret
+from ..errors import InvalidName
 from .desk import person_name
 from .noun import Noun
 from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
+    from ..store import Store
     from .desk import Desk
+
+#: Tokens of one name that are told at once.
+_SHOWN = 10
 
 
 @click.group(cls=Noun, alone="list")
@@ -116,14 +121,31 @@ def list_(desk: Desk, person: str | None, as_json: bool) -> None:
 
 
 @tokens.command()
-@click.argument("id_", metavar="ID")
+@click.argument("which", metavar="ID | NAME")
 @click.pass_obj
-def revoke(desk: Desk, id_: str) -> None:
+def revoke(desk: Desk, which: str) -> None:
     """Remove a token; whoever holds it is let in no more.
 
-    Example: `jupyter authz tokens revoke 0a1b2c3d4e5f`
+    Where several are called so, none is removed, and it says which there are.
+
+    Example: `jupyter authz tokens revoke agent`
     """
     with desk.change() as change:
-        token = change.store.remove_token(id_)
+        token = change.store.remove_token(_id_of(change.store, which))
         change.record(*acts.token_revoked(token))
     say(f"token `{token.name}` of `user:{token.person}` is revoked")
+
+
+def _id_of(store: Store, which: str) -> str:
+    """The id of the token that is meant by an id or a name; what is neither stays.
+
+    Raises:
+        InvalidName: several have that name.
+    """
+    called = () if store.token(which) else store.tokens_named(which)
+    if len(called) > 1:
+        each = ", ".join(f"`{one.id}` of `user:{one.person}`" for one in called[:_SHOWN])
+        more = f" and {len(called) - _SHOWN} more" if len(called) > _SHOWN else ""
+        msg = f"{len(called)} tokens have that name; name one by its id: {each}{more}"
+        raise InvalidName(msg)
+    return called[0].id if called else which

@@ -10,7 +10,6 @@ from ... import acts, inquiry, mistakes
 from ...errors import UnknownName
 from ...policy.model import EVERYONE, Grant, Principal, parse_principal
 from ...policy.vocabulary import LEVEL, parse_level, parse_resource
-from . import moment
 from .asker import Refused
 from .giving import LEVELS, check_giving, held, levels, outlives
 from .handler import PAGING, page_of
@@ -130,7 +129,7 @@ class GrantsHandler(SharedHandler):
         """
         wanted: list[Callable[[Grant], bool]] = []
         principal, level = self.query("principal"), self.query("level")
-        before, part = moment.read(self.query("ends_before")), self.query("q")
+        before, part = self.moment(self.query("ends_before")), self.query("q")
         if principal is not None:
             who = parse_principal(principal)
             wanted.append(lambda each: each.principal == who)
@@ -215,7 +214,7 @@ class GrantHandler(SharedHandler):
         known = self._changeable(id_)
         body = self.body
         level = parse_level(body.get("level", known.level)).word
-        ends = moment.read(body["ends"]) if "ends" in body else known.ends
+        ends = self.moment(body["ends"], last=True) if "ends" in body else known.ends
         resource = self.known(parse_resource(known.resource))
         # Whoever shortens or lowers what another gave need not have it for as long.
         more = LEVEL[level] > LEVEL[known.level] or outlives(ends, known.ends)

@@ -32,6 +32,7 @@ from ...errors import (
     Unconfirmed,
     UnknownName,
 )
+from ...moments import parse_moment
 from ..surface.places import SERVER
 from .asker import Asker, Refused
 from .operation import Operation, check
@@ -188,6 +189,13 @@ class AdminHandler(Asker, APIHandler):
     def query(self, name: str) -> str | None:
         """The last query argument `name`; None where there is none."""
         return self.get_query_argument(name, None) or None
+
+    def moment(self, text: str | None, *, last: bool = False, past: bool = False) -> float | None:
+        """A time that a request says, as seconds since the epoch; see `parse_moment`."""
+        if text is None:
+            return None
+        zone = self.wired.config.zone
+        return parse_moment(text, now=time.time(), zone=zone, last=last, past=past)
 
     def flag(self, name: str) -> bool:
         """Whether the query says `name=1`."""

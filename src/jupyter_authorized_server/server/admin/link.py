@@ -115,9 +115,9 @@ class LinksHandler(SharedHandler):
         body, secret, now = self.body, new_secret(), time.time()
         level = parse_level(body["level"]).word
         resource = self.admitted_one()
-        grant_ends = moment.read(body.get("grant_ends"))
+        grant_ends = self.moment(body.get("grant_ends"), last=True)
         guests = body.get("guests", False)
-        said = moment.read(body.get("ends"))
+        said = self.moment(body.get("ends"), last=True)
         ends = now + HOLDS if said is None else said
         if ends > now + MOST:
             raise InvalidName(mistakes.LINK_TOO_LATE)

@@ -128,7 +128,7 @@ class RecordsHandler(AdminHandler):
             wanted.append(lambda each: bool(each.get("shadow")))
         elif outcome is not None:
             wanted.append(lambda each: not each.get("shadow") and _outcome(each) == outcome)
-        since, until = moment.read(self.query("since")), moment.read(self.query("until"))
+        since, until = (self.moment(self.query(name), past=True) for name in ("since", "until"))
         if since is not None:
             wanted.append(lambda each: _time(each) >= since)
         if until is not None:

@@ -139,7 +139,7 @@ class SharedHandler(AdminHandler):
             InvalidName, UnknownName, Refused, Unconfirmed: it cannot be given.
         """
         to, level = parse_principal(body["principal"]), parse_level(body["level"]).word
-        starts, ends = moment.read(body.get("starts")), moment.read(body.get("ends"))
+        starts, ends = self.moment(body.get("starts")), self.moment(body.get("ends"), last=True)
         check_giving(self, to, level, resource, ends=ends, confirmed=body.get("confirm", False))
         if not await exists(self, resource):
             raise UnknownName(mistakes.make_it_first(resource.name))

@@ -96,7 +96,7 @@ class TokensHandler(AdminHandler):
         pairs = None
         if scope is not None:
             pairs = [(each["level"], self._reached(each["resource"])) for each in scope]
-        ends = moment.read(body.get("ends"))
+        ends = self.moment(body.get("ends"), last=True)
         self._require_as_short(ends)
         made: Token = await self.change(
             lambda store: store.add_token(

@@ -99,7 +99,7 @@ class ViewsHandler(AdminHandler):
         if not self.point.directory.knows(viewed):
             raise UnknownName(mistakes.nobody_of_name(viewed))
         self.point.principal(viewed)
-        ends = moment.read(body.get("ends")) or now + LASTS
+        ends = self.moment(body.get("ends"), last=True) or now + LASTS
         if not now < ends <= now + MOST:
             raise InvalidName(mistakes.view_too_long(f"{MOST / 3600:.0f}"))
         view = self.wired.views.begin(

@@ -160,7 +160,7 @@ class WishHandler(SharedHandler):
     async def patch(self, id_: str) -> dict[str, Any]:
         """Approve, perhaps with another level and an end, or refuse; withdraw one's own."""
         body, by = self.body, self.principal.name
-        state, ends = WishState(body["state"]), moment.read(body.get("ends"))
+        state, ends = WishState(body["state"]), self.moment(body.get("ends"), last=True)
 
         async def judge() -> str:
             wish = self._found(id_)

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jupyter_authorized_server.cli.moment import parse_moment, show_moment
 from jupyter_authorized_server.errors import InvalidName
+from jupyter_authorized_server.moments import parse_moment, show_moment
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = 1_800_000_000.0

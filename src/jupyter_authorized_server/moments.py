@@ -1,4 +1,4 @@
-"""Moments as people write and read them on a command line."""
+"""Moments as people write and read them, on a command line and in requests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidName
-from .output import printable
+from . import mistakes
+from .errors import InvalidName
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -47,11 +47,8 @@ def parse_moment(
             return _placed(datetime.combine(day, time()), zone).timestamp()
         return _placed(datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text)), zone).timestamp()
     except (ValueError, OverflowError, OSError):
-        msg = (
-            f"`{printable(text, 60)}` is no time; write `2027-01-31`, `2027-01-31T18:00`, "
-            f"`friday`, or `2h`, `3d`, `1w` {'before' if past else 'from'} now"
-        )
-        raise InvalidName(msg) from None
+        shown = ascii(text[:60])[1:-1]
+        raise InvalidName(mistakes.no_moment(shown, "before" if past else "from")) from None
 
 
 def _day(text: str, now: float, zone: ZoneInfo | None, *, past: bool) -> date | None:
