@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,6 @@ from jupyter_authorized_server.server.doors import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(params=[AsyncLargeFileManager, LargeFileManager], ids=lambda k: k.__name__)
@@ -89,6 +90,39 @@ def test_a_task_that_a_method_starts_is_not_part_of_it(one: World) -> None:
 
     asyncio.run(run())
     assert found == [404]
+
+
+def test_a_file_that_may_not_be_written_is_not_emptied_by_a_manager_that_opens_it_its_own_way(
+    tmp_path: Path, kind: type[Any]
+) -> None:
+    class Own(kind):  # type: ignore[misc]  # why: whichever manager
+        @contextlib.contextmanager
+        def open(self, os_path: str, mode: str = "r", **_: Any) -> Iterator[Any]:
+            with Path(os_path).open(mode) as file:
+                yield file
+
+    here = World(tmp_path, Own)
+    pay = here.root / "hr" / "pay.txt"
+    before = pay.read_text()
+
+    async def run(path: Path) -> None:
+        request = SimpleNamespace(remote_ip="::1", method="PUT", path="/x")
+        ACTING.set(Acting(principal=here.point.principal("user:edda"), request=request))
+        # As an extension may, past the methods that ask.
+        with here.manager.open(str(path), "w") as file:
+            file.write("mine")
+
+    try:
+        (here.root / "team" / "pay.txt").symlink_to("../hr/pay.txt")
+        for path in (pay, here.root / "team" / "pay.txt", here.root.parent / "out.txt"):
+            with pytest.raises(HTTPError) as caught:
+                asyncio.run(run(path))
+            assert 404 == caught.value.status_code
+        asyncio.run(run(here.root / "team" / "a.txt"))
+    finally:
+        here.store.close()
+    assert before == pay.read_text()
+    assert "mine" == (here.root / "team" / "a.txt").read_text()
 
 
 def test_nobody_who_is_disabled_is_answered(one: World) -> None:

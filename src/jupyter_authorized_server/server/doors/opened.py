@@ -37,6 +37,7 @@ from . import writing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ...policy.model import Resource
     from .sight import Allows, Sight
 
     SightOf = Callable[[Any], Sight | None]
@@ -174,6 +175,8 @@ def _target(disk: Disk, manager: Any, os_path: str) -> str:
         UnsafePath: there can be none that may be judged, or a link leads there where none
             is followed.
     """
+    if isinstance(os_path, Held):
+        return f"{os_path.folder.path.rstrip('/')}/{os_path.name}"
     path = below(manager, os_path)
     if path is None:
         raise Nowhere(_OUTSIDE)
@@ -209,11 +212,15 @@ def allowing(found: Held, sight: Allows | None, actions: tuple[str, ...]) -> Cal
     path = f"{found.folder.path.rstrip('/')}/{found.name}"
 
     def allow(names: int) -> None:
-        on = resources(Place(target=path, entry=path, kind="file", names=names))
-        if sight is not None and not any(sight.allows(action, on) for action in actions):
-            raise HTTPError(404, EXCHANGED)
+        place = Place(target=path, entry=path, kind="file", names=names)
+        _require_one(sight, actions, resources(place))
 
     return allow
+
+
+def _require_one(sight: Allows | None, actions: tuple[str, ...], on: tuple[Resource, ...]) -> None:
+    if sight is not None and not any(sight.allows(action, on) for action in actions):
+        raise HTTPError(404, EXCHANGED)
 
 
 @contextmanager
@@ -225,19 +232,21 @@ def _saying_404() -> Iterator[None]:
 
 
 def _asking(original: Any, sight_of: SightOf, *, writes: bool) -> Any:
-    """`original`, which opens a file in a way of its own, asking about what it has opened."""
+    """`original`, which opens a file in a way of its own, asking before, and what it opened."""
 
     @contextmanager
     def opening(self: Any, os_path: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        disk = disk_of(self)
-        if disk is not None and STRAIGHT.get():
+        disk, sight = disk_of(self), sight_of(self)
+        mode = str(args[0] if args else kwargs.get("mode", "r"))
+        actions = WRITES if writes or set(mode) & set("wax+") else READS
+        if disk is not None and (sight is not None or STRAIGHT.get()):
             with _saying_404():
-                _target(disk, self, os_path)
+                on = resources(disk.place(_target(disk, self, os_path)))
+            # To open a file for writing can empty it.
+            _require_one(sight, actions, on)
         with original(self, os_path, *args, **kwargs) as file:
-            sight = sight_of(self)
             if sight is not None:
-                mode = str(args[0] if args else kwargs.get("mode", "r"))
-                _require(self, sight, file, WRITES if writes or set(mode) & set("wax+") else READS)
+                _require(self, sight, file, actions)
             yield file
 
     return opening
@@ -262,6 +271,5 @@ def _require(manager: Any, sight: Sight, file: Any, actions: tuple[str, ...]) ->
         inside = disk.inside(path.removesuffix(_GONE))
     except UnsafePath:
         raise HTTPError(404, EXCHANGED) from None
-    on = resources(Place(target=inside, entry=inside, kind="file", names=names))
-    if not any(sight.allows(action, on) for action in actions):
-        raise HTTPError(404, EXCHANGED)
+    place = Place(target=inside, entry=inside, kind="file", names=names)
+    _require_one(sight, actions, resources(place))
