@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import posixpath
+
 import pytest
+from hypothesis import given
+from spellings import spellings
 
 from jupyter_authorized_server.errors import UnsafePath
 from jupyter_authorized_server.policy import paths
@@ -53,6 +57,20 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
     with pytest.raises(UnsafePath) as caught:
         paths.canonical(path)
     assert len(str(caught.value)) < 200
+
+
+@given(spelling=spellings(["team", "a.txt"]))
+def test_the_one_form_of_any_spelling_is_that_of_itself_and_what_posix_makes_of_it(
+    spelling: str,
+) -> None:
+    try:
+        found = paths.canonical(spelling)
+    except UnsafePath:
+        return
+    assert found == paths.canonical(found) == paths.canonical(f"//{found}/.")
+    assert found == "/" + posixpath.normpath(f"/{spelling}").lstrip("/")
+    assert not {"", ".", ".."} & set(found[1:].split("/")) or found == "/"
+    assert all(len(part.encode()) < 256 for part in found.split("/"))
 
 
 def test_ancestors_are_whole_components_nearest_first() -> None:

@@ -18,7 +18,10 @@ from urllib.parse import quote, unquote
 
 import pytest
 import spec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from serving import PACKAGE, TESTS, Serving, serving
+from spellings import addresses
 
 from jupyter_authorized_server.policy import paths
 from jupyter_authorized_server.policy.model import (
@@ -131,8 +134,33 @@ SPELLINGS: dict[str, Real | str] = {
     "/team/" + "x" * 4096: IMPOSSIBLE,
     "/team" + "/.." * 300 + "/b.ipynb": IMPOSSIBLE,
 }
+#: As many ways to say a folder, for the doors that take one with all that is in it.
+SUB, HR = "/team/sub", "/hr"
+FOLDERS: dict[str, Real | str] = {
+    "/team/sub": Real(SUB),
+    "/team/./sub": Real(SUB),
+    "/hr/../team/sub": Real(SUB),
+    "/%74eam%2fsub": Real(SUB),
+    "/team/sub%2f": Real(SUB),
+    "/hr": Real(HR),
+    "/team/../hr": Real(HR),
+    "/team/%2e%2e/hr": Real(HR),
+    "/team/hr": Real(HR),
+    "/team/deep": Real("/hr/inner"),
+    "/hr/none": Real("/hr/none", is_there=False),
+    "/team/SUB": Real("/team/SUB", is_there=False),
+    "/team/b.ipynb%0a": Real("/team/b.ipynb\n", is_there=False),
+    "/team/out": NOWHERE,
+    "/hr/loop": NOWHERE,
+    "/team/../../outside": IMPOSSIBLE,
+    "/team/..%00": IMPOSSIBLE,
+    "/team/%5c..%5chr": IMPOSSIBLE,
+    "/C:/team/sub": IMPOSSIBLE,
+    "/team/" + "x" * 4096: IMPOSSIBLE,
+}
+MEANS = SPELLINGS | FOLDERS
 MISSING = "/hr/none.ipynb"
-#: Where `make check` puts the packages of the others, of which one has a door.
+#: Where `make check` puts the packages of the others, of which some have doors.
 OTHERS = Path(sys.prefix) / "others"
 CI = {"1", "true"}
 IS_ABOUT_A_FILE = {each.action for each in ABILITIES if each.type == "contents"} - {"launch"}
@@ -155,6 +183,8 @@ class Door:
         also: what it answers to who may, besides success.
         routed: whether its address has no empty names.
         dear: whether what it answers to who may takes long, so that two are enough.
+        whole: whether it is to a folder with all that is in it.
+        others: whether a package of the others has it.
     """
 
     method: str = "GET"
@@ -169,6 +199,8 @@ class Door:
     also: frozenset[int] = frozenset()
     routed: bool = False
     dear: bool = False
+    whole: bool = False
+    others: bool = False
 
     @property
     def by_query(self) -> bool:
@@ -193,7 +225,13 @@ DOORS = {
     "classic edit": Door(url="/nbclassic/edit{}", asks=("open",), routed=True),
     "resolved": Door(url="/api/resolvePath?path={}", asks=("open",), absent=True),
     # What has no id yet is not found either, in other words.
-    "id": Door(url="/api/fileid/id?path={}", asks=("open",), one_form=True, also=frozenset({404})),
+    "id": Door(
+        url="/api/fileid/id?path={}",
+        asks=("open",),
+        one_form=True,
+        also=frozenset({404}),
+        others=True,
+    ),
     "save": Door(
         method="PUT",
         url=CONTENTS,
@@ -257,6 +295,30 @@ DOORS = {
         takes=True,
         makes=True,
     ),
+    "compared": Door(
+        method="POST",
+        url="/nbdime/api/diff#{}",
+        body=lambda path: {"base": path, "remote": path},
+        asks=("open",),
+        dear=True,
+        others=True,
+    ),
+    "packed": Door(
+        url="/directories{}?archiveFormat=zip&archiveToken=1",
+        asks=("download",),
+        one_form=True,
+        whole=True,
+        others=True,
+    ),
+    "git": Door(
+        method="POST",
+        url="/git{}/show_prefix",
+        asks=("list", "open"),
+        one_form=True,
+        dear=True,
+        whole=True,
+        others=True,
+    ),
 }
 
 
@@ -301,6 +363,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
             "notebook_shim",
             "jupyter_server_fileid",
             "jupyter_server_terminals",
+            "jupyter_archive",
+            "jupyterlab_git",
+            "nbdime",
         ),
         config="c.FileContentsManager.delete_to_trash = False",
         env={"PYTHONPATH": os.pathsep.join(map(str, (PACKAGE, TESTS, OTHERS)))},
@@ -318,6 +383,10 @@ def may(who: str, action: str, path: str) -> bool:
     return bool(spec.answer(RULES, GRANTS, asked) == "allow")
 
 
+def given_to(who: str) -> list[Grant]:
+    return [each for each in GRANTS if each.principal == f"user:{who}"]
+
+
 def sees(who: str, on: list[str]) -> bool:
     return any(all(may(who, action, path) for path in on) for action in ("open", "list"))
 
@@ -333,7 +402,7 @@ def refused(door: Door, who: str, real: Real) -> int | None:
 
 def expected(door: Door, who: str, spelling: str) -> int | None:
     """The status of a refusal; None for none."""
-    real, written = SPELLINGS[spelling], unquote(spelling)
+    real, written = MEANS[spelling], unquote(spelling)
     if isinstance(real, Real):
         if door.one_form and written.strip("/") != real.target.strip("/"):
             return 404
@@ -380,7 +449,10 @@ class Asking:
 
 def passes_over(door: Door, who: str, spelling: str) -> bool:
     """What would change what the next test finds, or means something else at this door."""
-    real = SPELLINGS[spelling]
+    real = MEANS[spelling]
+    # What nbdime takes for an address.
+    if "/nbdime/" in door.url and "file:" in spelling:
+        return True
     # A query ends where its last letter stands, at the handler as at the door.
     if door.by_query and unquote(spelling) != unquote(spelling).strip():
         return True
@@ -393,12 +465,12 @@ def passes_over(door: Door, who: str, spelling: str) -> bool:
 def test_each_door_answers_as_the_specification_says_of_the_real_file(
     server: Serving, name: str
 ) -> None:
-    if name == "id" and not OTHERS.is_dir() and os.environ.get("CI", "").lower() not in CI:
+    if DOORS[name].others and not OTHERS.is_dir() and os.environ.get("CI", "").lower() not in CI:
         missing = "the other extensions are not installed; `make check` does it"
         pytest.skip(missing)  # why: in CI it fails
     door, number = DOORS[name], list(DOORS).index(name)
     for who, every in (("vera", 1), ("owen", 2), ("nora", 3)):
-        spellings = list(SPELLINGS)[number % every :: every]
+        spellings = list(FOLDERS if door.whole else SPELLINGS)[number % every :: every]
         tried = [each for each in spellings if not passes_over(door, who, each)]
         if door.dear:
             allowed = [each for each in tried if expected(door, who, each) is None]
@@ -413,16 +485,64 @@ def test_each_door_answers_as_the_specification_says_of_the_real_file(
             asked = (who, spelling, status, text)
             if said is None:
                 assert status < 400 or status in door.also, asked
-                real = SPELLINGS[spelling]
+                real = MEANS[spelling]
                 says_so = door.absent and isinstance(real, Real) and not real.is_there
                 assert says_so or text != nothing[1], asked
                 continue
             assert said == status, asked
             # What no file can be called, and what no route takes, is told in other words.
-            if (
-                said == nothing[0]
-                and isinstance(SPELLINGS[spelling], Real)
-                and "//" not in spelling
-            ):
+            if said == nothing[0] and isinstance(MEANS[spelling], Real) and "//" not in spelling:
                 assert nothing[1] == text, asked
     assert NOTEBOOK == json.loads((server.root / "hr" / "pay.ipynb").read_text())
+
+
+NAMES = (
+    "team",
+    "hr",
+    "b.ipynb",
+    "team/b.ipynb",
+    "team/secret.ipynb",
+    "hr/pay.ipynb",
+    "pay.ipynb",
+    "team/again.ipynb",
+    "team/deep",
+    "team/hr",
+    "team/out",
+)
+
+
+def opened(root: Path, path: str) -> set[str]:
+    """What the system opens, in either order of dots and links, from the root on."""
+    found = set()
+    for each in (f"{root}/{path}", os.path.normpath(f"{root}/{path}")):
+        with contextlib.suppress(OSError, ValueError):
+            Path(each).stat()
+            found.add("/" + os.path.relpath(os.path.realpath(each), root))
+    return {each.removesuffix("/.") or "/" for each in found}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    spelled=addresses([*NAMES, ".hidden.ipynb"]),
+    who=st.sampled_from([*PEOPLE]),
+    name=st.sampled_from(["contents", "files", "checkpoints"]),
+)
+def test_any_spelling_at_all_is_answered_as_the_file_is_that_the_system_would_open(
+    server: Serving, spelled: tuple[str, str], who: str, name: str
+) -> None:
+    (written, address), door = spelled, DOORS[name]
+    with contextlib.closing(Asking(server, who)) as asking:
+        status, text = asking.ask(door, f"/{address}")
+    found, asked = opened(server.root, written), (who, name, written, status, text[:200])
+    if status == 200:
+        [target] = found
+        assert "/." not in target, asked
+        leads_on = any(each.resource.startswith(f"contents:{target}") for each in given_to(who))
+        assert refused(door, who, Real(target)) is None or (name == "contents" and leads_on), asked
+        return
+    assert status in {302, 400, 403, 404}, asked
+    plain = written.strip("/") and "//" not in address and not address.endswith("/")
+    if plain and set(written.split("/")) <= set("/".join(NAMES).split("/")) and len(found) == 1:
+        [target] = found
+        is_file = (server.root / target[1:]).is_file()
+        assert not is_file or refused(door, who, Real(target)) == status, asked
