@@ -66,9 +66,11 @@ def _python(part: str, about: str) -> str:
 
 def for_browsers() -> str:
     """The texts of the pages with scripts."""
-    said = _read("scripts")
+    said, refusals = _read("scripts"), _read("refusals")
     # What a thing is called is the same in a refusal and on the page that tells of it.
-    said["things"] = {**_read("refusals")["things"], "contents": _read("refusals")["top_folder"]}
+    said["things"] = {**refusals["things"], "contents": refusals["top_folder"]}
+    # By it a page knows why its connection was closed.
+    said["kernel_taken"] = refusals["kernel_taken"]
     return (
         f"/** Every text of the scripts. {NOTE} */\n\n"
         f"export const WORDS = {_object(said, 1)} as const;\n"

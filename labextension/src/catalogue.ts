@@ -268,5 +268,6 @@ export const WORDS = {
     events: "the event stream",
     settings: "these settings",
     routes: "this page"
-  }
+  },
+  kernelTaken: "Your access to this kernel was taken back; what you ran goes on there without you."
 } as const;

@@ -100,7 +100,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
       };
       refuse(refusal.message, [{ label: WORDS.why, callback }]);
     }).listen();
-    const closes = new Closes(standings);
+    const closes = new Closes(standings, why => {
+      const notice = Notification.warning(why, { autoClose: false });
+      return () => {
+        Notification.dismiss(notice);
+      };
+    });
     closes.listen(app.serviceManager.kernels);
     const launchers = new Launchers(
       app,

@@ -23,6 +23,27 @@ expect.set_options(timeout=PATIENCE)
 CLASSIC = "nbclassic"
 LAB = "lab"
 NOTEBOOK = "notebook"
+#: Where `window.holds`, has a kernel's socket seem open to its page from its close on, until
+#: `held` is called. Nothing that listens later comes before what listens from the beginning.
+HOLD = """
+window.WebSocket = class extends WebSocket {
+  constructor(...asked) {
+    super(...asked);
+    const hold = event => {
+      if (window.holds && this.url.includes('/channels')) {
+        event.stopImmediatePropagation();
+        Object.defineProperty(this, 'readyState', {value: this.OPEN, configurable: true});
+        window.held = () => {
+          this.removeEventListener('close', hold);
+          delete this.readyState;
+          this.dispatchEvent(new CloseEvent('close', {code: event.code, reason: event.reason}));
+        };
+      }
+    };
+    this.addEventListener('close', hold);
+  }
+};
+"""
 #: Where each front end shows a notebook.
 WHERE = {CLASSIC: "/nbclassic/notebooks/", LAB: "/lab/tree/", NOTEBOOK: "/notebooks/"}
 
@@ -36,6 +57,7 @@ class Window:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE)
+        self.page.add_init_script(HOLD)
         self.refused: list[str] = []
         self.page.on("response", self._note)
         self._kernels: list[WebSocket] = []
@@ -60,6 +82,15 @@ class Window:
         # The classic notebook waits for a second, JupyterLab for none.
         self.page.wait_for_timeout(2000)
         assert opened == len(self._kernels)
+
+    def holds_its_close(self) -> None:
+        """Have it not notice that the server closes its kernel's socket, until `lets_it_close`."""
+        self.page.evaluate("window.holds = true")
+
+    def lets_it_close(self) -> None:
+        """Wait until the server has closed the socket, and have the page notice."""
+        self.page.wait_for_function("window.held !== undefined")
+        self.page.evaluate("window.holds = false; window.held()")
 
     def sign_in(self, person: str, path: str) -> None:
         """Ask for `path` as a stranger, fill in the login page, land on `path`."""
@@ -207,10 +238,6 @@ class Classic:
         """Wait until it shows that no kernel is connected, and below its tool bar why."""
         expect(self.page.locator(".kernel_disconnected_icon")).to_be_visible()
         expect(self.page.locator(".authz-notice").filter(has_text=sentence)).to_be_visible()
-
-    def knows_of_no_access(self) -> None:
-        """Wait until it shows that there is nothing that one may do with the notebook."""
-        expect(self.page.get_by_role("link", name="No access")).to_be_visible()
 
     def comes_back(self) -> None:
         """Wait until its kernel is connected again."""

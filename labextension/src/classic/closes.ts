@@ -1,35 +1,35 @@
 /** A close that the server means for good: nbclassic comes back after any, and would be refused
- * again and again, with its indicator at a kernel that is busy; and what is run after it waits for
- * a connection that does not come. */
+ * again and again, with its indicator at a kernel that is busy; and what is sent after it waits
+ * for a connection that does not come. */
 import type { Standing } from '../me.js';
 import { refusedBecause } from '../me.js';
-import { FINAL, unrun } from '../unrun.js';
-import type { Kernel } from './jupyter.js';
+import { comesBack, FINAL, isAwaited, unanswered } from '../unanswered.js';
+import type { Awaiting, Kernel } from './jupyter.js';
 
-interface Header {
-  msg_type?: unknown;
-  msg_id?: unknown;
-}
+/** Of a socket: it is not open yet. */
+const CONNECTING = 0;
 
 export class Closes {
   private readonly heeded = new WeakSet<WebSocket>();
   private readonly limits = new WeakMap<Kernel, number>();
-  /** Why each is closed, until it connects again; and whether I was seen to have lost the right
-   * since, which whoever was sent away just so has not. */
-  private readonly closed = new WeakMap<Kernel, { why: string; lost: boolean }>();
+  /** Why each is closed, until it connects again. */
+  private readonly closed = new WeakMap<Kernel, string>();
+  /** As what each was sent whose answer somebody awaits. */
+  private readonly types = new WeakMap<Awaiting, string>();
 
-  /** `tell` is called with the sentence of the server. */
-  constructor(private readonly tell: (why: string) => void) {}
+  /** `tell` is called with the sentence of the server, `again` when the right may be back. */
+  constructor(
+    private readonly tell: (why: string) => void,
+    private readonly again: () => void
+  ) {}
 
   /** Have `kernel` connect again where its connection was closed, and the right is back. */
   look(kernel: Kernel | null | undefined, standing: Standing | null): void {
-    const closed = kernel ? this.closed.get(kernel) : undefined;
-    if (!kernel || !closed) {
+    const why = kernel ? this.closed.get(kernel) : undefined;
+    if (!kernel || why === undefined || !comesBack(why) || kernel.ws?.readyState === CONNECTING) {
       return;
     }
-    if (refusedBecause(standing, 'watch') !== null) {
-      closed.lost = true;
-    } else if (standing && closed.lost) {
+    if (standing && refusedBecause(standing, 'watch') === null) {
       kernel.reconnect();
     }
   }
@@ -59,47 +59,73 @@ export class Closes {
         kernel.reconnect_limit = 0;
         kernel._ws_closed(socket.url, false);
         if (event.reason !== '') {
-          this.closed.set(kernel, { why: event.reason, lost: false });
+          this.closed.set(kernel, event.reason);
+          // The server has answered what it had; the rest came when it heard nothing any more.
+          void this.end(kernel, event.reason);
           this.tell(event.reason);
+          if (comesBack(event.reason)) {
+            // It may be back already, and nobody tells of it once more.
+            this.again();
+          }
         }
       }
     });
     socket.onclose = after;
   }
 
-  /** Have runs answered while its connection is closed; nbclassic would keep them for the next. */
+  /** Have what is sent while its connection is closed answered, which nbclassic would keep. */
   private answer(kernel: Kernel): void {
-    const send = kernel._send.bind(kernel);
-    kernel._send = message => {
-      const why = this.closed.get(kernel)?.why;
-      const header = why === undefined ? null : headerOf(message);
-      if (why === undefined || header?.msg_type !== 'execute_request') {
-        send(message);
-        return;
+    const send = kernel.send_shell_message.bind(kernel);
+    kernel.send_shell_message = (type, ...more) => {
+      const id = send(type, ...more);
+      const asked = kernel._msg_callbacks[id];
+      if (asked && isAwaited(type)) {
+        this.types.set(asked, type);
       }
-      for (const { channel, type, content } of unrun(why)) {
-        if (type === 'status') {
-          // It would have the page show a kernel that is there.
-          continue;
-        }
+      const why = this.closed.get(kernel);
+      if (why !== undefined) {
+        void this.end(kernel, why);
+      }
+      return id;
+    };
+  }
+
+  /** End all that `kernel`'s page waits for now with `why`, once what has come before is taken. */
+  private async end(kernel: Kernel, why: string): Promise<void> {
+    const left: [string, string, Awaiting][] = [];
+    for (const [id, asked] of Object.entries(kernel._msg_callbacks)) {
+      const type = asked && this.types.get(asked);
+      if (asked && type !== undefined) {
+        left.push([id, type, asked]);
+        this.types.delete(asked);
+      }
+    }
+    // Else it would be sent after all with the next connection.
+    kernel._pending_messages.splice(0);
+    await kernel._msg_queue;
+    for (const [id, type, asked] of left) {
+      if (asked.shell_done && asked.iopub_done) {
+        continue;
+      }
+      for (const part of unanswered(type, why, asked.shell_done)) {
+        const channel = part.channel === 'reply' ? 'shell' : part.channel;
         const said = {
-          header: { ...header, msg_type: type },
-          parent_header: header,
+          header: { msg_type: part.type },
+          parent_header: { msg_id: id, msg_type: type },
           metadata: {},
-          content,
+          content: part.content,
           channel,
           buffers: []
         };
-        kernel._handle_ws_message({ data: JSON.stringify(said) });
+        if (part.type === 'status') {
+          // Taken as it comes, it would have the page show a kernel that is there.
+          asked.iopub?.status?.(said);
+        } else {
+          kernel._handle_ws_message({ data: JSON.stringify(said) });
+          await kernel._msg_queue;
+        }
       }
-      void kernel._msg_queue.then(() => {
-        kernel._finish_iopub(header.msg_id);
-      });
-    };
+      kernel._finish_iopub(id);
+    }
   }
-}
-
-/** The header of a message as it is sent; null of one with buffers, which no run has. */
-function headerOf(message: unknown): Header | null {
-  return typeof message === 'string' ? (JSON.parse(message) as { header: Header }).header : null;
 }

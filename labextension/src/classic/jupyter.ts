@@ -1,13 +1,24 @@
 /** Of nbclassic's own page and parts, as far as this needs them. */
 
+/** What somebody awaits of a message's answer. */
+export interface Awaiting {
+  shell_done: boolean;
+  iopub_done: boolean;
+  iopub?: { status?: (message: unknown) => void } | undefined;
+}
+
 export interface Kernel {
   id?: string;
   ws?: WebSocket | null;
   /** How often it tries to connect again by itself. */
   reconnect_limit: number;
   reconnect: () => void;
-  /** Sends a message, or keeps it until there is a connection. */
-  _send: (message: unknown) => void;
+  /** Sends a message, or keeps it until there is a connection; the answer is its id. */
+  send_shell_message: (type: string, ...more: unknown[]) => string;
+  /** What is kept for the next connection. */
+  _pending_messages: unknown[];
+  /** Who awaits what, by the id of the message that asks. */
+  _msg_callbacks: Record<string, Awaiting | undefined>;
   /** Takes up that the connection has closed. */
   _ws_closed: (address: string, failed: boolean) => void;
   /** Takes a message as it comes. */
@@ -15,7 +26,7 @@ export interface Kernel {
   /** Is done when all that has come was taken. */
   _msg_queue: Promise<unknown>;
   /** Tells that no output of a message comes any more. */
-  _finish_iopub: (id: unknown) => void;
+  _finish_iopub: (id: string) => void;
 }
 
 export interface Cell {

@@ -160,9 +160,14 @@ class NotebookPart {
   private readonly badge: HTMLElement;
   private readonly share = link('', WORDS.share);
   private readonly ended = new Set<string>();
-  private readonly closes = new Closes(text => {
-    this.tell({ text, lost: true, offers: false });
-  });
+  private readonly closes = new Closes(
+    text => {
+      this.tell({ text, lost: true, offers: false });
+    },
+    () => {
+      this.standings.forget();
+    }
+  );
   private before: (Seen & { resource: string }) | null = null;
   private asked = 0;
 
