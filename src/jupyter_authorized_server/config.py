@@ -223,6 +223,12 @@ class JupyterAuthorization(LoggingConfigurable):
         one for each kernel, each terminal and the events.""",
     ).tag(config=True)
 
+    max_message = Integer(
+        128,
+        help="""MiB of one message of a kernel, such as an output, up to which it is passed on
+        to pages; 0 is any size. In the place of a larger one they are told so.""",
+    ).tag(config=True)
+
     record_code = Bool(
         False,  # noqa: FBT003  # why: traitlets' own signature
         help="""Whether the record of each run in a kernel holds the text of the code as
@@ -310,7 +316,7 @@ class JupyterAuthorization(LoggingConfigurable):
             raise TraitError(msg)
         return value
 
-    @validate("max_kernels", "max_terminals", "max_sockets")
+    @validate("max_kernels", "max_terminals", "max_sockets", "max_message")
     def _not_negative(self, proposal: Any) -> int:
         value = int(proposal["value"])
         if value < 0:

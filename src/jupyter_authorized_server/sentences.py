@@ -142,6 +142,14 @@ def reaches_more(thing: str) -> str:
     return f"this {thing} can reach files that you may not; start your own"
 
 
+def message_left_out(size: str, most: str) -> str:
+    """With what is put in."""
+    return (
+        f"What the kernel sent here was left out: it has {size} MiB, and this server passes on "
+        f"{most} at most. Save it to a file instead."
+    )
+
+
 def not_saved(path: str) -> str:
     """With what is put in."""
     return (

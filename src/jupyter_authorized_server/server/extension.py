@@ -137,7 +137,7 @@ def load(app: ServerApp) -> None:
         install(application)
         own_pages.keep_secret()
         scrubbing.install(app.extra_log_scrub_param_keys)
-        endings = Endings(wired.point.audit)
+        endings = Endings(wired.point.audit, wired.config.max_message * 2**20)
         application.settings[_CONNECTION] = judged(
             application.settings[_CONNECTION], app.kernel_manager, app.contents_manager, endings
         )

@@ -37,7 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         "nora": None,
         "uma": [("runner", "kernelspecs:python3")],
     }
-    with serving(folder, people=people) as running:
+    config = "c.JupyterAuthorization.max_message = 8"
+    with serving(folder, people=people, config=config) as running:
         yield running
 
 
@@ -466,6 +467,30 @@ print("sent")
     said = [line for line in server.log.splitlines() if f"{kernel} is no message" in line]
     assert 1 == len(said)
     assert 204 == server.request("DELETE", f"/api/kernels/{kernel}", "edda").status
+
+
+LEFT_OUT = (
+    "What the kernel sent here was left out: it has 9 MiB, and this server passes on 8 at most. "
+    "Save it to a file instead."
+)
+
+
+@BOTH
+def test_of_a_message_of_a_kernel_that_is_too_large_all_who_watch_are_told_and_the_rest_goes_on(
+    server: Serving, kernel: str, v1: bool
+) -> None:
+    vera, edda = Client(server, kernel, "vera", v1=v1), Client(server, kernel, "edda", v1=v1)
+    large = "'x' * 9 * 2**20"
+    code = f"from IPython.display import display\ndisplay({{'text/plain': {large}}}, raw=True)"
+    found = edda.answer(edda.run(f"{code}\nprint('af' + 'ter')"))
+    assert f"{LEFT_OUT}\nafter\n" == printed(found)
+    vera.until(f"{LEFT_OUT}\nafter\n")
+    # A reply, without which a cell would wait.
+    found = edda.answer(edda.run("1", user_expressions={"large": large}))
+    assert LEFT_OUT in [said.content.get("evalue") for said in found if said.channel == "shell"]
+    assert "3\n" in edda.text("print(1 + 2)")
+    vera.close()
+    edda.close()
 
 
 @pytest.mark.parametrize("who", ["vera", "edda"])

@@ -10,15 +10,15 @@ from jupyter_client.jsonutil import json_default
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from tornado.websocket import WebSocketClosedError
 
+from ... import sentences
 from . import replies
-from .frames import V1
+from .frames import LONGEST_HEADER, V1, Message
+from .replies import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .frames import Message
     from .refusals import Refusals
-    from .replies import Reply
 
 
 class Answers:
@@ -50,6 +50,27 @@ class Answers:
     def tell(self, message: Message, content: Mapping[str, Any]) -> None:
         """Answer `message` with `content`, as a kernel would."""
         self._send(message, replies.answered(message, content, busy=self._busy))
+
+    def leave_out(self, channel: str, parts: list[bytes], most: int) -> bytes:
+        """Say that a message of the kernel has more than `most` bytes; what it is an answer to.
+
+        Whoever waits for a reply gets one; all else is output.
+        """
+        parent = b"{}"
+        with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+            _, (_, _, parent, *_) = self._connection.session.feed_identities(parts)
+            header = json.loads(parent) if len(parent) <= LONGEST_HEADER else {}
+            size, limit = (f"{found / 2**20:.0f}" for found in (sum(map(len, parts)), most))
+            message = Message(channel, str(header.get("msg_type")), header)
+            self._replace(message, sentences.message_left_out(size, limit))
+        return parent
+
+    def _replace(self, message: Message, sentence: str) -> None:
+        if message.channel == "iopub":
+            output = {"name": "stderr", "text": f"{sentence}\n"}
+            self._send(message, [Reply(channel="iopub", msg_type="stream", content=output)])
+        else:
+            self.refuse(message, sentence)
 
     @property
     def _busy(self) -> bool:

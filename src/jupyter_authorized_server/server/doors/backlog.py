@@ -92,5 +92,10 @@ class Kept(deque[tuple[str, "Sequence[Any]"]]):
             self._bytes -= _size(self.popleft())
 
 
+def is_larger(parts: Sequence[bytes], most: int) -> bool:
+    """Whether a kernel's message has more than `most` bytes."""
+    return sum(map(len, parts)) > most
+
+
 def _size(said: tuple[str, Sequence[Any]]) -> int:
     return sum(len(part) for part in said[1])

@@ -22,7 +22,7 @@ from tornado.websocket import WebSocketClosedError
 
 from ... import sentences
 from ..kernels import has_room
-from .backlog import Kept
+from .backlog import Kept, is_larger
 from .connection import JudgedConnection
 from .frames import V1
 from .gateway import GatewayConnection, is_upstreams
@@ -124,7 +124,12 @@ class ChannelsConnection(JudgedConnection):
 
     def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
         """A message from the kernel."""
-        if self._judge is None or not self._judge.lets_out(stream, outgoing_msg):
+        if self._judge is None:
+            return
+        if self._most and is_larger(outgoing_msg, self._most):
+            self._leave_out(stream, outgoing_msg)
+            return
+        if not self._judge.lets_out(stream, outgoing_msg):
             return
         try:
             super().handle_outgoing_message(stream, outgoing_msg)  # type: ignore[misc]  # why: a mixin
@@ -135,6 +140,16 @@ class ChannelsConnection(JudgedConnection):
             if not self._is_garbled:
                 self._is_garbled = True
                 _log.warning("a message of kernel %s is no message: %s", self.kernel_id, error)
+
+    def _leave_out(self, stream: Any, parts: list[bytes]) -> None:
+        """Tell of a message that is too large to be passed on, and read no more of it."""
+        judge = self._judge
+        if judge is None or not judge.watches:
+            return
+        channel = stream if isinstance(stream, str) else getattr(stream, "channel", "")
+        parent = judge.answers.leave_out(channel, parts, self._most)
+        if channel == "shell":
+            judge.executions.note(parent, b"{}")
 
     def _send_status_message(self, status: str) -> None:
         """Before it is told that the kernel has died, why."""

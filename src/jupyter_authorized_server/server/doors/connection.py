@@ -37,6 +37,8 @@ class JudgedConnection(Parting):
     #: Whether the server hears of a run's end on this socket alone.
     ends_unheard = False
     _judge: KernelJudge | None = None
+    #: Bytes of one message of the kernel that are passed on; 0 is any number.
+    _most = 0
     _secret: bytes
     _saved: SavedCells
     _endings: Endings
@@ -67,6 +69,7 @@ class JudgedConnection(Parting):
             self._secret, json.dumps(words).encode(), "sha256"
         ).hex()
         path = getattr(wired.kernels.get(kernel.id), "path", None)
+        self._most = wired.config.max_message * 2**20
         self._judge = KernelJudge(
             self,
             live=wired.live,

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from jupyter_core.utils import ensure_async
 
 from ...audit import REQUEST
+from .backlog import is_larger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -220,10 +221,16 @@ def _status(run: Running) -> str | None:
 
 
 class Endings:
-    """The runs of each kernel of a server."""
+    """The runs of each kernel of a server.
 
-    def __init__(self, audit: Audit) -> None:
+    Args:
+        audit: gets the records.
+        most: bytes of one message of a kernel that is read; 0 is any number.
+    """
+
+    def __init__(self, audit: Audit, most: int = 0) -> None:
         self._audit = audit
+        self._most = most
         self._runs: WeakKeyDictionary[Any, Runs] = WeakKeyDictionary()
 
     def of(self, kernel_manager: Any) -> Runs:
@@ -242,7 +249,7 @@ class Endings:
             kernel = manager.get_kernel(kernel_id)
             runs = self.of(kernel)
             stream = kernel._activity_stream  # noqa: SLF001  # why: the one that upstream listens to
-            _listen(stream, runs)
+            _listen(stream, runs, self._most)
             manager.add_restart_callback(kernel_id, runs.gone)
             manager.add_restart_callback(kernel_id, runs.gone, "dead")
 
@@ -286,11 +293,18 @@ class Endings:
         return end
 
 
-def _listen(stream: Any, runs: Runs) -> None:
-    """Have `runs` hear what comes on `stream`, after who listens there already."""
+def _listen(stream: Any, runs: Runs, most: int) -> None:
+    """Have `runs` hear what comes on `stream`, after who listens there already.
+
+    Args:
+        most: bytes of a message that is read; 0 is any number.
+    """
     theirs = stream._recv_callback  # noqa: SLF001  # why: a stream says it in no other way
 
     def hear(parts: list[bytes]) -> None:
+        if most and is_larger(parts, most):
+            # Read by nobody: it holds up all others for as long as that takes.
+            return
         try:
             theirs(parts)
         except Exception as error:  # noqa: BLE001  # why: a kernel may send anything, unsigned too

@@ -88,9 +88,9 @@ class KernelJudge:
         self._path = path
         self._saved = saved
         self._refusals = refusals
-        self._executions = executions
+        self.executions = executions
         executions.runs.sockets.add(self)
-        self._answers = Answers(connection, refusals)
+        self.answers = Answers(connection, refusals)
         self._forward = forward
         self._format: type[FrameV1 | LegacyFrame] | None = None
         self._rights = Rights(live, door, kernel)
@@ -132,9 +132,9 @@ class KernelJudge:
         nobody tells would seem to run for ever.
         """
         self.end_runs(why)
-        if self._executions.replied is not None:
-            self._answers.finish(Message("shell", RUN, self._executions.replied))
-            self._executions.replied = None
+        if self.executions.replied is not None:
+            self.answers.finish(Message("shell", RUN, self.executions.replied))
+            self.executions.replied = None
 
     def shut(self) -> None:
         """The server has closed the socket: nothing that has come is passed on any more."""
@@ -144,8 +144,8 @@ class KernelJudge:
 
     def end_runs(self, why: str) -> None:
         """Tell the page why it hears no more of what runs."""
-        for header in self._executions.untold():
-            self._answers.refuse(Message("shell", RUN, header), why)
+        for header in self.executions.untold():
+            self.answers.refuse(Message("shell", RUN, header), why)
 
     def hold(self, until: Awaitable[None]) -> None:
         """Judge nothing that comes before `until` is done; it waits, in its order."""
@@ -154,7 +154,7 @@ class KernelJudge:
 
     def answer_away(self, message: Message) -> None:
         """Answer `message`, which cannot be passed on."""
-        self._answers.refuse(message, self._connection.away)
+        self.answers.refuse(message, self._connection.away)
 
     async def _catch_up(self, later: Awaitable[None]) -> None:
         waiting: Awaitable[None] | None = later
@@ -243,14 +243,14 @@ class KernelJudge:
             return
         if ACTIONS.get(message.msg_type, "run") == "run" and not self._spends():
             sentence = self._refusals.of_rule(words(message), sentences.USED_UP)
-            self._answers.refuse(message, sentence)
+            self.answers.refuse(message, sentence)
             return
         if message.msg_type == RUN:
             try:
-                self._executions.began(frame, message)
+                self.executions.began(frame, message)
             except OSError:
                 _log.exception("a run could not be recorded, so it is refused")
-                self._answers.refuse(message, sentences.RUN_NOT_RECORDED)
+                self.answers.refuse(message, sentences.RUN_NOT_RECORDED)
                 return
         if isinstance(frame, FrameV1):
             self._forward_parts(data, frame.parts())
@@ -338,7 +338,7 @@ class KernelJudge:
         )
         is_read = message.msg_type in {"debug_request", "shutdown_request"}
         asked = frame.content() if is_read else {}
-        self._answers.refuse(message, sentence, asked)
+        self.answers.refuse(message, sentence, asked)
 
     def _tell_kernel_info(self, message: Message) -> None:
         """Answer in the kernel's place, also while it is busy."""
@@ -349,10 +349,10 @@ class KernelJudge:
             return
         info = future.result() if future is not None and future.done() else None
         if not info:
-            self._answers.refuse(message, sentences.KERNEL_IS_SILENT)
+            self.answers.refuse(message, sentences.KERNEL_IS_SILENT)
             return
         told = replies.kernel_info(info, may_debug=self._rights.may("debug"))
-        self._answers.tell(message, told)
+        self.answers.tell(message, told)
 
     def _tell_later(self, message: Message) -> None:
         self._curious -= 1
@@ -370,12 +370,12 @@ class KernelJudge:
 
     def overhear(self, sent: object, parts: Callable[[], list[bytes]]) -> None:
         """Of a run of this socket, what the kernel tells everybody, where only sockets hear it."""
-        self._executions.overhear(sent, parts)
+        self.executions.overhear(sent, parts)
 
     def lets_out(self, stream: Any, parts: list[Any]) -> bool:
         """Whether a message of the kernel goes to the client; keeps count of prompts."""
         channel = stream if isinstance(stream, str) else getattr(stream, "channel", None)
-        if channel != "iopub" and self._executions.runs:
+        if channel != "iopub" and self.executions.runs:
             self._note_reply(parts)
         if not self._live.current(self._door).allowed:
             return False
@@ -386,7 +386,7 @@ class KernelJudge:
     def _note_reply(self, parts: list[Any]) -> None:
         with contextlib.suppress(ValueError, TypeError):
             _, (_, _, parent, _, content, *_) = self._connection.session.feed_identities(parts)
-            self._executions.note(parent, content)
+            self.executions.note(parent, content)
 
     def kernel_is_gone(self) -> None:
         """The process that has asked for input is no more; another one has not asked."""
@@ -394,4 +394,4 @@ class KernelJudge:
 
     def leave(self, *, unheard: bool = False) -> None:
         """The socket has closed; `unheard` where nothing of its runs is heard any more."""
-        self._executions.leave(unheard=unheard)
+        self.executions.leave(unheard=unheard)
