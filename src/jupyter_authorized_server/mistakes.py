@@ -67,6 +67,8 @@ GIT_ALONE = (
     "This server gives git no network here: a rule that permits you `internet` or `network` "
     "from your kernels gives it to git too."
 )
+UNCONFINED_HERE = "this server confines nothing: what runs reaches all that its own account can"
+TRIED_FOR_ANOTHER = "this is being tried for somebody at the moment; ask again when it is done"
 NO_NOTEBOOK = "one of the two is no notebook that can be read"
 EXPORTS_BEFORE = "what you had exported before has not ended yet"
 TOO_LARGE_TO_COMPARE = "the notebooks are too large to be compared"
@@ -369,6 +371,11 @@ def has_level(level: str) -> str:
 def too_many_views(most: str) -> str:
     """`{most} views of yours are open; end one first`, with what is put in."""
     return f"{most} views of yours are open; end one first"
+
+
+def not_tried(why: str) -> str:
+    """`what these processes reach could not be tried: {why}`, with what is put in."""
+    return f"what these processes reach could not be tried: {why}"
 
 
 def not_compared(why: str) -> str:

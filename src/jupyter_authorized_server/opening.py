@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from .errors import AuthorizationError
 from .store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .audit import Record
     from .config import JupyterAuthorization
@@ -44,3 +46,27 @@ def open_decision_point(
     except AuthorizationError:
         store.close()
         raise
+
+
+@contextlib.contextmanager
+def opened_aside(
+    config: JupyterAuthorization, clock: Callable[[], float] = time.time
+) -> Iterator[DecisionPoint]:
+    """A decision point like the server's, that records nothing, for one process or thread.
+
+    Raises:
+        PolicyError, StoreError, ConfigurationError: nothing can be decided.
+    """
+    store = Store.open(config.store_url)
+    try:
+        yield DecisionPoint(
+            store,
+            policy_dir=config.policy_folder(),
+            audit=Audit(None),
+            clock=clock,
+            timezone=config.zone,
+            homes=config.homes,
+            owner=config.owner,
+        )
+    finally:
+        store.close()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("afresh")]
 
 WHO = "Person, group:NAME, everyone or link"
-OWN_TABS = ["My access", "Grants", "Live doors", "Requests", "Audit", "Explain", "Map"]
+OWN_TABS = ["My access", "Grants", "Live doors", "Requests", "Audit", "Explain", "Map", "Reach"]
 #: The words of the lists that stand on more than one line.
 BROKEN = """[...document.querySelectorAll('.authz-list td:not(.authz-long)')].flatMap(cell => {
   const words = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
@@ -446,6 +446,15 @@ def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
             expect(answer).not_to_contain_text(re.compile("`|you may see"))
             givers = answer.get_by_role("heading", name="Who could give it")
             expect(givers.locator("xpath=..")).to_contain_text("user:adam")
+        if tab == "Reach":
+            expect(page.get_by_label("Whose processes")).to_have_value("user:adam")
+            page.get_by_role("button", name="Try it now").click()
+            panel = page.get_by_role("tabpanel", name="Reach")
+            # It has been tried when it says what is not to be had.
+            expect(panel.get_by_role("heading", name="What cannot be")).to_be_visible()
+            expect(panel).to_contain_text(
+                re.compile(r"user:adam.*nothing that the policy denies.*Confined by")
+            )
         assert [] == violations(page, both=False), tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert [] == page.evaluate(BROKEN), tab

@@ -159,6 +159,30 @@ def test_a_limit_that_cannot_be_set_lets_nothing_run(groups: Bounds, tmp_path: P
     assert not made.exists()
 
 
+def test_the_newer_kind_is_told_its_limits_by_its_own_names(tmp_path: Path) -> None:
+    # Files in the place of a machine whose memory is bounded by the newer kind.
+    groups = bounds.Bounds(version=2, places=dict.fromkeys(("memory", "pids"), tmp_path))
+    bound = groups.make(memory=64 * MEBIBYTE, processes=50)
+    [folder] = bound.folders
+    bound.hold(1)
+    told = {path.name: path.read_text() for path in folder.iterdir()}
+    assert {
+        "memory.max": str(64 * MEBIBYTE), "memory.swap.max": "0", "pids.max": "50",
+        "cgroup.procs": "1",
+    } == told  # fmt: skip
+    events = folder / "memory.events"
+    for ended, is_exceeded in (("0", False), ("1", True)):
+        events.write_text(f"low 0\noom 1\noom_kill {ended}\noom_group_kill 0\n")
+        assert is_exceeded is bound.is_exceeded
+    # A group that something is in is removed later.
+    bound.remove()
+    assert [folder] == groups.left
+    for path in folder.iterdir():
+        path.unlink()
+    groups.make(memory=1, processes=1)
+    assert (False, []) == (folder.exists(), groups.left)
+
+
 #: Asks in a group of its own whether others can be made in it.
 DELEGATED = """
 import sys

@@ -11,9 +11,21 @@ import { MAP } from './map.js';
 import { MINE } from './mine.js';
 import { PEOPLE } from './people.js';
 import { POLICY } from './policy.js';
+import { REACH } from './reach.js';
 import { REQUESTS } from './requests.js';
 
-const TABS: readonly Tab[] = [MINE, GIVEN, PEOPLE, LIVE, REQUESTS, AUDIT, POLICY, EXPLAIN, MAP];
+const TABS: readonly Tab[] = [
+  MINE,
+  GIVEN,
+  PEOPLE,
+  LIVE,
+  REQUESTS,
+  AUDIT,
+  POLICY,
+  EXPLAIN,
+  MAP,
+  REACH
+];
 
 /** Which tab is open, kept where the page is: in an address, or in a widget. */
 export interface Place {

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..audit import Audit
-from ..decision_point import DecisionPoint
 from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreError
 from ..moments import parse_moment, show_moment
+from ..opening import opened_aside
 from ..policy.directory import Directory
 from ..policy.document import Document
 from ..policy.model import ANONYMOUS, parse_name, parse_principal
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..audit import Value
     from ..config import JupyterAuthorization
+    from ..decision_point import DecisionPoint
     from ..policy.model import Grant
     from ..store import State
 
@@ -110,16 +111,8 @@ class Desk:
             PolicyError, StoreError, ConfigurationError: nothing can be decided.
         """
         moment = self.now if at is None else at
-        with self.store() as store:
-            yield DecisionPoint(
-                store,
-                policy_dir=self.config.policy_folder(),
-                audit=Audit(None),
-                clock=lambda: moment,
-                timezone=self.config.zone,
-                homes=self.config.homes,
-                owner=self.config.owner,
-            )
+        with opened_aside(self.config, lambda: moment) as point:
+            yield point
 
     def view(self) -> View:
         """What the store and the policy files say, the latter only if they load.

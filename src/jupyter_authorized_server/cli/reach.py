@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from jupyter_core.paths import jupyter_config_path, jupyter_path
@@ -15,17 +14,16 @@ from ..errors import ConfigurationError, UnknownName
 from ..policy.vocabulary import parse_resource
 from ..sandbox.disk import Disk, kept_by, server_paths
 from ..sandbox.extra import named
+from ..sandbox.findings import Asked, Found, found_of
+from ..sandbox.given import Given
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
 from ..sandbox.probe import probe
-from ..sandbox.reach import as_shown, attempts, room_for
-from ..sandbox.reach import reach as walk
-from ..sandbox.room import Origin, Room
+from ..sandbox.room import Origin
 from ..sandbox.shown import find
-from ..sandbox.view import may_execute
 from .desk import asker_name
 from .output import note, printable, say, write_json, write_table
-from .view import Given, show_besides
+from .view import show_besides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from ..config import JupyterAuthorization
     from ..decision_point import DecisionPoint
     from ..sandbox.probe import Probed
-    from ..sandbox.reach import Tried, Walked
     from ..sandbox.shown import Shown
     from .desk import Desk
 
@@ -110,72 +107,12 @@ def reach(desk: Desk, *, user: str | None, kernel: str | None, root: str, as_jso
         try:
             given = Given(launcher, config.sandbox)
             found = [
-                _found(launcher, given, each, own)
+                found_of(launcher, given, each, own)
                 for each in _asked(point, user, kernel, config.sandbox_folder())
             ]
         finally:
             launcher.close()
     return _tell(found, tried, as_json=as_json)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """Whose process is tried, and for which file; which kernel, where it is one that runs."""
-
-    origin: Origin
-    kernel: str = ""
-    shown: Shown | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What was found out about one: the attempts by the processes that make them."""
-
-    name: str
-    shown: Shown | None
-    walked: Walked
-    given: list[dict[str, Any]]
-    attempts: list[tuple[str, Tried]]
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether anything is reached that must not be."""
-        return bool(self.walked.reached) or any(each.is_beyond for _, each in self.attempts)
-
-
-def _found(launcher: Launcher, given: Given, asked: _Asked, own: tuple[str, ...]) -> _Found:
-    name, shown = asked.origin.principal.name, asked.shown
-    if shown is None:
-        besides = given.to(launcher.principal(asked.origin))
-        rooms = _rooms(launcher, given, asked.origin)
-    else:
-        launcher = as_shown(launcher, shown)
-        besides = [given.has(shown.view.program, shown.view.besides)]
-        room, _ = room_for(launcher, asked.origin, asked.kernel)
-        room.spec = shown.view.program.id
-        rooms = {room.resource.name: room}
-    walked = walk(launcher, asked.origin, kernel=asked.kernel, own=own)
-    attempted = [
-        (names, each) for names, room in rooms.items() for each in attempts(launcher, room)
-    ]
-    return _Found(name=name, shown=shown, walked=walked, given=besides, attempts=attempted)
-
-
-def _rooms(launcher: Launcher, given: Given, origin: Origin) -> dict[str, Room]:
-    """A place for each kind of process that has something else besides, by those it stands for."""
-    point = launcher.point
-    first, principal = room_for(launcher, origin, "")
-    if not may_execute(point, principal, first.resource):
-        return {}
-    found: dict[frozenset[str], tuple[Room, list[str]]] = {}
-    for program in given.programs(principal):
-        kind = "terminals" if program.type == "terminals" else "kernels"
-        room = Room(origin=first.origin, type=kind, id="", spec=program.id)
-        if may_execute(point, principal, room.resource):
-            has = launcher.besides(principal, room.program)
-            found.setdefault(has, (room, []))[1].append(program.name)
-    # Who may run code and start nothing may join in what others have started.
-    return {", ".join(names): room for room, names in found.values()} or {"kernels:": first}
 
 
 def _note_gateway(config: JupyterAuthorization, kernel: str | None) -> None:
@@ -205,19 +142,19 @@ def _note_limits(tried: Probed) -> None:
 
 def _asked(
     point: DecisionPoint, user: str | None, kernel: str | None, folder: Path
-) -> Iterator[_Asked]:
+) -> Iterator[Asked]:
     if kernel is not None:
         yield _running(point, parse_resource(f"kernels:{kernel}").id, folder)
         return
     if user is not None:
-        yield _Asked(origin=Origin(principal=point.principal(asker_name(user)), path=None))
+        yield Asked(origin=Origin(principal=point.principal(asker_name(user)), path=None))
         return
     for name in sorted(point.directory.people):
         if name not in point.disabled:
-            yield _Asked(origin=Origin(principal=point.principal(f"user:{name}"), path=None))
+            yield Asked(origin=Origin(principal=point.principal(f"user:{name}"), path=None))
 
 
-def _running(point: DecisionPoint, kernel: str, folder: Path) -> _Asked:
+def _running(point: DecisionPoint, kernel: str, folder: Path) -> Asked:
     """The kernel that runs.
 
     Raises:
@@ -235,14 +172,14 @@ def _running(point: DecisionPoint, kernel: str, folder: Path) -> _Asked:
         msg = f"nothing confines `{printable(kernel)}`: it can do what the server's account can"
         raise ConfigurationError(msg)
     owner = point.principal(shown.view.principal, token=shown.token)
-    return _Asked(origin=Origin(principal=owner, path=shown.path), kernel=kernel, shown=shown)
+    return Asked(origin=Origin(principal=owner, path=shown.path), kernel=kernel, shown=shown)
 
 
 def _folders(shown: Shown) -> dict[str, tuple[str, ...]]:
     return {"reads": shown.view.read_only, "changes": shown.view.writable}
 
 
-def _tell(found: list[_Found], tried: Probed, *, as_json: bool) -> int:
+def _tell(found: list[Found], tried: Probed, *, as_json: bool) -> int:
     assert tried.backend is not None  # noqa: S101  # why: without one nothing was tried
     rows = [(one.name, each) for one in found for each in one.walked.reached]
     attempted = [(one.name, which, each) for one in found for which, each in one.attempts]

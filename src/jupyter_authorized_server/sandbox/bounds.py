@@ -26,7 +26,7 @@ _LEAF = "jupyter-server"
 #: By the version of control groups: the file of a limit, and of what has been ended for it.
 _LIMITS: dict[int, dict[str, tuple[str, ...]]] = {
     1: {"memory": ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"), "pids": ("pids.max",)},
-    2: {"memory": ("memory.max",), "pids": ("pids.max",)},
+    2: {"memory": ("memory.max", "memory.swap.max"), "pids": ("pids.max",)},
 }
 _EVENTS = {1: "memory.oom_control", 2: "memory.events"}
 
@@ -78,9 +78,11 @@ class Bounds:
                 first, *more = _LIMITS[self.version][kind]
                 (self.places[kind] / name / first).write_text(str(most))
                 for other in more:
-                    # Swapped pages too, where they are counted.
+                    # Swapped pages too, where they are counted: the older kind counts them with
+                    # the rest, the newer one apart, which would be so much more.
+                    together = most if self.version == 1 else 0
                     with contextlib.suppress(OSError):
-                        (self.places[kind] / name / other).write_text(str(most))
+                        (self.places[kind] / name / other).write_text(str(together))
         except OSError:
             made.remove()
             raise

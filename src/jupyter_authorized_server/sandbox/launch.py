@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -89,6 +89,14 @@ class Launcher:
     outgrown: Callable[[Room, str], None] = lambda room, why: None  # noqa: ARG005  # why: as it is called
     _runtime: Path | None = None
 
+    def aside(self, point: DecisionPoint, folder: Path) -> Launcher:
+        """One that starts the same, as `point` decides and with homes in `folder` alone."""
+        own = {"point", "folder", "origins", "rooms", "told", "outgrown", "_runtime"}
+        same = {
+            name: getattr(self, name) for each in fields(self) if (name := each.name) not in own
+        }
+        return Launcher(point=point, folder=folder, **same)
+
     def origin(self, manager: object) -> Origin:
         """Whose the kernel of `manager` is.
 
@@ -103,7 +111,7 @@ class Launcher:
     def kernel_room(self, kernel_id: str, origin: Origin, spec: str = "") -> Room:
         """A place for a new kernel, made now."""
         token = secrets.token_hex(12)
-        folder = self._runtime_folder() / token
+        folder = self.runtime_folder() / token
         sockets = folder / SOCKETS
         longest = sockets / f"{SOCKET}-10"
         if len(os.fsencode(longest)) > SOCKET_PATH:
@@ -129,7 +137,8 @@ class Launcher:
         room = self.rooms[token] = Room(origin=origin, type="terminals", id=token)
         return room
 
-    def _runtime_folder(self) -> Path:
+    def runtime_folder(self) -> Path:
+        """Where all is that ends with this server; removed then."""
         if self._runtime is None:
             self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=short_folder(SOCKETS)))
         return self._runtime
@@ -260,7 +269,7 @@ class Launcher:
             temporary = TEMPORARY
             if not self.backend.has_root:
                 # What a root of its own would hold of itself has to have a place.
-                scratch = new_scratch(room, self._runtime_folder())
+                scratch = new_scratch(room, self.runtime_folder())
                 mounts.append(Mount(source=os.open(scratch, OPEN), at=scratch, writable=True))
                 home = home if keeps else f"{scratch}/home"
                 temporary = f"{scratch}/temporary"

@@ -108,11 +108,13 @@ class Reached:
         path: canonical contents path, or an absolute one of the server's own.
         how: `reads` or `writes`.
         why: what the policy says, or what is wrong with it.
+        told: the same, as whose process it is may know it.
     """
 
     path: str
     how: str
     why: str
+    told: str
 
 
 class _Thing(NamedTuple):
@@ -342,25 +344,29 @@ def _denied(point: DecisionPoint, principal: Principal, thing: _Thing) -> Iterat
     if thing.of_the_server:
         for how, does in (("reads", thing.reads), ("writes", thing.writes)):
             if does:
-                yield Reached(path=thing.path, how=how, why="it is the server's own")
+                why = "it is the server's own"
+                yield Reached(path=thing.path, how=how, why=why, told=why)
         return
     reading, writing = ("list", "create") if thing.folder else ("open", "save")
     for how, does, action in (("reads", thing.reads, reading), ("writes", thing.writes, writing)):
-        why = does and _why_not(point, principal, action, thing)
+        why, told = _why_not(point, principal, action, thing) if does else ("", "")
         if why and not (how == "reads" and thing.folder and _leads_on(point, principal, thing)):
-            yield Reached(path=thing.path, how=how, why=why)
+            yield Reached(path=thing.path, how=how, why=why, told=told)
 
 
-def _why_not(point: DecisionPoint, principal: Principal, action: str, thing: _Thing) -> str:
-    """What the policy says against `action`; empty where it allows it."""
+def _why_not(
+    point: DecisionPoint, principal: Principal, action: str, thing: _Thing
+) -> tuple[str, str]:
+    """What the policy says against `action`, to all and to that person; empty where it allows."""
     # A file of several names may be under several rules; see `server.surface.places`.
     for path in (thing.path, "/") if thing.names > 1 else (thing.path,):
         on = Resource(type="contents", id=path)
         decision = point.decide(principal, action, on, door="sandbox", record=False)
         if not decision.allowed:
             other = "" if path == thing.path else "; it has other names, which nobody can list"
-            return f"{decision.reason_admin or decision.reason_user}{other}"
-    return ""
+            said = decision.reason_user
+            return f"{decision.reason_admin or said}{other}", f"{said}{other}"
+    return "", ""
 
 
 def _leads_on(point: DecisionPoint, principal: Principal, thing: _Thing) -> bool:

@@ -86,6 +86,8 @@ class Confinement:
             private=config.sandbox_homes == "private",
         )
         found = (wired.probing or begin(config.sandbox)).result()
+        #: What was found out about this machine.
+        self.probed = found
         if found.backend is not None:
             self.launcher.backend = found.backend
             app.log.info("kernels and terminals are confined by %s", found.backend.name)

@@ -29,7 +29,7 @@ QUESTION = {
 }
 
 
-class _Asking(AdminHandler):
+class Asking(AdminHandler):
     """One question: a principal, or whoever asks, an action and a resource."""
 
     def who(self, asked: Mapping[str, Any]) -> Principal:
@@ -61,7 +61,7 @@ class _Asking(AdminHandler):
         return next((each for each in decisions if not each.allowed), decisions[0])
 
 
-class CheckHandler(_Asking):
+class CheckHandler(Asking):
     """Many questions at once."""
 
     @operation(
@@ -107,7 +107,7 @@ class CheckHandler(_Asking):
         return {"allowed": decision.allowed, "reason": reason, "id": decision.id or None}
 
 
-class ExplainHandler(_Asking):
+class ExplainHandler(Asking):
     """One question, and the whole decision."""
 
     @operation(

@@ -24,6 +24,7 @@ from . import (
     people,
     policy,
     question,
+    reach,
     record,
     replay,
     search,
@@ -50,6 +51,7 @@ ROUTES: tuple[tuple[str, type[AdminHandler]], ...] = (
     (r"/api/authz/levels", grant.LevelsHandler),
     (r"/api/authz/who-can", survey.WhoCanHandler),
     (r"/api/authz/what-can", survey.WhatCanHandler),
+    (r"/api/authz/reach", reach.ReachHandler),
     (r"/api/authz/people", people.PeopleHandler),
     (r"/api/authz/people/([^/]+)", people.PersonHandler),
     (r"/api/authz/groups", people.GroupsHandler),
@@ -109,6 +111,7 @@ def install(application: Application) -> None:
     base = application.settings["base_url"]
     changes.install(application)
     replay.install(application)
+    reach.install(application)
     application.settings[CHANGING] = asyncio.Lock()
     application.settings[GIVING] = asyncio.Lock()
     application.add_handlers(

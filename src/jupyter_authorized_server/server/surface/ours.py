@@ -130,6 +130,10 @@ ROUTES: tuple[Route, ...] = (
         handler=_ADMIN + "survey.WhatCanHandler",
         methods={"GET": _and(ask("explain", "server", _if_another))},
     ),
+    Route(
+        handler=_ADMIN + "reach.ReachHandler",
+        methods={"GET": _and(ask("administer", "server", _if_another))},
+    ),
     # Names are for whoever may share something, which the handler asks.
     Route(handler=_ADMIN + "people.PeopleHandler", methods={"GET": _SELF, "POST": _ADMINISTERS}),
     Route(handler=_ADMIN + "people.GroupsHandler", methods={"GET": _SELF, "POST": _ADMINISTERS}),
