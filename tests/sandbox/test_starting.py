@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,13 +23,14 @@ from planned import World
 from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import box as made
 from jupyter_authorized_server.sandbox import errand
-from jupyter_authorized_server.sandbox.box import Backend, Box
+from jupyter_authorized_server.sandbox.box import Backend, Box, can_read
 from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, find
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
 from jupyter_authorized_server.sandbox.room import Errand, Origin, Room
 from jupyter_authorized_server.sandbox.shell import ConfinedPty
 from jupyter_authorized_server.sandbox.starting import start, start_aside
+from jupyter_authorized_server.sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -257,6 +259,45 @@ with tempfile.TemporaryFile() as output:
     for path in left:
         os.kill(int(path.name), signal.SIGKILL)
     assert names <= {"bwrap"}
+
+
+@pytest.mark.skipif(shutil.which("pasta") is None, reason="no `pasta` here")  # why: by it alone
+def test_a_sandbox_whose_uplink_is_killed_is_ended_and_leaves_nothing(
+    launcher: Launcher, backend: Backend
+) -> None:
+    room = launcher.terminal_room(
+        Origin(principal=launcher.point.principal("user:ada"), path=None)
+    )
+    line = ["/usr/bin/sleep", "612.35"]
+    with tempfile.TemporaryFile() as output:
+        box = Box(internet=True)
+        confined, process = start(backend, box, line, environment={}, output=output)
+    room.hold(confined)
+    uplink = confined.uplink
+    assert uplink is not None
+    carries = os.dup(uplink.carries)
+    ended: list[str] = []
+
+    async def looked() -> None:
+        watch = Watch(launcher, lambda _, why: ended.append(why))
+        for _ in range(2):
+            watch._next = 0.0
+            watch.look()
+            assert watch._asked is not None
+            await watch._asked
+            if not ended:
+                uplink.process.kill()
+                uplink.process.wait(SECONDS)
+                ended.append("killed")
+
+    asyncio.run(looked())
+    confined.kill()
+    process.wait(SECONDS)
+    launcher.leave(room)
+    assert ["killed", "what gave it the internet has ended; start it again"] == ended
+    # Also what carries packets, whose parent it was.
+    assert can_read(carries, SECONDS)
+    os.close(carries)
 
 
 @pytest.fixture

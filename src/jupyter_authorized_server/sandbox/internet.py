@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -53,10 +54,21 @@ class Uplink:
 
     process: subprocess.Popen[bytes]
     held: int
+    #: Descriptor of what carries packets, which ends by itself only with whoever started it.
+    carries: int = -1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether who keeps the filter as it has to be has ended."""
+        return self.process.poll() is not None
 
     def close(self) -> None:
         """End it."""
         os.close(self.held)
+        if self.carries >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.carries, signal.SIGKILL)
+            os.close(self.carries)
         threading.Thread(target=self.process.wait, daemon=True).start()
 
 
@@ -118,7 +130,13 @@ def connect(
     found = Uplink(process, held)
     said = _answer(told)
     os.close(told)
-    if said != "ready":
+    word, _, number = said.partition(" ")
+    if word == "ready":
+        try:
+            found.carries = os.pidfd_open(int(number))
+        except (OSError, ValueError) as error:
+            said = str(error)
+    if found.carries < 0:
         found.close()
         msg = (
             "a rule gives this process the internet, which it cannot have here: "

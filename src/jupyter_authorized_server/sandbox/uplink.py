@@ -380,7 +380,7 @@ def main() -> NoReturn:
         _within(plan, partial(_put, rules(plan, own)))
         _carry(plan)
         _try(plan, own)
-        os.write(plan["tell"], b"ready\n")
+        os.write(plan["tell"], b"ready %d\n" % _children()[0])
         while True:
             can_read = select.select([news, plan["first"], plan["wait"]], [], [])[0]
             if plan["first"] in can_read or plan["wait"] in can_read:

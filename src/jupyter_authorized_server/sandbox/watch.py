@@ -63,6 +63,8 @@ class Watch:
             if bound is not None and bound.is_exceeded:
                 # The machine has ended one of them, and the others may be of no use without.
                 why = too_much(held=bound.memory, may=memory)
+            if running.uplink is not None and running.uplink.is_over:
+                why = "what gave it the internet has ended; start it again"
             if left > _SOCKETS:
                 why = "it put more than sockets into the folder of its sockets"
             if why and room.running is running:
