@@ -71,6 +71,7 @@ class Audit:
         self._journal: Journal | None = None
         #: Records that the file has and the bus not yet, each with its context.
         self._untold: deque[tuple[Context, Record]] = deque()
+        self._order = threading.Lock()
         self._written = threading.Event()
         self._urgent = threading.Event()
         self._closed = threading.Event()
@@ -204,9 +205,11 @@ class Audit:
         for key, value in fields.items():
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 record[key] = value[:MAX_TEXT] + "…"
-        chained = None if self._journal is None else self._journal.append(record)
-        if self._emit is not None:
-            self._untold.append((copy_context(), chained or record))
+        # The bus hears of records in the order that they have in the file.
+        with self._order:
+            chained = None if self._journal is None else self._journal.append(record)
+            if self._emit is not None:
+                self._untold.append((copy_context(), chained or record))
         if chained is not None:
             # Who clears them hands what was written before to the disk afterwards.
             if urgent and not self._urgent.is_set():

@@ -193,6 +193,11 @@ def no_principal(shown: str) -> str:
     )
 
 
+def not_a_person(name: str) -> str:
+    """With what is put in."""
+    return f"`{name}` stands for many people in lists and rules; choose another user name"
+
+
 def reserved(name: str, word: str) -> str:
     """``group:{name}` is reserved; write `{word}``, with what is put in."""
     return f"`group:{name}` is reserved; write `{word}`"

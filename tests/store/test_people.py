@@ -230,6 +230,14 @@ def test_removing_a_group_removes_its_grants_and_places_and_keeps_its_members(
     assert [person.name for person in state.people] == ["ada", "bob"]
 
 
+def test_nobody_is_called_like_all_or_like_whoever_has_not_signed_in(house: Store) -> None:
+    before = house.state()
+    for name in ("everyone", "anonymous"):
+        with pytest.raises(InvalidName, match="stands for many"):
+            house.add_person(name, now=1)
+    assert before == house.state()
+
+
 def test_a_group_name_is_given_once_and_never_a_reserved_one(house: Store) -> None:
     before = house.state()
     with pytest.raises(DuplicateName, match="the group `team` exists already"):

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
-from ..policy.model import parse_name, parse_principal
+from ..policy.model import ANONYMOUS, EVERYONE, parse_name, parse_principal
 from .keeper import has_keeper, keeping_administrator
 from .model import (
     MAX_DISPLAY_NAME,
@@ -264,8 +264,10 @@ def person_row(
     """The checked values of a new person.
 
     Raises:
-        InvalidName: one of them cannot be.
+        InvalidName: one of them cannot be, or the name is read as another principal's.
     """
+    if name in {EVERYONE, ANONYMOUS}:
+        raise InvalidName(mistakes.not_a_person(name))
     return {
         "name": parse_name(name, "user name"),
         "display_name": parse_text(display_name, "display name", longest=MAX_DISPLAY_NAME),
