@@ -5,6 +5,8 @@ import type { Situation } from './gates.js';
 import { debug } from './gates.js';
 
 const BUTTON = '.jp-DebuggerBugButton';
+/** Where a tool bar has what it has no room for; it can be opened only of what is in front. */
+const MORE = '.jp-Toolbar-responsive-popup';
 
 export class DebugButtons {
   private readonly watched = new WeakSet<Element>();
@@ -18,13 +20,16 @@ export class DebugButtons {
   /** Look again at the button of what is in front. */
   mark(): void {
     const front = this.front();
-    for (const toolbar of front?.querySelectorAll('.jp-Toolbar') ?? []) {
+    for (const toolbar of [
+      ...(front?.querySelectorAll('.jp-Toolbar') ?? []),
+      ...document.querySelectorAll(MORE)
+    ]) {
       this.markIn(toolbar);
       if (!this.watched.has(toolbar)) {
         this.watched.add(toolbar);
         // The button comes and goes with what the kernel can.
         onRedraw(toolbar, () => {
-          if (this.front() === front) {
+          if (toolbar.matches(MORE) || this.front() === front) {
             this.markIn(toolbar);
           }
         });
