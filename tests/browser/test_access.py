@@ -240,6 +240,25 @@ def test_a_manager_whose_own_access_ends_is_told_and_offered_that_end(
     expect(held).to_have_text("at least manager")
 
 
+def test_a_level_that_a_manager_cannot_give_is_grey_and_says_why(
+    server: Served, visit: Visit
+) -> None:
+    body = {"principal": "user:nina", "level": "manager", "resource": "contents:/team"}
+    status, mine = server.visitor("adam").ask("POST", "/api/authz/grants", body)
+    assert 201 == status, mine
+    page = visit(server, "nina", f"/authz#grants/{quote('contents:/team', safe='')}").page
+    level = page.locator("form.authz-give").get_by_label("Level")
+    options = level.locator("option")
+    expect(options.last).to_have_text(
+        "admin \N{EN DASH} only an administrator can give the level `admin`"
+    )
+    expect(options.last).to_be_disabled()
+    expect(level.locator("option:disabled")).to_have_count(1)
+    # By keyboard one comes as far as what one can give.
+    level.press("End")
+    expect(level).to_have_value("manager")
+
+
 def test_a_link_that_has_ended_says_so_and_gives_nothing(server: Served, visit: Visit) -> None:
     adam = server.visitor("adam")
     soon = datetime.now(timezone.utc) + timedelta(seconds=1)

@@ -41,6 +41,14 @@ GUESTS_LOOK = """
 @id("guests-look") permit(principal == Jupyter::Guest::"anonymous",
   action in Jupyter::Action::"viewer", resource in Jupyter::Folder::"/team");
 """
+CLOSED = """
+@id("closed-for-now") forbid(principal, action == Jupyter::Action::"open",
+  resource == Jupyter::File::"/papers/closed.txt");
+"""
+#: On its second line is an action that there is not.
+BROKEN = """@id("of-somebody-in-a-hurry")
+forbid(principal, action == Jupyter::Action::"opne", resource);
+"""
 HOME = "--JupyterAuthorization.home=home/{user}"
 #: Where `make check` puts the packages of the others, of which git has a panel in JupyterLab.
 OTHERS = Path(sys.prefix) / "others"
@@ -51,6 +59,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...
     """Of the server: where its rules and its homes are, and git's panel."""
     folder: Path = tmp_path_factory.mktemp("policy")
     (folder / "guests.cedar").write_text(GUESTS_LOOK, "utf-8")
+    (folder / "closed.cedar").write_text(CLOSED, "utf-8")
     panels = OTHERS / "share" / "jupyter" / "labextensions"
     with pytest.MonkeyPatch.context() as patched:
         known = filter(None, (os.environ.get("PYTHONPATH"), str(OTHERS)))
@@ -152,3 +161,57 @@ def test_what_is_refused_in_the_panel_of_git_is_told(
     file.hover()
     file.get_by_title("Track this file").click()
     expect(told.get_by_role("button", name="Why can't I?")).to_be_visible()
+
+
+def test_a_file_that_a_rule_closes_has_a_lock_that_says_why(
+    served: Start, visit: Visit, options: tuple[str, ...]
+) -> None:
+    server = served("demo", "", *options)
+    folder = server.root / "papers"
+    folder.mkdir(exist_ok=True)
+    for name in ("closed.txt", "open.txt"):
+        (folder / name).write_text("x", "utf-8")
+    page = visit(server, "vera", "/lab/tree/papers").page
+    listed = page.locator(".jp-DirListing-item")
+    closed, other = (listed.filter(has_text=name) for name in ("closed.txt", "open.txt"))
+    lock = closed.get_by_role("img", name="closed to you")
+    expect(lock).to_be_visible()
+    expect(lock).to_have_attribute("title", "You cannot view this.")
+    # Instead of the eye, which what she can look at has.
+    expect(other.get_by_role("img", name="read-only for you")).to_be_visible()
+    expect(closed.get_by_role("img", name="read-only for you")).to_have_count(0)
+
+
+def test_a_mistake_in_a_policy_file_is_told_with_its_line_until_it_is_mended(
+    served: Start, visit: Visit, options: tuple[str, ...]
+) -> None:
+    server = served("demo", "", *options)
+    folder = Path(options[1].partition("=")[2])
+    file = folder / "guests.cedar"
+    window = visit(server, "adam", "/authz#policy")
+    page = window.page
+    told = page.get_by_role("tabpanel").get_by_role("alert")
+    files = page.locator("h3 + ul li")
+    expect(files).to_have_count(2)
+    file.write_text(BROKEN, "utf-8")
+    try:
+        looks_again(server, window, problems=True)
+        expect(told).to_contain_text("Newer files are not in force, since")
+        expect(told).to_contain_text(re.compile(rf"{re.escape(str(file))}:[12]: .*opne"))
+        # What it said before still holds, which the file does not show.
+        expect(page.locator('[data-rule="guests-look"]')).to_have_count(1)
+        assert [] == violations(page)
+    finally:
+        file.write_text(GUESTS_LOOK, "utf-8")
+    looks_again(server, window, problems=False)
+    expect(files).to_have_count(2)
+    expect(told).to_have_count(0)
+
+
+def looks_again(server: Served, window: Window, *, problems: bool) -> None:
+    """Load the page again once the server has, or has no, mistakes of its files to tell."""
+    adam = server.visitor("adam")
+    while problems != bool(adam.ask("GET", "/api/authz/policy")[1]["problems"]):
+        window.page.wait_for_timeout(100)
+    window.page.reload()
+    window.settled()
