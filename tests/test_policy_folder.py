@@ -97,6 +97,24 @@ def test_a_broken_file_is_tried_once_and_again_when_it_is_mended(folder: Path) -
     assert watched.changed()
 
 
+def test_what_is_not_in_force_is_newer_until_it_is_mended_and_nothing_else_is(
+    folder: Path,
+) -> None:
+    broken, other = folder / "b.cedar", folder / "c.cedar"
+    watched = PolicyFolder(folder)
+    watched.load()
+    before = watched.newer()
+    broken.write_text("permit(")
+    # What is whole waits for what is not.
+    other.write_text(RULE)
+    with pytest.raises(PolicyError):
+        watched.load()
+    assert ((), (str(broken), str(other))) == (before, watched.newer())
+    broken.write_text(RULE)
+    watched.load()
+    assert () == watched.newer()
+
+
 def test_a_folder_that_is_gone_is_a_change_that_does_not_load(folder: Path) -> None:
     watched = PolicyFolder(folder)
     watched.load()

@@ -234,6 +234,7 @@ export const WORDS = {
   noRecords: "No records.",
   follow: "Follow",
   files: "Files",
+  newer: "not in force as it is now",
   noFiles: "No policy files: the built-in rules and the grants decide.",
   rules: "Rules",
   problems: "Newer files are not in force, since",

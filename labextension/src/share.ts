@@ -234,11 +234,15 @@ export class Share {
     const mine = grant.principal === this.standings.me?.principal.name;
     const here = !grant.inherited_from && grant.source === 'store';
     const may = here && this.offers.some(each => each.level === grant.level && each.allowed);
+    // Browsers show what is pointed at, and that is never a choice in a list.
+    const can = levelSentence(grant.level);
+    const sentence = can === '' ? null : `${WORDS.they} ${can}.`;
     const level = may
       ? h(
           'select',
           {
             'aria-label': WORDS.levelOf(grant.principal),
+            title: sentence,
             onchange: event => {
               const chosen = (event.target as HTMLSelectElement).value;
               this.act(async () => {
@@ -260,7 +264,7 @@ export class Share {
             )
           )
         )
-      : grant.level;
+      : h('span', { title: sentence }, grant.level);
     const ends = may
       ? h('input', {
           type: 'datetime-local',

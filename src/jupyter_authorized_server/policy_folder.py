@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import AuthorizationError, ConfigurationError, InvalidName, Mistake, PolicyError
@@ -19,8 +20,6 @@ from .policy.roster import PersonEntry
 from .policy.snapshot import load_policy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .policy.snapshot import CheckedPolicy
 
 #: Files of a policy folder that are read, in the order of their names.
@@ -132,6 +131,7 @@ class PolicyFolder:
         self.path = path
         self._owner = owner
         self._read = self._last = _look(path)
+        self._taken: tuple[object, ...] = ()
 
     def load(self) -> CheckedPolicy:
         """The policy as the files say it now; takes as long as checking them takes.
@@ -141,8 +141,10 @@ class PolicyFolder:
                 before something changes.
         """
         # Looked at first: what changes while it is read is seen as a change afterwards.
-        self._read = _look(self.path)
-        return read_policy(self.path, self._owner)
+        self._read = looked = _look(self.path)
+        policy = read_policy(self.path, self._owner)
+        self._taken = looked
+        return policy
 
     def changed(self) -> bool:
         """Whether something is different from what was read, and has come to rest.
@@ -161,6 +163,12 @@ class PolicyFolder:
             return () if self.path is None else tuple(map(str, policy_files(self.path)))
         except OSError:
             return ()
+
+    def newer(self) -> tuple[str, ...]:
+        """Those of `files` that are not as they were when the policy was last read whole."""
+        taken = frozenset(self._taken[1:])
+        files = map(Path, self.files())
+        return tuple(str(each) for each in files if (each.name, *_marks(each)) not in taken)
 
 
 def _look(folder: Path | None) -> tuple[object, ...]:

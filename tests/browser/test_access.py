@@ -84,7 +84,10 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     page.keyboard.press("Enter")
     row = dialog.locator('[data-principal="user:nina"]')
     expect(row).to_be_visible()
-    expect(row.get_by_label("Level of user:nina")).to_have_value("editor")
+    given = row.get_by_label("Level of user:nina")
+    expect(given).to_have_value("editor")
+    can = "They can also change and save files and run any code."
+    expect(given).to_have_attribute("title", can)
     shared = item.get_by_role("img", name="shared with others", include_hidden=True)
     expect(shared).to_have_count(1)
     assert [] == violations(page, ".jp-Dialog")

@@ -357,6 +357,11 @@ def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(
     page.goto(f"{server.url}/nbclassic/tree")
     leads = page.get_by_role("link", name="Access page")
     expect(leads).to_have_attribute("href", "/authz")
+    # Whole on a telephone, too.
+    wide = page.viewport_size or {"width": 1100, "height": 680}
+    page.set_viewport_size({"width": 320, "height": 680})
+    expect(leads).to_be_in_viewport(ratio=1)
+    page.set_viewport_size(wide)
     page.remove_locator_handler(dead)
     the_tree_greys_what_is_refused(page)
     refusals_lead_to_reasons(server, page)

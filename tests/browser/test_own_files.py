@@ -198,13 +198,15 @@ def test_a_mistake_in_a_policy_file_is_told_with_its_line_until_it_is_mended(
         looks_again(server, window, problems=True)
         expect(told).to_contain_text("Newer files are not in force, since")
         expect(told).to_contain_text(re.compile(rf"{re.escape(str(file))}:[12]: .*opne"))
+        newer = files.filter(has_text="not in force as it is now")
+        expect(newer).to_have_text([re.compile(re.escape(str(file)))])
         # What it said before still holds, which the file does not show.
         expect(page.locator('[data-rule="guests-look"]')).to_have_count(1)
         assert [] == violations(page)
     finally:
         file.write_text(GUESTS_LOOK, "utf-8")
     looks_again(server, window, problems=False)
-    expect(files).to_have_count(2)
+    expect(files).to_have_text([str(folder / "closed.cedar"), str(file)])
     expect(told).to_have_count(0)
 
 

@@ -73,9 +73,15 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
     bar.append(part.node);
     part.begin();
   } else {
-    document
-      .querySelector('#header-container, .tree-buttons .pull-right')
-      ?.append(link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn'));
+    const place = document.querySelector<HTMLElement>(
+      '#header-container, .tree-buttons .pull-right'
+    );
+    if (place) {
+      place.append(link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn'));
+      // On a telephone there is no room for one more in its line.
+      place.style.flexWrap = 'wrap';
+      sized();
+    }
   }
   void standings.whoAmI().then(me => {
     if (me) {

@@ -10,6 +10,8 @@ interface Policy {
   since: string;
   mode: string;
   files: readonly string[];
+  /** Those of them that are not in force as they are now; an older server does not say. */
+  newer?: readonly string[];
   rules: readonly { id: string; effect: string; source: string; text: string }[];
   problems: readonly string[];
 }
@@ -43,7 +45,7 @@ function drawn(policy: Policy): HTMLElement[] {
     h('h3', {}, WORDS.files),
     policy.files.length === 0
       ? h('p', {}, WORDS.noFiles)
-      : h('ul', {}, ...policy.files.map(each => h('li', {}, each))),
+      : h('ul', {}, ...policy.files.map(each => fileOf(policy, each))),
     h('h3', {}, WORDS.rules),
     ...policy.rules.map(each =>
       h(
@@ -54,4 +56,9 @@ function drawn(policy: Policy): HTMLElement[] {
       )
     )
   ];
+}
+
+function fileOf(policy: Policy, file: string): HTMLElement {
+  const newer = policy.newer?.includes(file) === true;
+  return h('li', {}, file, newer ? h('strong', {}, ` – ${WORDS.newer}`) : null);
 }

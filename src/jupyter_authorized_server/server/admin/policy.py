@@ -12,12 +12,13 @@ from .operation import operation
 _TEXT = {"type": "string"}
 POLICY = {
     "type": "object",
-    "required": ["revision", "since", "mode", "files", "rules", "problems"],
+    "required": ["revision", "since", "mode", "files", "newer", "rules", "problems"],
     "properties": {
         "revision": {"type": "integer"},
         "since": _TEXT,
         "mode": {"enum": ["enforce", "shadow"]},
         "files": {"type": "array", "items": _TEXT},
+        "newer": {"type": "array", "items": _TEXT},
         "rules": {
             "type": "array",
             "items": {
@@ -35,7 +36,7 @@ class PolicyHandler(AdminHandler):
 
     @operation(answer=POLICY)
     async def get(self) -> dict[str, Any]:
-        """Files, rules and revision in force, and why newer files are not."""
+        """Files, rules and revision in force, which files are newer, and why they are not."""
         point = self.point
         problem = point.problem
         if isinstance(problem, PolicyError):
@@ -46,7 +47,8 @@ class PolicyHandler(AdminHandler):
             "revision": point.revision,
             "since": moment.shown(point.policy_since),
             "mode": "enforce" if point.shadow is None else "shadow",
-            "files": [str(each) for each in point.files.files()],
+            "files": [*point.files.files()],
+            "newer": [*point.files.newer()],
             "rules": [
                 {
                     "id": each.id,
