@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import websocket
+from ports import free_port
 
 import jupyter_authorized_server
 from jupyter_authorized_server.credentials import hash_password, new_secret
@@ -204,12 +204,6 @@ def give_password(folder: Path, name: str, kept: str = "") -> None:
     store = Store.open(kept or store_url(folder))
     store.set_password_hash(name, hash_password(PASSWORD))
     store.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(  # why: each is one thing a test may vary

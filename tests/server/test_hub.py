@@ -15,6 +15,7 @@ import pytest
 import requests
 import serving
 import websocket
+from ports import free_port
 from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Way(HTTPAdapter):
 class Hub:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.public = serving.free_port()
+        self.public = free_port()
         self.url = f"http://127.0.0.1:{self.public}"
 
     def session(self) -> requests.Session:
@@ -147,7 +148,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         CONFIG.format(
             folder=str(folder),
             public=found.public,
-            hub=serving.free_port(),
+            hub=free_port(),
             python=sys.executable,
             environment=serving.environment(folder),
             service=SERVICE,

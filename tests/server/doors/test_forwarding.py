@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import serving
 import websocket
+from ports import free_port
 from talking import Client, Shell, notebook
 from talking import start as start_kernel
 
@@ -139,14 +140,14 @@ def test_the_servers_own_port_and_one_of_nobodys_are_not_forwarded(
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         assert 403 == get(server, "olga", f"/proxy/{listening.getsockname()[1]}/").status
-    assert 403 == get(server, "olga", f"/proxy/{serving.free_port()}/").status
+    assert 403 == get(server, "olga", f"/proxy/{free_port()}/").status
 
 
 def test_a_port_on_which_somebody_else_listens_too_is_nobodys(server: serving.Serving) -> None:
     """Programs of one account can share a number, and the system picks who is answered."""
     starts = {"olga": "b.ipynb", "mal": "c.ipynb"}
     clients = [Client(server, start_kernel(server, who, starts[who]), who) for who in starts]
-    shared = serving.free_port()
+    shared = free_port()
     reuse = f"""
 import http.server, socket
 class Sharing(http.server.ThreadingHTTPServer):
@@ -222,7 +223,7 @@ def test_a_socket_to_ones_own_port_ends_with_the_login(server: serving.Serving) 
 
 def test_a_port_of_ones_terminal_is_ones_own(server: serving.Serving) -> None:
     shell = Shell(server, "olga")
-    mine = serving.free_port()
+    mine = free_port()
     program = (
         "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={}, bind='127.0.0.1')"
     )
