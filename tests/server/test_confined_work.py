@@ -495,9 +495,10 @@ def test_a_kernel_that_is_no_python_and_knows_tcp_alone_works(server: Serving) -
     assert "MONA" in shown(client, sent, "execute_result")
     assert "1" == value(client, "globalThis.before = 1")
     path = f"/api/kernels/{kernel}"
-    # It ends for this signal, as it does without a sandbox.
-    client.run("while (true) {}")
-    while client.hear(SECONDS).content.get("execution_state") != "busy":
+    # It ends for this signal, as it does without a sandbox; but not always while it computes,
+    # so it waits here.
+    client.run("console.log('waits'); await new Promise((done) => setTimeout(done, 9e6))")
+    while client.hear(SECONDS).content.get("text", "").strip() != "waits":
         pass
     assert 204 == server.request("POST", f"{path}/interrupt", "mona").status
     while client.hear(SECONDS).content.get("execution_state") != "restarting":
