@@ -405,7 +405,9 @@ def waited_for(command: str, *, there: bool, seconds: float = 60.0) -> bool:
         lines = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
-                lines.append(path.read_bytes().replace(b"\0", b" ").decode().strip())
+                lines.append(
+                    path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
         if (command in lines) is there:
             return True
         if time.monotonic() >= end:
