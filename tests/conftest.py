@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from postgresql import Database, postgresql
+from postgresql import FILE, SHARED, Database, kinds, postgresql
 
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Tests of one run that may pass at their second try only.
 MOST_RERUNS = 8
 #: Lines of the first try that are shown of each.
 SHOWN = 40
+
+
+def pytest_configure() -> None:
+    """See that `STORE` names kinds of stores that there are."""
+    if unknown := set(kinds(())) - {FILE, SHARED}:
+        msg = f"`STORE` names `{min(unknown)}`; say `{FILE}`, `{SHARED}`, or both"
+        raise pytest.UsageError(msg)
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +34,23 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with postgresql(tmp_path_factory.mktemp("postgresql")) as made:
         Store.upgrade(made.url)
         yield made
+
+
+@pytest.fixture(scope="session")
+def new_database(database: Database) -> Callable[[], Database]:
+    """Makes a database of its own with a new store."""
+    empty: list[Database] = []
+    numbers = count()
+
+    def made() -> Database:
+        if not empty:
+            fresh = replace(database, name="fresh")
+            fresh.execute("CREATE DATABASE fresh", database="postgres")
+            Store.upgrade(fresh.url)
+            empty.append(fresh)
+        return empty[0].another(f"store_{next(numbers)}")
+
+    return made
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "house"
+#: Kinds of store: in a file, or in a database that servers share.
+FILE, SHARED = "file", "shared"
+
+
+def kinds(usual: tuple[str, ...]) -> list[str]:
+    """The kinds of store with which a test runs: those in `STORE`, else the `usual` ones.
+
+    A test that would run with PostgreSQL alone runs with a file where there is none.
+    """
+    if wanted := os.environ.get("STORE", "").split():
+        return wanted
+    return [FILE] if usual == (SHARED,) and not (_is_in_ci() or programs()) else list(usual)
+
+
+def _is_in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +44,25 @@ class Database:
 
     sockets: Path
     owner: str
+    name: str = _NAME
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg://{self.owner}@/{_NAME}?host={self.sockets}"
+        return f"postgresql+psycopg://{self.owner}@/{self.name}?host={self.sockets}"
 
-    def execute(self, sql: str, *, database: str = _NAME) -> None:
+    def execute(self, sql: str, *, database: str = "") -> None:
         with psycopg.connect(
-            host=str(self.sockets), user=self.owner, dbname=database, autocommit=True
+            host=str(self.sockets),
+            user=self.owner,
+            dbname=database or self.name,
+            autocommit=True,
         ) as connection:
             connection.execute(sql.encode())
+
+    def another(self, name: str) -> Database:
+        """A second one that is as this one is now, to which nobody may be connected."""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}", database="postgres")
+        return replace(self, name=name)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
@@ -89,7 +114,7 @@ def postgresql(folder: Path) -> Iterator[Database]:
     """A new server, ended afterwards; the test is skipped where there is none to start."""
     where = programs()
     if where is None:
-        if os.environ.get("CI", "").lower() in {"1", "true"}:
+        if _is_in_ci():
             pytest.fail("there is no PostgreSQL, and `CI` is true")
         pytest.skip(  # why: in CI it fails
             "there is no PostgreSQL; `apt-get install postgresql` as root"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from postgresql import FILE, SHARED, kinds
 
 from jupyter_authorized_server.cli import main
 from jupyter_authorized_server.store import Store
@@ -144,26 +145,36 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return desk
 
 
-#: Modules whose tests are about what is in a store, wherever it is.
-_ON_BOTH = frozenset({"test_grant", "test_link", "test_wish"})
-#: Tests of theirs for which a file is enough: of what is refused before the store is asked,
-#: and of a terminal.
+#: With which stores the tests of a module run that say nothing of files, unless `STORE` says it
+#: for all; those of other modules run with a file.
+_USUAL = {
+    "test_grant": (FILE, SHARED),
+    "test_link": (FILE, SHARED),
+    "test_wish": (FILE, SHARED),
+    "test_grant_file": (SHARED,),
+    "test_group": (SHARED,),
+    "test_survey": (SHARED,),
+    "test_token": (SHARED,),
+    "test_view": (SHARED,),
+}
+#: Tests for which a file is enough: of what is refused before the store is asked, and of a
+#: terminal.
 _IN_A_FILE = ("test_bad_input", "test_everyone_is_meant", "test_until_may")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have the tests of those modules run with a store in PostgreSQL too."""
     if "desk" in metafunc.fixturenames:
-        both = metafunc.module.__name__.rpartition(".")[2] in _ON_BOTH
-        alone = metafunc.function.__name__.startswith(_IN_A_FILE)
-        kinds = ["file", "shared"] if both and not alone else ["file"]
-        metafunc.parametrize("desk", kinds, indirect=True)
+        usual = _USUAL.get(metafunc.module.__name__.rpartition(".")[2], (FILE,))
+        name, named = metafunc.function.__name__, metafunc.function.__code__.co_names
+        alone = "store_path" in named or name.startswith(_IN_A_FILE)
+        metafunc.parametrize("desk", [FILE] if alone else kinds(usual), indirect=True)
 
 
 @pytest.fixture
 def desk(request: pytest.FixtureRequest, empty: Desk, furnished: Path) -> Desk:
     empty.store_path.parent.mkdir(parents=True, mode=0o700)
-    if request.param == "shared":
+    if request.param == SHARED:
         database: Database = request.getfixturevalue("database")
         database.empty()
         _furnish(database.url)

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from postgresql import FILE, SHARED, kinds
 
 from jupyter_authorized_server.store import Store
 
@@ -77,8 +78,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
         both = metafunc.module.__name__.rpartition(".")[2] in _ON_BOTH
         about_files = {"url", "path"} & set(metafunc.fixturenames)
-        kinds = ["file", "shared"] if both and not about_files else ["file"]
-        metafunc.parametrize("store", kinds, indirect=True)
+        found = kinds((FILE, SHARED)) if both and not about_files else [FILE]
+        metafunc.parametrize("store", found, indirect=True)
 
 
 @pytest.fixture

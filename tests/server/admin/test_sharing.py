@@ -1,11 +1,7 @@
-"""Tokens with a scope, links, requests for access, and what tells pages of changes.
-
-With the store in a file and in a PostgreSQL database.
-"""
+"""Tokens with a scope, links, requests for access, and what tells pages of changes."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import threading
@@ -16,19 +12,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from postgresql import postgresql
 from serving import Answer, Serving, give_password, serving
 
-from jupyter_authorized_server.store import Store, Wanted
+from jupyter_authorized_server.store import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Serving]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder = tmp_path_factory.mktemp("sharing")
     for name in ("team/sub/deep", "team/other", "secret", "mine"):
         (folder / "root" / name).mkdir(parents=True)
@@ -45,13 +38,8 @@ def server(
     (folder / "root" / "team" / "away").symlink_to(folder / "root" / "secret")
     for name in ("secret/out", "team/out"):
         (folder / "root" / name).symlink_to(folder)
-    with contextlib.ExitStack() as stack:
-        kept = ""
-        if request.param == "postgresql":
-            kept = stack.enter_context(postgresql(tmp_path_factory.mktemp("pg"))).url
-            Store.upgrade(kept)
-        running = stack.enter_context(serving(folder, people=people, kept=kept))
-        give_password(folder, "pia", kept)
+    with serving(folder, people=people) as running:
+        give_password(folder, "pia")
         yield running
 
 
@@ -526,7 +514,6 @@ def test_a_page_that_waits_is_told_of_a_change(server: Serving) -> None:
     assert 400 == call(server, "vera", "GET", "changes?after=x").status
 
 
-@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_page_that_waits_is_told_when_a_grant_ends(server: Serving) -> None:
     ends = time.time() + 4
     given = {"principal": "user:vera", "level": "editor", "resource": "contents:/team"}
