@@ -65,7 +65,6 @@ READS = (
 ADMINISTER = (
     ("POST", "/lab/api/extensions", {"cmd": "install", "extension_name": "nothing"}),
     ("POST", "/lab/api/build", None),
-    ("PUT", "/api/config/notebook", {"a": 1}),
     ("POST", "/api/shutdown", None),
 )
 

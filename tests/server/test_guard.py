@@ -343,8 +343,11 @@ def test_no_secret_in_an_address_is_logged_when_a_request_fails(server: Serving)
     kernel = "0f9a8b6c-1111-2222-3333-444455556666"
     with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
         server.connect(f"/api/kernels/{kernel}/channels{query}")
-    # One that upstream has not thought of.
-    assert 500 == server.request("PUT", f"/api/config/x{query}", "adam", body=b"").status
+    # One that upstream has not thought of: there is a folder in the place of the file.
+    assert 204 == server.request("PUT", "/api/config/y", "adam", json_body={}).status
+    kept = next((server.folder / "config" / "serverconfig" / "people").glob("*/y.json"))
+    kept.with_name("x.json").mkdir()
+    assert 500 == server.request("PUT", f"/api/config/x{query}", "adam", json_body={}).status
     assert f"{kernel}/channels?session_id=x&token=[secret]" in server.log
     assert "Uncaught exception PUT /api/config/x?session_id=x&token=[secret]" in server.log
     assert secret not in server.log

@@ -147,7 +147,7 @@ const cases: Case[] = [
   ],
   [
     'what is installed is for who administers the server',
-    'pluginmanager:open',
+    'extensionmanager:show-panel',
     at({ server: standing('administer') }),
     {},
     'administer'

@@ -184,7 +184,7 @@ const DEBUGGER = [
   'debugger:stepOut',
   'debugger:terminate'
 ];
-/** What is installed on the server, and what of it is used, is shown to whoever may change it. */
+/** What is installed on the server is shown to whoever may change it; which plugins are on is one's own. */
 const administer: Gate = at => refusedBecause(at.server, 'administer');
 
 /** By id of the command. Not in here: whatever only reads, and whatever the server alone can tell. */
@@ -192,7 +192,6 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'filemenu:shutdown': administer,
   'extensionmanager:show-panel': administer,
   'jupyterlab-translation:install-languages': administer,
-  'pluginmanager:open': administer,
   'docmanager:save': file('save'),
   'docmanager:rename': file('rename'),
   'application:rename': file('rename'),

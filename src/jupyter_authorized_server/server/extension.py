@@ -35,6 +35,7 @@ from .doors import (
     languages,
     lists,
     nbdime,
+    own_config,
     own_pages,
     own_settings,
     resolving,
@@ -136,6 +137,7 @@ def load(app: ServerApp) -> None:
         routes.install(application)
         install(application)
         own_pages.keep_secret()
+        own_config.install(application.settings)
         scrubbing.install(app.extra_log_scrub_param_keys)
         endings = Endings(wired.point.audit, wired.config.max_message * 2**20)
         application.settings[_CONNECTION] = judged(

@@ -245,8 +245,10 @@ class Judge:
         if why is None and not all([await self._is_there(each) for each in asked]):
             why = Why(status=404, message=sentences.NOTHING, gate=found.gate, user=found.user)
         if why is None and entry is not None and entry.own is not None:
-            call = self._call(principal)
-            found.arguments = entry.own(call, self._target.arguments)
+            try:
+                found.arguments = entry.own(self._call(principal), self._target.arguments)
+            except Unanswerable as error:
+                return self._no(str(error), found, status=error.status)
         return why
 
     async def _asked(

@@ -1,7 +1,8 @@
 """Door: what a page says is for whoever asked for it, and no page holds the server's secret.
 
 JupyterLab writes the path and the workspace that somebody opens into one set of data for
-all its pages, which Notebook's pages, of whoever comes next, show too. Each application's
+all its pages, which Notebook's pages, of whoever comes next, show too. Which plugins are
+on is the same for all, but for what each has chosen (`surface.choices`). Each application's
 pages hold the token of the identity provider; under a JupyterHub that is the one by which
 the hub knows the server, and whoever sends it is the server's owner. No page needs it: its
 browser has the cookie by which it was let in.
@@ -14,6 +15,9 @@ from copy import deepcopy
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
+
+from ..acting import ACTING
+from ..surface import choices, own
 
 #: Handlers whose pages tell their scripts what they need.
 _KINDS = (
@@ -38,6 +42,7 @@ def keep_secret() -> None:
 
 def install() -> None:
     """Have each page begin with the data of all, in the applications that are there; once."""
+    choices.install(*(module for module, _ in _KINDS))
     for module, name in _KINDS:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and not hasattr(kind.get_page_config, "upstream"):
@@ -49,7 +54,8 @@ def _install(kind: Any) -> None:
 
     def get_page_config(self: Any) -> dict[str, Any]:
         """What the page of this request says, in a copy of its own."""
-        found: dict[str, Any] = deepcopy(upstream(self))
+        with choices.shown(_chosen(self.settings)):
+            found: dict[str, Any] = deepcopy(upstream(self))
         # A hub has put the token of whoever asks there, into the data of all.
         self.settings.get("page_config_data", {})["token"] = ""
         if found.get("token") == self.token:
@@ -58,3 +64,14 @@ def _install(kind: Any) -> None:
 
     get_page_config.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
     kind.get_page_config = get_page_config
+
+
+def _chosen(settings: Any) -> dict[str, bool]:
+    """Which plugins whoever asks has turned off and on, where anything may be chosen."""
+    acting = ACTING.get()
+    apps = settings["serverapp"].extension_manager.extension_apps.values()
+    if acting is None or any(
+        getattr(app, "lock_all_plugins", False) for all_ in apps for app in all_
+    ):
+        return {}
+    return own.choices(acting.principal.name, settings).plugins

@@ -6,9 +6,13 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ... import mistakes
+from ...errors import Nowhere
+from ...policy.model import MAX_NAME
 from . import made, resolved
 from . import places as at
-from .table import Asks, Public, Question, Route
+from .choices import MOST
+from .table import Asks, Public, Question, Route, Unanswerable
 
 if TYPE_CHECKING:
     from ...policy.model import Resource
@@ -59,6 +63,22 @@ def _kernelspec_told(call: Call) -> Resource | None:
     """The kernelspec in the URL, if the file that is asked for is the one that says all of it."""
     path = posixpath.normpath(call.group("path").replace("\\", "/"))
     return at.kernelspec_group(call) if path.lower().endswith("kernel.json") else None
+
+
+def _of_section(call: Call) -> Resource:
+    """The settings of whoever asks, where a section of the configuration is written.
+
+    Raises:
+        Nowhere: none can be called that.
+        Unanswerable: it is no object, or there is too much of it.
+    """
+    if len(call.group("section_name").encode()) > MAX_NAME:
+        msg = "no section of the configuration has such a name"
+        raise Nowhere(msg)
+    if len(call.request.body) > MOST:
+        raise Unanswerable(413, mistakes.settings_long(str(MOST)))
+    call.json()
+    return at.own_settings(call)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -182,10 +202,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         handler=_S + "config.handlers.ConfigHandler",
         methods={
-            # One file for everybody, which their pages read.
+            # What is the same for all, and above it one's own; see `doors.own_config`.
             "GET": to_guests(asks("config", USE)),
-            "PUT": asks("config", ask("administer", "server", at.server)),
-            "PATCH": asks("config", ask("administer", "server", at.server)),
+            "PUT": asks("config", ask("keep", "settings", _of_section)),
+            "PATCH": asks("config", ask("keep", "settings", _of_section)),
         },
     ),
     Route(

@@ -11,6 +11,7 @@ from ...errors import Nowhere
 from ..wiring import wiring
 from . import own
 from . import places as at
+from .choices import MOST
 from .core import _STATIC, ADMIN, INSPECT, SHOWN_PAGE, ask, asks, to_guests
 from .table import Asks, Public, Route, Unanswerable
 
@@ -24,9 +25,6 @@ _SERVER = "jupyterlab_server."
 _RECALL = ask("recall", "settings", at.own_settings)
 _KEEP = ask("keep", "settings", at.own_settings)
 
-#: Most bytes of settings that are taken; `doors.own_settings` has what is slow to read.
-_MOST = 64 * 1024
-
 
 def _of_plugin(call: Call) -> Resource:
     """The settings of whoever asks, of one plugin or of all.
@@ -38,8 +36,8 @@ def _of_plugin(call: Call) -> Resource:
         Nowhere: no plugin can be called that.
         Unanswerable: there is too much to keep.
     """
-    if len(call.request.body) > _MOST:
-        raise Unanswerable(413, mistakes.settings_long(str(_MOST)))
+    if len(call.request.body) > MOST:
+        raise Unanswerable(413, mistakes.settings_long(str(MOST)))
     name = call.group("schema_name")
     is_plain = name.count(":") == 1 and not set(name) & {"\\", "\0"}
     if name and not (is_plain and {"", ".", ".."}.isdisjoint(re.split("[:/]", name))):
@@ -121,7 +119,10 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler=_LAB + "plugin_manager_handler.PluginHandler",
-        methods={"GET": ADMIN, "POST": ADMIN},
+        methods={
+            "GET": _kept(own.plugins, _RECALL),
+            "POST": _kept(own.plugins, _KEEP),
+        },
     ),
     Route(handler=_LAB + "announcements.CheckForUpdateHandler", methods={"GET": INSPECT}),
     Route(handler=_LAB + "announcements.NewsHandler", methods={"GET": INSPECT}),
