@@ -2,9 +2,10 @@
 
 What it does depends on the environment: `PEER_SUITE_GUARD`, whether the guard is put
 there at all, `PEER_SUITE_REPORT`, the file that each outcome is appended to,
-`PEER_SUITE_EXTENSIONS`, what is enabled in each server, and `PEER_SUITE_FOLDERS`, what is
-made in its root. A server that a test starts as a
-process reads the same from its configuration file, which calls `configure_process`.
+`PEER_SUITE_EXTENSIONS`, what is enabled in each server, `PEER_SUITE_FOLDERS`, what is made
+in its root, and `PEER_SUITE_APART`, the tests for whose servers the hooks of our extension
+are called here. A server that a test starts as a process reads the same from its
+configuration file, which calls `configure_process`.
 """
 # ruff: noqa: INP001  # why: a plugin that is loaded by its file's name
 
@@ -31,6 +32,7 @@ _REPORT = Path(os.environ["PEER_SUITE_REPORT"])
 _GUARD = os.environ["PEER_SUITE_GUARD"] == "1"
 _EXTENSIONS = os.environ["PEER_SUITE_EXTENSIONS"].split()
 _FOLDERS = os.environ["PEER_SUITE_FOLDERS"].split()
+_APART = os.environ["PEER_SUITE_APART"].split()
 _BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 _NAME = "jupyter_authorized_server"
 #: What the running test's servers did: servers with the guard, requests it judged.
@@ -115,12 +117,14 @@ def _put_extensions_into_every_server() -> None:
 def _put_guard_under_every_server() -> None:
     from jupyter_server.serverapp import ServerApp  # noqa: PLC0415  # why: not in the stock run
 
+    import jupyter_authorized_server  # noqa: PLC0415  # why: as above
     from jupyter_authorized_server.server.doors.guard import (  # noqa: PLC0415  # why: as above
         GuardedApplication,
     )
     from jupyter_authorized_server.server.doors.judge import Judge  # noqa: PLC0415  # why: as above
 
-    link, initialize = ServerApp.init_server_extensions, ServerApp.initialize
+    link, load = ServerApp.init_server_extensions, ServerApp.load_server_extensions
+    initialize = ServerApp.initialize
     judge = Judge.judge
 
     async def counted(self: Judge) -> Any:
@@ -129,7 +133,16 @@ def _put_guard_under_every_server() -> None:
 
     def linked(self: ServerApp) -> None:
         _configure(self)
+        if not _is_apart():
+            self.jpserver_extensions = {**self.jpserver_extensions, _NAME: True}
         link(self)
+        if _is_apart():
+            jupyter_authorized_server._link_jupyter_server_extension(self)  # noqa: SLF001  # why: Jupyter's hook
+
+    def loaded(self: ServerApp) -> None:
+        load(self)
+        if _is_apart():
+            jupyter_authorized_server._load_jupyter_server_extension(self)  # noqa: SLF001  # why: Jupyter's hook
 
     # Upstream decorates this one: it reads the command line where no argv is given.
     @functools.wraps(initialize)
@@ -141,7 +154,13 @@ def _put_guard_under_every_server() -> None:
 
     Judge.judge = counted  # type: ignore[method-assign]  # why: counted here only
     ServerApp.init_server_extensions = linked  # type: ignore[method-assign]  # why: as above
+    ServerApp.load_server_extensions = loaded  # type: ignore[method-assign]  # why: as above
     ServerApp.initialize = initialized  # type: ignore[method-assign]  # why: as above
+
+
+def _is_apart() -> bool:
+    """Whether the running test may not find our extension among those that are enabled."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0] in _APART
 
 
 @functools.cache
@@ -203,7 +222,6 @@ def _configure(app: ServerApp) -> None:
         both: Any = type(app.authorizer_class.__name__, bases, {})
         # Into the configuration too, which is applied again when an extension brings some.
         app.authorizer_class = app.config.ServerApp.authorizer_class = both
-    app.jpserver_extensions = {**app.jpserver_extensions, _NAME: True}
 
 
 def pytest_configure() -> None:

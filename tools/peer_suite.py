@@ -235,6 +235,7 @@ def environment(peer: Peer, kind: str, report: Path) -> dict[str, str]:
         "PEER_SUITE_GUARD": "0" if kind == "stock" else "1",
         "PEER_SUITE_EXTENSIONS": " ".join(peer.suite.extensions),
         "PEER_SUITE_FOLDERS": " ".join(peer.suite.folders),
+        "PEER_SUITE_APART": " ".join(peer.suite.apart),
     }
     if peer.suite.processes:
         config = BUILD / "config"

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.serverapp import ServerApp
-from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..policy.vocabulary import ABILITY, Level
 from .doors import git, languages, nbdime
-from .doors.judge import Judge
+from .doors.entry import entry_of
 from .doors.routing import Target, pattern_of
 from .extension import check_installed
 from .surface import SURFACE, Asks, Public
@@ -132,9 +131,8 @@ def _row(
     application: Application, handler: type[RequestHandler], pattern: str, method: str
 ) -> Row:
     name = f"{handler.__module__}.{handler.__qualname__}"
-    request = HTTPServerRequest(method=method, uri="/")
     target = Target(handler=handler, pattern=pattern, arguments={}, path_args=[], path_kwargs={})
-    entry = Judge(application, request, target).entry()
+    entry = entry_of(application, method, target)
     if isinstance(entry, Public):
         return Row(
             pattern=pattern,

@@ -198,7 +198,28 @@ def test_a_search_is_for_whoever_may_evaluate_and_says_what_it_lacks(
     assert search(server, what, []).status == 400
     path = f"/access/v1/search/{what}"
     assert server.request("POST", path, "adam", json_body=ADA).status == 400
-    assert server.request("POST", path, json_body=ADA).status in {302, 401, 403}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("POST", path) for path in ("evaluation", "evaluations", "search/subject")),
+        ("GET", "/.well-known/authzen-configuration"),
+    ],
+)
+def test_who_is_not_known_is_told_that_and_how_to_say_who_asks(
+    server: Serving, method: str, path: str
+) -> None:
+    path = path if path.startswith("/") else f"/access/v1/{path}"
+    body = ADA if method == "POST" else None
+    for sent in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "token wrong"}):
+        headers = {"Accept": "application/json", "X-Request-ID": "r-1", **sent}
+        answer = server.request(method, path, json_body=body, headers=headers)
+        assert (answer.status, answer.headers.get("WWW-Authenticate")) == (401, "Bearer")
+        assert answer.headers["X-Request-ID"] == "r-1"
+        assert set(answer.json) == {"message", "reason", "decision_id"}
+    # Elsewhere it is 403, as Jupyter has it.
+    assert server.request("GET", "/api/contents").status == 403
 
 
 def test_only_who_may_have_decisions_explained_may_ask(server: Serving) -> None:

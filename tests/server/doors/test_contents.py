@@ -7,14 +7,18 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import jupyter_core.paths
 import pytest
 from filing import World, text
 from fusing import mounted
 from jupyter_server.services.contents.checkpoints import Checkpoints, GenericCheckpointsMixin
 
 from jupyter_authorized_server.decision_point import DecisionPoint
+from jupyter_authorized_server.errors import Hidden
 from jupyter_authorized_server.server.doors import contents, reader
+from jupyter_authorized_server.server.surface import places
 from jupyter_authorized_server.server.surface.disk import disk_of
+from jupyter_authorized_server.server.surface.table import Unanswerable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,6 +278,30 @@ def test_a_hidden_file_is_nowhere_also_behind_a_link(world: World) -> None:
     # Of a file that is kept back from vera it may be a copy.
     assert world.as_("vera", "get", "team/.env") == 404
     assert world.as_("nora", "get", "team/.env") == 404
+
+
+def test_what_is_hidden_is_upstreams_to_say_and_nothing_is_shown_where_that_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.root / "team" / ".env").write_text("KEY")
+    asked = []
+
+    def fails(path: str, root: str = "") -> bool:
+        asked.append((path, root))
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jupyter_core.paths, "is_hidden", fails)
+        with pytest.raises(Unanswerable) as told:
+            places.place_of(world.manager, "team/.env")
+        assert told.value.status == 500
+        assert places.place_of(world.manager, "team/a.txt").target == "/team/a.txt"
+    root = os.path.realpath(world.root)
+    assert asked == [(f"{root}/team/.env", root)]
+    # That a hidden name is a file's is not told either.
+    for name in (".env", ".env/x", ".none/x", f".{'n' * 254}/x"):
+        with pytest.raises(Hidden):
+            places.place_of(world.manager, f"team/{name}")
 
 
 def test_a_checkpoint_of_a_file_that_one_may_not_see_is_not_seen_either(world: World) -> None:

@@ -13,6 +13,7 @@ from jupyter_server.utils import url_path_join
 from ...errors import AuthorizationError, InvalidName
 from ...policy.model import ANONYMOUS, parse_principal
 from ...policy.vocabulary import parse_action
+from ..request_id import return_request_id
 from .handler import AdminHandler
 from .operation import operation
 
@@ -68,9 +69,7 @@ class Evaluating(AdminHandler):
     def set_default_headers(self) -> None:
         """As everywhere here, and: the client's name for its request goes back to it."""
         super().set_default_headers()
-        name = self.request.headers.get("X-Request-ID", "")
-        if name.isascii() and name.isprintable():
-            self.set_header("X-Request-ID", name[:200])
+        return_request_id(self)
 
     def check_content_type(self) -> None:
         """Raise unless the body says that it is JSON.

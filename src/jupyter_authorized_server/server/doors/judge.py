@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from inspect import isawaitable, isclass
+from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth import User
@@ -16,14 +16,14 @@ from ..acting import ACTING, STRAIGHT, Acting
 from ..identity.local import UNREACHABLE
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
-from ..surface import SURFACE, Asks, Call, Public, Unanswerable
+from ..surface import Asks, Call, Public, Unanswerable
 from ..surface.places import there
 from ..wiring import wiring
-from . import preflight
 from .admission import Admission, admit
 from .asking import IS_ABOUT_A_FILE, questions_of
 from .by_address import is_by_address
-from .declared import WORDS, declared, unnamed
+from .declared import WORDS, unnamed
+from .entry import entry_of
 from .gate import Gate, check_origin
 from .home import make_home
 from .hook import Hook
@@ -34,9 +34,8 @@ from .viewing import NotAsAnother, as_another, is_view
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
-    from tornado.web import Application, RequestHandler
+    from tornado.web import Application
 
-    from ..surface import Route
     from .asking import Asked
     from .routing import Target
 
@@ -61,7 +60,7 @@ class Judge:
 
     async def judge(self) -> Why | None:
         """Identify and ask. Never lets through what it does not understand."""
-        entry = self.entry()
+        entry = entry_of(self._application, str(self._request.method), self._target)
         if isinstance(entry, Public):
             # Nobody is known here, and what is nobody's must not pass for the server's.
             ACTING.set(Acting(principal=Principal(name=ANONYMOUS), request=self._request))
@@ -105,7 +104,7 @@ class Judge:
             return Why(status=503, message=sentences.OUT_OF_REACH, gate=gate)
         if entry is None and self._may_be_called_by_nobody():
             return self._admitted(gate, User(username=ANONYMOUS), None, is_nobody=True)
-        return self._not_signed_in(sentences.SIGN_IN_FIRST, gate)
+        return self._not_signed_in(sentences.SIGN_IN_FIRST, gate, entry)
 
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""
@@ -140,7 +139,7 @@ class Judge:
             check_origin(gate, user)
             own = Principal(name=ANONYMOUS) if is_nobody else self._principal(user)
         except (UnknownName, InvalidName) as error:
-            return self._not_signed_in(str(error), gate)
+            return self._not_signed_in(str(error), gate, entry)
         hook = Hook(gate, user)
         found = Admission(
             gate=gate, user=user, principal=own, hook=hook, entry=entry, is_nobody=is_nobody
@@ -190,33 +189,6 @@ class Judge:
             token=getattr(user, "token_id", None),
             session=getattr(user, "session_id", None),
             must_exist=local,
-        )
-
-    def entry(self) -> Asks | Public | Why | None:
-        """What is known of this route and method; None where nothing is."""
-        method, handler = str(self._request.method), self._target.handler
-        if method not in preflight.METHODS:
-            return _NOT_ALLOWED
-        if handler is None:
-            return None
-        if preflight.answers(handler, method):
-            return Public(reason="tells a browser which methods there are")
-        route = SURFACE.find(handler, self._target.pattern)
-        if route is None:
-            if self._is_way_in(handler):
-                return Public(reason="a page of the identity provider that is configured")
-            return declared(handler, method)
-        return _entry_of(route, handler, method)
-
-    def _is_way_in(self, handler: type[RequestHandler]) -> bool:
-        """Whether the configured identity provider brings this page.
-
-        It must answer before anybody is known, and the operator chose it.
-        """
-        provider = self._application.settings["identity_provider"]
-        return any(
-            isclass(page) and page is handler and pattern == self._target.pattern
-            for pattern, page, *_ in provider.get_handlers()
         )
 
     async def _refused(
@@ -337,11 +309,12 @@ class Judge:
             user=found.user,
         )
 
-    def _not_signed_in(self, message: str, gate: Gate) -> Why:
+    def _not_signed_in(self, message: str, gate: Gate, entry: Asks | None) -> Why:
         """Say so; a page leads to the log-in page, which is no denial to record."""
         if leads_to_log_in(self._request, self._target.handler):
             return Why(status=403, message=sentence(message), sign_in=True, gate=gate)
-        return replace(self._no(message, status=403), sign_in=True, gate=gate)
+        status = 403 if entry is None else entry.unsigned
+        return replace(self._no(message, status=status), sign_in=True, gate=gate)
 
     def _no(
         self, message: str, found: Admission | None = None, *, status: int | None = None
@@ -402,15 +375,3 @@ def _launch_path(found: Admission) -> str | None:
         if action == "launch" and resource.type == "contents":
             return resource.id
     return None
-
-
-_NOT_ALLOWED = Why(status=405, message=sentences.NOT_THIS_METHOD)
-
-
-def _entry_of(
-    route: Route, handler: type[RequestHandler], method: str
-) -> Asks | Public | Why | None:
-    entry = route.methods.get("GET" if method == "HEAD" else method)
-    if entry is None and method not in preflight.methods(handler):
-        return _NOT_ALLOWED
-    return entry

@@ -14,6 +14,7 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
 from ... import sentences
+from ..request_id import return_request_id
 from . import preflight
 from .admission import carry_cookies
 
@@ -136,6 +137,9 @@ class Refusal(JupyterHandler):
         why = self.why
         if why.status == HTTPStatus.METHOD_NOT_ALLOWED and self.target is not None:
             self.set_header("Allow", ", ".join(preflight.methods(self.target)))
+        return_request_id(self)
+        if why.sign_in and why.status == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", "Bearer")  # RFC 9110, 11.6.1
         if self.is_api:
             self.set_header("Content-Type", "application/json")
             self.finish(

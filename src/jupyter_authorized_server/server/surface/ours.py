@@ -84,7 +84,9 @@ def _and(*more: Question) -> Asks:
 
 #: What is asked of whoever sits there, also while they look around as somebody else.
 _ONESELF = replace(_SELF, as_oneself=True)
-_EXPLAIN = asks("api", ask("explain", "server", here))
+#: AuthZEN: programs that ask for others, so decisions on everybody.
+_EXPLAIN = replace(asks("api", ask("explain", "server", here)), unsigned=401)
+_NAMED = replace(_SELF, unsigned=401)
 
 ROUTES: tuple[Route, ...] = (
     Route(handler=_PAGE + "LoginHandler", methods={"GET": _IN, "POST": _IN}),
@@ -151,7 +153,6 @@ ROUTES: tuple[Route, ...] = (
     # One's own; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "login.LoginsHandler", methods={"GET": _SELF}),
     Route(handler=_ADMIN + "login.LoginHandler", methods={"DELETE": _SELF}),
-    # AuthZEN: programs that ask for others, so decisions on everybody.
     Route(
         handler=_ADMIN + "authzen.EvaluationHandler",
         methods={"POST": _EXPLAIN},
@@ -163,7 +164,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_ADMIN + "search.SubjectSearchHandler", methods={"POST": _EXPLAIN}),
     Route(handler=_ADMIN + "search.ResourceSearchHandler", methods={"POST": _EXPLAIN}),
     Route(handler=_ADMIN + "search.ActionSearchHandler", methods={"POST": _EXPLAIN}),
-    Route(handler=_ADMIN + "authzen.ConfigurationHandler", methods={"GET": _SELF}),
+    Route(handler=_ADMIN + "authzen.ConfigurationHandler", methods={"GET": _NAMED}),
     # One's own records; who may administer is asked about by the handler, for all others.
     Route(handler=_ADMIN + "record.RecordsHandler", methods={"GET": _SELF}),
     Route(

@@ -85,6 +85,8 @@ class Asks:
             browser ask it, but only a program, or a script of a page here.
         glances: whether `content=0` asks it for the state of a file alone; other handlers
             take no notice of that.
+        unsigned: HTTP status for who is not signed in, where no log-in page is the answer;
+            Jupyter's is 403, other standards have 401.
     """
 
     resource: str
@@ -98,6 +100,7 @@ class Asks:
     outward: bool = False
     acts: bool = False
     glances: bool = False
+    unsigned: int = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
