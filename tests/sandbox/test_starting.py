@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from planned import World
+from serving import PACKAGE, TESTS
 
 from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import box as made
-from jupyter_authorized_server.sandbox import errand
-from jupyter_authorized_server.sandbox.box import Backend, Box, can_read
-from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, find
+from jupyter_authorized_server.sandbox import errand, landlock, wall
+from jupyter_authorized_server.sandbox.box import Backend, Box, Confined, can_read
+from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, _parent, _Wrapped, find
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
 from jupyter_authorized_server.sandbox.room import Errand, Origin, Room
@@ -229,36 +231,59 @@ def test_nothing_runs_of_a_kernel_or_a_program_whose_sandbox_cannot_be_made(
     assert (False, False) == (runs(f"{OWN}.31"), runs(f"{OWN}.32"))
 
 
-def test_nothing_runs_in_the_sandbox_of_a_server_that_is_killed_before_it_lets_it_run(
-    backend: Backend,
+def test_a_server_that_is_killed_while_it_starts_a_sandbox_leaves_nothing() -> None:
+    script = Path(__file__).parent / "killed.py"
+    line = [sys.executable, str(script), f"{OWN}.7", "20", "1"]
+    told = subprocess.run(
+        line, env={**os.environ, "PYTHONPATH": f"{PACKAGE}:{TESTS}"}, stdout=subprocess.PIPE,
+        check=True, timeout=600,
+    )  # fmt: skip
+    left = json.loads(told.stdout)
+    assert left
+    assert {} == {what: number for what, number in left.items() if number}
+
+
+def test_nothing_runs_in_a_sandbox_that_would_not_end_with_the_server(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert isinstance(backend, Bubblewrap)
-    killed = f"""
-import os, signal, tempfile
-from jupyter_authorized_server.sandbox import box, starting
-from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap
+    lets = _Wrapped._let_run
 
-says = box._first
+    def alone(building: _Wrapped, confined: Confined, hears: int) -> None:
+        """Who would end it is killed before the sandbox has asked to end with them."""
+        os.kill(confined.first, signal.SIGSTOP)
+        wraps = _parent(confined.first)
+        os.kill(wraps, signal.SIGKILL)
+        end = time.monotonic() + SECONDS
+        while _parent(confined.first) == wraps and time.monotonic() < end:
+            time.sleep(0.01)
+        os.kill(confined.first, signal.SIGCONT)
+        lets(building, confined, hears)
 
-def first(told):
-    says(told)
-    os.kill(os.getpid(), signal.SIGKILL)
+    monkeypatch.setattr(_Wrapped, "_let_run", alone)
+    with pytest.raises(CannotConfine, match="who would end it with the server has ended"):
+        asyncio.run(begin(backend, f"{OWN}.33"))
+    assert not runs(f"{OWN}.33")
 
-box._first = first
-wrap = Bubblewrap(path={backend.path!r}, version={backend.version!r})
-with tempfile.TemporaryFile() as output:
-    line = ["/usr/bin/sleep", "{OWN}.33"]
-    starting.start(wrap, box.Box(), line, environment={{}}, output=output)
-"""
-    ended = subprocess.run([sys.executable, "-c", killed], check=False, timeout=SECONDS)
-    assert ended.returncode == -signal.SIGKILL
-    # What it would have run; bubblewrap's own process may wait for ever.
-    time.sleep(0.5)
-    left = [path.parent for path in of(f"{OWN}.33")]
-    names = {(path / "comm").read_text("utf-8").strip() for path in left}
-    for path in left:
-        os.kill(int(path.name), signal.SIGKILL)
-    assert names <= {"bwrap"}
+
+@pytest.mark.skipif(
+    wall.abi() < 6, reason="Landlock is not there, or too old"
+)  # why: of the kernel
+@pytest.mark.parametrize("which", ["watcher", "watcher of that"])
+def test_what_landlock_confines_ends_with_either_of_its_watchers(
+    tmp_path: Path, which: str
+) -> None:
+    word = f"{OWN}.34{len(which)}"
+    line = ["/bin/sh", "-c", f"setsid sleep {word} & echo there; exec sleep {word}"]
+    box = Box(home=str(tmp_path), temporary=str(tmp_path), system=("/bin",))
+    with tempfile.TemporaryFile() as output:
+        confined, process = start(landlock.find(), box, line, environment={}, output=output)
+        end = time.monotonic() + SECONDS
+        while len(of(word)) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        os.kill(confined.top if which == "watcher" else process.pid, signal.SIGKILL)
+        process.wait(SECONDS)
+        confined.close()
+    assert not runs(word)
 
 
 @pytest.mark.skipif(shutil.which("pasta") is None, reason="no `pasta` here")  # why: by it alone

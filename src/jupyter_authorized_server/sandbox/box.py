@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import subprocess
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -79,6 +80,8 @@ class Box:
     bounds: Bounds | None = None
     #: Whether it may be controlled by the terminal that starts it.
     terminal: bool = False
+    #: Whether who starts it tells it something, by a pipe of its own making.
+    hears: bool = False
     #: Whether it has the machine's network, and not one of its own with nobody in it.
     network: bool = False
     #: Whether it has the internet in the network of its own, and these networks with it.
@@ -190,8 +193,11 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._bound: Bound | None = None
         self._waiting: Confined | None = None
         self._is_unwanted = False
-        #: What to start, with these descriptors and no others.
+        #: What to start, with these descriptors and no others, and this for its input; a
+        #: process that hears has its pipe there, and what is controlled by a terminal that
+        #: where this is none.
         self.line: list[str] = []
+        self.stdin = subprocess.DEVNULL
 
     def __enter__(self) -> Building:  # noqa: PYI034  # why: `Self` came with Python 3.11
         try:
@@ -212,11 +218,14 @@ class Building(contextlib.AbstractContextManager["Building"]):
         """The descriptors that `line` needs."""
         return [*self._files.inherited, self._tells, self._waits]
 
-    def run(self, taken: Callable[[Confined], object] = lambda _: None) -> Confined:
+    def run(
+        self, taken: Callable[[Confined], object] = lambda _: None, hears: int = -1
+    ) -> Confined:
         """Let what was started run, limited, once it is what was planned; this takes a while.
 
         Args:
             taken: called with it while it still waits, and may end it.
+            hears: descriptor by which it is told something, where that is so.
 
         Raises:
             OSError: the sandbox could not be built, or nobody wants it; nothing has run.
@@ -228,7 +237,7 @@ class Building(contextlib.AbstractContextManager["Building"]):
                 confined.kill()
             self._check(confined)
             confined.uplink = self._connect(confined)
-            self._let_run(confined)
+            self._let_run(confined, hears)
         except BaseException:  # why: raised again; what waits must not run
             confined.kill()
             confined.close()
@@ -259,7 +268,8 @@ class Building(contextlib.AbstractContextManager["Building"]):
         self._waiting = found
         return found
 
-    def _let_run(self, confined: Confined) -> None:
+    def _let_run(self, confined: Confined, hears: int) -> None:  # noqa: ARG002  # why: for those that wait twice
+        """Let what waits run."""
         if confined.is_over:
             msg = "it ended before it was let run"
             raise OSError(msg)

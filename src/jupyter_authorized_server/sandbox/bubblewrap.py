@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from .box import Box, Confined, Files
 
 _OLDEST = (0, 8)
+#: Variables by which other code runs in what waits, before it may.
+_OF_LOADERS = ("LD_", "GLIBC_TUNABLES", "BASH_FUNC_")
+_BEGINS_SECONDS, _LOOK_SECONDS = 30.0, 0.0002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +80,22 @@ class _Wrapped(Building):
         if self._box.internet:
             self._pasta = internet.find()
         words = arguments(self._box, self._files, proc=self._wrap.proc)
+        later = []
         for name, value in self._environment.items():
-            words += ["--setenv", name, value]
+            if name.startswith(_OF_LOADERS):
+                later.append(f"{name}={value}")
+            else:
+                words += ["--setenv", name, value]
         if any("\0" in word for word in words):
             msg = "a variable or a path of the process has a NUL in it"
             raise CannotConfine(msg)
-        # What waits runs when it can read no more, as when the server is killed. It holds the
-        # other end too, so that it waits for ever then.
-        waits, self._waits = self._waits, os.open(f"/proc/self/fd/{self._waits}", os.O_RDWR)
-        os.close(waits)
         words += ["--json-status-fd", str(self._tells), "--block-fd", str(self._waits)]
         packed = self._files.hold("\0".join(words).encode() + b"\0")
-        return [self._wrap.path, "--args", str(packed), "--", *self._command]
+        self.stdin = self._waits
+        line = ["/bin/sh", "-c", _waiting(self._box), "sh"]
+        if later:
+            line += ["/usr/bin/env", *later]
+        return [self._wrap.path, "--args", str(packed), "--", *line, *self._command]
 
     def _check(self, confined: Confined) -> None:
         mounted.check(confined.first, self._planned, is_over=lambda: confined.is_over)
@@ -98,6 +106,26 @@ class _Wrapped(Building):
             if not (is_so or ceiling.WATCHED in self._wrap.leaves_open):
                 msg = "how many processes it has could not be limited, as it can be here"
                 raise OSError(msg)
+
+    def _let_run(self, confined: Confined, hears: int) -> None:
+        """Let the sandbox begin, and when it is sure to end with this server, what runs in it.
+
+        It asks to end with whoever started it only as it begins. What is to run waits there,
+        and ends when it can read no more.
+        """
+        before = _filters(confined.first)
+        super()._let_run(confined, hears)
+        until = time.monotonic() + _BEGINS_SECONDS
+        while _filters(confined.first) <= before:
+            if confined.is_over or time.monotonic() > until:
+                msg = "it did not begin"
+                raise OSError(msg)
+            time.sleep(_LOOK_SECONDS)
+        # The filter of system calls comes after the request, which is about the parent of then.
+        if _parent(_parent(confined.first)) != os.getpid():
+            msg = "who would end it with the server has ended"
+            raise OSError(msg)
+        os.write(self._release if hears < 0 else hears, b"\n")
 
     def _connect(self, confined: Confined) -> internet.Uplink | None:
         if not self._pasta:
@@ -186,6 +214,37 @@ def arguments(box: Box, files: Files, *, proc: bool = True) -> list[str]:
     line += ["--chdir", box.cwd or box.home, "--remount-ro", "/"]
     line += ["--seccomp", str(files.hold(system_calls.program()))]
     return line
+
+
+def _waiting(box: Box) -> str:
+    """What waits in the sandbox for a line, and becomes what it is given."""
+    if box.hears:
+        then = ""
+    elif box.terminal:
+        then = " <&1"
+    else:
+        then = " </dev/null"
+    return f'read -r line || exit 126; exec "$@"{then}'
+
+
+def _status(number: int) -> dict[str, str]:
+    """What the machine tells of the process `number`."""
+    lines = Path(f"/proc/{number}/status").read_text("utf-8", "replace").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _filters(number: int) -> int:
+    """How many filters of system calls the process `number` has; before Linux 5.9 one or none.
+
+    Raises:
+        OSError: it has ended.
+    """
+    found = _status(number)
+    return int(found.get("Seccomp_filters", found.get("Seccomp", "0") != "0"))
+
+
+def _parent(number: int) -> int:
+    return int(_status(number)["PPid"])
 
 
 def _device(path: str) -> tuple[str, str, str]:

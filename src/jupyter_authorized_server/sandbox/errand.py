@@ -202,12 +202,13 @@ def _begin(  # noqa: PLR0917  # why: of one caller
     stdin: int,
 ) -> subprocess.Popen[bytes]:
     surroundings = environment(box.home, box.user, variables, box.temporary)
+    box.hears = stdin == subprocess.PIPE
     said = b""
     try:
         with backend.build(box, line, surroundings) as building:
             process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
                 building.line,
-                stdin=stdin,
+                stdin=stdin if box.hears else building.stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={},
@@ -216,7 +217,8 @@ def _begin(  # noqa: PLR0917  # why: of one caller
                 start_new_session=True,
             )
             try:
-                building.run(room.hold)
+                hears = -1 if process.stdin is None else process.stdin.fileno()
+                building.run(room.hold, hears)
             except BaseException:  # why: raised again; before what it waits for is let go of
                 end(process)
                 said = process.communicate()[1][:500]

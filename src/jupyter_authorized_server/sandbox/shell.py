@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ptyprocess.ptyprocess import PtyProcessUnicode
@@ -30,15 +31,20 @@ _log = logging.getLogger(__name__)
 _DARK_SECONDS = 10.0
 
 
-def _as_a_shell_begins() -> None:
+def _as_a_shell_begins(stdin: int = -1) -> None:
     """What its process does before anything else.
 
     A server that a script has started with `&` ignores the key for an interrupt, and whatever
     it starts would as well.
+
+    Args:
+        stdin: what it has for its input, where that is not the terminal.
     """
     preexec_fn()
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    if stdin >= 0:
+        os.dup2(stdin, 0)
 
 
 class ConfinedPty(PtyWithClients):
@@ -72,7 +78,7 @@ class ConfinedPty(PtyWithClients):
                     building.line,
                     cwd="/",
                     env={},
-                    preexec_fn=_as_a_shell_begins,
+                    preexec_fn=partial(_as_a_shell_begins, building.stdin),
                     pass_fds=tuple(building.inherited),
                 )
             self._decode()

@@ -103,7 +103,7 @@ def _begun(
         with backend.build(box, command, environment) as building:
             process = subprocess.Popen(  # noqa: S603  # why: what confines; what it runs is confined
                 building.line,
-                stdin=subprocess.DEVNULL,
+                stdin=building.stdin,
                 stdout=output,
                 stderr=output,
                 env={},

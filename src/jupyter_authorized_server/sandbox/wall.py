@@ -4,7 +4,7 @@ It runs by itself, as `python -I -S`, and needs nothing but ctypes. It puts up t
 a child and runs there what it was told to; any doubt ends it before that. Outside of the
 walls it stays, and when the child ends, when the server lets go of it or ends itself, it
 ends all that has descended from the child, also what has left its session: it is who
-inherits every orphan.
+inherits every orphan. It is two processes, of which each does so when the other is killed.
 """
 
 from __future__ import annotations
@@ -211,8 +211,12 @@ def _reaped(child: int) -> int | None:
     return None
 
 
-def _watch(child: int, waits: int, ready: int) -> int:
-    """Wait for the end of `child`, or until it is to end; how it ended."""
+def _watch(child: int, waits: list[int], ready: int) -> int:
+    """Wait for the end of `child`, or until it is to end; how it ended.
+
+    Args:
+        waits: what is told to it goes to `ready`; where one can tell no more, it is to end.
+    """
     woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wakes)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
@@ -223,9 +227,9 @@ def _watch(child: int, waits: int, ready: int) -> int:
         status = _reaped(child)
         if status is not None:
             return status
-        can_read = select.select([waits, woken], [], [])[0]
-        if waits in can_read:
-            if not os.read(waits, 1):
+        can_read = select.select([*waits, woken], [], [])[0]
+        for each in {*can_read} - {woken}:
+            if not os.read(each, 1):
                 return 128 + signal.SIGKILL
             os.write(ready, b"1")
         if woken in can_read:
@@ -241,11 +245,20 @@ def main() -> NoReturn:
     # Without it, nothing that descends from here could be found.
     Path("/proc/self/stat").read_bytes()
     _called(_prctl(_SET_ADOPTER, 1), "adopting orphans")
-    ready, lets = os.pipe()
-    child = _begin(plan, ready)
-    _close_but(plan["wait"], lets)
+    above, held = os.pipe()
+    child = os.fork()
+    if child:
+        # Nothing is told here, and the end of who holds this ends the other.
+        _close_but(above, held)
+        waits, lets = [above], held
+    else:
+        _called(_prctl(_SET_ADOPTER, 1), "adopting orphans")
+        ready, lets = os.pipe()
+        child = _begin(plan, ready)
+        waits = [plan["wait"], above]
+        _close_but(*waits, lets)
     try:
-        status = _watch(child, plan["wait"], lets)
+        status = _watch(child, waits, lets)
     finally:
         _end_all()
     os._exit(status)
