@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import shutil
-import tempfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +14,13 @@ from weakref import WeakKeyDictionary
 
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError, Overtaken
 from ..sentences import NOBODYS_KERNEL
-from . import programs, shown
+from . import programs, runtime, shown
 from .box import MEMORY, PROCESSES, TEMPORARY, Box, Mount
 from .extra import Extra
 from .machine import private
 from .room import OPEN, Room, contents_in, home_in, new_scratch, own_in, start_in
 from .sockets import INSIDE, SOCKET, SOCKETS
-from .surroundings import SOCKET_PATH, account, file_name, short_folder, system_paths
+from .surroundings import SOCKET_PATH, account, file_name, system_paths
 from .unconfined import may_be_unconfined
 from .view import (
     BESIDES,
@@ -88,10 +87,11 @@ class Launcher:
     told: Callable[[], None] = lambda: None
     outgrown: Callable[[Room, str], None] = lambda room, why: None  # noqa: ARG005  # why: as it is called
     _runtime: Path | None = None
+    _mark: int = -1
 
     def aside(self, point: DecisionPoint, folder: Path) -> Launcher:
         """One that starts the same, as `point` decides and with homes in `folder` alone."""
-        own = {"point", "folder", "origins", "rooms", "told", "outgrown", "_runtime"}
+        own = {"point", "folder", "origins", "rooms", "told", "outgrown", "_runtime", "_mark"}
         same = {
             name: getattr(self, name) for each in fields(self) if (name := each.name) not in own
         }
@@ -117,7 +117,7 @@ class Launcher:
         if len(os.fsencode(longest)) > SOCKET_PATH:
             msg = f"`{longest}` is too long for a socket; set `TMPDIR` to a shorter folder"
             raise ConfigurationError(msg)
-        logs = self.folder / "logs"
+        logs = self.folder / runtime.LOGS
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = logs / f"{token}.log"
         room = Room(origin=origin, type="kernels", id=kernel_id, folder=folder, spec=spec, log=log)
@@ -140,7 +140,7 @@ class Launcher:
     def runtime_folder(self) -> Path:
         """Where all is that ends with this server; removed then."""
         if self._runtime is None:
-            self._runtime = Path(tempfile.mkdtemp(prefix="jk-", dir=short_folder(SOCKETS)))
+            self._runtime, self._mark = runtime.new_folder()
         return self._runtime
 
     def leave(self, room: Room) -> None:
@@ -158,6 +158,7 @@ class Launcher:
         """Remove the folder of all sockets."""
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
+            os.close(self._mark)
             self._runtime = None
 
     def view(self, room: Room) -> View:

@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import logging
 import secrets
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from ..sandbox.machine import memory
 from ..sandbox.printed import cut
 from ..sandbox.probe import begin
 from ..sandbox.room import Origin, Room
+from ..sandbox.runtime import sweep
 from ..sandbox.unconfined import may_be_unconfined
 from ..sandbox.view import is_wider
 from ..sandbox.watch import Watch
@@ -121,6 +123,8 @@ class Confinement:
             app.log.error("%s", self.launcher.missing)
         if self.launcher.disk is not None:
             import_nothing_from(self.launcher.disk.root)
+        # Much may have been left, and nobody waits for it.
+        threading.Thread(target=sweep, args=(self.launcher.folder,), daemon=True).start()
         self._install()
         self._ending: set[asyncio.Task[None]] = set()
         #: By kernel, whose it was and for which document; the last one that ended is last.
