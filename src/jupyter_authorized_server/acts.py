@@ -139,6 +139,11 @@ def _link(link: Link) -> dict[str, Value]:
     }
 
 
+def asked(wish: Wish) -> Act:
+    """Somebody has asked for access."""
+    return "access_requested", {"wish": wish.id, "level": wish.level, "resource": wish.resource}
+
+
 def answered(wish: Wish, level: str | None) -> Act:
     """A request for access was answered; where it was approved, with what level."""
     approved: dict[str, Value] = {"grant": wish.grant_id, "level": level or wish.level}

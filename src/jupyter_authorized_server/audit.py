@@ -89,6 +89,14 @@ class Audit:
         """The place in the chain of the last record this process wrote."""
         return None if self._journal is None else self._journal.link
 
+    def last(self) -> int:
+        """Number of the last record in the chain, whoever wrote it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return 0 if self._journal is None else self._journal.last()
+
     def prune(self, before: float, announce: Callable[[Link], None]) -> int:
         """Drop records older than `before`; see `Journal.prune`."""
         return 0 if self._journal is None else self._journal.prune(before, announce)
@@ -185,6 +193,10 @@ class Audit:
         """
         return self._write(kind, {"principal": actor, **(fields or {})})
 
+    def made(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> Record:
+        """The record that `event` would write, for `write`."""
+        return self._made(kind, {"principal": actor, **(fields or {})})
+
     def note(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> str:
         """As `event`, of what is so already; that it cannot be recorded is logged, and no id."""
         try:
@@ -194,6 +206,9 @@ class Audit:
             return ""
 
     def _write(self, kind: str, fields: Mapping[str, Value], *, urgent: bool = True) -> str:
+        return self.write(self._made(kind, fields), urgent=urgent)
+
+    def _made(self, kind: str, fields: Mapping[str, Value]) -> Record:
         asked = REQUEST.get()
         record: Record = {
             "id": os.urandom(8).hex(),
@@ -205,6 +220,18 @@ class Audit:
         for key, value in fields.items():
             if isinstance(value, str) and len(value) > MAX_TEXT:
                 record[key] = value[:MAX_TEXT] + "…"
+        return record
+
+    def write(self, record: Record, *, urgent: bool = True) -> str:
+        """Put a record that was `made` into the chain; returns its id.
+
+        Args:
+            record: not in the chain yet.
+            urgent: whether the disk itself gets it at once; see `SYNC_WITHIN`.
+
+        Raises:
+            OSError: it is not in the file.
+        """
         # The bus hears of records in the order that they have in the file.
         with self._order:
             chained = None if self._journal is None else self._journal.append(record)

@@ -80,6 +80,21 @@ class Journal:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
+    def last(self) -> int:
+        """Number of the last record, whoever wrote it; 0 where there is none.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self._lock:
+            if self._descriptor < 0:
+                return 0
+            size = self._take()
+            try:
+                return self._last(size).number
+            finally:
+                self._give_back()
+
     def append(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         """Add `record`; returns it with its place in the chain, None once closed.
 

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_authorized_server.audit import Audit
-from jupyter_authorized_server.cli.desk import Change, Desk, actor, member_name, person_name
+from jupyter_authorized_server.cli.desk import Desk, actor, member_name, person_name
 from jupyter_authorized_server.errors import ConfigurationError, InvalidName
 
 if TYPE_CHECKING:
@@ -60,15 +59,22 @@ def test_nothing_is_changed_where_it_cannot_be_recorded(desk: House) -> None:
         pytest.fail("the store was opened")
 
 
-def test_a_change_whose_record_is_lost_says_that_it_is_done(desk: House) -> None:
-    class Full(Audit):
-        def event(self, *_: object, **__: object) -> str:
-            raise OSError(28, "No space left on device")
-
-    with desk.store() as store:
-        change = Change(store, Full(desk.audit_path))
-        with pytest.raises(ConfigurationError, match="this was done, but could not be recorded"):
-            change.record("grant", {})
+def test_a_change_whose_record_cannot_be_written_says_that_it_is_done_and_waits(
+    desk: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.audit_path.symlink_to("/dev/full")
+    refused = desk.ask("groups", "add", "crew", "eve")
+    assert (2, "its record waits in the store" in refused.err) == (refused.code, True), refused.err
+    desk.audit_path.unlink()
+    monkeypatch.setattr("jupyter_authorized_server.account.OLD", 0.0)
+    assert 0 == desk.ask("groups", "add", "other").code
+    told = [(each["kind"], each["group"]) for each in desk.records()]
+    assert [
+        ("group_added", "group:other"),
+        ("group_added", "group:crew"),
+        ("group_joined", "group:crew"),
+    ] == told
+    assert 0 == desk.ask("audit", "verify").code
 
 
 def test_who_acts_is_who_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import config
+from ..account import Remainders, accounted
 from ..audit import Audit
 from ..errors import AuthorizationError, ConfigurationError, PolicyError, StoreError
 from ..moments import parse_moment, show_moment
@@ -20,11 +21,12 @@ from ..policy.directory import Directory
 from ..policy.document import Document
 from ..policy.model import ANONYMOUS, parse_name, parse_principal
 from ..store import Store
-from .output import note, printable
+from .output import note, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from ..account import Account
     from ..audit import Value
     from ..config import JupyterAuthorization
     from ..decision_point import DecisionPoint
@@ -83,22 +85,77 @@ class Desk:
     def change(self) -> Iterator[Change]:
         """The store, to change, with the audit file open before anything happens.
 
+        All that is changed within is one transaction, and recorded with it.
+
         Raises:
-            StoreError, ConfigurationError: nothing is changed then.
+            StoreError: nothing is changed then.
+            ConfigurationError: nothing is changed, or it is and its record waits.
         """
+        with self._audited() as (store, audit):
+            had = store.has_administrator(now=self.now)
+            with accounted(store, audit) as account:
+                change = Change(store, account)
+                yield change
+            for said in change.said:
+                say(said)
+            self._keep(store, audit, account.problem)
+            if had and not store.has_administrator(now=self.now):
+                # Who works here is above the policy, and may have to shut somebody out.
+                note(
+                    "note: nobody in the store administers the server any more; "
+                    "`jupyter authz grant user:NAME admin server:` has somebody do so"
+                )
+
+    @contextlib.contextmanager
+    def upkeep(self) -> Iterator[tuple[Store, Callable[[str, Mapping[str, Value]], None]]]:
+        """The store, to look after the records in it, and what records that it was done.
+
+        Raises:
+            StoreError, ConfigurationError: it cannot be, or it is done and not recorded.
+        """
+        with self._audited() as (store, audit):
+
+            def record(kind: str, fields: Mapping[str, Value]) -> None:
+                try:
+                    audit.event(kind, actor=actor(), fields=fields)
+                except OSError as error:
+                    msg = (
+                        f"this was done, but could not be recorded in `{audit.path}`: "
+                        f"{error.strerror}"
+                    )
+                    raise ConfigurationError(msg) from error
+
+            yield store, record
+            self._keep(store, audit, None)
+
+    @contextlib.contextmanager
+    def _audited(self) -> Iterator[tuple[Store, Audit]]:
         audit = Audit(Path(self.config.audit_file))
         try:
             with self.store() as store:
-                had = store.has_administrator(now=self.now)
-                yield Change(store, audit)
-                if had and not store.has_administrator(now=self.now):
-                    # Who works here is above the policy, and may have to shut somebody out.
-                    note(
-                        "note: nobody in the store administers the server any more; "
-                        "`jupyter authz grant user:NAME admin server:` has somebody do so"
-                    )
+                yield store, audit
         finally:
             audit.close()
+
+    def _keep(self, store: Store, audit: Audit, problem: OSError | None) -> None:
+        """Have the store know where the chain ends now.
+
+        Raises:
+            ConfigurationError: the last record is not in it yet.
+        """
+        try:
+            if problem is not None:
+                raise problem
+            Remainders(store, audit).look()
+            wrong = None if audit.path is None else store.keep_journal(audit.path)
+            if wrong is not None:
+                note(f"warning: the audit file was tampered with, or lost records: {wrong}")
+        except OSError as error:
+            msg = (
+                f"this was done, and its record waits in the store, since `{audit.path}` cannot "
+                f"be written: {error.strerror}; the server or a later command puts it there"
+            )
+            raise ConfigurationError(msg) from error
 
     @contextlib.contextmanager
     def point(self, *, at: float | None = None) -> Iterator[DecisionPoint]:
@@ -202,44 +259,26 @@ class View:
 
 
 class Change:
-    """An open store and the record of what is done to it.
+    """An open store, to be changed, and the record of what is done to it.
 
     Args:
         store: to be changed.
-        audit: gets one record a change.
+        account: gets one record a change.
     """
 
-    def __init__(self, store: Store, audit: Audit) -> None:
+    def __init__(self, store: Store, account: Account) -> None:
         self.store = store
-        self._audit = audit
+        self._account = account
+        #: What is said once it is done.
+        self.said: list[str] = []
 
     def record(self, kind: str, fields: Mapping[str, Value]) -> None:
-        """Record that whoever runs this has just done something of `kind`.
+        """Have it recorded that whoever runs this does something of `kind`."""
+        self._account.tell(kind, actor=actor(), fields=fields)
 
-        Raises:
-            ConfigurationError: it is done, but the record could not be written.
-        """
-        self.record_all([(kind, fields)])
-
-    def record_all(self, many: Iterable[tuple[str, Mapping[str, Value]]]) -> None:
-        """As `record`, of several things, each with a record of its own.
-
-        Raises:
-            ConfigurationError: all is done, but could not be recorded, or not all of it.
-        """
-        try:
-            for kind, fields in many:
-                self._audit.event(kind, actor=actor(), fields=fields)
-            path = self._audit.path
-            problem = None if path is None else self.store.keep_journal(path)
-            if problem is not None:
-                note(f"warning: the audit file was tampered with, or lost records: {problem}")
-        except OSError as error:
-            msg = (
-                f"this was done, but could not be recorded in `{self._audit.path}`: "
-                f"{error.strerror}"
-            )
-            raise ConfigurationError(msg) from error
+    def say(self, text: str) -> None:
+        """Say so once it is done."""
+        self.said.append(text)
 
 
 def actor() -> str:

@@ -108,8 +108,10 @@ def revoke(desk: Desk, what: tuple[str, ...], all_: bool) -> None:
         for each in found:
             taken = change.store.remove_grant(each.id)
             change.record(*acts.taken_back(taken))
-            say(f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: "
-                f"{taken.id}")  # fmt: skip
+            change.say(
+                f"took back `{taken.level}` on `{taken.resource}` from `{taken.principal}`: "
+                f"{taken.id}"
+            )
     gone = {each.id for each in found}
     for principal, resource in dict.fromkeys((each.principal, each.resource) for each in found):
         _tell_what_remains(desk, before, principal, resource, gone)

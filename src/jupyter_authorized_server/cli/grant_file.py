@@ -44,11 +44,9 @@ def give(desk: Desk, *, file: TextIO) -> None:
         raise ConfigurationError(msg) from error
     with desk.change() as change:
         given, new = change.store.add_grants(wanted, now=desk.now, granted_by=actor())
-        change.record_all(
-            acts.given(each, uses=said.uses)
-            for each, said in zip(given, wanted, strict=True)
-            if each.id in new
-        )
+        for each, said in zip(given, wanted, strict=True):
+            if each.id in new:
+                change.record(*acts.given(each, uses=said.uses))
     before = len({each.id for each in given} - new)
     say(f"{len(new)} given" + (f", {before} more were given already" if before else ""))
 

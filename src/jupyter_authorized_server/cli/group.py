@@ -77,7 +77,7 @@ def add(desk: Desk, name: str, members: tuple[str, ...]) -> None:
         _require(change.store.state(), written)
         change.store.add_group(name, now=desk.now)
         change.record(*acts.group_added(name))
-        say(f"added `group:{name}`")
+        change.say(f"added `group:{name}`")
         _join(change, name, written)
 
 
@@ -138,7 +138,7 @@ def leave(desk: Desk, group: str, members: tuple[str, ...]) -> None:
         for member in written:
             change.store.remove_member(name, member)
             change.record(*acts.left(name, member))
-            say(f"`{member}` is no longer in `group:{name}`")
+            change.say(f"`{member}` is no longer in `group:{name}`")
 
 
 def _join(change: Change, name: str, members: tuple[str, ...]) -> None:
@@ -146,10 +146,10 @@ def _join(change: Change, name: str, members: tuple[str, ...]) -> None:
         try:
             change.store.add_member(name, member)
         except DuplicateName:
-            say(f"`{member}` is in `group:{name}` already")
+            change.say(f"`{member}` is in `group:{name}` already")
             continue
         change.record(*acts.joined(name, member))
-        say(f"`{member}` is in `group:{name}` now")
+        change.say(f"`{member}` is in `group:{name}` now")
 
 
 def _group(text: str) -> str:

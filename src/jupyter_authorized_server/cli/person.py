@@ -135,10 +135,10 @@ def add(
             name, display_name=display_name, password_hash=hashed, now=desk.now
         )
         change.record(*acts.person_added(name))
-        say(f"added `user:{name}`")
+        change.say(f"added `user:{name}`")
         if word is None:
             grant = f"jupyter authz grant {argument(f'user:{name}')} LEVEL RESOURCE"
-            say(f"they may do nothing yet; `{grant}`")
+            change.say(f"they may do nothing yet; `{grant}`")
             return
         given = change.store.add_grant(
             principal=f"user:{name}",
@@ -148,7 +148,9 @@ def add(
             granted_by=actor(),
         )
         change.record(*acts.given(given))
-        say(f"granted `{given.level}` on `{given.resource}` to `{given.principal}`: {given.id}")
+        change.say(
+            f"granted `{given.level}` on `{given.resource}` to `{given.principal}`: {given.id}"
+        )
 
 
 @users.command()

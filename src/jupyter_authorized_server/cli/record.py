@@ -172,9 +172,9 @@ def renew(desk: Desk) -> None:
     if problem is None:
         say("the records are whole, so they stay where they are")
         return
-    with desk.change() as change, contextlib.closing(Journal(path)) as file:
-        change.store.renew_journal(path, lambda: _set_aside(file, aside))
-        change.record("audit_renewed", {"problem": problem, "file": aside})
+    with desk.upkeep() as (store, record), contextlib.closing(Journal(path)) as file:
+        store.renew_journal(path, lambda: _set_aside(file, aside))
+        record("audit_renewed", {"problem": problem, "file": aside})
     say(f"a new file has begun; the records until now are in `{path.with_name(aside)}`")
 
 
@@ -237,14 +237,14 @@ def prune(desk: Desk, *, before: str) -> None:
         msg = f"`{printable(before, 60)}` is not over yet; name a time before now"
         raise InvalidName(msg)
     path = Path(desk.config.audit_file)
-    with desk.change() as change, contextlib.closing(Journal(path)) as file:
-        problem = change.store.keep_journal(path)
+    with desk.upkeep() as (store, record), contextlib.closing(Journal(path)) as file:
+        problem = store.keep_journal(path)
         if problem is not None:
             msg = f"nothing is dropped, since the chain is broken: {problem}"
             raise ConfigurationError(msg)
-        many = file.prune(moment, lambda start: change.store.start_journal(path, start))
+        many = file.prune(moment, lambda start: store.start_journal(path, start))
         if many:
-            change.record("audit_pruned", {"records": many, "before": moment})
+            record("audit_pruned", {"records": many, "before": moment})
     say(f"{many} records are gone")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tornado.ioloop import PeriodicCallback
 
+from ..account import Remainders
 from ..decision_point import SERVER
 from ..errors import AuthorizationError
 
@@ -48,6 +49,9 @@ class RecordKeeping:
     ) -> None:
         self._point = wired.point
         self._days = wired.config.audit_days
+        self._remainders = Remainders(
+            wired.point.store, wired.point.audit, steady=steady, clock=clock
+        )
         self._known: Link | None = None
         self._is_known = False
         self._clock = clock
@@ -65,6 +69,8 @@ class RecordKeeping:
             return
         now, steady = self._clock(), self._steady()
         try:
+            if many := await asyncio.to_thread(self._remainders.look):
+                _log.warning("%d changes are recorded late, which nobody had recorded", many)
             if (
                 link != self._known or not self._is_known
             ) and steady >= self._broken + _BROKEN_FOR:

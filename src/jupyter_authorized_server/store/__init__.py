@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .kept_acts import KeptAct
 from .model import (
     Group,
     Guest,
@@ -23,6 +24,7 @@ from .store import Store
 __all__ = [
     "Group",
     "Guest",
+    "KeptAct",
     "Link",
     "LoginSession",
     "Move",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LOOKS, _PAUSE = 3, 0.1
 
 
-def _name(path: Path) -> str:
+def name_of(path: Path) -> str:
     """What the chain in the file `path` of this machine is called in the store."""
     return f"{platform.node()}:{path}"
 
@@ -50,7 +50,7 @@ class Journals(Transactions):
             end = end_of(path, known, start=start or ORIGIN)
             if end is not None:
                 if end.number > known.number:
-                    self._set(_name(path), "head", end)
+                    self._set(name_of(path), "head", end)
                 return None
         return (
             f"record {known.number} is not in `{path}` as it was written, or records behind it "
@@ -59,18 +59,18 @@ class Journals(Transactions):
 
     def start_journal(self, path: Path, start: Link) -> None:
         """Keep the place before the first record of the chain in the file `path`."""
-        self._set(_name(path), "start", start)
+        self._set(name_of(path), "start", start)
 
     def renew_journal(self, path: Path, set_aside: Callable[[], None]) -> None:
         """Forget the chain in the file `path`, which `set_aside` puts elsewhere."""
         with self._write() as connection:
-            connection.execute(delete(journals).where(journals.c.name == _name(path)))
+            connection.execute(delete(journals).where(journals.c.name == name_of(path)))
             set_aside()
 
     def journal(self, path: Path) -> tuple[Link | None, Link | None]:
         """The start and the head of the chain in the file `path`, where they are known."""
         with self._read() as connection:
-            query = select(journals).where(journals.c.name == _name(path))
+            query = select(journals).where(journals.c.name == name_of(path))
             row = connection.execute(query).first()
         if row is None:
             return None, None
@@ -83,7 +83,7 @@ class Journals(Transactions):
         with self._read() as connection:
             query = select(journals.c.name, journals.c.head_number).order_by(journals.c.name)
             found = {row.name: row.head_number for row in connection.execute(query)}
-        found.pop(_name(path), None)
+        found.pop(name_of(path), None)
         return found
 
     def verify_journal(self, path: Path) -> Verdict:

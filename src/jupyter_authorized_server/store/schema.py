@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0008"
+HEAD = "0009"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -289,6 +289,17 @@ journals = Table(
     Column("start_hash", Text, nullable=False),
     Column("head_number", Integer, nullable=False),
     Column("head_hash", Text, nullable=False),
+)
+
+#: Records of what was changed here, put in by the change itself, until they are known to be in
+#: the chain that they belong to.
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("journal", Text, nullable=False),
+    Column("behind", Integer, nullable=False),
+    Column("record", Text, nullable=False),
 )
 
 #: Who started what is running. By the principal's written form, since people whom a hub

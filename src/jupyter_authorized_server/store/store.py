@@ -12,6 +12,7 @@ from . import postgres, sqlite
 from .files import Files
 from .guests import Guests
 from .journals import Journals
+from .kept_acts import KeptActs
 from .ledger import read_ledger
 from .links import Links
 from .login_sessions import LoginSessions
@@ -46,6 +47,7 @@ class Store(
     LoginSessions,
     SetupLink,
     Journals,
+    KeptActs,
     Owners,
     Standing,
     Uses,

@@ -70,6 +70,21 @@ class Database(Protocol):
 _JUDGED: ContextVar[int | None] = ContextVar("jupyter_authorization_judged", default=None)
 
 
+class _Together:
+    """Changes that are one transaction; see `Transactions.together`."""
+
+    def __init__(self, store: Transactions, stack: contextlib.ExitStack) -> None:
+        self.store = store
+        self.stack = stack
+        self.connection: Connection | None = None
+
+
+#: What is changed together just now, if anything.
+_TOGETHER: ContextVar[_Together | None] = ContextVar(
+    "jupyter_authorization_together", default=None
+)
+
+
 class Transactions:
     """What every part of the store stands on.
 
@@ -130,8 +145,31 @@ class Transactions:
                 watch.close()
 
     @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Has all that is changed within this be one transaction, begun by the first change.
+
+        What fails by itself is undone by itself; what is raised through here undoes all.
+        """
+        with contextlib.ExitStack() as stack:
+            token = _TOGETHER.set(_Together(self, stack))
+            try:
+                yield
+            finally:
+                _TOGETHER.reset(token)
+
+    def _shared(self) -> _Together | None:
+        """What this is done together with, if anything."""
+        found = _TOGETHER.get()
+        return found if found is not None and found.store is self else None
+
+    @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
         """A transaction that sees one state throughout."""
+        shared = self._shared()
+        if shared is not None and shared.connection is not None:
+            with self._database.translated():
+                yield shared.connection
+            return
         self._database.check_place()
         with self._database.translated(), self._database.reading.begin() as connection:
             yield connection
@@ -139,6 +177,18 @@ class Transactions:
     @contextlib.contextmanager
     def _write(self) -> Iterator[Connection]:
         """A transaction in which nobody else changes anything; not counted."""
+        shared = self._shared()
+        if shared is None:
+            with self._begun() as connection:
+                yield connection
+            return
+        if shared.connection is None:
+            shared.connection = shared.stack.enter_context(self._begun())
+        with self._database.translated(), shared.connection.begin_nested():
+            yield shared.connection
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Connection]:
         self._database.check_place()
         with self._database.translated(), self._database.writing.begin() as connection:
             # In a database with row locks this one makes writers queue up.

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_authorized_server import acts
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.errors import Outdated
+from jupyter_authorized_server.policy.model import Principal
 from jupyter_authorized_server.server.admin.asker import GIVING, Asker, Refused
 from jupyter_authorized_server.server.admin.people import _Directory
 from jupyter_authorized_server.store import Store
@@ -38,8 +40,14 @@ class Asked:
     settings: dict[str, Any] = field(default_factory=lambda: {GIVING: asyncio.Lock()})
     judged: list[int] = field(default_factory=list)
 
-    async def change(self, act: Callable[[Store], Any]) -> Any:
-        return await Asker.change(self, act)  # type: ignore[arg-type]  # why: all that it asks
+    principal = Principal(name="user:mia")
+    address = None
+
+    def _require_recorded(self, is_so: bool) -> None:  # why: as it is called
+        assert is_so
+
+    async def change(self, act: Callable[[Store], Any], tell: Any) -> Any:
+        return await Asker.change(self, act, tell)  # type: ignore[arg-type]  # why: all that it asks
 
 
 def given(store: Store, *meanwhile: Callable[[], object], always: bool = False) -> Asked:
@@ -61,7 +69,7 @@ def given(store: Store, *meanwhile: Callable[[], object], always: bool = False) 
         )
         return revision
 
-    asyncio.run(Asker.change_as_judged(asked, judge, act))  # type: ignore[arg-type]  # why: as above
+    asyncio.run(Asker.change_as_judged(asked, judge, act, lambda _: []))  # type: ignore[arg-type]  # why: as above
     return asked
 
 
@@ -100,20 +108,25 @@ class Administering(Asked):
         if "gone" in self.point.directory.people:
             raise Refused("not any more")
 
-    async def change(self, act: Callable[[Store], Any]) -> Any:
+    async def change(self, act: Callable[[Store], Any], tell: Any) -> Any:
         while self.meanwhile:
             await asyncio.to_thread(self.meanwhile.pop())
-        return await super().change(act)
+        return await super().change(act, tell)
 
-    async def change_as_judged(self, judge: Any, act: Any) -> Any:
-        return await Asker.change_as_judged(self, judge, act)  # type: ignore[arg-type]  # why: as above
+    async def change_as_judged(self, judge: Any, act: Any, tell: Any) -> Any:
+        return await Asker.change_as_judged(self, judge, act, tell)  # type: ignore[arg-type]  # why: as above
 
 
 def add_somebody(store: Store, *meanwhile: Callable[[], object]) -> Administering:
     """Add a person while all that happens, after it was judged that one may."""
     point = DecisionPoint(store, policy_dir=None, audit=Audit(None))
     asked = Administering(point, meanwhile=list(meanwhile))
-    asyncio.run(_Directory.keep(asked, lambda to: to.add_person("new", now=1)))  # type: ignore[arg-type]  # why: all that it asks
+    keep = _Directory.keep(
+        asked,  # type: ignore[arg-type]  # why: all that it asks
+        lambda to: to.add_person("new", now=1),
+        lambda _: acts.person_added("new"),
+    )
+    asyncio.run(keep)
     return asked
 
 

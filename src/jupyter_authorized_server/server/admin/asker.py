@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jupyter_server.base.handlers import JupyterHandler
 
 from ... import mistakes, sentences
+from ...account import accounted
 from ...errors import ConfigurationError, Hidden, InvalidName, Moved, Nowhere, Outdated
 from ...policy.model import Decision, Resource
 from ...policy.vocabulary import TYPE, Word, parse_resource
@@ -19,8 +20,9 @@ from ..surface.written import known, meant
 from ..wiring import Wiring, wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from ...acts import Act
     from ...decision_point import DecisionPoint
     from ...policy.model import Principal
     from ...store import Store
@@ -193,18 +195,42 @@ class Asker(JupyterHandler):
     def _call(self) -> Call:
         return Call(self.request, self.settings, [], {})
 
-    async def change(self, act: Callable[[Store], Any]) -> Any:
+    async def change(
+        self, act: Callable[[Store], Any], tell: Callable[[Any], Iterable[Act]]
+    ) -> Any:
         """Change the store, off the event loop, and let the decisions know at once.
 
+        Args:
+            act: makes the change.
+            tell: what is recorded, of what `act` returns; with the change or not at all.
+
         Raises:
+            ConfigurationError: it is done, but could not be recorded yet, and the
+                administrator wants nothing to go on then.
             StoreError, AuthorizationError: nothing was changed.
         """
-        done = await asyncio.to_thread(act, self.point.store)
+        told = {"token": self.principal.token, "address": self.address}
+        who, audit = self.principal.name, self.point.audit
+
+        def change() -> tuple[Any, OSError | None]:
+            with accounted(self.point.store, audit) as account:
+                done = act(self.point.store)
+                for kind, fields in tell(done):
+                    account.tell(kind, actor=who, fields={**told, **fields})
+            return done, account.problem
+
+        done, problem = await asyncio.to_thread(change)
         self.point.refresh()
+        if problem is not None:
+            self.log.critical("a change cannot be recorded yet, so that waits: %s", problem)
+        self._require_recorded(problem is None)
         return done
 
     async def change_as_judged(
-        self, judge: Callable[[], Awaitable[T]], act: Callable[[Store, T], Any]
+        self,
+        judge: Callable[[], Awaitable[T]],
+        act: Callable[[Store, T], Any],
+        tell: Callable[[Any], Iterable[Act]],
     ) -> Any:
         """As `change`, where whoever asks still may at the moment of the change.
 
@@ -212,6 +238,7 @@ class Asker(JupyterHandler):
             judge: says what is to be changed, or raises where they may not; asked again
                 where something else has changed meanwhile.
             act: makes the change that was judged.
+            tell: see `change`.
 
         Raises:
             Outdated: something changes all the time.
@@ -228,7 +255,7 @@ class Asker(JupyterHandler):
                 revision = self.point.revision
                 judged = await judge()
                 try:
-                    return await self.change(partial(done, revision=revision, judged=judged))
+                    return await self.change(partial(done, revision=revision, judged=judged), tell)
                 except Moved:
                     self.point.refresh()
         raise Outdated(mistakes.CHANGED_SEVERAL_TIMES)
@@ -245,6 +272,8 @@ class Asker(JupyterHandler):
             actor=self.principal.name,
             fields={"token": self.principal.token, "address": self.address, **fields},
         )
-        if not told and self.wired.config.audit_full != "go on":
-            msg = mistakes.NOT_RECORDED_DONE
-            raise ConfigurationError(msg)
+        self._require_recorded(bool(told))
+
+    def _require_recorded(self, is_so: bool) -> None:  # why: said by its name
+        if not is_so and self.wired.config.audit_full != "go on":
+            raise ConfigurationError(mistakes.NOT_RECORDED_DONE)

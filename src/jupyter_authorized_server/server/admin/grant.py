@@ -113,10 +113,9 @@ class GrantsHandler(SharedHandler):
             lambda store, wanted: store.add_grant_once(
                 wanted, now=time.time(), granted_by=self.principal.name
             ),
+            lambda done: [acts.given(done[0], uses=self.body.get("uses"))] if done[1] else [],
         )
-        if is_new:
-            self.record(*acts.given(given, uses=self.body.get("uses")))
-        else:
+        if not is_new:
             self.set_status(200)
         self.tag(shown(given))
         return self.told(given)
@@ -187,7 +186,7 @@ class GrantHandler(SharedHandler):
     async def patch(self, id_: str) -> dict[str, Any]:
         """Give a grant on what one may share another level, end or note; see `If-Match`."""
         changed: Grant
-        known, changed = await self.change_as_judged(
+        _, changed = await self.change_as_judged(
             lambda: self._wished(id_),
             lambda store, wished: (
                 wished[0],
@@ -200,8 +199,8 @@ class GrantHandler(SharedHandler):
                     keepers=self.point.policy.document.grants,
                 ),
             ),
+            lambda done: [acts.changed(done[1], before=done[0])],
         )
-        self.record(*acts.changed(changed, before=known))
         self.tag(shown(changed))
         return self.told(changed)
 
@@ -245,8 +244,8 @@ class GrantHandler(SharedHandler):
             lambda store, grant: store.take_grant(
                 grant, now=time.time(), keepers=self.point.policy.document.grants
             ),
+            lambda taken: [acts.taken_back(taken)],
         )
-        self.record(*acts.taken_back(known))
         return {
             "removed": shown(known),
             "remaining": [shown(each) for each in self._remaining(known) if self.sees(each)],

@@ -48,10 +48,12 @@ class GrantBatchHandler(SharedHandler):
             lambda store, wanted: store.add_grants(
                 wanted, now=time.time(), granted_by=self.principal.name
             ),
+            lambda done: [
+                acts.given(each, uses=body.get("uses"))
+                for each, body in zip(done[0], self.body["grants"], strict=True)
+                if each.id in done[1]
+            ],
         )
-        for each, body in zip(given, self.body["grants"], strict=True):
-            if each.id in new:
-                self.record(*acts.given(each, uses=body.get("uses")))
         if not new:
             self.set_status(200)
         return {"items": self.tell_uses([shown(each) for each in given])}

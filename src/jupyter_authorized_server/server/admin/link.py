@@ -145,8 +145,8 @@ class LinksHandler(SharedHandler):
                 note=body.get("note", ""),
                 guests=guests,
             ),
+            lambda made: [acts.link_added(made)],
         )
-        self.record(*acts.link_added(made))
         # Of this name Jupyter's log shows no value.
         page = GUEST_PAGE if guests else PAGE
         url = url_path_join(self.base_url, f"{page}?key={url_escape(secret.text)}")
@@ -170,8 +170,11 @@ class LinkHandler(SharedHandler):
                 raise UnknownName(mistakes.NO_SUCH_LINK)
             self.check_tag(shown(found[0]))
 
-        removed: Link = await self.change_as_judged(judge, lambda store, _: store.remove_link(id_))
-        self.record(*acts.link_removed(removed))
+        await self.change_as_judged(
+            judge,
+            lambda store, _: store.remove_link(id_),
+            lambda removed: [acts.link_removed(removed)],
+        )
         return {"removed": id_}
 
 
@@ -260,7 +263,7 @@ async def redeem(handler: Asker, secret: str) -> Grant:
         return link.id, inquiry.lasts(handler.point, maker, on, link.level)
 
     found: Grant
-    (found, new), link_id = await handler.change_as_judged(
+    (found, _), _ = await handler.change_as_judged(
         judge,
         lambda store, judged: (
             store.redeem_link(
@@ -268,9 +271,8 @@ async def redeem(handler: Asker, secret: str) -> Grant:
             ),
             judged[0],
         ),
+        lambda done: [acts.given(done[0][0], link=done[1])] if done[0][1] else [],
     )
-    if new:
-        handler.record(*acts.given(found, link=link_id))
     return found
 
 

@@ -67,6 +67,8 @@ class LoginHandler(AdminHandler):
         own = found is not None and f"user:{found[0].person}" == self.principal.name
         if found is None or not (own or self.allows("administer", SERVER)):
             raise UnknownName(mistakes.NO_SUCH_LOGIN)
-        await self.change(lambda store: store.end_login_session(id_))
-        self.record(*acts.session_ended(found[0]))
+        session = found[0]
+        await self.change(
+            lambda store: store.end_login_session(id_), lambda _: [acts.session_ended(session)]
+        )
         return {"removed": id_}

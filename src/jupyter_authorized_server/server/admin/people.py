@@ -18,6 +18,7 @@ from .operation import REMOVED, operation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ...acts import Act
     from ...store import Group, Person, Store
 
 _TEXT = {"type": "string"}
@@ -72,8 +73,8 @@ class _Directory(AdminHandler):
         """What the store needs to see that the server keeps an administrator."""
         return {"now": time.time(), "keepers": self.point.policy.document.grants}
 
-    async def keep(self, act: Callable[[Store], Any]) -> Any:
-        """Change the store, if whoever asks still administers the server by then.
+    async def keep(self, act: Callable[[Store], Any], tell: Callable[[Any], Act]) -> Any:
+        """Change the store, and record it, if whoever asks still administers by then.
 
         Raises:
             Refused: they do not.
@@ -83,7 +84,9 @@ class _Directory(AdminHandler):
         async def judge() -> None:
             self.require("administer", SERVER)
 
-        return await self.change_as_judged(judge, lambda store, _: act(store))
+        return await self.change_as_judged(
+            judge, lambda store, _: act(store), lambda done: [tell(done)]
+        )
 
     def _held_by(self, principal: str) -> list[str]:
         """The ids of the store's grants to `principal`."""
@@ -130,9 +133,9 @@ class PeopleHandler(_Directory):
         """Add a person; a password they get by `jupyter authz users`, or later."""
         name, display = self.body["name"], self.body.get("display_name", "")
         added: Person = await self.keep(
-            lambda store: store.add_person(name, display_name=display, now=time.time())
+            lambda store: store.add_person(name, display_name=display, now=time.time()),
+            lambda made: acts.person_added(made.name),
         )
-        self.record(*acts.person_added(added.name))
         return self.shown(added, whole=True)
 
 
@@ -173,12 +176,16 @@ class PersonHandler(_Directory):
         self._checked(name)
         body = self.body
         if "display_name" in body:
-            await self.keep(lambda store: store.set_display_name(name, body["display_name"]))
-            self.record(*acts.person_renamed(name, body["display_name"]))
+            await self.keep(
+                lambda store: store.set_display_name(name, body["display_name"]),
+                lambda _: acts.person_renamed(name, body["display_name"]),
+            )
         if "disabled" in body:
             kept = self.keeping()
-            await self.keep(lambda store: store.set_disabled(name, body["disabled"], **kept))
-            self.record(*acts.person_disabled(name, disabled=body["disabled"]))
+            await self.keep(
+                lambda store: store.set_disabled(name, body["disabled"], **kept),
+                lambda _: acts.person_disabled(name, disabled=body["disabled"]),
+            )
         return self._tagged(self._found(name))
 
     @operation(answer=REMOVED)
@@ -187,8 +194,10 @@ class PersonHandler(_Directory):
         self._checked(name)
         kept = self.keeping()
         lost = self._held_by(f"user:{name}")
-        await self.keep(lambda store: store.remove_person(name, **kept))
-        self.record(*acts.person_removed(name, lost))
+        await self.keep(
+            lambda store: store.remove_person(name, **kept),
+            lambda _: acts.person_removed(name, lost),
+        )
         return {"removed": f"user:{name}"}
 
 
@@ -219,8 +228,10 @@ class GroupsHandler(_Directory):
     async def post(self) -> dict[str, Any]:
         """Add an empty group."""
         name = self.body["name"]
-        added: Group = await self.keep(lambda store: store.add_group(name, now=time.time()))
-        self.record(*acts.group_added(added.name))
+        added: Group = await self.keep(
+            lambda store: store.add_group(name, now=time.time()),
+            lambda made: acts.group_added(made.name),
+        )
         return group_shown(self, added.name, whole=True)
 
 
@@ -263,11 +274,13 @@ class GroupHandler(_Directory):
         add, remove = self.body.get("add", []), self.body.get("remove", [])
 
         for member in add:
-            await self.keep(partial(_put_in, name, member))
-            self.record(*acts.joined(name, member))
+            await self.keep(
+                partial(_put_in, name, member), partial(_told, acts.joined(name, member))
+            )
         for member in remove:
-            await self.keep(partial(_take_out, name, member, kept))
-            self.record(*acts.left(name, member))
+            await self.keep(
+                partial(_take_out, name, member, kept), partial(_told, acts.left(name, member))
+            )
         return self._tagged(name)
 
     @operation(answer=REMOVED)
@@ -276,8 +289,10 @@ class GroupHandler(_Directory):
         self.check_tag(self._require(name))
         kept = self.keeping()
         lost = self._held_by(f"group:{name}")
-        await self.keep(lambda store: store.remove_group(name, **kept))
-        self.record(*acts.group_removed(name, lost))
+        await self.keep(
+            lambda store: store.remove_group(name, **kept),
+            lambda _: acts.group_removed(name, lost),
+        )
         return {"removed": f"group:{name}"}
 
 
@@ -287,6 +302,10 @@ def _put_in(group: str, member: str, store: Store) -> None:
 
 def _take_out(group: str, member: str, kept: dict[str, Any], store: Store) -> None:
     store.remove_member(group, member, **kept)
+
+
+def _told(told: Act, _done: object) -> Act:
+    return told
 
 
 def person_shown(handler: AdminHandler, person: Person, *, whole: bool) -> dict[str, Any]:

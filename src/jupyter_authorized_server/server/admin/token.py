@@ -101,9 +101,9 @@ class TokensHandler(AdminHandler):
         made: Token = await self.change(
             lambda store: store.add_token(
                 secret.id, secret.hash, body["name"], person, ends, time.time(), scope=pairs
-            )
+            ),
+            lambda made: [acts.token_added(made)],
         )
-        self.record(*acts.token_added(made))
         self.tag(known(made))
         return {**shown(made), "secret": secret.text}
 
@@ -163,6 +163,7 @@ class TokenHandler(AdminHandler):
         """Revoke a token of one's own, or as an administrator any."""
         found = self._found(id_)
         self.check_tag(known(found))
-        await self.change(lambda store: store.remove_token(id_))
-        self.record(*acts.token_revoked(found))
+        await self.change(
+            lambda store: store.remove_token(id_), lambda _: [acts.token_revoked(found)]
+        )
         return {"removed": id_}

@@ -112,10 +112,8 @@ class WishesHandler(SharedHandler):
                 resource=resource.name,
                 note=self.body.get("note", ""),
                 now=time.time(),
-            )
-        )
-        self.record(
-            "access_requested", {"wish": made.id, "level": level, "resource": made.resource}
+            ),
+            lambda made: [acts.asked(made)],
         )
         return shown(made)
 
@@ -178,7 +176,7 @@ class WishHandler(SharedHandler):
             return level
 
         done: Wish
-        done, level = await self.change_as_judged(
+        done, _ = await self.change_as_judged(
             judge,
             lambda store, level: (
                 store.answer_wish(
@@ -192,6 +190,6 @@ class WishHandler(SharedHandler):
                 ),
                 level,
             ),
+            lambda found: [acts.answered(*found)],
         )
-        self.record(*acts.answered(done, level))
         return shown(done)

@@ -14,6 +14,7 @@ from jupyter_server.utils import url_path_join
 from tornado import template, web
 
 from ... import mistakes, sentences
+from ...account import accounted
 from ...credentials import check_password_rules
 from ...errors import DuplicateName, InvalidName, StoreError, UnknownName
 from ...policy.model import parse_name
@@ -241,16 +242,17 @@ class SetupHandler(Page):
             name = parse_name(self.field("username"), "user name")
             password = _new_password(self)
             made = await self.provider.passwords(self).hash(password)
-            self.point.store.complete_setup(
-                hash_,
-                name=name,
-                display_name=self.field("display_name"),
-                password_hash=made,
-                now=self.provider.clock(),
-            )
+            with accounted(self.point.store, self.point.audit) as account:
+                self.point.store.complete_setup(
+                    hash_,
+                    name=name,
+                    display_name=self.field("display_name"),
+                    password_hash=made,
+                    now=self.provider.clock(),
+                )
+                address = self.request.remote_ip or ""
+                account.tell("setup", actor=f"user:{name}", fields={"address": address})
             self.point.refresh()
-            address = self.request.remote_ip or ""
-            self.point.audit.event("setup", actor=f"user:{name}", fields={"address": address})
             self.provider.set_login_cookie(self, LocalUser(username=name))
         except (InvalidName, DuplicateName) as error:
             self._form(text, status=400, error=sentence(error))
