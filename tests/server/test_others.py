@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -87,7 +88,9 @@ handlers.make_writer = swapping(handlers.make_writer)
 
 def environment() -> Mapping[str, str]:
     paths = (str(serving.PACKAGE), str(serving.TESTS), str(FOLDER))
-    return {"PYTHONPATH": os.pathsep.join(paths)}
+    # What is packed waits for who reads it: so it can be seen to end.
+    small = {"JA_IOSTREAM_MAX_BUFFER_SIZE": "65536", "JA_HANDLER_MAX_BUFFER_LENGTH": "8"}
+    return {"PYTHONPATH": os.pathsep.join(paths), **small}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -448,6 +451,36 @@ def test_what_is_packed_is_what_was_asked_about_whatever_is_put_in_its_place(
     finally:
         (top / "other").unlink()
         shutil.rmtree(top / "many")
+
+
+def test_an_archive_is_cut_off_when_the_right_to_the_folder_ends(server: serving.Serving) -> None:
+    folder = server.root / "loose" / "long"
+    folder.mkdir()
+    for name in ("a.bin", "b.bin"):
+        (folder / name).write_bytes(os.urandom(16 << 20))
+    grant = {"principal": "user:nora", "level": "viewer", "resource": "contents:/loose/long"}
+    given = server.request("POST", "/api/authz/grants", "adam", json_body=grant).json["id"]
+    headers = {"Authorization": f"token {server.tokens['nora']}"}
+    connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in "ab"]
+    begun = []
+    for connection, form in zip(connections, ("zip", "tgz"), strict=True):
+        url = f"/directories/loose/long?archiveToken=1&archiveFormat={form}"
+        connection.request("GET", url, headers=headers)
+        begun.append(connection.getresponse())
+        assert (200, 1) == (begun[-1].status, len(begun[-1].read(1)))
+    assert 200 == server.request("DELETE", f"/api/authz/grants/{given}", "adam").status
+    # For a second one answer is enough, and what is on its way arrives.
+    time.sleep(1.1)
+    for shown in begun:
+        with pytest.raises(http.client.IncompleteRead) as cut:
+            shown.read()
+        assert len(cut.value.partial) < 16 << 20
+        shown.close()
+    for connection in connections:
+        connection.close()
+    denied = [each for each in server.audit if each.get("resource", "").endswith("/long")]
+    assert 2 == sum(each.get("decision") == "deny" for each in denied)
+    shutil.rmtree(folder)
 
 
 def test_a_form_in_the_body_says_nothing_that_was_not_asked_about(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import time
-from http.client import HTTPConnection, IncompleteRead
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING
 
 import pytest
-from serving import Serving, serving
+from serving import Serving, give_password, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -557,26 +558,44 @@ def test_no_door_shows_a_copy_that_is_hidden_beside_a_file_that_one_may_not_read
     assert b"a secret" == whole.request("GET", f"/files{top}/free/.git/HEAD", "mona").body
 
 
-def test_a_download_ends_with_the_right_to_it(server: Serving) -> None:
+@contextlib.contextmanager
+def begun(server: Serving, path: str, headers: dict[str, str]) -> Iterator[HTTPResponse]:
+    """The answer to somebody who reads the first of it and no more."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("GET", path, headers=headers)
+    shown = connection.getresponse()
+    assert (200, 1) == (shown.status, len(shown.read(1)))
+    yield shown
+    shown.close()
+    connection.close()
+
+
+def test_a_download_ends_with_the_right_to_it_and_with_the_login(server: Serving) -> None:
     folder, size = server.root / "team" / "long", 256 << 20
     folder.mkdir()
     (folder / "long.bin").touch()
     os.truncate(folder / "long.bin", size)
     grant = {"principal": "user:nora", "level": "viewer", "resource": "contents:/team/long"}
     given = server.request("POST", "/api/authz/grants", "owen", json_body=grant).json["id"]
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    sent = {"Authorization": f"token {server.tokens['nora']}"}
-    connection.request("GET", "/files/team/long/long.bin", headers=sent)
-    shown = connection.getresponse()
-    assert (200, 1) == (shown.status, len(shown.read(1)))
-    removed = server.request("DELETE", f"/api/authz/grants/{given}", "owen")
-    assert 200 == removed.status
-    # For a second one answer is enough, and what is on its way arrives.
-    time.sleep(1.1)
-    with pytest.raises(IncompleteRead) as cut:
-        shown.read()
-    connection.close()
-    assert len(cut.value.partial) < size // 2
+    give_password(server.folder, "owen")
+    cookies, path = server.sign_in("owen"), "/files/team/long/long.bin"
+    by_token = [{"Authorization": f"token {server.tokens[who]}"} for who in ("nora", "owen")]
+    with (
+        begun(server, path, by_token[0]) as without_right,
+        begun(server, path, {"Cookie": cookies, "Referer": server.url}) as signed_out,
+        begun(server, path, by_token[1]) as other,
+    ):
+        removed = server.request("DELETE", f"/api/authz/grants/{given}", "owen")
+        assert 200 == removed.status
+        assert 200 == server.request("GET", "/logout", headers={"Cookie": cookies}).status
+        # For a second one answer is enough, and what is on its way arrives.
+        time.sleep(1.1)
+        for shown in (without_right, signed_out):
+            with pytest.raises(IncompleteRead) as cut:
+                shown.read()
+            assert len(cut.value.partial) < size // 2
+        # What the same person has begun with another login goes on.
+        assert size // 2 == len(other.read(size // 2))
     denied = [each for each in server.audit if each.get("resource", "").endswith("/long.bin")]
     assert ["deny"] == [each["decision"] for each in denied if each["decision"] == "deny"]
     shutil.rmtree(folder)

@@ -374,11 +374,8 @@ async def answer(reader: Reader, name: str, do: _Doing) -> Any:
     if name in _EXISTS:
         return reader.sees(path) and await do.done()
     if name == "get":
-        place = await reader.open(path)
-        with moving.reading(reader.manager, path, place.target):
-            model = await do.done()
-        reader.require_same(place, path)
-        return reader.shown(place, model)
+        is_whole = bool(do.argument(1, "content", default=True))
+        return await reader.read(path, do.done, is_whole=is_whole)
     if name in _SIMPLE:
         reader.require(_SIMPLE[name], path)
     elif name in {"save", "new"}:

@@ -3,7 +3,8 @@
 Upstream looks at a path, and opens it again for what it sends. Here the file is opened
 once, folder by folder and following no link, and asked about; its size, its time and what
 is sent are those of that file, whatever its path leads to by then. What takes long is asked
-about again while it is sent, and is cut off when it is not allowed any more.
+about again while it is sent, and is cut off when it is not allowed any more, or whoever asked
+has signed out.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ def _may_still(handler: Any, found: Held, names: int) -> bool:
     except AuthorizationError:
         return False
     sight = Sight(wired.authorizer, wired.point, acting.request, principal)
+    if not sight.is_signed_in():
+        return False
     if sight.allows("download", on):
         return True
     for each in on:

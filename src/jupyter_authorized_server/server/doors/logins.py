@@ -1,17 +1,21 @@
-"""Door: who holds the login that a socket was opened with, and until when."""
+"""Door: who holds the login that a socket was opened with, or a download, and until when."""
 
 from __future__ import annotations
 
 import logging
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import AuthorizationError, StoreError
 from ...policy.model import ANONYMOUS, Principal
+from .admission import admission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tornado.httputil import HTTPServerRequest
 
     from ...decision_point import DecisionPoint
     from ...store import LoginSession, Token
@@ -64,6 +68,20 @@ def holders(point: DecisionPoint, logins: Iterable[Login], now: float) -> dict[L
         _log.warning("the store could not be asked about open sockets, so they are refused")
         return dict.fromkeys(wanted, Holder(None, now))
     return {each: _holder(point, each, kept, now) for each in wanted}
+
+
+def holds(point: DecisionPoint, request: HTTPServerRequest) -> bool:
+    """Whether what `request` was asked with, a login session or a token, is not over by now.
+
+    Of what nobody has asked, and of another provider's logins, nothing is known that is.
+    """
+    found = admission(request)
+    if found is None or found.is_nobody:
+        return True
+    asked = found.principal.viewer or found.principal
+    is_local = hasattr(found.user, "session_id")
+    login = Login(asked.name, asked.token, asked.session, is_local)
+    return holders(point, (login,), time.time())[login].principal is not None
 
 
 def _holder(point: DecisionPoint, login: Login, kept: _Kept, now: float) -> Holder:

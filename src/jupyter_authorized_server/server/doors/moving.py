@@ -74,8 +74,8 @@ def holds(kind: type[Any]) -> bool:
 
 
 @contextmanager
-def reading(manager: Any, path: object, target: str) -> Iterator[None]:
-    """Have `manager` read the contents path `path` from an open folder meanwhile.
+def reading(manager: Any, path: object, target: str) -> Iterator[bool]:
+    """Have `manager` read the contents path `path` from an open folder meanwhile, if it can.
 
     Args:
         target: the canonical path of the file or folder that it means.
@@ -85,7 +85,7 @@ def reading(manager: Any, path: object, target: str) -> Iterator[None]:
     """
     disk = disk_of(manager)
     if disk is None or getattr(type(manager), "_get_os_path", None) is not _path:
-        yield
+        yield False
         return
     try:
         found = descent.held(disk, target)
@@ -95,7 +95,7 @@ def reading(manager: Any, path: object, target: str) -> Iterator[None]:
         raise HTTPError(404, f"file or directory does not exist: {path!r}") from error
     token = _AT_HAND.set({str(path).strip("/"): found})
     try:
-        yield
+        yield True
     except HTTPError as error:
         # Upstream calls what vanished before it was opened a bad request.
         if found.name and found.folder.look(found.name) is None:
@@ -122,8 +122,10 @@ def _install() -> None:
 
     def hidden(path: str, root: str = "") -> bool:
         if isinstance(path, Held):
-            # What is held is named as the system knows it, and the root may be a link.
-            return bool(is_hidden(path.named, os.path.realpath(root) if root else root))
+            # As upstream has it, of what is held and not of its name; no system that can
+            # hold it hides anything by a mark.
+            is_below = bool(path.name)
+            return is_below and ("/." in f"{path.folder.path}/{path.name}" or _is_shut(path))
         try:
             return bool(is_hidden(path, root))
         except NotADirectoryError as error:
@@ -148,6 +150,11 @@ def _install() -> None:
     hidden.upstream = is_hidden  # type: ignore[attr-defined]  # why: a mark of our own
     module.is_hidden = hidden
     module.send2trash = to_trash
+
+
+def _is_shut(path: str) -> bool:
+    """Whether `path` is a folder that the server may not list."""
+    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)  # noqa: PTH112  # why: speed
 
 
 class _Shell:

@@ -18,11 +18,12 @@ from ..acting import ACTING
 from ..surface.disk import Disk, Place, disk_of
 from ..surface.made import is_upload
 from ..surface.places import UNKNOWN, place_of, resources
+from . import moving
 from .listing import Entries
 from .sight import Inner, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from .sight import Sight
 
@@ -106,15 +107,25 @@ class Reader:
             return place
         return self._require("list", place, path)
 
-    def require_same(self, place: Place, path: object) -> None:
-        """See that `path` still leads to `place`, now that it has been read.
+    async def read(self, path: object, do: Callable[[], Awaitable[Any]], *, is_whole: bool) -> Any:
+        """What may be seen of the model that `do` reads, if `path` may be read.
+
+        Args:
+            is_whole: whether it reads what is in the file, if there is one.
 
         Raises:
-            HTTPError: a folder or a link was exchanged meanwhile, and what was read may
-                be another file than the one that was asked about.
+            HTTPError: it may not; or a folder or a link was exchanged meanwhile, and what
+                was read may be another file than the one that was asked about.
         """
-        if self._place(path).target != place.target:
+        place = await self.open(path)
+        with moving.reading(self.manager, path, place.target) as is_held:
+            model = await do()
+        # What is in a file was read from an open folder, and asked about as it was opened;
+        # what is told of a name, or read in another way, is looked at again.
+        is_same = is_held and is_whole and place.kind == "file"
+        if not is_same and self._place(path).target != place.target:
             raise _missing(path)
+        return self._shown(place, model)
 
     async def save(self, path: object, model: object) -> None:
         """Ask to change the file at `path`, or to make it.
@@ -224,7 +235,7 @@ class Reader:
                 if decision is None or decision.answer is not Answer.ALLOW:
                     raise _not_whole()
 
-    def shown(self, place: Place, model: Any) -> Any:
+    def _shown(self, place: Place, model: Any) -> Any:
         """What may be seen of the model of a file or folder at `place`."""
         if not isinstance(model, dict):
             return model

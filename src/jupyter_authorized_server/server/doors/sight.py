@@ -8,8 +8,10 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Protocol
 
 from ... import sentences
+from ...errors import AuthorizationError
 from ...policy.model import Answer, Decision, Resource
 from ..acting import ACTING
+from .logins import holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +91,10 @@ class Sight:
                 return False
         return True
 
+    def is_signed_in(self) -> bool:
+        """Whether the login with which the request came has not ended since."""
+        return holds(self._point, self._request)
+
     def reads(self, resources: tuple[Resource, ...]) -> bool:
         """Whether all that a path means may be opened or listed."""
         return self.allows("open", resources) or self.allows("list", resources)
@@ -127,6 +133,7 @@ class Afar:
         self._loop = loop
         #: Until when all that is in a folder allows an action.
         self._whole: dict[tuple[str, str], float] = {}
+        self._signed_in_until = 0.0
 
     def allows(self, action: str, resources: tuple[Resource, ...]) -> bool:
         """Whether every one of `resources` allows `action`, or did a second ago; not recorded."""
@@ -142,13 +149,22 @@ class Afar:
         return asked.result()
 
     async def _ask(self, action: str, resources: tuple[Resource, ...]) -> bool:
-        sight, acting = self._sight(), ACTING.get()
+        acting = ACTING.get()
+        try:
+            sight = self._sight()
+        except AuthorizationError:
+            # They are nobody any more.
+            return False
         if sight is None:
             return True
         connection = None if acting is None else getattr(acting.request, "connection", None)
         stream = getattr(connection, "stream", None)
         if stream is not None and stream.closed():
             return False
+        if time.monotonic() >= self._signed_in_until:
+            if not sight.is_signed_in():
+                return False
+            self._signed_in_until = time.monotonic() + _A_MOMENT
         if not sight.allows(action, resources):
             return False
         folder = _folder_of(resources)
