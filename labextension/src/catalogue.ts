@@ -31,7 +31,7 @@ export const WORDS = {
   runAgain: (name: string | number): string => `You can run code in ${name} now.`,
   notRun: (why: string | number): string => `${why} This was not run.`,
   ended: (name: string | number): string => `The kernel of ${name} was stopped: it had more than you may have now. A new one has what is left to you.`,
-  endedTheirs: (name: string | number): string => `The kernel of ${name} was stopped: its owner may have less now than it had. Start one of your own.`,
+  endedTheirs: (name: string | number): string => `The kernel of ${name} was stopped: its owner may have less now than it had. Start your own if you may.`,
   saveCopy: "Save my copy…",
   saveCopyTitle: "Save a copy of your own",
   saveCopyLabel: "Where to save the copy, with its name",

@@ -215,6 +215,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         if (bar) {
           document.body.append(bar);
         }
+        // A hub says in the same place who may reach the server at all.
+        if (PageConfig.getOption('hubUser') === '') {
+          gated.shares();
+        }
         void front.update();
         void watch(client, standings, new AbortController().signal);
       }

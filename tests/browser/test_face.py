@@ -216,6 +216,8 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
         banner.get_by_role("button", name="Save", exact=True).click()
         expect(banner.locator(".authz-say")).to_contain_text(said)
     assert "# half a sentence" in copy.read_text("utf-8")
+    # That its cells took nothing here is no part of what is hers.
+    assert "editable" not in copy.read_text("utf-8")
     assert "# half a sentence" not in (server.root / name).read_text("utf-8")
     theirs_too = watching.page.locator(".Toastify__toast")
     expect(theirs_too.filter(has_text="its owner may have less now")).to_be_visible()

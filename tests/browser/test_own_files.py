@@ -60,7 +60,12 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...
     folder: Path = tmp_path_factory.mktemp("policy")
     (folder / "guests.cedar").write_text(GUESTS_LOOK, "utf-8")
     (folder / "closed.cedar").write_text(CLOSED, "utf-8")
-    panels = OTHERS / "share" / "jupyter" / "labextensions"
+    # What else is there changes every page.
+    panel = OTHERS / "share" / "jupyter" / "labextensions" / "@jupyterlab" / "git"
+    panels: Path = tmp_path_factory.mktemp("panels")
+    (panels / "@jupyterlab").mkdir()
+    if panel.is_dir():
+        (panels / "@jupyterlab" / "git").symlink_to(panel)
     with pytest.MonkeyPatch.context() as patched:
         known = filter(None, (os.environ.get("PYTHONPATH"), str(OTHERS)))
         patched.setenv("PYTHONPATH", os.pathsep.join(known))

@@ -7,6 +7,14 @@ import type { Situation } from './gates.js';
 type Arguments = ReadonlyPartialJSONObject;
 
 /**
+ * jupyter-collaboration's button that shares the server by its address.
+ *
+ * An address gives nobody anything here, and it does not say so; *Share…* says who has what,
+ * and has the address as well.
+ */
+const BY_ADDRESS = 'collaboration:shared-link';
+
+/**
  * Have `commands` say of each command in the table whether it is refused.
  *
  * A command's own answer still counts: ours only takes away. A key that is pressed for a
@@ -21,6 +29,7 @@ export function gate(
   const execute = commands.execute.bind(commands);
   const isEnabled = commands.isEnabled.bind(commands);
   const caption = commands.caption.bind(commands);
+  const isVisible = commands.isVisible.bind(commands);
   const refused = (id: string, args?: Arguments): string | null => {
     // Own entries only: `constructor` is a legal name of a command.
     const found = Object.hasOwn(GATES, id) ? GATES[id] : undefined;
@@ -38,6 +47,14 @@ export function gate(
     return await execute(id, args);
   };
   commands.caption = (id, args): string => refused(id, args) ?? caption(id, args);
+  let ours = false;
+  commands.isVisible = (id, args): boolean => !(ours && id === BY_ADDRESS) && isVisible(id, args);
+  const shares = (): void => {
+    ours = true;
+    if (commands.hasCommand(BY_ADDRESS)) {
+      commands.notifyCommandChanged(BY_ADDRESS);
+    }
+  };
   let before: Told = { front: null, reasons: new Map() };
   const again = (): void => {
     const now = reasonsIn(situation());
@@ -48,7 +65,7 @@ export function gate(
     }
     before = now;
   };
-  return { refused, again };
+  return { refused, again, shares };
 }
 
 export interface Gated {
@@ -56,6 +73,8 @@ export interface Gated {
   refused: (id: string, args?: Arguments) => string | null;
   /** Look again. */
   again: () => void;
+  /** From now on things are shared with *Share…* alone. */
+  shares: () => void;
 }
 
 /** What is in front, and why which commands are refused there. */

@@ -230,11 +230,15 @@ export class DocumentFace {
       editor.setOption('readOnly', frozen);
     }
     for (const cell of this.notebook?.content.widgets ?? []) {
+      // What the page shows is not what the notebook says: upstream would write it into the
+      // cell, for whoever else has it open and for each copy.
       if (frozen && !cell.readOnly) {
+        cell.syncEditable = false;
         cell.readOnly = true;
         this.locked.add(cell);
       } else if (!frozen && this.locked.has(cell)) {
-        cell.readOnly = false;
+        // It is as the notebook says then.
+        cell.syncEditable = true;
         this.locked.delete(cell);
       }
     }

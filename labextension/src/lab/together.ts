@@ -17,6 +17,7 @@ interface Part {
 interface SharedCell {
   readonly cell_type: string;
   readonly ymodel: Part & { get(name: string): unknown };
+  updateOutputs?: (...change: unknown[]) => void;
 }
 
 /** What has changed at once, and whether in this page. */
@@ -31,7 +32,11 @@ export interface Cell {
   trusted: boolean;
 }
 
-/** Trust no more what another page has changed, before it is shown. */
+/**
+ * Trust no more what another page has changed, before it is shown.
+ *
+ * A cell puts its outputs out anew then, and would write those of before over what has come.
+ */
 export function distrust(change: Change, cells: Iterable<Cell | undefined>): void {
   if (change.local) {
     return;
@@ -54,7 +59,9 @@ export function distrust(change: Change, cells: Iterable<Cell | undefined>): voi
           change.changed.get(shared.ymodel)?.has('outputs') === true
         : around.has(shared.ymodel);
     if (shown) {
+      shared.updateOutputs = () => undefined;
       cell.trusted = false;
+      Reflect.deleteProperty(shared, 'updateOutputs');
     }
   }
 }

@@ -355,7 +355,7 @@ def _opens(url: str, cookies: str, origin: str) -> bool:
     return True
 
 
-def test_who_is_lowered_edits_no_more_and_who_is_out_hears_no_more(
+def test_who_is_lowered_edits_no_more_and_loses_nothing_and_who_is_out_hears_no_more(
     crdt: Any, server: serving.Serving
 ) -> None:
     room = f"text:file:{id_of(server, 'team/d.txt')}"
@@ -367,6 +367,23 @@ def test_who_is_lowered_edits_no_more_and_who_is_out_hears_no_more(
         emil.write(" and on")
         assert dora.until(lambda: "and on" in str(dora.text))
         assert on_disk(server.root / "team" / "d.txt", "d once and on")
+        # What follows on an edit that was refused is not taken without it.
+        change(server, "dora", "editor")
+        dora.write(" thrice")
+        assert dora.until(lambda: emil.until(lambda: "thrice" in str(emil.text), 0.2))
+        assert {"twice", "thrice"} <= set(str(emil.text).split())
+        assert str(dora.text) == str(emil.text)
+        assert on_disk(server.root / "team" / "d.txt", str(emil.text))
+        # Nor does it have to be followed by one.
+        change(server, "dora", "viewer")
+        dora.write(" unseen")
+        dora.ask_to_save(1)
+        assert dora.until(lambda: bool(dora.said))
+        emil.hear()
+        assert "unseen" not in str(emil.text)
+        change(server, "dora", "editor")
+        dora.tell(dora.doc.client_id, {})
+        assert dora.until(lambda: emil.until(lambda: "unseen" in str(emil.text), 0.2))
         change(server, "dora", None)
         assert is_closed(dora)
 
@@ -437,7 +454,7 @@ def change(server: serving.Serving, name: str, level: str | None) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         answer = server.request("POST", "/api/authz/check", "adam", json_body=question)
-        if not answer.json["decisions"][0]["allowed"]:
+        if answer.json["decisions"][0]["allowed"] == (level == "editor"):
             return
         time.sleep(0.05)
     pytest.fail("the change was not seen")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SOCKET = "jupyter_server_ydoc.handlers.YDocWebSocketHandler"
 #: First bytes of messages that tell who is there, and that ask the server for something.
 _AWARENESS, _RAW = 1, 2
+#: Second byte of an edit that was just made; another is that of all that a page has.
+_NEW = 2
 #: A change that changes nothing, with its length.
 _NO_EDIT = b"\x02\x00\x00"
 #: Seconds between two looks at where a file is.
@@ -83,6 +85,8 @@ class _Socket:
         self._sees, self._sees_at = False, -1
         #: Id of this page's copy of the document, by which it tells that it is there.
         self.client: int | None = None
+        #: Whether the page has edits that were refused, and whether it was asked for them.
+        self._is_apart, self._is_asked = False, False
 
     @property
     def _resource(self) -> Resource:
@@ -133,6 +137,10 @@ class _Socket:
         passed = self._judged(message) if isinstance(message, bytes) and self._hears() else None
         if passed is not None:
             await self._on_message(passed)
+        if self._is_apart and not self._is_asked and self._may("save"):
+            # It may save again: all that it has and the room has not, in one answer.
+            self._is_asked = True
+            await self._send(self._crdt.create_sync_message(self._handler.room.ydoc))
 
     def _judged(self, message: bytes) -> bytes | None:
         # One of its readers takes the first byte for all of the first number.
@@ -140,7 +148,7 @@ class _Socket:
             case (0, 0):  # what the page knows of the document
                 return message
             case (0, 1 | 2):  # what it has more, or what is new
-                return message if self._may_edit(message) else None
+                return message if self._follows(message) else None
             case (1, _):  # who is there
                 return self._own_state(message)
             case (2, _):  # that the server should save
@@ -148,6 +156,21 @@ class _Socket:
                     return message
                 self._say_not_saved(message)
         return None
+
+    def _follows(self, message: bytes) -> bool:
+        """Whether an edit is taken: one may make it, and none before it was left out.
+
+        Of an edit that follows on a refused one a document can take a part, and would then
+        be neither what the page shows nor what anybody else does.
+        """
+        if not self._may_edit(message):
+            if self._is_of_a_file:
+                self._is_apart, self._is_asked = True, False
+            return False
+        if self._is_apart and message[1] == _NEW:
+            return False
+        self._is_apart = False
+        return True
 
     def _may_edit(self, message: bytes) -> bool:
         if not self._is_of_a_file:
