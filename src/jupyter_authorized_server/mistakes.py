@@ -16,11 +16,14 @@ STORE_AWAY = (
     "where it stays so have its log looked at"
 )
 LOG_SAYS_WHY = "this could not be done; the server's log says why"
-PATH_NUL = "the path contains a NUL character"
-PATH_NOT_UNICODE = "the path is not valid Unicode (it holds a lone surrogate)"
-PATH_BACKSLASH = "the path contains a backslash"
-PATH_DRIVE = "the path starts with a drive or scheme"
-PATH_ABOVE = "the path leads above the contents root"
+PATH_NUL = "the path contains a NUL character; leave it out"
+PATH_NOT_UNICODE = "the path is not valid Unicode (it holds a lone surrogate); choose another name"
+PATH_BACKSLASH = (
+    "the path contains a backslash; write `/` between folders, and give another name to what "
+    "has one in its own"
+)
+PATH_DRIVE = "the path starts with a drive or scheme; write it from the contents root on"
+PATH_ABOVE = "the path leads above the contents root; it has too many `..`"
 PASSWORD_UNTYPED = "the password contains a character that cannot be typed (NUL or half of one)"
 PASSWORD_NOT_UNICODE = "the password is not valid Unicode text"
 NO_GUEST_LINK = "there is no such link for guests that holds"
@@ -156,8 +159,8 @@ def too_many(name: str, most: str, length: str) -> str:
 
 
 def empty(what: str) -> str:
-    """`the {what} is empty`, with what is put in."""
-    return f"the {what} is empty"
+    """`the {what} is empty; choose one`, with what is put in."""
+    return f"the {what} is empty; choose one"
 
 
 def too_long(what: str, length: str, most: str) -> str:
@@ -165,24 +168,24 @@ def too_long(what: str, length: str, most: str) -> str:
     return f"the {what} is {length} characters long; at most {most} are possible"
 
 
-def slash(what: str) -> str:
-    """`the {what} contains a slash`, with what is put in."""
-    return f"the {what} contains a slash"
+def slash(what: str, shown: str) -> str:
+    """`the {what} contains a slash: {shown}; leave it out`, with what is put in."""
+    return f"the {what} contains a slash: {shown}; leave it out"
 
 
-def unseen(what: str, code: str) -> str:
-    """`the {what} contains an unseen character (U+{code})`, with what is put in."""
-    return f"the {what} contains an unseen character (U+{code})"
+def unseen(what: str, code: str, shown: str) -> str:
+    """With what is put in."""
+    return f"the {what} contains an unseen character (U+{code}): {shown}; leave it out"
 
 
-def white_space(what: str) -> str:
-    """`the {what} starts or ends with white space`, with what is put in."""
-    return f"the {what} starts or ends with white space"
+def white_space(what: str, shown: str) -> str:
+    """With what is put in."""
+    return f"the {what} starts or ends with white space: {shown}; leave it out"
 
 
-def not_composed(what: str) -> str:
-    """`the {what} is not in Unicode normal form C`, with what is put in."""
-    return f"the {what} is not in Unicode normal form C"
+def not_composed(what: str, shown: str) -> str:
+    """With what is put in."""
+    return f"the {what} is not in Unicode normal form C: {shown}; type it anew in that form"
 
 
 def no_principal(shown: str) -> str:
@@ -549,8 +552,8 @@ def one_line(what: str, code: str) -> str:
 
 
 def group_there(name: str) -> str:
-    """`the group `{name}` exists already`, with what is put in."""
-    return f"the group `{name}` exists already"
+    """`the group `{name}` exists already; choose another name`, with what is put in."""
+    return f"the group `{name}` exists already; choose another name"
 
 
 def member_already(kind: str, name: str, group: str) -> str:
@@ -567,8 +570,8 @@ def no_member(kind: str, name: str, group: str) -> str:
 
 
 def person_there(name: str) -> str:
-    """`the person `{name}` exists already`, with what is put in."""
-    return f"the person `{name}` exists already"
+    """`the person `{name}` exists already; choose another name`, with what is put in."""
+    return f"the person `{name}` exists already; choose another name"
 
 
 def cannot_be_member(kind: str) -> str:

@@ -23,6 +23,10 @@ ANOTHER_SITE = "the page of another site can do nothing here"
 BY_ADDRESS = "a link or an image changes nothing here; use the page that this belongs to"
 NOTHING = "There is nothing here."
 SIGN_IN_FIRST = "sign in first"
+DOES_NOT_HOLD = (
+    "this token does not hold: it is over, was revoked or never was one; make another on the "
+    "page `/authz`"
+)
 SIGNED_OUT = "You are signed out."
 TAKEN_BACK = "Your access was taken back."
 DISCONNECTED = "An administrator has disconnected you."

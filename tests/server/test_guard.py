@@ -8,6 +8,8 @@ import pytest
 import websocket
 from serving import Serving, give_password, refused_start, serving
 
+from jupyter_authorized_server.credentials import new_secret
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -351,6 +353,19 @@ def test_no_secret_in_an_address_is_logged_when_a_request_fails(server: Serving)
     assert f"{kernel}/channels?session_id=x&token=[secret]" in server.log
     assert "Uncaught exception PUT /api/config/x?session_id=x&token=[secret]" in server.log
     assert secret not in server.log
+
+
+def test_a_token_that_is_over_or_never_was_is_said_to_be_so_and_what_to_do(
+    server: Serving,
+) -> None:
+    ended, store = new_secret(), server.store()
+    store.add_token(ended.id, ended.hash, "ended", "vera", time.time() - 1, time.time() - 2)
+    store.close()
+    for text in (ended.text, "x", "\xff\xfe", f"{server.tokens['vera']}x"):
+        answer = server.request("GET", "/api/me", headers={"Authorization": f"token {text}"})
+        told = answer.json["message"]
+        assert (403, "This token", "`/authz`.") == (answer.status, told[:10], told[-9:])
+    assert "Sign in first." == server.request("GET", "/api/me").json["message"]
 
 
 def test_another_host_name_is_refused(server: Serving) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import acts
+from .. import acts, mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
 from ..policy.vocabulary import parse_level, parse_resource
 from .desk import actor, person_name
@@ -128,8 +128,7 @@ def add(
     resource = parse_resource("server:" if on is None else on).name
     with desk.change() as change:
         if any(person.name == name for person in change.store.state().people):
-            msg = f"the person `{name}` exists already"
-            raise DuplicateName(msg)
+            raise DuplicateName(mistakes.person_there(name))
         hashed = None if no_password else ask_password(name, from_stdin=password_stdin)
         change.store.add_person(
             name, display_name=display_name, password_hash=hashed, now=desk.now

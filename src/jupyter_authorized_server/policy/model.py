@@ -76,15 +76,16 @@ def parse_name(text: object, what: str) -> str:
         raise InvalidName(mistakes.empty(what))
     if len(text) > MAX_NAME:
         raise InvalidName(mistakes.too_long(what, str(len(text)), str(MAX_NAME)))
+    shown = repr(text[:40])
     if "/" in text:
-        raise InvalidName(mistakes.slash(what))
+        raise InvalidName(mistakes.slash(what, shown))
     for character in text:
         if unicodedata.category(character) in _UNSEEN or _BLANK.match(character):
-            raise InvalidName(mistakes.unseen(what, f"{ord(character):04X}"))
+            raise InvalidName(mistakes.unseen(what, f"{ord(character):04X}", shown))
     if text != text.strip():
-        raise InvalidName(mistakes.white_space(what))
+        raise InvalidName(mistakes.white_space(what, shown))
     if not unicodedata.is_normalized("NFC", text):
-        raise InvalidName(mistakes.not_composed(what))
+        raise InvalidName(mistakes.not_composed(what, shown))
     return text
 
 

@@ -13,7 +13,7 @@ from ... import sentences
 from ...errors import Hidden, InvalidName, Nowhere, UnknownName, UnsafePath
 from ...policy.model import ANONYMOUS, Answer, Decision, Principal, parse_principal
 from ..acting import ACTING, STRAIGHT, Acting
-from ..identity.local import UNREACHABLE
+from ..identity.local import NO_TOKEN, UNREACHABLE
 from ..identity.user import GuestUser
 from ..kernels import STARTING, Starting
 from ..surface import Asks, Call, Public, Unanswerable
@@ -104,7 +104,9 @@ class Judge:
             return Why(status=503, message=sentences.OUT_OF_REACH, gate=gate)
         if entry is None and self._may_be_called_by_nobody():
             return self._admitted(gate, User(username=ANONYMOUS), None, is_nobody=True)
-        return self._not_signed_in(sentences.SIGN_IN_FIRST, gate, entry)
+        has_token = getattr(gate, NO_TOKEN, False)
+        why = sentences.DOES_NOT_HOLD if has_token else sentences.SIGN_IN_FIRST
+        return self._not_signed_in(why, gate, entry)
 
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""

@@ -35,6 +35,8 @@ MOST_RECORDED = 128
 
 #: Marks a handler of which nobody knows who asks, since the store could not be asked.
 UNREACHABLE = "jupyter_authorized_server_unreachable"
+#: And one with a token that is nobody's, or nobody's any more.
+NO_TOKEN = "jupyter_authorized_server_no_token"  # noqa: S105  # why: a mark, not a token
 
 
 class LocalIdentityProvider(IdentityProvider):
@@ -123,6 +125,8 @@ class LocalIdentityProvider(IdentityProvider):
             if user is not None:
                 # Upstream's mark: no other site can make a browser send this.
                 handler._token_authenticated = True  # type: ignore[attr-defined]  # noqa: SLF001  # why: upstream's protocol
+            else:
+                setattr(handler, NO_TOKEN, True)
             return user
         name = self.get_cookie_name(handler)
         if handler.get_cookie(name) is None:
