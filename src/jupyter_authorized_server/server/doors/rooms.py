@@ -7,6 +7,7 @@ not as whoever came first. Who somebody is, the server says and not their page.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import time
@@ -42,6 +43,8 @@ _RECORD_EVERY = 60.0
 _LONGEST_COLOR = 64
 #: Most states that one message tells of.
 _MOST_STATES = 10_000
+#: Most bytes that a page tells of itself; it is kept, and told to everybody who comes.
+_LONGEST_STATE = 262_144
 
 
 def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
@@ -50,6 +53,8 @@ def fit(handler: Any, door: LiveDoor, wired: Wiring) -> None:
         socket = _Socket(handler, door, wired)
         handler.authorized_room = socket
         handler.on_message, handler.send = socket.on_message, socket.send
+        handler.open, handler.on_close = socket.open, socket.on_close
+        handler.on_finish = socket.on_finish
 
 
 def keep_apart(config: Any, folder: Path) -> None:
@@ -77,6 +82,8 @@ class _Socket:
         self._is_global = self._room == rooms.GLOBAL
         self._is_of_a_file = any(on.type == "contents" for _, on in door.questions)
         self._on_message, self._send = handler.on_message, handler.send
+        self._open, self._on_close = handler.open, handler.on_close
+        self._on_finish = handler.on_finish
         self._crdt: Any = importlib.import_module("pycrdt")
         self._refusals = Refusals(wired.point.audit, door, self._resource)
         self._places: tuple[Resource, ...] = ()
@@ -129,6 +136,43 @@ class _Socket:
         if self._is_of_a_file:
             return self._may("open")
         return bool(self._wired.live.current(self.door).allowed)
+
+    # When the room is left
+
+    async def open(self, *args: Any, **kwargs: Any) -> None:
+        """As upstream; and leave the room again, where the page has gone meanwhile."""
+        await self._open(*args, **kwargs)
+        self._leave()
+
+    def on_close(self) -> None:
+        """As upstream, which has the room end that the last one leaves."""
+        self._on_close()
+        self._leave()
+
+    def on_finish(self) -> None:
+        """The room is made before it is known whether a socket opens."""
+        self._on_finish()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Have a room end in which nobody is, and from which nobody goes any more.
+
+        Upstream leaves one for ever, with all of its document, that is asked for without a
+        socket, or by a page that closes before it was let in; and each file has as many as
+        somebody thinks of names.
+        """
+        room: Any = getattr(self._handler, "room", None)
+        delay = self._handler._cleanup_delay  # noqa: SLF001  # why: upstream has no other name
+        if not hasattr(room, "cleaner") or delay is None or room.clients:
+            return
+        if room.cleaner is None or room.cleaner.done():
+            room.cleaner = asyncio.ensure_future(self._end(room, delay))
+
+    async def _end(self, room: Any, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if not room.clients and room.cleaner is asyncio.current_task():
+            self._handler._cleanup_delay = 0  # noqa: SLF001  # why: that was waited for
+            await self._handler._clean_room()  # noqa: SLF001  # why: upstream has no other name
 
     # What comes in
 
@@ -229,8 +273,11 @@ class _Socket:
     def _own_state(self, message: bytes) -> bytes | None:
         """What a page tells of itself, with the person as the server knows them.
 
-        Of others it tells too, which they do themselves; that is left out.
+        Of others it tells too, which they do themselves; that is left out. So is what no page
+        could read: it would read nothing else either of what comes along.
         """
+        if len(message) > _LONGEST_STATE:
+            return None
         try:
             told = self._states(message)
         except (RuntimeError, ValueError, TypeError, IndexError, RecursionError):
@@ -241,12 +288,16 @@ class _Socket:
         own = [each for each in told if each[0] == self.client]
         if not own:
             return None
+        try:
+            texts = [json.dumps(self._put_right(state), allow_nan=False) for _, _, state in own]
+        except (ValueError, RecursionError):
+            return None
         encoder = self._crdt.Encoder()
         encoder.write_var_uint(len(own))
-        for client, clock, state in own:
+        for (client, clock, _), text in zip(own, texts, strict=True):
             encoder.write_var_uint(client)
             encoder.write_var_uint(clock)
-            encoder.write_var_string(json.dumps(self._put_right(state)))
+            encoder.write_var_string(text)
         made: bytes = self._crdt.create_awareness_message(encoder.to_bytes())
         return made
 
