@@ -20,6 +20,11 @@ NAMES_NOTHING = "this request names nothing that could be judged"
 NOT_THIS_METHOD = "This cannot be done with that method."
 NOT_THAT_HOST = "this server does not answer to that host name"
 ANOTHER_SITE = "the page of another site can do nothing here"
+LED_HERE = (
+    "a page led you to an address of an extension, and what opening it does only the "
+    "extension knows; open it if that is what you want"
+)
+OPEN_IT = "Open it"
 BY_ADDRESS = "a link or an image changes nothing here; use the page that this belongs to"
 NOTHING = "There is nothing here."
 SIGN_IN_FIRST = "sign in first"

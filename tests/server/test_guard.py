@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import websocket
@@ -128,11 +128,50 @@ def test_no_image_in_a_document_asks_for_an_unnamed_route(server: Serving) -> No
     # What a page of the extension shows is asked for, and files are shown by any.
     assert 200 == asked("/early/plain", adam | image | {"Referer": f"{here}/early/plain?a"})
     assert 200 == asked("/early/static/secret", adam | image)
-    for kind in ("document", "iframe", "script", "style", "empty"):
+    for kind in ("iframe", "script", "style", "empty"):
         assert 200 == asked("/early/plain", adam | {"Sec-Fetch-Dest": kind}), kind
     assert 200 == server.request("GET", "/early/plain", "adam", headers=image).status
     # A rule speaks of this one; it has no such method.
     assert 405 == asked("/early/streaming", vera | image)
+
+
+def test_whoever_is_led_to_an_unnamed_route_is_asked_first(server: Serving) -> None:
+    give_password(server.folder, "adam")
+    here = f"http://127.0.0.1:{server.port}"
+    adam = {"Cookie": server.sign_in("adam"), "Accept": "text/html,*/*;q=0.8"}
+
+    def asked(path: str, site: str = "", referer: str = "", kind: str = "document") -> Any:
+        told = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind} if site else {}
+        told |= {"Referer": referer} if referer else {}
+        return server.request("GET", path, headers=adam | told)
+
+    lab, evil = f"{here}/lab/tree/a.ipynb", "http://evil.example/"
+    for path in ("/early/plain", "/early/nested?a=1", "/early/router", "/early/jupyter"):
+        for site, referer in (
+            ("same-origin", lab),
+            ("same-origin", ""),
+            ("same-site", f"http://127.0.0.1:1/{path}"),
+            ("cross-site", evil),
+            ("cross-site", ""),
+            # As where the address is neither HTTPS nor this machine's own.
+            ("", lab),
+            ("", evil),
+            ("", ""),
+        ):
+            answer = asked(path, site, referer)
+            assert (403, True) == (answer.status, '<a href="">Open it' in answer.text), answer.text
+            assert "same-origin" == answer.headers["Referrer-Policy"]
+    # What another site has a browser fetch nobody looks at.
+    for kind in ("empty", "script", "style", "iframe"):
+        for site in ("same-site", "cross-site"):
+            answer = asked("/early/plain", site, evil, kind)
+            assert (403, False) == (answer.status, "Open it" in answer.text), kind
+    assert set() == marks(server)
+    # That page leads to where it is; the extension's own pages, and what is typed, are no links.
+    for site in ("same-origin", ""):
+        assert b"reached" == asked("/early/plain", site, f"{here}/early/plain").body
+    assert b"reached" == asked("/early/plain", "none").body
+    assert b"secret" == asked("/early/static/secret", "cross-site", evil).body
 
 
 def test_an_unnamed_route_is_logged_once(server: Serving) -> None:

@@ -36,6 +36,39 @@ def is_held_by_a_document(request: HTTPServerRequest) -> bool:
     return _purpose(request) in _HELD
 
 
+def is_a_page(request: HTTPServerRequest) -> bool:
+    """Whether it is opened as a page of its own, for somebody to look at."""
+    opens = "text/html" in request.headers.get("Accept", "")
+    return request.headers.get("Sec-Fetch-Dest", "document" if opens else "") == "document"
+
+
+def is_led_here(request: HTTPServerRequest) -> bool:
+    """Whether some page has a browser open `request`, by a link or without one, or whether
+    another site's has it fetch that.
+
+    Nothing tells a link that somebody follows from one that they were led to. Where browsers
+    do not say that an address was typed, each page counts as one that was opened so.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is None:
+        return is_a_page(request) or _is_of_another_host(request)
+    return site not in _OWN or (site != "none" and is_a_page(request))
+
+
+def _is_of_another_host(request: HTTPServerRequest) -> bool:
+    """Whether the page that asks says that it is of another server."""
+    page = request.headers.get("Referer", "")
+    return bool(page) and not is_on_this_server(request, page)
+
+
+def is_on_this_server(request: HTTPServerRequest, address: str) -> bool:
+    """Whether a page's address is one of the server that is asked."""
+    try:
+        return urlsplit(address).netloc == request.host
+    except ValueError:
+        return False
+
+
 def _purpose(request: HTTPServerRequest) -> str:
     """What a browser asks for, as it says; or as one that does not say it asks for it."""
     headers = request.headers
@@ -60,8 +93,4 @@ def is_from_elsewhere(request: HTTPServerRequest) -> bool:
         return site not in _OWN or is_inside_a_page(request)
     if is_inside_a_page(request):
         return True
-    try:
-        host = urlsplit(request.headers.get("Referer", "")).netloc
-    except ValueError:
-        return True
-    return host != request.host
+    return not is_on_this_server(request, request.headers.get("Referer", ""))

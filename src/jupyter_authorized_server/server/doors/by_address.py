@@ -2,8 +2,9 @@
 
 Each of its readers' browsers asks for its images, with the reader's cookie, and what a GET
 does on a route that nobody has placed nobody knows. So of these no document is shown
-anything but files. What an extension's own page shows is not asked for by a document, and
-a rule that lets somebody in says that the route may be asked for by them.
+anything but files, and where a page leads to one, whoever is led there is asked first.
+What an extension's own page shows or leads to is not chosen by a document, and a rule that
+lets somebody in says that the route may be asked for by them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 from tornado.web import StaticFileHandler
 
+from ... import sentences
 from ...policy.model import Effect
-from ..origin import is_held_by_a_document
+from ..origin import is_a_page, is_held_by_a_document, is_led_here, is_on_this_server
 from ..surface import SURFACE
 from .declared import declared
 from .routing import match
@@ -28,26 +30,28 @@ if TYPE_CHECKING:
     from .routing import Target
 
 
-def is_by_address(
+def why_not_by_address(
     application: Application, request: HTTPServerRequest, target: Target, found: Admission
-) -> bool:
-    """Whether a link or an image may have had a browser send `request`, which may change
-    something.
+) -> str:
+    """What is said where a link or an image may have had a browser send `request`, which may
+    change something; empty where none has, or it does not matter.
     """
     if _is_by_script(found.gate):
-        return False
+        return ""
     if found.entry is not None:
-        return found.entry.acts
-    return (
-        is_held_by_a_document(request)
-        and not _only_shows(target.handler)
-        and not any(
+        return sentences.BY_ADDRESS if found.entry.acts else ""
+    if (
+        not (is_held_by_a_document(request) or is_led_here(request))
+        or _only_shows(target.handler)
+        or any(
             each.kind == "rule" and each.effect is Effect.PERMIT
             for decision in found.allowed
             for each in decision.determining
         )
-        and not _is_on_an_unplaced_page(application, request)
-    )
+        or _is_on_an_unplaced_page(application, request)
+    ):
+        return ""
+    return sentences.LED_HERE if is_a_page(request) else sentences.BY_ADDRESS
 
 
 def _is_by_script(gate: JupyterHandler) -> bool:
@@ -65,14 +69,12 @@ def _only_shows(handler: type[RequestHandler] | None) -> bool:
 
 
 def _is_on_an_unplaced_page(application: Application, request: HTTPServerRequest) -> bool:
-    """Whether the page that shows it is one that nobody has placed either."""
-    try:
-        page = urlsplit(request.headers.get("Referer", ""))
-    except ValueError:
+    """Whether the page that shows it, or leads to it, is one that nobody has placed either."""
+    page = request.headers.get("Referer", "")
+    if not is_on_this_server(request, page):
         return False
-    if page.netloc != request.host:
-        return False
-    opened = HTTPServerRequest(method="GET", uri=page.path or "/", host=request.host)
+    path = urlsplit(page).path or "/"
+    opened = HTTPServerRequest(method="GET", uri=path, host=request.host)
     found = match(application.default_router, opened)
     if found is None:
         return False

@@ -21,7 +21,7 @@ from ..surface.places import there
 from ..wiring import wiring
 from .admission import Admission, admit
 from .asking import IS_ABOUT_A_FILE, questions_of
-from .by_address import is_by_address
+from .by_address import why_not_by_address
 from .declared import WORDS, unnamed
 from .entry import entry_of
 from .gate import Gate, check_origin
@@ -111,8 +111,10 @@ class Judge:
     def _refused_at_last(self, found: Admission) -> Why | None:
         """Why what is allowed cannot be: asked by an address, used up, or not to be recorded."""
         request = self._request
-        if is_by_address(self._application, request, self._target, found):
-            return self._no(sentences.BY_ADDRESS, found, status=403)
+        no = why_not_by_address(self._application, request, self._target, found)
+        if no:
+            asks = no == sentences.LED_HERE
+            return replace(self._no(no, found, status=403), asks=asks)
         glances = found.entry is not None and found.entry.glances
         is_glance = glances and request.query_arguments.get("content") == [b"0"]
         if not is_glance and not self._wiring.uses.spend(found.allowed):

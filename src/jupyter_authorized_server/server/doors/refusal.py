@@ -38,6 +38,7 @@ class Why:
         sign_in: nobody is signed in; pages lead to the log-in page.
         gate: who stood in for the handler; may hold cookies to be cleared.
         user: who is signed in.
+        asks: whether the person was led here, and may go on if that is what they want.
     """
 
     status: int
@@ -47,6 +48,7 @@ class Why:
     sign_in: bool = False
     gate: JupyterHandler | None = None
     user: User | None = None
+    asks: bool = False
 
     @property
     def reference(self) -> str:
@@ -107,7 +109,7 @@ class Refusal(JupyterHandler):
         """Take the reason; without one, nothing was found."""
         self.why = why or Why(status=404, message=sentences.NOTHING)
         self.target = target
-        self.is_api = _takes_json(self.request, target)
+        self.is_api = not self.why.asks and _takes_json(self.request, target)
 
     async def prepare(self) -> None:  # type: ignore[override]  # why: identity is known already
         """Answer; no method of a handler is reached."""
@@ -157,6 +159,10 @@ class Refusal(JupyterHandler):
         if why.user is not None and why.decision is not None:
             at = html.escape(url_path_join(self.base_url, "authz") + f"#explain/{why.reference}")
             explain = f'<a href="{at}">{sentences.WHY}</a> · '
+        if why.asks:
+            # The same address again, of which this page says then that it led there.
+            self.set_header("Referrer-Policy", "same-origin")
+            explain = f'<a href="">{sentences.OPEN_IT}</a> · '
         who = sentences.signed_in_as(why.user.display_name) if why.user is not None else ""
         self.finish(
             _PAGE.format(
