@@ -28,6 +28,7 @@ from jupyter_authorized_server.server import surface
 from jupyter_authorized_server.server.admin import routes
 from jupyter_authorized_server.server.admin.openapi import path_of
 from jupyter_authorized_server.server.admin.operation import operations
+from jupyter_authorized_server.server.surface.ours import if_another
 from jupyter_authorized_server.server.surface.table import Asks, Public
 
 if TYPE_CHECKING:
@@ -329,10 +330,13 @@ def _who(entry: Asks) -> str:
         action: min(row.level for row in vocabulary.ABILITIES if row.action == action).word
         for action in asked
     }
-    return ", ".join(
+    who = ", ".join(
         f"`{action}` on {' or '.join(sorted(places))} (`{levels[action]}`)"
         for action, places in asked.items()
     )
+    if any(each.where is if_another for each in entry.questions):
+        return f"whoever is signed in, about oneself; about others {who}"
+    return who
 
 
 def browser_vocabulary() -> str:

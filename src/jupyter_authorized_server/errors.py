@@ -6,7 +6,8 @@
     |-- InvalidName               a principal, action, resource, level or path that cannot be one
     |   `-- UnsafePath            a contents path that names nothing under the root
     |       `-- Nowhere           one that leads to no file on the disk that may be judged
-    |           `-- Hidden        one that is written as a hidden file's, which nobody may use
+    |           |-- Hidden        one that is written as a hidden file's, which nobody may use
+    |           `-- Unanswered    one on a file system that does not answer
     |-- UnknownName               a well-formed name of something that does not exist
     |-- DuplicateName             a name that is taken
     |-- Outdated                  a change of something that has changed meanwhile
@@ -61,6 +62,10 @@ class Nowhere(UnsafePath):
 
 class Hidden(Nowhere):
     """A contents path that is written as that of a hidden file; which says nothing of the disk."""
+
+
+class Unanswered(Nowhere):
+    """A contents path on a file system of a network or a program that does not answer."""
 
 
 class UnknownName(AuthorizationError, LookupError):

@@ -432,9 +432,28 @@ def test_a_grant_on_a_file_system_of_a_program_works_and_one_that_hangs_harms_no
         with ThreadPoolExecutor() as pool:
             ending = pool.submit(confined.request, "DELETE", f"/api/kernels/{kernel}", "adam")
             assert "2" == said(confined, other, "mona", "print(1 + 1)")
+            # Of who opens something on it each is told, and nobody else waits.
+            why = "The disk that this is on does not answer. Try again later."
+            body = {"path": "far/a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+            for answer in (
+                confined.request("GET", "/api/contents/far/data.csv", "fay"),
+                confined.request("GET", "/api/contents/far", "fay"),
+                confined.request("GET", "/files/far/data.csv", "fay"),
+                confined.request(
+                    "PUT", "/api/contents/far/new.txt", "fay",
+                    json_body={"type": "file", "format": "text", "content": ""},
+                ),
+                confined.request("POST", "/api/sessions", "fay", json_body=body),
+            ):  # fmt: skip
+                assert (503, True) == (answer.status, why in answer.text), answer.text
+            assert 404 == confined.request("GET", "/api/contents/far/data.csv", "mona").status
+            assert 200 == confined.request("GET", "/api/contents/team/a.ipynb", "mona").status
+            listed = confined.request("GET", "/api/contents", "adam").json["content"]
+            assert {"far", "team"} & {each["name"] for each in listed} == {"team"}
             assert not ending.done()
             slow.holds.clear()
             assert 204 == ending.result().status
+            assert 200 == confined.request("GET", "/api/contents/far/data.csv", "fay").status
         waiting.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
         stop(confined)
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
+from .. import far
+from ..errors import Unanswered
 from ..policy.paths import components
 from ..store import file_of
 
@@ -73,8 +75,9 @@ class Disk:
         """A descriptor of the folder at the canonical `path`.
 
         Raises:
-            OSError: it is not there, no folder, or a step of the way is a link.
+            OSError: it is not there, no folder, does not answer, or a step of the way is a link.
         """
+        _check_answers(self.place(path))
         found = os.open(self.root, _OPEN)
         for name in components(path):
             try:
@@ -114,6 +117,7 @@ class Disk:
         except OSError as error:
             return "link" if error.errno in {errno.ELOOP, errno.ENOTDIR} else ""
         try:
+            _check_answers(self.place(path))
             mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         except OSError:
             return ""
@@ -127,6 +131,18 @@ class Disk:
             if test(mode):
                 return kind
         return "special file"
+
+
+def _check_answers(path: str) -> None:
+    """Raise where the absolute `path` is on a file system that does not answer.
+
+    Raises:
+        OSError: it is.
+    """
+    try:
+        far.answered(lambda: far.check(path))
+    except Unanswered as error:
+        raise OSError(errno.ETIMEDOUT, str(error)) from None
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import isawaitable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import Hidden, Nowhere
+from ...errors import Hidden, Nowhere, Unanswered
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES
 from .declared import unnamed
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     `named` tells a path that the request names from "all contents"; `seen` says that the
     disk had all of it when the path was resolved, or need not; `nowhere` says why the path
     leads to no file, for the audit file, and then the resources are the path as it was
-    written.
+    written; `silent` that it does so since the disk does not answer.
     """
 
     action: str
@@ -40,6 +40,7 @@ class Asked(NamedTuple):
     named: bool = False
     seen: bool = False
     nowhere: str = ""
+    silent: bool = False
 
 
 async def questions_of(
@@ -68,7 +69,8 @@ async def _asked(question: Question, call: Call) -> Asked | None:
     except Nowhere as error:
         # In its turn: what is refused before says nothing of the disk.
         written = (Resource(type="contents", id=error.path),) if error.path else ()
-        return Asked(question.action, written, named=True, nowhere=str(error))
+        silent = isinstance(error, Unanswered)
+        return Asked(question.action, written, named=True, nowhere=str(error), silent=silent)
     if found is None:
         return None
     named = isinstance(found, tuple)

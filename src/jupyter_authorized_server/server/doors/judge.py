@@ -261,7 +261,8 @@ class Judge:
 
     def _denied(self, each: Asked, sight: Sight, found: Admission) -> Why | None:
         """Why one question is answered no: as if nothing were there, where nobody may know."""
-        if each.nowhere and (not each.resources or each.action in IS_ABOUT_A_FILE):
+        is_shown = bool(each.resources) and (each.silent or each.action not in IS_ABOUT_A_FILE)
+        if each.nowhere and not is_shown:
             return _nothing(self._no(each.nowhere, found, status=404))
         for resource in each.resources:
             decision = sight.decide(each.action, resource, record=not each.walk)
@@ -276,7 +277,9 @@ class Judge:
             why = self._denied_by(decision, found)
             hides = each.named and each.action in IS_ABOUT_A_FILE
             return _nothing(why) if hides and not sight.sees(each.resources) else why
-        # That the path leads nowhere shows only to who may do this there.
+        # That the path leads nowhere, or to no answer, shows only to who may do this there.
+        if each.silent:
+            return self._no(sentences.NO_ANSWER, found, status=503)
         return _nothing(self._no(each.nowhere, found, status=404)) if each.nowhere else None
 
     async def _is_there(self, each: Asked) -> bool:

@@ -11,7 +11,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
 from ... import mistakes, sentences
-from ...errors import Nowhere, UnsafePath
+from ...errors import Nowhere, Unanswered, UnsafePath
 from ...policy.model import Answer, Resource
 from ...policy.paths import canonical
 from ..acting import ACTING
@@ -53,6 +53,8 @@ class Reader:
     def _place(self, path: object) -> Place:
         try:
             return place_of(self.manager, path)
+        except Unanswered:
+            raise HTTPError(503, sentences.NO_ANSWER) from None
         except UnsafePath:
             raise _missing(path) from None
 

@@ -11,6 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from ... import far
 from ...errors import Nowhere
 from ...policy import paths
 
@@ -103,15 +104,22 @@ class Folder:
             os.close(number)
 
     def entries(self) -> Iterator[tuple[str, os.stat_result]]:
-        """What is in it, with what each name is itself; what vanishes meanwhile is left out.
+        """What is in it, with what each name is itself.
+
+        What vanishes meanwhile is left out, and so is what does not answer.
 
         Raises:
             OSError: the system does not allow it.
         """
         number = os.open(".", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0), dir_fd=self.number)
         try:
+            silent: frozenset[str] = frozenset()
+            if far.MOUNTED.all:
+                silent = far.silent_in(os.readlink(f"/proc/self/fd/{number}"))  # noqa: PTH115  # why: speed
             with os.scandir(number) as found:
                 for each in found:
+                    if each.name in silent:
+                        continue
                     try:
                         info = each.stat(follow_symlinks=False)
                     except OSError:

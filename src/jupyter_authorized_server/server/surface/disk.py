@@ -6,18 +6,18 @@ that is asked of the disk before a decision is asked here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.contents.fileio import FileManagerMixin
 
+from ... import far
 from ...errors import Nowhere, UnsafePath
 from ...policy import paths
+from .spelling import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -99,6 +99,9 @@ class Disk:
             Nowhere: it leads out of the root, in a circle, to something that is
                 neither file nor folder, means two files, or cannot be looked at.
         """
+        return far.answered(lambda: self._placed(path))
+
+    def _placed(self, path: object) -> Place:
         found = self._follow(paths.components(path))
         as_written = [part for part in str(path).split("/") if part not in {"", "."}]
         if ".." in as_written and self._follow(tuple(as_written)) != found:
@@ -130,7 +133,7 @@ class Disk:
                 if links > MAX_LINKS:
                     msg = "the path leads through too many links"
                     raise Nowhere(msg)
-                name = _listed(here, name, info, above)
+                name = listed(here, name, info, above)
                 if not todo and entry is None:
                     entry = (*done, name)
                 if self._turn(f"{here}{os.sep}{name}", todo):
@@ -139,8 +142,8 @@ class Disk:
                 info = above = None
                 continue
             else:
-                listed = _listed(here, name, info, above)
-                renamed, name, above = renamed or listed != name, listed, info
+                called = listed(here, name, info, above)
+                renamed, name, above = renamed or called != name, called, info
             done.append(name)
             here = f"{here}{os.sep}{name}"
             if not todo and entry is None:
@@ -183,6 +186,12 @@ class Disk:
 
         None where it may not be shown: it vanished meanwhile, or leads nowhere.
         """
+        try:
+            return far.answered(lambda: self._child(folder, name))
+        except UnsafePath:
+            return None
+
+    def _child(self, folder: str, name: str) -> Place | None:
         here = "/" + name if folder == "/" else f"{folder}/{name}"
         try:
             info = _look(self._joined((*self._root, *here[1:].split("/"))))
@@ -202,7 +211,8 @@ class Disk:
         here = self.path(folder).rstrip(os.sep) + os.sep
 
         def is_plain(name: str) -> bool:
-            if "\\" in name or not name.isascii():
+            # What may not answer takes a closer look.
+            if "\\" in name or not name.isascii() or far.MOUNTED.all:
                 return False
             try:
                 info = os.lstat(here + name)
@@ -246,17 +256,9 @@ class Disk:
         while waiting:
             inner = waiting.pop()
             here = f"{folder.rstrip('/')}/{inner}".rstrip("/") or "/"
-            names = []
-            try:
-                with os.scandir(self.path(here)) as entries:
-                    for each in entries:
-                        names.append(each.name)
-                        if each.is_dir(follow_symlinks=False):
-                            waiting.append(f"{inner}/{each.name}".lstrip("/"))
-            except OSError:
-                msg = "a folder in it cannot be listed"
-                raise Nowhere(msg) from None
-            yield inner, names
+            names = far.answered(partial(_names, self.path(here)))
+            waiting += [f"{inner}/{name}".lstrip("/") for name, is_folder in names if is_folder]
+            yield inner, [name for name, _ in names]
 
     def git(self, place: str) -> str:
         """Whether a folder is the top of a git repository, kept `here` or `elsewhere`.
@@ -264,7 +266,7 @@ class Disk:
         Raises:
             Nowhere: it cannot be looked at.
         """
-        info = _look(f"{self.path(place)}{os.sep}.git")
+        info = far.answered(lambda: _look(f"{self.path(place)}{os.sep}.git"))
         if info is None:
             return ""
         return "here" if stat.S_ISDIR(info.st_mode) else "elsewhere"
@@ -272,13 +274,26 @@ class Disk:
     def there(self, place: str) -> bool:
         """Whether the canonical path `place` has a file, a folder or a link."""
         try:
-            return _look(self.path(place)) is not None
+            return far.answered(lambda: _look(self.path(place))) is not None
         except UnsafePath:
             return False
 
 
+def _names(folder: str) -> list[tuple[str, bool]]:
+    """What is in `folder`, and whether it is a folder."""
+    far.check(folder)
+    try:
+        with os.scandir(folder) as entries:
+            return [(each.name, each.is_dir(follow_symlinks=False)) for each in entries]
+    except OSError:
+        msg = "a folder in it cannot be listed"
+        raise Nowhere(msg) from None
+
+
 def _look(path: str) -> os.stat_result | None:
     """What is at `path`, without following a link there; None for nothing."""
+    if far.MOUNTED.all:
+        far.check(path)
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -305,81 +320,6 @@ def _check_possible(place: Place) -> None:
         if paths.canonical(path) != path:
             msg = "a link leads to a name that no path can have"
             raise Nowhere(msg)
-
-
-def _other_spelling(name: str) -> str | None:
-    """`name` as only a file system that folds case or Unicode would also find it."""
-    other = name.swapcase()
-    if other != name:
-        return other
-    if name.isascii():
-        return None
-    other = unicodedata.normalize("NFD", name)
-    return other if other != name else None
-
-
-#: Folders that find no name by another spelling of its letters, until they change.
-_PLAIN: dict[tuple[int, int], int] = {}
-_MOST_PLAIN = 4_096
-
-
-def _listed(
-    folder: str, name: str, info: os.stat_result, above: os.stat_result | None = None
-) -> str:
-    """`name` as `folder` lists it; another one only where its file system folds names.
-
-    Args:
-        above: what `folder` is, where that is known. Whether names fold in it can be
-            changed only while it is empty, and whatever changes it changes its time.
-    """
-    plain = name.isascii() and above is not None
-    if (
-        plain
-        and above is not None
-        and _PLAIN.get((above.st_dev, above.st_ino)) == above.st_ctime_ns
-    ):
-        return name
-    found = _found(folder, name, info)
-    if plain and above is not None and found is None and name.swapcase() != name:
-        if len(_PLAIN) >= _MOST_PLAIN:
-            _PLAIN.clear()
-        _PLAIN[above.st_dev, above.st_ino] = above.st_ctime_ns
-    return name if found is None else found
-
-
-def _found(folder: str, name: str, info: os.stat_result) -> str | None:
-    """`name` as `folder` lists it, if another spelling of it finds it there too."""
-    other = _other_spelling(name)
-    if other is None:
-        return None
-    spelled = f"{folder}{os.sep}{other}"
-    # Nearly always nothing is there, and `access` says so without an exception.
-    if not os.access(spelled, os.F_OK):
-        return None
-    try:
-        found = os.lstat(spelled)
-    except OSError:
-        return None
-    if (found.st_ino, found.st_dev) != (info.st_ino, info.st_dev):
-        return None
-    try:
-        names = os.listdir(folder or os.sep)  # noqa: PTH208  # why: speed
-    except OSError:
-        names = []
-    if name in names:
-        return name
-    # Not by the numbers that the folder lists: some file systems tell others there.
-    folded = _folded(name)
-    for each in sorted(names, key=lambda listed: _folded(listed) != folded):
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.lstat(f"{folder}{os.sep}{each}"), info):
-                return each
-    msg = "the name is another one than its folder lists"
-    raise Nowhere(msg)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
 
 
 @lru_cache(maxsize=8)

@@ -72,7 +72,7 @@ def _require_few(asked: Sized, name: str, most: int) -> None:
         raise Unanswerable(400, mistakes.too_many(name, str(most), str(len(asked))))
 
 
-def _if_another(call: Call) -> Resource | None:
+def if_another(call: Call) -> Resource | None:
     """The server, if somebody else is asked about."""
     return None if call.query("principal", call.principal) == call.principal else at.SERVER
 
@@ -130,11 +130,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         handler=_ADMIN + "survey.WhatCanHandler",
-        methods={"GET": _and(ask("explain", "server", _if_another))},
+        methods={"GET": _and(ask("explain", "server", if_another))},
     ),
     Route(
         handler=_ADMIN + "reach.ReachHandler",
-        methods={"GET": _and(ask("administer", "server", _if_another))},
+        methods={"GET": _and(ask("administer", "server", if_another))},
     ),
     # Names are for whoever may share something, which the handler asks.
     Route(handler=_ADMIN + "people.PeopleHandler", methods={"GET": _SELF, "POST": _ADMINISTERS}),
