@@ -26,7 +26,13 @@ from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import box as made
 from jupyter_authorized_server.sandbox import errand, landlock, wall
 from jupyter_authorized_server.sandbox.box import Backend, Box, Confined, can_read
-from jupyter_authorized_server.sandbox.bubblewrap import Bubblewrap, _parent, _Wrapped, find
+from jupyter_authorized_server.sandbox.bubblewrap import (
+    Bubblewrap,
+    _parent,
+    _Wrapped,
+    end_left,
+    find,
+)
 from jupyter_authorized_server.sandbox.disk import Disk
 from jupyter_authorized_server.sandbox.launch import Launcher
 from jupyter_authorized_server.sandbox.room import Errand, Origin, Room
@@ -241,6 +247,34 @@ def test_a_server_that_is_killed_while_it_starts_a_sandbox_leaves_nothing() -> N
     left = json.loads(told.stdout)
     assert left
     assert {} == {what: number for what, number in left.items() if number}
+
+
+def test_what_bubblewrap_leaves_of_a_killed_server_is_ended_and_what_is_being_made_is_not(
+    backend: Backend, slow: threading.Event
+) -> None:
+    assert isinstance(backend, Bubblewrap)
+    word = f"{OWN}.36"
+    told, tells = os.pipe()
+    os.close(told)
+    # It cannot say that there is a sandbox, and dies of that, as it does with its server.
+    with Bubblewrap.build(backend, Box(), ["/usr/bin/sleep", word], {}) as building:
+        line = [*building.line[:3], "--json-status-fd", str(tells), *building.line[3:]]
+        given = [*building.inherited, tells]
+        process = subprocess.Popen(line, pass_fds=given, stdin=building.stdin)
+        process.wait(SECONDS)
+    os.close(tells)
+    assert [path.parent.name for path in of(word)] != []
+
+    async def swept() -> None:
+        lives = asyncio.ensure_future(begin(backend, f"{OWN}.37"))
+        while not of(f"{OWN}.37"):  # noqa: ASYNC110  # why: another process
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(end_left)
+        slow.set()
+        await lives
+
+    asyncio.run(swept())
+    assert not runs(word)
 
 
 def test_nothing_runs_in_a_sandbox_that_would_not_end_with_the_server(

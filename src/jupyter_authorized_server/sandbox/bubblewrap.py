@@ -11,6 +11,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from .box import Box, Confined, Files
 
 _OLDEST = (0, 8)
+#: By these words a sandbox of ours is known.
+_WAITS = "read -r line || exit 126"
 #: Variables by which other code runs in what waits, before it may.
 _OF_LOADERS = ("LD_", "GLIBC_TUNABLES", "BASH_FUNC_")
 _BEGINS_SECONDS, _LOOK_SECONDS = 30.0, 0.0002
@@ -224,7 +227,43 @@ def _waiting(box: Box) -> str:
         then = " <&1"
     else:
         then = " </dev/null"
-    return f'read -r line || exit 126; exec "$@"{then}'
+    return f'{_WAITS}; exec "$@"{then}'
+
+
+def end_left() -> None:
+    """End what servers of this account have left that were killed as sandboxes were made.
+
+    It waits for a word of its parent, which is gone: nothing has run in it, and nothing can.
+    """
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            number = int(path.name)
+            if _is_left(number):
+                handle = os.pidfd_open(number)
+                try:
+                    # Its number may have become another's before.
+                    if _is_left(number):
+                        signal.pidfd_send_signal(handle, signal.SIGKILL)
+                finally:
+                    os.close(handle)
+
+
+def _is_left(number: int) -> bool:
+    """Whether `number` is the first process of a sandbox of ours, and has lost its parent.
+
+    Raises:
+        OSError: it has ended.
+    """
+    line = Path(f"/proc/{number}/cmdline").read_bytes()
+    if f"\0/bin/sh\0-c\0{_WAITS};".encode() not in line:
+        return False
+    told = _status(number)
+    return (
+        told["Name"] == "bwrap"
+        and told["NSpid"].split()[1:][-1:] == ["1"]
+        and told["Uid"].split()[0] == str(os.geteuid())
+        and _status(int(told["PPid"]))["Name"] != "bwrap"
+    )
 
 
 def _status(number: int) -> dict[str, str]:

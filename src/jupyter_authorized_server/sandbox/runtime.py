@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import bubblewrap
 from .sockets import SOCKETS
 from .surroundings import short_folder, socket_places
 
@@ -45,11 +46,12 @@ def new_folder() -> tuple[Path, int]:
 
 
 def sweep(kept: Path) -> None:
-    """Remove the folders that killed servers of this account have left, and their kernels' logs.
+    """Remove what killed servers of this account have left: processes, folders, kernels' logs.
 
     Args:
         kept: folder of `sandbox_dir`, which may have been theirs.
     """
+    bubblewrap.end_left()
     for base in dict.fromkeys(socket_places()):
         with contextlib.suppress(OSError), _opened(base) as where:
             for name in os.listdir(where):  # noqa: PTH208  # why: of a descriptor
