@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -168,6 +169,44 @@ def test_the_event_bus_hears_of_what_is_on_the_disk_itself_in_the_context_of_who
     audit.close()
     assert "disk" == steps[0]
     assert ["bus, by logout", "bus, by grant"] == [each for each in steps if each != "disk"]
+
+
+def test_nobody_is_told_of_what_the_disk_did_not_take_until_it_has_been_given_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told, failed = tmp_path / "audit.jsonl", threading.Event(), threading.Event()
+    steps: list[str] = []
+    synced, written = os.fsync, os.pwrite
+
+    def sync(descriptor: int) -> None:
+        if not failed.is_set():
+            steps.append("failed")
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        synced(descriptor)
+
+    def again(descriptor: int, block: bytes, at: int) -> int:
+        steps.append(f"again from {at}")
+        # The disk has what was there before and the file what is given, bit for bit.
+        assert block == path.read_bytes()[at:]
+        return written(descriptor, block, at)
+
+    def emit(record: Record) -> None:
+        steps.append(str(record["kind"]))
+        told.set()
+
+    before = Audit(path)
+    before.event("login", actor="user:ada")
+    before.close()
+    known = path.stat().st_size
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "pwrite", again)
+    audit = Audit(path, emit)
+    audit.event("grant", actor="user:ada")
+    assert told.wait(20)
+    audit.close()
+    assert ["failed", f"again from {known}", "grant"] == steps
+    assert ["login", "grant"] == [each["kind"] for each in records(path)]
 
 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:

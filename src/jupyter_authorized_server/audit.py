@@ -44,6 +44,9 @@ SYNC_PERMITTED_WITHIN = 1.0
 #: by the server. What comes over a socket has that of its handshake.
 REQUEST: ContextVar[str | None] = ContextVar("jupyter_authorization_request", default=None)
 
+#: Records that wait for a disk until the bus hears of them; of more it never hears.
+MOST_UNTOLD = 10_000
+
 #: Longest text of a record's field; names come from clients.
 MAX_TEXT = 2048
 
@@ -71,6 +74,7 @@ class Audit:
         self._journal: Journal | None = None
         #: Records that the file has and the bus not yet, each with its context.
         self._untold: deque[tuple[Context, Record]] = deque()
+        self._is_failing = False
         self._order = threading.Lock()
         self._written = threading.Event()
         self._urgent = threading.Event()
@@ -109,9 +113,10 @@ class Audit:
             self._urgent.set()
             self._syncer.join()
             # What came while the last of it was told.
-            self._sync_journal()
+            is_on_disk = self._sync_journal()
             self._journal.close()
-            self._tell(len(self._untold))
+            if is_on_disk:
+                self._tell(len(self._untold))
 
     def _sync(self) -> None:
         """Hand what was written to the disk, apart from the requests that wrote it."""
@@ -123,16 +128,29 @@ class Audit:
             self._urgent.clear()
             self._written.clear()
             handed = len(self._untold)
-            self._sync_journal()
-            self._tell(handed)
+            if self._sync_journal():
+                self._tell(handed)
+            else:
+                # Once more, within a second.
+                self._written.set()
+                with self._order:
+                    while len(self._untold) > MOST_UNTOLD:
+                        self._untold.popleft()
 
-    def _sync_journal(self) -> None:
+    def _sync_journal(self) -> bool:
+        """Whether the disk has taken what was written; if not, nobody is told of it yet."""
         assert self._journal is not None  # noqa: S101  # why: asked by who has one
         try:
             self._journal.sync()
         except OSError as error:
-            # The file has the records; a disk that takes no more fails the next one too.
-            _log.critical("records of late may not outlast a power cut: %s", error)
+            if not self._is_failing:
+                _log.critical("records may not outlast a power cut for now: %s", error)
+            self._is_failing = True
+            return False
+        if self._is_failing:
+            _log.warning("the disk has taken the records again, also those of meanwhile")
+        self._is_failing = False
+        return True
 
     def _tell(self, number: int) -> None:
         """Tell the bus of so many records, the first first."""

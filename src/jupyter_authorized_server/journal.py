@@ -64,6 +64,9 @@ class Journal:
         self._inode, self._device = here.st_ino, here.st_dev
         #: Whether the disk knows that this file has the name.
         self._is_named = False
+        #: Up to where the disk has it, as far as this process knows, and whether it failed to
+        #: take what is behind.
+        self._on_disk, self._is_doubtful = here.st_size, False
         before, self._descriptor = self._descriptor, descriptor
         if before >= 0:
             os.close(before)
@@ -119,21 +122,49 @@ class Journal:
             return chained
 
     def sync(self) -> None:
-        """Have what was written outlast a power cut; nobody who writes waits for it."""
+        """Have what was written outlast a power cut; nobody who writes waits for it.
+
+        Raises:
+            OSError: the disk does not take it; the next time it is given all of it again.
+        """
         with self._lock:
             if self._descriptor < 0:
                 return
+            if self._is_doubtful and os.name == "posix":  # Windows has nothing to do it with.
+                self._write_again()
             own, is_named = os.dup(self._descriptor), self._is_named
-            self._is_named = True
+            self._is_named, reached = True, os.fstat(own).st_size
+            held = self._inode, self._device
         try:
             os.fsync(own)
             if not is_named:
                 _sync_folder(self.path.parent)
         except OSError:
-            self._is_named = False
+            with self._lock:
+                self._is_named, self._is_doubtful = False, True
             raise
         finally:
             os.close(own)
+        with self._lock:
+            if held == (self._inode, self._device):
+                self._on_disk = reached
+
+    def _write_again(self) -> None:
+        """Have the system hold again for the disk what the disk has failed to take.
+
+        Once it has said so, it takes that for written.
+        """
+        with self._locked():
+            at, end = self._on_disk, os.fstat(self._descriptor).st_size
+            # Not the one that only appends.
+            again = os.open(self._name, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                while at < end:
+                    block = os.pread(self._descriptor, min(_BLOCK, end - at), at)
+                    at += os.pwrite(again, block, at)
+            finally:
+                os.close(again)
+            self._is_doubtful = False
 
     def prune(self, before: float, announce: Callable[[Link], None]) -> int:
         """Drop the records at the file's start that are older; returns how many.
