@@ -79,8 +79,7 @@ class World:
 
     def add(self, name: str) -> None:
         with accounted(self.store, self.audit) as account:
-            self.store.add_person(name, now=1)
-            kind, fields = acts.person_added(name)
+            kind, fields = acts.person_added(self.store.add_person(name, now=1))
             account.tell(kind, actor="os:test", fields=fields)
 
 

@@ -154,6 +154,7 @@ export const WORDS = {
   state: "State",
   active: "active",
   disabled: "shut out",
+  service: "service",
   noOne: "Nobody.",
   addPerson: "Add person",
   addGroup: "Add group",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .audit import Value
     from .policy.model import Grant
-    from .store import Link, LoginSession, Token, Wish
+    from .store import Link, LoginSession, Person, Token, Wish
 
     #: The kind of a record, and its fields.
     Act = tuple[str, dict[str, Value]]
@@ -54,9 +54,10 @@ def _grant(grant: Grant) -> dict[str, Value]:
     }
 
 
-def person_added(name: str) -> Act:
-    """A person was added."""
-    return "user_added", {"person": f"user:{name}"}
+def person_added(person: Person) -> Act:
+    """A person, or a service, was added."""
+    as_what: dict[str, Value] = {"service": True} if person.service else {}
+    return "user_added", {"person": f"user:{person.name}", **as_what}
 
 
 def person_renamed(name: str, display_name: str) -> Act:

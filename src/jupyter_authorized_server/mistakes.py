@@ -605,6 +605,14 @@ def no_person(name: str) -> str:
     return f"there is no person `{name}`; `jupyter authz users add NAME` adds one"
 
 
+def service_without_password(name: str) -> str:
+    """With what is put in."""
+    return (
+        f"`{name}` is a service, which has no password; `jupyter authz tokens add {name} NAME` "
+        "gives it a token"
+    )
+
+
 def no_group(name: str) -> str:
     """With what is put in."""
     return f"there is no group `{name}`; `jupyter authz groups add NAME` adds one"

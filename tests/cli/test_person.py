@@ -21,6 +21,7 @@ USER_KEYS = {
     "display_name",
     "has_password",
     "disabled",
+    "service",
     "groups",
     "created",
     "source",
@@ -101,6 +102,21 @@ def _until(descriptor: int, text: bytes) -> bytes:
         seen += read
     time.sleep(0.1)
     return seen
+
+
+def test_a_service_comes_with_tokens_alone_and_is_shown_as_one(desk: Desk) -> None:
+    added = desk.ask("users", "add", "ci", "--service", "--level", "viewer")
+    assert (0, True) == (added.code, "`user:ci`, a service" in added.out), added.err
+    shown = {line.split()[0]: line for line in desk.ask("users", "list").out.splitlines()[1:]}
+    assert ("service", False) == (shown["ci"].split()[1], "service" in shown["ada"])
+    found = {each["name"]: each["service"] for each in desk.ask("users", "list", "--json").json}
+    assert {"ada": False, "bob": False, "ci": True, "eve": False} == found
+    assert [True, None] == [each.get("service") for each in desk.records()]
+    for asked in (("password", "ci"), ("add", "other", "--service")):
+        refused = desk.ask("users", *asked, "--password-stdin", stdin=GOOD + "\n")
+        assert (2, True) == (refused.code, "a service" in refused.err)
+    assert 0 == desk.ask("tokens", "add", "ci", "nightly").code
+    assert 0 == desk.ask("check", "token:nightly", "open", "contents:/a.ipynb").code
 
 
 def test_without_a_terminal_add_says_what_to_use(desk: Desk) -> None:

@@ -40,6 +40,17 @@ def test_a_person_without_password_has_no_hash(store: Store) -> None:
     assert store.password_hash("ada") is None
 
 
+def test_a_service_has_no_password_and_is_given_none(store: Store) -> None:
+    assert store.add_person("ci", now=5, service=True).service
+    with pytest.raises(InvalidName, match="is a service"):
+        store.set_password_hash("ci", HASH)
+    with pytest.raises(InvalidName, match="is a service"):
+        store.add_person("other", password_hash=HASH, now=5, service=True)
+    assert [("ci", True, False)] == [
+        (each.name, each.service, each.has_password) for each in store.state().people
+    ]
+
+
 def test_people_come_in_the_order_of_code_points(store: Store) -> None:
     for name in ("b", "é", "B", "a", "ß", "\N{GRINNING FACE}", "\uffee"):
         store.add_person(name, now=1)

@@ -11,6 +11,7 @@ interface Person {
   principal: string;
   display_name: string;
   disabled?: boolean;
+  service?: boolean;
   groups?: readonly string[];
 }
 
@@ -27,6 +28,13 @@ export const PEOPLE: Tab = {
   draw: desk => h('div', {}, ...people(desk), ...groups(desk))
 };
 
+function state(person: Person): string {
+  if (person.disabled) {
+    return WORDS.disabled;
+  }
+  return person.service ? WORDS.service : WORDS.active;
+}
+
 function people(desk: Desk): HTMLElement[] {
   const list: List<Person> = new List<Person>(desk.client, {
     caption: WORDS.peopleTitle,
@@ -37,7 +45,7 @@ function people(desk: Desk): HTMLElement[] {
       { title: WORDS.name, cell: each => each.name },
       { title: WORDS.shownAs, cell: each => each.display_name },
       { title: WORDS.groupsTitle, cell: each => (each.groups ?? []).join(', ') },
-      { title: WORDS.state, cell: each => (each.disabled ? WORDS.disabled : WORDS.active) },
+      { title: WORDS.state, cell: state },
       {
         title: WORDS.act,
         cell: each =>

@@ -50,6 +50,7 @@ def list_(desk: Desk, as_json: bool) -> None:
             "display_name": person.display_name,
             "has_password": person.has_password,
             "disabled": person.disabled,
+            "service": person.service,
             "groups": list(groups_of(f"user:{person.name}")),
             "created": person.created,
             "source": "store",
@@ -62,6 +63,7 @@ def list_(desk: Desk, as_json: bool) -> None:
             "display_name": entry.display_name,
             "has_password": False,
             "disabled": False,
+            "service": False,
             "groups": list(groups_of(f"user:{entry.name}")),
             "created": None,
             "source": entry.place,
@@ -78,7 +80,11 @@ def list_(desk: Desk, as_json: bool) -> None:
             (
                 row["name"],
                 row["display_name"],
-                _state(disabled=row["disabled"] is True, has_password=row["has_password"] is True),
+                _state(
+                    disabled=row["disabled"] is True,
+                    has_password=row["has_password"] is True,
+                    service=row["service"] is True,
+                ),
                 ", ".join(groups_of(f"user:{row['name']}")),
                 desk.show(row["created"] if isinstance(row["created"], float) else None),
                 row["source"],
@@ -89,9 +95,11 @@ def list_(desk: Desk, as_json: bool) -> None:
     )
 
 
-def _state(*, disabled: bool, has_password: bool) -> str:
+def _state(*, disabled: bool, has_password: bool, service: bool) -> str:
     if disabled:
-        return "disabled"
+        return "disabled service" if service else "disabled"
+    if service:
+        return "service"
     return "active" if has_password else "no password"
 
 
@@ -100,6 +108,9 @@ def _state(*, disabled: bool, has_password: bool) -> str:
 @click.option("--name", "display_name", metavar="TEXT", default="", help="What pages show.")
 @_FROM_STDIN
 @click.option("--no-password", is_flag=True, help="Let them in by token only, for now.")
+@click.option(
+    "--service", is_flag=True, help="Add a program that is nobody's, and comes with tokens alone."
+)
 @click.option("--level", help="Grant this level at once.")
 @click.option(
     "--on", metavar="RESOURCE", help="What the level is granted on; `server:` if not given."
@@ -112,15 +123,20 @@ def add(
     display_name: str,
     password_stdin: bool,
     no_password: bool,
+    service: bool,
     level: str | None,
     on: str | None,
 ) -> None:
     """Add a person; asks for a password unless told otherwise.
 
+    With `--service` it is a program of nobody's, which has no password and never gets one.
+
     Example: `jupyter authz users add ada --name "Ada Lovelace" --level editor --on contents:/team`
     """
     if password_stdin and no_password:
         raise InvalidName("`--password-stdin` and `--no-password` exclude each other")
+    if password_stdin and service:
+        raise InvalidName("a service has no password; leave `--password-stdin` out")
     if on is not None and level is None:
         raise InvalidName("`--on` needs a `--level` to grant there")
     name = person_name(name)
@@ -129,12 +145,16 @@ def add(
     with desk.change() as change:
         if any(person.name == name for person in change.store.state().people):
             raise DuplicateName(mistakes.person_there(name))
-        hashed = None if no_password else ask_password(name, from_stdin=password_stdin)
-        change.store.add_person(
-            name, display_name=display_name, password_hash=hashed, now=desk.now
+        without = no_password or service
+        hashed = None if without else ask_password(name, from_stdin=password_stdin)
+        added = change.store.add_person(
+            name, display_name=display_name, password_hash=hashed, now=desk.now, service=service
         )
-        change.record(*acts.person_added(name))
-        change.say(f"added `user:{name}`")
+        change.record(*acts.person_added(added))
+        change.say(f"added `user:{name}`" + (", a service" if service else ""))
+        if service:
+            make = f"jupyter authz tokens add {argument(name)} NAME"
+            change.say(f"it needs a token: `{make}`")
         if word is None:
             grant = f"jupyter authz grant {argument(f'user:{name}')} LEVEL RESOURCE"
             change.say(f"they may do nothing yet; `{grant}`")
@@ -184,6 +204,8 @@ def password(desk: Desk, name: str, password_stdin: bool) -> None:
     name = person_name(name)
     with desk.change() as change:
         _require(name, change.store.state().people)
+        if any(each.name == name and each.service for each in change.store.state().people):
+            raise InvalidName(mistakes.service_without_password(name))
         hashed = ask_password(name, from_stdin=password_stdin)
         change.store.set_password_hash(name, hashed)
         change.record("password_set", {"person": f"user:{name}"})

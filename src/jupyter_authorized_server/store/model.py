@@ -46,6 +46,7 @@ class Person:
         has_password: whether signing in with a password is possible at all.
         disabled: kept, but let in nowhere.
         created: seconds since the epoch.
+        service: whether it is a program that is nobody's, and comes with tokens alone.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Person:
     has_password: bool
     disabled: bool
     created: float
+    service: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,15 +33,24 @@ class People(Transactions):
     """The operations on people and groups."""
 
     def add_person(
-        self, name: str, *, display_name: str = "", password_hash: str | None = None, now: float
+        self,
+        name: str,
+        *,
+        display_name: str = "",
+        password_hash: str | None = None,
+        now: float,
+        service: bool = False,
     ) -> Person:
-        """Adds a person; without a hash they cannot sign in with a password.
+        """Adds a person, or a service; without a hash they cannot sign in with a password.
 
         Raises:
-            InvalidName: not a name, display name or hash.
+            InvalidName: not a name, display name or hash, or a service with a password.
             DuplicateName: the name is taken.
         """
         row = person_row(name, display_name=display_name, password_hash=password_hash, now=now)
+        if service and password_hash is not None:
+            raise InvalidName(mistakes.service_without_password(name))
+        row["service"] = service
         with self._change(people=True) as connection:
             return insert_person(connection, row)
 
@@ -81,11 +90,14 @@ class People(Transactions):
 
         Raises:
             UnknownName: there is no such person.
+            InvalidName: it is a service.
         """
         name = parse_name(name, "user name")
         password_hash = parse_hash(password_hash, "password")
         with self._change(people=True) as connection:
             require_person(connection, name)
+            if connection.execute(select(people.c.service).where(people.c.name == name)).scalar():
+                raise InvalidName(mistakes.service_without_password(name))
             _update(connection, name, password_hash=password_hash)
             _end_sessions(connection, name)
 
@@ -298,6 +310,7 @@ def read_people(connection: Connection, *, only: str | None = None) -> tuple[Per
         people.c.password_hash.is_not(None),
         people.c.disabled,
         people.c.created,
+        people.c.service,
     ).order_by(people.c.name)
     if only is not None:
         query = query.where(people.c.name == only)
@@ -308,8 +321,11 @@ def read_people(connection: Connection, *, only: str | None = None) -> tuple[Per
             has_password=bool(has_password),
             disabled=disabled,
             created=created,
+            service=service,
         )
-        for name, display_name, has_password, disabled, created in connection.execute(query)
+        for name, display_name, has_password, disabled, created, service in connection.execute(
+            query
+        )
     )
 
 

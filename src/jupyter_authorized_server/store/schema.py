@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0009"
+HEAD = "0010"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -81,6 +81,7 @@ people = Table(
     Column("password_hash", Text),
     Column("disabled", Boolean, nullable=False),
     Column("created", Double, nullable=False),
+    Column("service", Boolean, nullable=False, server_default=false()),
 )
 
 groups = Table(

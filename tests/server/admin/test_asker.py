@@ -124,7 +124,7 @@ def add_somebody(store: Store, *meanwhile: Callable[[], object]) -> Administerin
     keep = _Directory.keep(
         asked,  # type: ignore[arg-type]  # why: all that it asks
         lambda to: to.add_person("new", now=1),
-        lambda _: acts.person_added("new"),
+        acts.person_added,
     )
     asyncio.run(keep)
     return asked

@@ -479,6 +479,10 @@ def test_an_administrator_keeps_people_and_groups(server: Serving) -> None:
     assert 201 == ask("POST", "people", {"name": "zoe", "display_name": "<b>Zoë</b>"}).status
     assert 409 == ask("POST", "people", {"name": "zoe"}).status
     assert 400 == ask("POST", "people", {"name": "a/b"}).status
+    assert ask("POST", "people", {"name": "ci", "service": True}).json["service"]
+    found = ask("GET", "people").json["items"]
+    assert ["ci"] == [each["name"] for each in found if each["service"]]
+    assert 200 == ask("DELETE", "people/ci").status
     assert 201 == ask("POST", "groups", {"name": "lab"}).status
     assert 201 == ask("POST", "groups", {"name": "inner"}).status
     added = ask("PATCH", "groups/lab", {"add": ["user:zoe", "group:inner"]})

@@ -34,6 +34,7 @@ PERSON = {
         "display_name": _TEXT,
         "disabled": {"type": "boolean"},
         "has_password": {"type": "boolean"},
+        "service": {"type": "boolean"},
         "created": _TEXT,
         "groups": _TEXTS,
     },
@@ -124,17 +125,20 @@ class PeopleHandler(_Directory):
             "type": "object",
             "required": ["name"],
             "additionalProperties": False,
-            "properties": {"name": _TEXT, "display_name": _TEXT},
+            "properties": {"name": _TEXT, "display_name": _TEXT, "service": {"type": "boolean"}},
         },
         answer=PERSON,
         status=201,
     )
     async def post(self) -> dict[str, Any]:
-        """Add a person; a password they get by `jupyter authz users`, or later."""
+        """Add a person, who gets a password by `jupyter authz users`, or a service."""
         name, display = self.body["name"], self.body.get("display_name", "")
+        service = self.body.get("service", False)
         added: Person = await self.keep(
-            lambda store: store.add_person(name, display_name=display, now=time.time()),
-            lambda made: acts.person_added(made.name),
+            lambda store: store.add_person(
+                name, display_name=display, now=time.time(), service=service
+            ),
+            acts.person_added,
         )
         return self.shown(added, whole=True)
 
@@ -315,6 +319,7 @@ def person_shown(handler: AdminHandler, person: Person, *, whole: bool) -> dict[
         "name": person.name,
         "principal": principal,
         "display_name": person.display_name or person.name,
+        "service": person.service,
     }
     if whole:
         found |= {
