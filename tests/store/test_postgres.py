@@ -158,6 +158,27 @@ def test_a_database_that_is_not_there_is_named(database: Database) -> None:
 @pytest.mark.skipif(  # why: only Linux has it
     not Path("/proc/self/stat").exists(), reason="there is no /proc"
 )
+def test_that_its_disk_is_full_is_said_with_the_remedy_and_nothing_is_changed(
+    shared_store: Store, database: Database
+) -> None:
+    # As PostgreSQL says it; with a disk that was full it was tried by hand.
+    said = 'could not extend file "base/1/2": No space left on device'
+    database.execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = '{said}'; END $$; "
+        "CREATE TRIGGER full_disk BEFORE INSERT ON grants EXECUTE FUNCTION full_disk()"
+    )
+    try:
+        before = shared_store.state()
+        with pytest.raises(StoreUnavailable, match="no space is left on its disk: free some"):
+            shared_store.add_grant(
+                principal="everyone", level="viewer", resource="server:", now=1, granted_by="x"
+            )
+        assert before == shared_store.state()
+    finally:
+        database.execute("DROP TRIGGER full_disk ON grants; DROP FUNCTION full_disk")
+
+
 def test_one_that_never_answers_is_waited_for_once_and_not_for_long(
     shared_store: Store, database: Database
 ) -> None:

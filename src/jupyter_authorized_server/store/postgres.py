@@ -48,6 +48,7 @@ _MEANINGS = (
     ("does not exist", "there is no such database: create it, or mend `store_url`"),
     ("lock timeout", "another process has it locked: wait for that one or end it"),
     ("read-only transaction", "it cannot be written: name the primary in `store_url`"),
+    ("no space left", "no space is left on its disk: free some, then try again"),
     (SILENT, f"{SILENT}: see that its processes run, or end them"),
     ("connection", "the connection broke: see that it runs and can be reached"),
 )
