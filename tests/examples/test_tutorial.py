@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from examples.pages import steps
 from examples.serving import PASSWORD, ROOT, run
 from examples.starting import Demo, started, stop
 
@@ -22,26 +22,6 @@ CHANGING = (
     (r'"decision_id": "[0-9a-f]{16}"', '"decision_id": "…"'),
     (r"\brevision:? \d+", "revision …"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """A command of a page, and what the page says that it prints."""
-
-    command: str
-    prints: str
-
-
-def steps(page: Path) -> list[Step]:
-    """The commands in the console blocks of `page`, in order."""
-    found = []
-    for block in re.findall(
-        r"^```console\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL
-    ):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, prints = part.partition("\n")
-            found.append(Step(command=command, prints=prints.strip()))
-    return found
 
 
 def settled(text: str) -> str:
