@@ -199,7 +199,7 @@ def test_every_level_gets_an_answer_and_none_beyond_it(
                 if (own < lowest and lowest > Level.VIEWER) or (
                     who in {"nobody", "guest"} and not is_for_guests
                 ):
-                    assert status in {403, 404}, told
+                    assert status in {401, 403, 404}, told
                 # A token with a scope changes nothing here, not even what is its owner's.
                 assert who != "agent" or is_safe or status >= 400, told
                 if who in HARMLESS:

@@ -42,6 +42,7 @@ _HEADERS = [
 ]
 _REFUSALS = {
     "400": "not as it must be",
+    "401": "not signed in, where that is not 403",
     "403": "not allowed",
     "404": "not there, or not to be known of",
     "409": "in conflict with what there is",
