@@ -24,10 +24,15 @@ def points(made: far.Mounted) -> list[str]:
     return [each.point for each in made.all]
 
 
-def test_what_a_network_and_programs_keep_is_told_from_what_disks_do(tmp_path: Path) -> None:
+def test_what_a_network_and_programs_keep_is_told_from_what_disks_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "table").write_text(TABLE)
     made = far.Mounted(str(tmp_path / "table"))
     assert ["/srv/of all", "/srv/of all/own"] == points(made)
+    monkeypatch.setattr(far, "MOUNTED", made)
+    near = ["/srv", "/srv/of all", "/srv/of all/x", "/", "/srv/fuse"]
+    assert [True, True, True, False, False] == [far.is_near(each) for each in near]
     paths = ["/srv/of all", "/srv/of all/a", "/srv/of allness", "/srv"]
     assert [True, True, False, False] == [made.all[0].holds(each) for each in paths]
 

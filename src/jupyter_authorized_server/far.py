@@ -164,14 +164,22 @@ def answered(call: Callable[[], Answer]) -> Answer:
             return found
 
 
+def is_near(folder: str) -> bool:
+    """Whether what is in the absolute path `folder` may not answer."""
+    return any(far.holds(folder) or _above(far) == folder for far in MOUNTED.all)
+
+
+def _above(far: Far) -> str:
+    return far.point.rpartition("/")[0] or "/"
+
+
 def silent_in(folder: str) -> frozenset[str]:
     """The names in the absolute path `folder` at which one is mounted that does not answer."""
     found = set()
     for far in MOUNTED.all:
-        above, _, name = far.point.rpartition("/")
-        if above == folder.rstrip("/") and name:
+        if _above(far) == folder and far.point != "/":
             try:
                 far.ask((far,), lambda: None)
             except (Unanswered, OSError):
-                found.add(name)
+                found.add(far.point.rpartition("/")[2])
     return frozenset(found)

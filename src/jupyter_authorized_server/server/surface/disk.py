@@ -209,10 +209,11 @@ class Disk:
     def plain(self, folder: str) -> Callable[[str], bool]:
         """Tells of names in `folder` whether each is surely a file or folder of one name."""
         here = self.path(folder).rstrip(os.sep) + os.sep
+        # What may not answer takes a closer look.
+        is_near = far.is_near(self.path(folder))
 
         def is_plain(name: str) -> bool:
-            # What may not answer takes a closer look.
-            if "\\" in name or not name.isascii() or far.MOUNTED.all:
+            if is_near or "\\" in name or not name.isascii():
                 return False
             try:
                 info = os.lstat(here + name)
