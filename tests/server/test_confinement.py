@@ -424,7 +424,8 @@ def test_a_grant_on_a_file_system_of_a_program_works_and_one_that_hangs_harms_no
         kernel, other = begin(confined, "fay", "far/a.ipynb"), begin(confined, "mona")
         assert "3,4" == said(confined, kernel, "fay", "print(open('data.csv').read())")
         assert "not implemented" in said(confined, kernel, "fay", "open('new', 'w')")
-        waiting = Client(confined, kernel, "fay")
+        waiting, kept = Client(confined, kernel, "fay"), begin(confined, "fay", "far/b.ipynb")
+        assert "" == said(confined, kept, "fay", "kept = 5")
         slow.holds.set()
         waiting.run("open('data.csv').read()")
         assert slow.is_waited_for.wait(60)
@@ -450,11 +451,22 @@ def test_a_grant_on_a_file_system_of_a_program_works_and_one_that_hangs_harms_no
             assert 200 == confined.request("GET", "/api/contents/team/a.ipynb", "mona").status
             listed = confined.request("GET", "/api/contents", "adam").json["content"]
             assert {"far", "team"} & {each["name"] for each in listed} == {"team"}
+            # Whether a kernel has too much now is asked of each whenever the policy changes.
+            with contextlib.closing(confined.store()) as store:
+                given = store.add_grant(
+                    principal="user:dora", level="viewer", resource="contents:/far",
+                    now=time.time(), granted_by="os:test",
+                )  # fmt: skip
+                end = time.monotonic() + 60
+                while confined.request("GET", "/api/contents/far", "dora").status != 503:
+                    assert time.monotonic() < end
+                store.remove_grant(given.id)
             assert not ending.done()
             slow.holds.clear()
             assert 204 == ending.result().status
             assert 200 == confined.request("GET", "/api/contents/far/data.csv", "fay").status
         waiting.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
+        assert "5" == said(confined, kept, "fay", "print(kept)")
         stop(confined)
 
 

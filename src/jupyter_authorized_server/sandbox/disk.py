@@ -46,6 +46,9 @@ class Disk:
         kept: absolute paths that are the server's own and are never shown.
     """
 
+    #: How often something was not told since a file system did not answer.
+    silences = 0
+
     def __init__(self, root: Path, kept: Iterable[Path]) -> None:
         self.root = root.resolve()
         self._kept = {
@@ -77,7 +80,7 @@ class Disk:
         Raises:
             OSError: it is not there, no folder, does not answer, or a step of the way is a link.
         """
-        _check_answers(self.place(path))
+        self._check_answers(path)
         found = os.open(self.root, _OPEN)
         for name in components(path):
             try:
@@ -86,6 +89,19 @@ class Disk:
                 os.close(found)
             found = inner
         return found
+
+    def _check_answers(self, path: str) -> None:
+        """Raise where the canonical `path` is on a file system that does not answer.
+
+        Raises:
+            OSError: it is.
+        """
+        place = self.place(path)
+        try:
+            far.answered(lambda: far.check(place))
+        except Unanswered as error:
+            self.silences += 1
+            raise OSError(errno.ETIMEDOUT, str(error)) from None
 
     def folders(self, path: str) -> list[str]:
         """The names of the folders in the canonical `path`; links are none."""
@@ -117,7 +133,7 @@ class Disk:
         except OSError as error:
             return "link" if error.errno in {errno.ELOOP, errno.ENOTDIR} else ""
         try:
-            _check_answers(self.place(path))
+            self._check_answers(path)
             mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         except OSError:
             return ""
@@ -131,18 +147,6 @@ class Disk:
             if test(mode):
                 return kind
         return "special file"
-
-
-def _check_answers(path: str) -> None:
-    """Raise where the absolute `path` is on a file system that does not answer.
-
-    Raises:
-        OSError: it is.
-    """
-    try:
-        far.answered(lambda: far.check(path))
-    except Unanswered as error:
-        raise OSError(errno.ETIMEDOUT, str(error)) from None
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

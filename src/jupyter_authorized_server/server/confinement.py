@@ -319,10 +319,16 @@ class Confinement:
         try:
             if room.unconfined:
                 return self.launcher.why_confined(room, self.launcher.principal(room.origin))
+            before = self._silences
             now = self.launcher.view(room)
         except AuthorizationError as error:
             return str(error)
         if is_wider(room.view, now):
+            # Of what does not answer the policy alone can say what its owner may have.
+            if before != self._silences and (
+                room.origin.by_method or self.launcher.joins(room.origin.principal, room.view)
+            ):
+                return ""
             return "it was shown more than its owner may have now; a new one has what is left"
         # What has shared a process keeps it from what others may not have.
         lacks = is_wider(self.launcher.with_company(room, now), room.view)
@@ -331,6 +337,11 @@ class Confinement:
             self._told()
         room.view = replace(room.view, revision=now.revision, ends=now.ends)
         return ""
+
+    @property
+    def _silences(self) -> int:
+        disk = self.launcher.disk
+        return 0 if disk is None else disk.silences
 
     def _end_for_size(self, room: Room, why: str) -> None:
         """End a process that has grown too large; a kernel starts again, as after a crash."""
