@@ -74,9 +74,10 @@ def accounted(store: Store, audit: Audit) -> Iterator[Account]:
     Raises:
         StoreUnavailable: nothing was changed, or the store went away at that very moment and
             nobody knows; what was changed is recorded then, once it is back.
-        OSError: the records cannot be read, and nothing was changed.
     """
-    account, behind = Account(audit), audit.last()
+    account, behind = Account(audit), 0
+    with contextlib.suppress(OSError):  # What cannot be read is looked through later.
+        behind = audit.last()
     with store.together():
         yield account
         account.keep(store, behind)

@@ -12,6 +12,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from ..account import accounted
 from ..errors import StoreError
 from ..policy.vocabulary import ABILITY, Word
 
@@ -117,10 +118,11 @@ class Uses:
         """End the grants that are used up."""
         self._ending = None
         try:
-            for id_ in self._point.store.drop_used_up():
-                self._point.audit.event("grant_used_up", actor="server", fields={"grant": id_})
+            with accounted(self._point.store, self._point.audit) as account:
+                for id_ in self._point.store.drop_used_up():
+                    account.tell("grant_used_up", actor="server", fields={"grant": id_})
             self._point.refresh()
-        except (StoreError, OSError) as error:
+        except StoreError as error:
             _log.error("grants that are used up could not be ended: %s", error)
 
 

@@ -11,6 +11,7 @@ from tornado import web
 from traitlets import Bool, List, Unicode, default, validate
 
 from ... import mistakes, sentences
+from ...account import accounted
 from ...credentials import new_secret
 from ...errors import ConfigurationError, StoreError, UnknownName
 from ...policy.model import GUEST
@@ -293,7 +294,6 @@ class LocalIdentityProvider(IdentityProvider):
 
         Raises:
             StoreError: it could not be ended; the cookie is cleared all the same.
-            OSError: it could not be recorded; it is ended.
         """
         self.clear_login_cookie(handler)
         user = handler.current_user
@@ -301,17 +301,19 @@ class LocalIdentityProvider(IdentityProvider):
             return
         point = self._open(handler)[2].point
         if isinstance(user, GuestUser):
-            point.store.end_guest(user.session_id)
+            with accounted(point.store, point.audit) as account:
+                point.store.end_guest(user.session_id)
+                account.tell("logout", actor=user.username, fields={"session": user.session_id})
             point.refresh()
-            point.audit.note("logout", actor=user.username, fields={"session": user.session_id})
             return
-        if everywhere:
-            point.store.end_login_sessions(user.username)
-        else:
-            point.store.end_login_session(user.session_id)
+        with accounted(point.store, point.audit) as account:
+            if everywhere:
+                point.store.end_login_sessions(user.username)
+            else:
+                point.store.end_login_session(user.session_id)
+            fields: dict[str, str | bool] = {"session": user.session_id, "everywhere": everywhere}
+            account.tell("logout", actor=f"user:{user.username}", fields=fields)
         point.refresh()
-        fields: dict[str, str | bool] = {"session": user.session_id, "everywhere": everywhere}
-        point.audit.note("logout", actor=f"user:{user.username}", fields=fields)
 
     # Upstream's questions
 

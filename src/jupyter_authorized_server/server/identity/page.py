@@ -178,7 +178,7 @@ class LogoutHandler(Page):
     def _leave(self, *, everywhere: bool) -> None:
         try:
             self.provider.end_session(self, everywhere=everywhere)
-        except (StoreError, OSError) as error:
+        except StoreError as error:
             self.log.error("signing out failed: %s", error)  # noqa: TRY400  # why: the message says it all
             self.show(
                 "note",

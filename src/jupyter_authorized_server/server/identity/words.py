@@ -41,8 +41,8 @@ NOBODY_YET = (
 )
 OUT_HERE_ONLY = "Signed out here only"
 OUT_UNRECORDED = (
-    "This browser has forgotten you, but the server could not end or record the login "
-    "session. Sign in and out again in a moment."
+    "This browser has forgotten you, but the server could not end the login session. Sign in "
+    "and out again in a moment."
 )
 OUT = "Signed out"
 SIGN_IN_AGAIN = "Sign in again"
