@@ -133,6 +133,10 @@ def test_a_store_that_breaks_while_running_opens_nothing(tmp_path: Path) -> None
         assert 200 == server.request("GET", "/api/contents", "cora").status
         path = tmp_path / "data" / "authorization" / "store.sqlite"
         connection = sqlite3.connect(path)
+        connection.execute("DROP TABLE owners")
+        begun = server.request("POST", "/api/kernels", "cora", json_body={})
+        assert (503, True) == (begun.status, "cannot reach its store" in begun.text)
+        assert "the owner of a kernel cannot be kept" in server.log
         connection.execute("DROP TABLE grants")
         # Until there is a new revision, what is known of the last one counts.
         connection.execute("UPDATE revision SET number = number + 1")

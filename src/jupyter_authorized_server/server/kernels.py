@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import time
 from collections import OrderedDict
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from ..decision_point import DecisionPoint
     from ..policy.model import Principal
+
+_log = logging.getLogger(__name__)
 
 #: Days for which the owner of a kernel is kept that this server does not see.
 KEPT_DAYS = 30
@@ -150,9 +153,9 @@ class Kernels:
             self._point.store.set_owner(f"kernels:{kernel_id}", owner, path=path, now=time.time())
         except StoreError as error:
             self.failed(kernel_id)
-            raise HTTPError(
-                503, "the owner of the kernel cannot be recorded: %s", error
-            ) from error
+            # Why is for whoever runs the server: it names the store.
+            _log.error("the owner of a kernel cannot be kept: %s", error)
+            raise HTTPError(503, sentences.OUT_OF_REACH) from error
 
     def named(self, before: str, kernel_id: str, starting: Starting) -> None:
         """What was begun as `before` has the id that its gateway picked.
