@@ -68,7 +68,7 @@ def test_the_handler_method_authorizer_asks_the_method_alone(tmp_path: Path) -> 
     (tmp_path / "marks").mkdir()
     with serving(
         tmp_path,
-        people={"nora": None},
+        people={"nora": None, "oscar": "admin"},
         config=config,
         extensions=("hostile",),
         env={"HOSTILE": str(tmp_path / "marks")},
@@ -79,6 +79,44 @@ def test_the_handler_method_authorizer_asks_the_method_alone(tmp_path: Path) -> 
         # A function of two words cannot tell what an unknown route does.
         assert 401 == server.request("GET", "/early/jupyter", "nora").status
         assert [] == list((tmp_path / "marks").iterdir())
+        # Nor is whoever may read everything an administrator of others.
+        store = server.store()
+        [token] = [each.id for each in store.tokens() if each.person == "oscar"]
+        store.close()
+        stream = server.connect("/api/events/subscribe", "oscar")
+        server.request("POST", "/api/contents", "oscar", body=b"{}")
+        [theirs] = server.request("GET", "/api/authz/live", "oscar").json["items"]
+        for path in (f"tokens/{token}", f"live/{theirs['id']}"):
+            assert 404 == server.request("DELETE", f"/api/authz/{path}", "nora").status
+        for path in ("live", "audit"):
+            items = server.request("GET", f"/api/authz/{path}", "nora").json["items"]
+            assert not [each for each in items if each["principal"] == "user:oscar"], path
+        assert 200 == server.request("GET", "/api/me", "oscar").status
+        stream.close()
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_what_a_method_takes_from_an_administrator_is_no_way_to_others(
+    tmp_path: Path, kind: str
+) -> None:
+    function = (
+        f"{kind} user_is_authorized(self, user, action, resource):\n"
+        "    return user.username == 'adam' or action == 'read'"
+    )
+    people = {"adam": "admin", "amy": "admin"}
+    with serving(tmp_path, people=people, config=PATCH.format(function=function)) as server:
+        store = server.store()
+        tokens = {each.person: each.id for each in store.tokens()}
+        store.close()
+        assert 403 == server.request("POST", "/api/contents", "amy", body=b"{}").status
+        ended = f"/api/authz/tokens/{tokens['adam']}"
+        assert 404 == server.request("DELETE", ended, "amy").status
+        items = server.request("GET", "/api/authz/audit", "amy").json["items"]
+        assert {"user:amy"} == {each["principal"] for each in items}
+        items = server.request("GET", "/api/authz/audit", "adam").json["items"]
+        assert "user:amy" in {each["principal"] for each in items}
+        ended = f"/api/authz/tokens/{tokens['amy']}"
+        assert 200 == server.request("DELETE", ended, "adam").status
 
 
 def test_a_method_that_forbids_writing_lets_a_kernel_start(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import sentences
+from ..policy.model import Answer, Decision, Determinant, Effect, Reasons
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -45,6 +48,22 @@ ACTING: ContextVar[Acting | None] = ContextVar("jupyter_authorization_acting", d
 #: Whether a path is the file that it names and no link is followed: in what the server does by
 #: itself for several people at once, any of whom could have put a link in the place of theirs.
 STRAIGHT: ContextVar[bool] = ContextVar("jupyter_authorization_straight", default=False)
+
+
+_BY_HOOK = (
+    Determinant(
+        id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
+    ),
+)
+_HOOK_SAYS = Reasons(
+    user=sentences.CONFIGURED,
+    admin="`user_is_authorized` in the configuration does not allow it",
+)
+
+
+def taken_away(decision: Decision) -> Decision:
+    """`decision` to allow something, as the configuration's own function takes it away."""
+    return decision._replace(answer=Answer.DENY, determining=_BY_HOOK, reasons=_HOOK_SAYS)
 
 
 def as_server() -> AbstractContextManager[None]:

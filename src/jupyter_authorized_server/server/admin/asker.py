@@ -12,8 +12,8 @@ from ... import mistakes, sentences
 from ...account import accounted
 from ...errors import ConfigurationError, Hidden, InvalidName, Moved, Nowhere, Outdated
 from ...policy.model import Decision, Resource
-from ...policy.vocabulary import TYPE, Word, parse_resource
-from ..acting import ACTING, Acting
+from ...policy.vocabulary import ABILITY, TYPE, Word, parse_resource
+from ..acting import ACTING, Acting, taken_away
 from ..surface.call import Call
 from ..surface.table import Unanswerable
 from ..surface.written import known, meant
@@ -33,6 +33,8 @@ T = TypeVar("T")
 GIVING = "jupyter_authorization_giving"
 #: How often it is asked whether somebody may, where something changes meanwhile.
 _TRIES = 5
+#: Jupyter's word and the kind of resource of each ability.
+_ASKED = frozenset((each.word.value, kind) for (kind, _), each in ABILITY.items())
 
 
 class Refused(Exception):  # why: a decision on its way to the answer
@@ -110,20 +112,34 @@ class Asker(JupyterHandler):
         record: bool = False,
     ) -> Decision:
         """The decision for whoever asks, or for `who`."""
-        if who is None:
-            found: object = self.wired.authorizer.answer(
-                self.principal,
-                action,
-                resource,
-                door="http",
-                address=self.address,
-                request=f"{self.request.method} {self.request.path}",
-                record=record,
-            )
-            if isinstance(found, Decision):
-                return found
+        if who is not None:
+            return self.point.decide(who, action, resource, door="http", record=record)
+        told: dict[str, Any] = {
+            "door": "http",
+            "address": self.address,
+            "request": f"{self.request.method} {self.request.path}",
+        }
+        found: object = self.wired.authorizer.answer(
+            self.principal, action, resource, **told, record=record
+        )
+        if not isinstance(found, Decision):
             raise Refused(sentences.NOT_DECIDED)
-        return self.point.decide(who, action, resource, door="http", record=record)
+        # Invariant: whatever a handler asks by itself, the guard has not asked that function.
+        word = ABILITY[(resource.type, action)].word.value
+        if not found.allowed or all(
+            hook.allows(word, resource.type) for hook in self._acting.hooks
+        ):
+            return found
+        denied = taken_away(found)
+        if record:
+            self.point.audit.decision(denied, principal=self.principal, **told)
+        return denied
+
+    async def ask_ahead(self) -> None:
+        """Ask the configuration's own function all that `decide` may need, which cannot wait."""
+        for hook in self._acting.hooks:
+            for word, kind in sorted(_ASKED):
+                await hook.ask(word, kind)
 
     def allows(self, action: str, *resources: Resource) -> bool:
         """Whether whoever asks may do `action` on all of these; not recorded."""

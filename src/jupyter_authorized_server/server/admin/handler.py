@@ -100,6 +100,7 @@ class AdminHandler(Asker, APIHandler):
     ) -> None:
         """Check, answer, and say why not. Called by what `operation` makes."""
         try:
+            await self.ask_ahead()
             self._require_wide(described)
             for name, schema in described.query.items():
                 self._check_query(name, schema)

@@ -22,8 +22,9 @@ from tornado.websocket import WebSocketHandler
 
 from ... import sentences
 from ...errors import StoreError
-from ...policy.model import Answer, Determinant, Effect, Reasons
+from ...policy.model import Answer
 from ...policy.vocabulary import ABILITY
+from ..acting import taken_away
 from .admission import admission
 from .company import REACHING
 from .logins import Login, holders
@@ -45,15 +46,6 @@ _AGAIN = 0.5
 #: Close codes: JupyterLab takes 1000 as final on kernels and terminals, and comes back
 #: at once on any other; 1008 is what the protocol has for a breach of policy.
 FINAL, POLICY = 1000, 1008
-_BY_HOOK = (
-    Determinant(
-        id="user_is_authorized", kind="rule", effect=Effect.FORBID, source="configuration"
-    ),
-)
-_HOOK_SAYS = Reasons(
-    user=sentences.CONFIGURED,
-    admin="`user_is_authorized` in the configuration does not allow it",
-)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -305,12 +297,7 @@ class LiveDoors:
         word = ABILITY[(resource.type, action)].word.value
         if hook.allows_now(word, resource.type) and self._hook_shares(door, action, resource):
             return decision._replace(good_until=until)
-        return decision._replace(
-            answer=Answer.DENY,
-            determining=_BY_HOOK,
-            good_until=until,
-            reasons=_HOOK_SAYS,
-        )
+        return taken_away(decision)._replace(good_until=until)
 
     def _hook_shares(self, door: LiveDoor, action: str, resource: Resource) -> bool:
         """Whether the hook lets who has `door` touch what the process `resource` does."""
