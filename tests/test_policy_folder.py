@@ -115,6 +115,24 @@ def test_what_is_not_in_force_is_newer_until_it_is_mended_and_nothing_else_is(
     assert () == watched.newer()
 
 
+def test_what_was_deleted_and_is_in_force_is_gone_until_the_rest_loads(folder: Path) -> None:
+    deleted, broken = folder / "b.cedar", folder / "c.cedar"
+    deleted.write_text(RULE)
+    watched = PolicyFolder(folder)
+    assert () == watched.gone()
+    watched.load()
+    deleted.unlink()
+    broken.write_text("permit(")
+    with pytest.raises(PolicyError):
+        watched.load()
+    assert (str(deleted),) == watched.gone()
+    assert str(deleted) not in watched.files()
+    broken.unlink()
+    watched.load()
+    assert () == watched.gone()
+    assert () == PolicyFolder(None).gone()
+
+
 def test_a_folder_that_is_gone_is_a_change_that_does_not_load(folder: Path) -> None:
     watched = PolicyFolder(folder)
     watched.load()
@@ -122,6 +140,7 @@ def test_a_folder_that_is_gone_is_a_change_that_does_not_load(folder: Path) -> N
     watched.changed()
     assert watched.changed()
     assert watched.files() == ()
+    assert watched.gone()
     with pytest.raises(AuthorizationError, match="cannot be read"):
         watched.load()
 

@@ -236,6 +236,7 @@ export const WORDS = {
   follow: "Follow",
   files: "Files",
   newer: "not in force as it is now",
+  fileGone: "deleted, and still in force",
   noFiles: "No policy files: the built-in rules and the grants decide.",
   rules: "Rules",
   problems: "Newer files are not in force, since",

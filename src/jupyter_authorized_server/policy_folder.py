@@ -170,6 +170,12 @@ class PolicyFolder:
         files = map(Path, self.files())
         return tuple(str(each) for each in files if (each.name, *_marks(each)) not in taken)
 
+    def gone(self) -> tuple[str, ...]:
+        """Those that were there when the policy was last read whole, and are not any more."""
+        there = {Path(each).name for each in self.files()}
+        taken = [str(each[0]) for each in self._taken[1:] if isinstance(each, tuple)]
+        return tuple(str(self.path / each) for each in taken if self.path and each not in there)
+
 
 def _look(folder: Path | None) -> tuple[object, ...]:
     if folder is None:

@@ -380,12 +380,12 @@ def the_tree_greys_what_is_refused(page: Page) -> None:
         "const row = rows.find(each => each.textContent.includes('notes.txt')); "
         "const box = row?.querySelector('input[type=checkbox]'); "
         "if (!box?.checked) { box?.click(); return false; } "
-        "const button = document.querySelector('.delete-button.disabled'); "
+        "const button = document.querySelector('.delete-button[aria-disabled=true]'); "
         "if (!button?.checkVisibility()) { return false; } button.click(); return true; }"
     )
     for refused in (".delete-button", ".rename-button", "#upload_span", "#new-terminal"):
-        expect(page.locator(refused)).to_have_class(re.compile("disabled"))
-    expect(page.locator(".download-button")).not_to_have_class(re.compile("disabled"))
+        expect(page.locator(refused)).to_have_attribute("aria-disabled", "true")
+    expect(page.locator(".download-button")).not_to_have_attribute("aria-disabled", "true")
     told = page.locator("#header .authz-notice").filter(has_text="but not delete it")
     told.get_by_role("button", name="Why can't I?").click()
     why = page.get_by_role("dialog", name="Why this is refused")

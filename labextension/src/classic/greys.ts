@@ -169,24 +169,36 @@ export class Greys {
   }
 }
 
-/** Make `node` grey for `reason`, or as it was where that is null. */
+/**
+ * Make `node` grey for `reason`, or as it was where that is null.
+ *
+ * nbclassic greys some of its own, for reasons of its own and whenever it likes; so what is
+ * grey here has another mark, which takes away none of its.
+ */
 function drape(node: HTMLElement, reason: string | null): void {
-  if (node instanceof HTMLSelectElement) {
-    // It opens without a click.
-    node.disabled = reason !== null;
-  }
-  const before = node.dataset.authzTitle;
+  const select = node instanceof HTMLSelectElement ? node : null;
+  const before = node.dataset.authzGrey;
   if (reason === null) {
     if (before !== undefined) {
       node.title = before;
-      node.classList.remove('disabled');
       node.removeAttribute('aria-disabled');
-      delete node.dataset.authzTitle;
+      delete node.dataset.authzGrey;
+      if (select) {
+        select.disabled = select.dataset.authzOwn === 'true';
+      }
     }
     return;
   }
-  node.dataset.authzTitle ??= node.title;
+  if (before === undefined) {
+    node.dataset.authzGrey = node.title;
+    if (select) {
+      select.dataset.authzOwn = String(select.disabled);
+    }
+  }
   node.title = reason;
-  node.classList.add('disabled');
   node.setAttribute('aria-disabled', 'true');
+  if (select) {
+    // It opens without a click.
+    select.disabled = true;
+  }
 }

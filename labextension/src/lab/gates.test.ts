@@ -131,6 +131,27 @@ const cases: Case[] = [
     'save'
   ],
   [
+    'a menu puts nothing into a text that takes nothing by the keyboard',
+    'fileeditor:paste',
+    at({ file: VIEWED, kernel: undefined, hasKernel: false }),
+    {},
+    'save'
+  ],
+  [
+    'code of a file is run in a console, as what is typed there',
+    'fileeditor:run-code',
+    at({ file: VIEWED, hasKernel: false }),
+    {},
+    'launch'
+  ],
+  [
+    'a console takes more than what is saved',
+    'notebook:run-in-console',
+    at({ kernel: standing('run') }),
+    {},
+    'run'
+  ],
+  [
     'the debugger is the kernel’s',
     'debugger:next',
     at({ kernel: standing('debug') }),

@@ -128,10 +128,18 @@ const restartAndRun = both(kernelOrNew('restart'), run);
 const create = folder('create');
 const duplicate: Gate = at => refusedBecause(at.around, 'create');
 
-/** What changes which cells a notebook has, or of which kind they are. */
+/** What changes which cells a notebook has or of which kind they are, or a text; what an editor
+ * that takes none is told by a command, it does. */
 const CELLS = [
   'cell-toolbar:delete',
   'documentsearch:startWithReplace',
+  'editmenu:redo',
+  'editmenu:undo',
+  'fileeditor:cut',
+  'fileeditor:paste',
+  'fileeditor:redo',
+  'fileeditor:replace-selection',
+  'fileeditor:undo',
   'notebook:access-next-history-entry',
   'notebook:access-previous-history-entry',
   'notebook:change-cell-to-code',
@@ -162,9 +170,11 @@ const CELLS = [
   'notebook:paste-cell-above',
   'notebook:paste-cell-below',
   'notebook:paste-text',
+  'notebook:redo',
   'notebook:redo-cell-action',
   'notebook:replace-selection',
   'notebook:split-cell-at-cursor',
+  'notebook:undo',
   'notebook:undo-cell-action'
 ];
 
@@ -226,7 +236,6 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'notebook:run-all-cells': run,
   'notebook:run-all-above': run,
   'notebook:run-all-below': run,
-  'notebook:run-in-console': run,
   'toc:run-cells': run,
   'runmenu:run': run,
   'runmenu:run-all': run,
@@ -268,6 +277,10 @@ export const GATES: Readonly<Record<string, Gate>> = {
   'notebook:create-subshell-console': debug,
   'scratchpad-console:open': typing('file'),
   'fileeditor:create-console': typing('file'),
+  'fileeditor:restart-console': kernelOrNew('restart'),
+  'fileeditor:run-all': typing('file'),
+  'fileeditor:run-code': typing('file'),
+  'notebook:run-in-console': typing('file'),
   'console:create': typing('folder'),
   'terminal:create-new': terminals,
   'terminal:open-folder-in-terminal': terminals

@@ -532,6 +532,7 @@ def test_a_page_that_waits_is_told_when_a_grant_ends(server: Serving) -> None:
 def test_the_policy_in_force_is_shown_to_administrators(server: Serving) -> None:
     found = call(server, "adam", "GET", "policy").json
     assert ("enforce", [], []) == (found["mode"], found["problems"], found["newer"])
+    assert [] == found["gone"]
     assert "own-kernel" in [each["id"] for each in found["rules"]]
     assert 403 == call(server, "mia", "GET", "policy").status
 

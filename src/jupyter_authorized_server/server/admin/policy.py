@@ -12,13 +12,14 @@ from .operation import operation
 _TEXT = {"type": "string"}
 POLICY = {
     "type": "object",
-    "required": ["revision", "since", "mode", "files", "newer", "rules", "problems"],
+    "required": ["revision", "since", "mode", "files", "newer", "gone", "rules", "problems"],
     "properties": {
         "revision": {"type": "integer"},
         "since": _TEXT,
         "mode": {"enum": ["enforce", "shadow"]},
         "files": {"type": "array", "items": _TEXT},
         "newer": {"type": "array", "items": _TEXT},
+        "gone": {"type": "array", "items": _TEXT},
         "rules": {
             "type": "array",
             "items": {
@@ -36,7 +37,7 @@ class PolicyHandler(AdminHandler):
 
     @operation(answer=POLICY)
     async def get(self) -> dict[str, Any]:
-        """Files, rules and revision in force, which files are newer, and why they are not."""
+        """Files, rules and revision in force, which files are newer or gone, and why not."""
         point = self.point
         problem = point.problem
         if isinstance(problem, PolicyError):
@@ -49,6 +50,7 @@ class PolicyHandler(AdminHandler):
             "mode": "enforce" if point.shadow is None else "shadow",
             "files": [*point.files.files()],
             "newer": [*point.files.newer()],
+            "gone": [*point.files.gone()],
             "rules": [
                 {
                     "id": each.id,
