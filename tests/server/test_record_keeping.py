@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jupyter_authorized_server.account import PATIENCE
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.chain import newest
 from jupyter_authorized_server.config import JupyterAuthorization
@@ -14,7 +15,7 @@ from jupyter_authorized_server.decision_point import DecisionPoint
 from jupyter_authorized_server.server.record_keeping import RecordKeeping
 from jupyter_authorized_server.server.store_watch import StoreWatch
 from jupyter_authorized_server.server.wiring import Wiring
-from jupyter_authorized_server.store import Store
+from jupyter_authorized_server.store import KeptAct, Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -183,3 +184,31 @@ def test_a_running_server_notices_that_the_clock_was_set_back(wired: Wiring, clo
 
     look(lambda: StoreWatch(wired), lambda: clock.go_on(60), back, lambda: None)
     assert [before + 1] == told
+
+
+def test_a_change_that_nobody_recorded_is_recorded_by_the_server_that_looks_after_the_file(
+    wired: Wiring, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit, path = wired.point.audit, wired.point.audit.path
+    assert path is not None
+    made = audit.made("grant", actor="os:gone", fields={"grant": "g-1"})
+    kept = KeptAct(id=str(made["id"]), behind=0, record=made)
+    wired.point.store.keep_acts(path, [kept])
+    look(
+        lambda: RecordKeeping(wired, clock, clock.steady),
+        lambda: clock.go_on(PATIENCE - 1),
+        lambda: clock.go_on(1),
+        lambda: clock.go_on(1),
+    )
+    told = [(record["id"], record["principal"]) for _, record in newest(path)]
+    assert ([(made["id"], "os:gone")], 1) == (told, caplog.text.count("recorded late"))
+    assert () == wired.point.store.kept_acts(path)
+
+
+def test_a_store_that_is_away_is_said_once_each_time(
+    wired: Wiring, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, away = tmp_path / "store.sqlite", tmp_path / "away.sqlite"
+    again = (lambda: here.rename(away), lambda: None, lambda: away.rename(here))
+    look(lambda: RecordKeeping(wired, clock, clock.steady), *again, *again)
+    assert 2 == caplog.text.count("is not looked after")

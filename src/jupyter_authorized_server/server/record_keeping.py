@@ -58,36 +58,43 @@ class RecordKeeping:
         self._steady = steady
         self._ahead = clock() - steady()
         self._pruned = float("-inf")
+        #: What was wrong at the last look, which is said once.
+        self._wrong = ""
         self._broken = float("-inf")
         self.callback = PeriodicCallback(self.look, KNOWN_WITHIN)
         self.callback.start()
 
     async def look(self) -> None:
         """What is due now; the store and the file are worked on in a thread."""
-        path, link = self._point.audit.path, self._point.audit.link
+        path = self._point.audit.path
         if path is None:
             return
-        now, steady = self._clock(), self._steady()
         try:
-            if many := await asyncio.to_thread(self._remainders.look):
-                _log.warning("%d changes are recorded late, which nobody had recorded", many)
-            if (
-                link != self._known or not self._is_known
-            ) and steady >= self._broken + _BROKEN_FOR:
-                problem = await asyncio.to_thread(self._point.store.keep_journal, path)
-                self._known, self._is_known = link, True
-                if problem is not None:
-                    self._tell(problem, steady)
-            if abs(now - steady - self._ahead) > _JUMP:
-                self._ahead, self._pruned = now - steady, steady
-                _log.warning("the clock was set; for a day no audit record is taken for too old")
-            if self._days and steady >= self._pruned + _DAY:
-                self._pruned = steady
-                many = await asyncio.to_thread(self._prune, path, now - self._days * _DAY)
-                if many:
-                    _log.info("%d audit records were older than `audit_days` and are gone", many)
+            await self._look_after(path)
         except (AuthorizationError, OSError) as error:
-            _log.warning("the audit file is not looked after: %s", error)
+            if str(error) != self._wrong:
+                _log.warning("the audit file is not looked after: %s", error)
+            self._wrong = str(error)
+        else:
+            self._wrong = ""
+
+    async def _look_after(self, path: Path) -> None:
+        link, now, steady = self._point.audit.link, self._clock(), self._steady()
+        if many := await asyncio.to_thread(self._remainders.look):
+            _log.warning("%d changes are recorded late, which nobody had recorded", many)
+        if (link != self._known or not self._is_known) and steady >= self._broken + _BROKEN_FOR:
+            problem = await asyncio.to_thread(self._point.store.keep_journal, path)
+            self._known, self._is_known = link, True
+            if problem is not None:
+                self._tell(problem, steady)
+        if abs(now - steady - self._ahead) > _JUMP:
+            self._ahead, self._pruned = now - steady, steady
+            _log.warning("the clock was set; for a day no audit record is taken for too old")
+        if self._days and steady >= self._pruned + _DAY:
+            self._pruned = steady
+            many = await asyncio.to_thread(self._prune, path, now - self._days * _DAY)
+            if many:
+                _log.info("%d audit records were older than `audit_days` and are gone", many)
 
     def _tell(self, problem: str, steady: float) -> None:
         """Say aloud that the chain is broken, and look again in a while."""
