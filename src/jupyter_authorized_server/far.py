@@ -175,11 +175,26 @@ def _above(far: Far) -> str:
 
 def silent_in(folder: str) -> frozenset[str]:
     """The names in the absolute path `folder` at which one is mounted that does not answer."""
-    found = set()
-    for far in MOUNTED.all:
-        if _above(far) == folder and far.point != "/":
-            try:
-                far.ask((far,), lambda: None)
-            except (Unanswered, OSError):
-                found.add(far.point.rpartition("/")[2])
-    return frozenset(found)
+    return frozenset(
+        far.point.rpartition("/")[2]
+        for far in MOUNTED.all
+        if _above(far) == folder and far.point != "/" and not _answers(far)
+    )
+
+
+def is_silent(folder: str) -> bool:
+    """Whether something in the absolute path `folder`, however deep, does not answer."""
+    MOUNTED.look()
+    inner = f"{folder.rstrip('/')}/"
+    return any(
+        (far.holds(folder) or far.point.startswith(inner)) and not _answers(far)
+        for far in MOUNTED.all
+    )
+
+
+def _answers(far: Far) -> bool:
+    try:
+        far.ask((far,), lambda: None)
+    except (Unanswered, OSError):
+        return False
+    return True

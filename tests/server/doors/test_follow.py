@@ -15,6 +15,7 @@ from filing import World, text
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
+from jupyter_authorized_server import far
 from jupyter_authorized_server.server.doors.follow import Follower
 from jupyter_authorized_server.server.surface.inode import identity
 
@@ -201,6 +202,25 @@ def test_a_root_that_is_away_costs_no_grants(world: World) -> None:
     world.root.mkdir()
     look(world)
     assert granted(world) == ["contents:/team/a.txt"]
+
+
+def test_a_disk_that_does_not_answer_holds_no_look_up_and_costs_no_grants(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(world, "/team/a.txt")
+    silent = far.Far(str(world.root / "team"))
+    silent._asked[object()] = time.monotonic() - 99
+    made = far.Mounted(str(world.root / "none"))
+    made.all = (silent,)
+    monkeypatch.setattr(far, "MOUNTED", made)
+    (world.root / "team" / "a.txt").rename(world.root / "team" / "b.txt")
+    look(world)
+    look(world)
+    assert granted(world) == ["contents:/team/a.txt"]
+    silent._asked.clear()
+    look(world)
+    look(world)
+    assert granted(world) == ["contents:/team/b.txt"]
 
 
 def test_a_server_that_is_out_of_descriptors_takes_no_file_for_gone(world: World) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
+from ... import far
 from ...errors import StoreError, UnsafePath
 from ...policy.ledger import Ledger
 from ...policy.paths import ancestors
@@ -270,10 +271,19 @@ class Follower:
             now = time.monotonic()
             self._due = now + 19 * (now - begun)
 
+    def _is_away(self) -> bool:
+        """Whether nothing can be told now of what went where.
+
+        The whole root is gone, as with a disk that is not mounted, or something in it does not
+        answer.
+        """
+        if self._disk is not None and far.is_silent(self._disk.path("/")):
+            return True
+        return self._identity("/") != self._root
+
     def _see(self, granted: frozenset[str], known: dict[str, str]) -> _Seen | None:
         """In a thread of its own: the disk may be slow."""
-        if self._identity("/") != self._root:
-            # The whole root is gone, as with a disk that is not mounted now.
+        if self._is_away():
             return None
         seen = _Seen()
         astray: dict[str, str] = {}
