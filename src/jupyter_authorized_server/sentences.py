@@ -70,7 +70,6 @@ RUN_NOT_RECORDED = "This run could not be recorded, so it does not take place."
 WIDGETS_OF_OTHERS = "You can move the widgets of kernels that you started, and not of this one"
 NO_WIDGET = "You can move the widgets of this kernel, and not open other connections to it"
 UNCOUNTED = "you may run code here a number of times, and in a debugger nobody would count"
-PLUGIN_LOCKED = "An administrator has locked this plugin, so it stays as it is"
 NO_NOTEBOOK = "You can run saved cells only, and this kernel has no notebook"
 MORE_THAN_A_CELL = "You can run saved cells only, and this is more than a cell"
 NOTEBOOK_UNREAD = "You can run saved cells only, and the saved notebook cannot be read"
@@ -159,6 +158,11 @@ def message_left_out(size: str, most: str) -> str:
         f"What the kernel sent here was left out: it has {size} MiB, and this server passes on "
         f"{most} at most. Save it to a file instead."
     )
+
+
+def plugin_locked(plugin: str) -> str:
+    """`An administrator has locked {plugin}, so it stays as it is`, with what is put in."""
+    return f"An administrator has locked {plugin}, so it stays as it is"
 
 
 def not_saved(path: str) -> str:

@@ -172,17 +172,36 @@ def test_what_is_ones_own_is_there_after_a_restart_and_is_nobody_elses(tmp_path:
     )
     pages = (theme, "/lab/api/workspaces/default", "/api/config/cells", "/lab")
     people = {"vera": "viewer", "edda": "editor"}
-    with serving(tmp_path, app="lab", people=people) as server:
+    with serving(tmp_path, people=people, extensions=("jupyterlab",)) as server:
         for method, path, sent in kept:
             answer = server.request(method, path, "vera", json_body=sent)
             assert answer.status in {200, 201, 204}, answer.text
         tokens = server.tokens
-    with serving(tmp_path, app="lab") as server:
+    with serving(tmp_path, extensions=("jupyterlab",)) as server:
         server.tokens = tokens
         for page in pages:
             for who in people:
                 answer = server.request("GET", page, who)
                 assert (200, who == "vera") == (answer.status, "mine" in answer.text), page
+
+
+def test_what_is_kept_by_who_is_another_one_at_each_request_is_kept_for_all(
+    tmp_path: Path,
+) -> None:
+    """So does upstream's provider call a program with its token; it has to administer."""
+    config = """
+c.ServerApp.identity_provider_class = "jupyter_server.auth.PasswordIdentityProvider"
+c.IdentityProvider.token = "known"
+"""
+    rules = "permit(principal, action, resource);"
+    with serving(tmp_path, config=config, policy={"all.cedar": rules}) as server:
+        server.tokens = {"program": "known"}
+        for method, sent in (("PUT", {"a": 1}), ("PATCH", {"b": 2})):
+            answer = server.request(method, "/api/config/cells", "program", json_body=sent)
+            assert answer.status in {200, 204}, answer.text
+        assert {"a": 1, "b": 2} == server.request("GET", "/api/config/cells", "program").json
+        kept = tmp_path / "config" / "serverconfig"
+        assert ["cells.json"] == [path.name for path in kept.iterdir()]
 
 
 def test_people_are_never_added_by_looking(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..surface import own
+
 if TYPE_CHECKING:
     from jupyter_server.auth import IdentityProvider, User
     from jupyter_server.base.handlers import JupyterHandler
@@ -71,6 +73,11 @@ def hand_over(provider: IdentityProvider) -> None:
     original: Any = provider.get_user
     if getattr(original, "hands_over", False):
         return
+    make_up: Any = provider.generate_anonymous_user
+
+    def made_up(handler: Any) -> Any:
+        own.pass_by(handler.request)
+        return make_up(handler)
 
     def get_user(handler: Any) -> Any:
         found = admission(handler.request)
@@ -87,6 +94,7 @@ def hand_over(provider: IdentityProvider) -> None:
 
     get_user.hands_over = True  # type: ignore[attr-defined]  # why: marks the wrapper
     get_user.original = original  # type: ignore[attr-defined]  # why: for `doors.recognised`
+    provider.generate_anonymous_user = made_up  # type: ignore[method-assign]  # why: as below
     provider.get_user = get_user  # type: ignore[method-assign]  # why: for this instance only
 
 

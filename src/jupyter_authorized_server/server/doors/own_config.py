@@ -32,7 +32,7 @@ def install(settings: dict[str, Any]) -> None:
 
     def chosen() -> Choices | None:
         acting = ACTING.get()
-        if acting is None:
+        if acting is None or own.passes(acting.request):
             return None
         folder = own.folder(manager.write_config_dir, acting.principal.name, settings)
         return Choices(folder)

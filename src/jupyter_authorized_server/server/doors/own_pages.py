@@ -70,8 +70,7 @@ def _chosen(settings: Any) -> dict[str, bool]:
     """Which plugins whoever asks has turned off and on, where anything may be chosen."""
     acting = ACTING.get()
     apps = settings["serverapp"].extension_manager.extension_apps.values()
-    if acting is None or any(
-        getattr(app, "lock_all_plugins", False) for all_ in apps for app in all_
-    ):
+    is_locked = any(getattr(app, "lock_all_plugins", False) for each in apps for app in each)
+    if acting is None or is_locked or own.passes(acting.request):
         return {}
     return own.choices(acting.principal.name, settings).plugins

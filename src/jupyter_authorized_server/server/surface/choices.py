@@ -146,7 +146,7 @@ class OwnPlugins:
     async def _choose(self, plugin: str, *, off: bool) -> Done:
         locks = await self.plugin_locks()
         if locks["allLocked"] or _is_locked(plugin, locks["lockRules"]):
-            return Done(status="error", message=sentences.PLUGIN_LOCKED)
+            return Done(status="error", message=sentences.plugin_locked(plugin))
         try:
             self._choices.choose(plugin, off=off)
         except HTTPError as error:

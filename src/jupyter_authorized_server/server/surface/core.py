@@ -6,13 +6,9 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ... import mistakes
-from ...errors import Nowhere
-from ...policy.model import MAX_NAME
-from . import made, resolved
+from . import made, own, resolved
 from . import places as at
-from .choices import MOST
-from .table import Asks, Public, Question, Route, Unanswerable
+from .table import Asks, Public, Question, Route
 
 if TYPE_CHECKING:
     from ...policy.model import Resource
@@ -65,20 +61,11 @@ def _kernelspec_told(call: Call) -> Resource | None:
     return at.kernelspec_group(call) if path.lower().endswith("kernel.json") else None
 
 
-def _of_section(call: Call) -> Resource:
-    """The settings of whoever asks, where a section of the configuration is written.
-
-    Raises:
-        Nowhere: none can be called that.
-        Unanswerable: it is no object, or there is too much of it.
-    """
-    if len(call.group("section_name").encode()) > MAX_NAME:
-        msg = "no section of the configuration has such a name"
-        raise Nowhere(msg)
-    if len(call.request.body) > MOST:
-        raise Unanswerable(413, mistakes.settings_long(str(MOST)))
-    call.json()
-    return at.own_settings(call)
+_CONFIGURE = asks(
+    "config",
+    ask("keep", "settings", own.settings_of_section),
+    ask("administer", "server", own.settings_of_all),
+)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -204,8 +191,8 @@ ROUTES: tuple[Route, ...] = (
         methods={
             # What is the same for all, and above it one's own; see `doors.own_config`.
             "GET": to_guests(asks("config", USE)),
-            "PUT": asks("config", ask("keep", "settings", _of_section)),
-            "PATCH": asks("config", ask("keep", "settings", _of_section)),
+            "PUT": _CONFIGURE,
+            "PATCH": _CONFIGURE,
         },
     ),
     Route(

@@ -121,7 +121,11 @@ ROUTES: tuple[Route, ...] = (
         handler=_LAB + "plugin_manager_handler.PluginHandler",
         methods={
             "GET": _kept(own.plugins, _RECALL),
-            "POST": _kept(own.plugins, _KEEP),
+            "POST": _kept(
+                own.plugins,
+                ask("keep", "settings", own.settings_of),
+                ask("administer", "server", own.settings_of_all),
+            ),
         },
     ),
     Route(handler=_LAB + "announcements.CheckForUpdateHandler", methods={"GET": INSPECT}),

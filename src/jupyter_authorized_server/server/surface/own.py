@@ -15,14 +15,19 @@ from urllib.parse import quote
 from jupyter_core.paths import jupyter_config_dir
 
 from ... import mistakes
-from ...policy.model import MAX_ID
+from ...errors import Nowhere
+from ...policy.model import MAX_ID, MAX_NAME
 from ..wiring import wiring
-from .choices import Choices, OwnPlugins
+from . import places as at
+from .choices import MOST, Choices, OwnPlugins
 from .table import Unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tornado.httputil import HTTPServerRequest
+
+    from ...policy.model import Resource
     from .call import Call
 
 #: Folder, below the shared one, that holds a folder a principal.
@@ -31,6 +36,47 @@ PEOPLE = "people"
 
 #: Most letters of a folder's name; file systems take 255.
 _LONGEST = 200
+
+_PASSES = "_jupyter_authorization_passes"
+
+
+def pass_by(request: HTTPServerRequest) -> None:
+    """Note that who asks was made up for `request`, and is another one in the next."""
+    setattr(request, _PASSES, True)
+
+
+def passes(request: HTTPServerRequest) -> bool:
+    """Whether who asks was made up, as upstream's provider does for a program with its token.
+
+    Whatever they kept would be nobody's; so they have what is the same for all.
+    """
+    return getattr(request, _PASSES, False)
+
+
+def settings_of(call: Call) -> Resource | None:
+    """The settings of whoever asks, where they can come back to them."""
+    return None if passes(call.request) else at.own_settings(call)
+
+
+def settings_of_section(call: Call) -> Resource | None:
+    """As `settings_of`, where a section of the configuration is written.
+
+    Raises:
+        Nowhere: none can be called that.
+        Unanswerable: it is no object, or there is too much of it.
+    """
+    if len(call.group("section_name").encode()) > MAX_NAME:
+        msg = "no section of the configuration has such a name"
+        raise Nowhere(msg)
+    if len(call.request.body) > MOST:
+        raise Unanswerable(413, mistakes.settings_long(str(MOST)))
+    call.json()
+    return settings_of(call)
+
+
+def settings_of_all(call: Call) -> Resource | None:
+    """The server, where what is kept is not of whoever asks."""
+    return at.SERVER if passes(call.request) else None
 
 
 def folder(shared: str, name: str, settings: Mapping[str, Any]) -> str:
@@ -93,6 +139,8 @@ def plugins(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
                 raise Unanswerable(413, mistakes.settings_long(str(MAX_ID)))
             if call.text(name) is None:
                 raise Unanswerable(400, mistakes.must_be_text_at(name))
+    if passes(call.request):
+        return arguments
     manager = OwnPlugins(arguments["manager"], choices(call.principal, call.settings))
     return {**arguments, "manager": manager}
 
