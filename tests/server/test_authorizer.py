@@ -108,7 +108,18 @@ def test_what_a_method_takes_from_an_administrator_is_no_way_to_others(
         store = server.store()
         tokens = {each.person: each.id for each in store.tokens()}
         store.close()
+        adam, amy = (server.connect("/api/events/subscribe", who) for who in people)
         assert 403 == server.request("POST", "/api/contents", "amy", body=b"{}").status
+        records = "jupyter_authorized_server/audit"
+        while records not in adam.recv():
+            pass
+        assert 200 == server.request("GET", "/api/contents", "adam").status
+        heard = [amy.recv()]
+        while "contents_service" not in heard[-1]:
+            heard.append(amy.recv())
+        assert [] == [each for each in heard if records in each]
+        for stream in (adam, amy):
+            stream.close()
         ended = f"/api/authz/tokens/{tokens['adam']}"
         assert 404 == server.request("DELETE", ended, "amy").status
         items = server.request("GET", "/api/authz/audit", "amy").json["items"]

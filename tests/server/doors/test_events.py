@@ -174,7 +174,7 @@ def test_a_socket_that_has_died_is_told_nothing_more_and_let_go() -> None:
         current=lambda _: SimpleNamespace(allowed=True),
         ask=lambda *_, **__: SimpleNamespace(allowed=True),
     )
-    fit(handler, SimpleNamespace(), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
+    fit(handler, SimpleNamespace(hook=None), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
     listener: Any = handler.event_listener
     assert handler is listener.__self__
     gone: list[Any] = []
@@ -197,7 +197,7 @@ def test_what_is_not_for_a_listener_is_not_told_to_the_bus_for_their_sake_again_
         current=lambda _: SimpleNamespace(allowed=True),
         ask=lambda *_, **__: SimpleNamespace(allowed=False),
     )
-    fit(handler, SimpleNamespace(), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
+    fit(handler, SimpleNamespace(hook=None), SimpleNamespace(live=live))  # type: ignore[arg-type]  # why: what it asks alone
     logger.add_listener(listener=handler.event_listener)
 
     async def told() -> list[bool]:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
 
+from ...audit import SCHEMA_ID
 from ...errors import UnsafePath
 from ...policy.model import Resource
+from ...policy.vocabulary import Word
 from ..acting import ACTING, SERVER
 from ..surface import places
 
@@ -55,6 +57,8 @@ class _Listener:
         self._door = door
         self._wired = wired
         self._resting: set[str] = set()
+        # One that has to be waited for is asked before there is an event.
+        self._is_configured()
 
     async def hear(
         self, handler: Any, logger: Any, schema_id: str, data: Mapping[str, Any]
@@ -97,7 +101,7 @@ class _Listener:
         if not live.current(door).allowed:
             return False
         if self._may("observe", Resource(type="events", id=schema_id)):
-            return True
+            return schema_id != SCHEMA_ID or self._is_configured()
         about = [data[name] for name in PATHS.get(schema_id, ()) if data.get(name) is not None]
         kernels = [data[name] for name in KERNELS.get(schema_id, ()) if data.get(name)]
         if not about and not kernels:
@@ -106,6 +110,14 @@ class _Listener:
             self._may("watch", places.kernel_of(self._wired.kernels, str(kernel_id)))
             for kernel_id in kernels
         )
+
+    def _is_configured(self) -> bool:
+        """Whether the configuration's own function lets this listener hear others' records.
+
+        It is told of no kind of event, so it is asked as where records are read.
+        """
+        hook = self._door.hook
+        return hook is None or hook.allows_now(Word.WRITE.value, places.SERVER.type)
 
     def _may_see(self, path: object) -> bool:
         try:
