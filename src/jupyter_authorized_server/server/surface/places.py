@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core import paths as theirs
 from jupyter_core.utils import ensure_async
 from tornado.escape import url_unescape
 
@@ -18,7 +16,8 @@ from ..acting import as_server
 from ..origin import is_from_elsewhere
 from ..wiring import wiring
 from . import reserved
-from .disk import Disk, Place, disk_of
+from .disk import Place, disk_of
+from .hidden import hides
 from .table import Unanswerable
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from .call import Call
     from .table import Where
 
-_log = logging.getLogger(__name__)
 SERVER = Resource(type="server")
 #: Kind of a place that only its contents manager knows about.
 UNKNOWN = "unknown"
@@ -82,34 +80,13 @@ def place_of(manager: Any, path: object) -> Place:
             raise Nowhere(msg)
         return Place(target=own, entry=own, kind=UNKNOWN)
     found = disk.place(path)
-    if found.hidden and _hides(manager, disk, found):
+    if found.hidden and hides(manager, disk, found):
         if any(part.startswith(".") for part in paths.components(str(path))):
             msg = "the path is that of a hidden file"
             raise Hidden(msg)
         msg = "the path leads to a hidden file"
         raise Nowhere(msg)
     return reserved.unless_own(found, disk.own) if disk.own else found
-
-
-def _hides(manager: Any, disk: Disk, found: Place) -> bool:
-    """Whether nobody may see what is at a place with a hidden name on the way to it.
-
-    That is Jupyter's to say, by the function that upstream asks.
-
-    Raises:
-        Unanswerable: it fails.
-    """
-    if getattr(manager, "allow_hidden", False):
-        return False
-    both, root = {found.target, found.entry}, disk.path("/")
-    try:
-        return any(theirs.is_hidden(disk.path(each), root) for each in both)
-    except OSError:
-        # A file on the way, or one that may not be looked at: nothing is told of that.
-        return True
-    except Exception as error:
-        _log.exception("whether a file is hidden could not be found out")
-        raise Unanswerable(500, mistakes.LOG_SAYS_WHY) from error
 
 
 def resources(found: Place, *, moved: bool = False) -> tuple[Resource, ...]:
