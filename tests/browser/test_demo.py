@@ -38,7 +38,7 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
     window = visit(server, "vera", f"{WHERE[CLASSIC]}team/plan.ipynb")
     notebook = window.classic()
     notebook.shows("Plan of the week")
-    said = notebook.no_kernel(lambda: shoot(window, "viewer-nbclassic"))
+    said = notebook.no_kernel()
     assert "not start a kernel for it." in said
     ask_why(window, shoot)
     keys_that_are_refused_say_why(window.page)

@@ -83,6 +83,9 @@ def test_a_runner_runs_what_is_saved_and_reads_in_the_cell_why_not_what_was_edit
     notebook = window.notebook(front_end)
     notebook.shows('x = "sa"')
     offers_a_runner_what_she_may_do(window.page, front_end)
+    notebook.ready()
+    # What a front end writes into a notebook that it opens is nothing of hers to save.
+    expect(window.page.locator(".jp-mod-dirty")).to_have_count(0)
     notebook.run_all()
     notebook.prints("saved")
     notebook.prints("9")

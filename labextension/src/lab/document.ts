@@ -81,7 +81,8 @@ export class DocumentFace {
   private kernelId: string | null = null;
   private readonly ended = new Set<string>();
   private readonly warnings: string[] = [];
-  /** The cells' texts as they were loaded, for whoever could never do more than look. */
+  /** The cells' texts as they were loaded, for whoever could never change them; null also once
+   * something has run, since what was put out is in no file. */
   private loaded: string | null = null;
 
   constructor(
@@ -119,6 +120,11 @@ export class DocumentFace {
       const kernel = session.session?.kernel?.id;
       if (kernel !== undefined && OVER.has(status)) {
         void this.tellEnd(kernel);
+      }
+    });
+    context.sessionContext.iopubMessage.connect((_, message) => {
+      if (message.header.msg_type === 'execute_input' && this.rights?.can.runSaved === true) {
+        this.loaded = null;
       }
     });
     void context.ready.then(() => {
@@ -159,7 +165,7 @@ export class DocumentFace {
     }
     const before = this.rights;
     this.rights = found;
-    if (found.can.edit || found.can.run || found.can.runSaved) {
+    if (found.can.edit || found.can.run) {
       this.loaded = null;
     }
     this.keepClean();
@@ -209,7 +215,7 @@ export class DocumentFace {
   }
 
   /**
-   * Upstream changes a notebook as it opens it; who looks at it is not asked to save that.
+   * Upstream changes a notebook as it opens it; who cannot save that is not asked to.
    *
    * Not where a text is other than it was: before it is known what somebody may do, the
    * cells take what they type.
