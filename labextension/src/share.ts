@@ -43,6 +43,7 @@ export class Share {
     const grants = this.askGrants();
     const standing = await this.standings.of(this.resource);
     const why = refusedBecause(standing, 'share');
+    const seesAll = refusedBecause(standing, 'review') === null;
     const offers = why === null ? this.askOffers() : null;
     const page = await grants;
     await offers;
@@ -54,7 +55,7 @@ export class Share {
       this.node,
       h('p', { class: 'authz-quiet' }, this.resource),
       links ? this.form(links) : null,
-      why === null ? null : h('p', {}, `${why} ${WORDS.onlyYours}`),
+      why === null ? null : h('p', {}, seesAll ? why : `${why} ${WORDS.onlyYours}`),
       this.say.node,
       h('h3', {}, WORDS.whoHasAccess),
       this.rows,

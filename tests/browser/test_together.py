@@ -138,7 +138,12 @@ def test_a_viewer_reads_what_an_editor_types_and_sends_nothing_herself(
     # Whatever would be sent is by then.
     vera.page.wait_for_timeout(500)
     assert (before, []) == (texts(vera), edits.sent)
-    # That she looks on is in no cell either.
+    # An editor sees who else may use it, and is not told that she does not.
+    edda.page.get_by_role("button", name="Share…").first.click()
+    shares = edda.page.get_by_role("dialog")
+    expect(shares).to_contain_text("user:vera")
+    expect(shares).not_to_contain_text("You see what reaches yourself")
+    # That the viewer looks on is in no cell either.
     assert "editable" not in (server.root / name).read_text("utf-8")
 
 
