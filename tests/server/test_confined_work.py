@@ -40,7 +40,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     (folder / "root" / "team").mkdir(parents=True)
     notebook(folder / "root" / "team" / "a.ipynb", "print(6 * 7)")
     shown = ("jupyter_server_terminals",)
-    with serving(folder, people=PEOPLE, extensions=shown) as running:
+    # As a script does that starts it with `&`.
+    before = ("sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh")
+    with serving(folder, people=PEOPLE, extensions=shown, before=before) as running:
         yield running
         assert 0 == running.stop()
 
@@ -396,8 +398,7 @@ def test_a_kernel_that_is_no_python_and_knows_tcp_alone_works(server: Serving) -
     assert "MONA" in shown(client, sent, "execute_result")
     assert "1" == value(client, "globalThis.before = 1")
     path = f"/api/kernels/{kernel}"
-    # It ends for this signal, as it does without a sandbox; but not always while it computes,
-    # so it waits here.
+    # It ends for this signal, as it does without a sandbox.
     client.run("console.log('waits'); await new Promise((done) => setTimeout(done, 9e6))")
     while client.hear(SECONDS).content.get("text", "").strip() != "waits":
         pass

@@ -34,15 +34,10 @@ _DARK_SECONDS = 10.0
 def _as_a_shell_begins(stdin: int = -1) -> None:
     """What its process does before anything else.
 
-    A server that a script has started with `&` ignores the key for an interrupt, and whatever
-    it starts would as well.
-
     Args:
         stdin: what it has for its input, where that is not the terminal.
     """
     preexec_fn()
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
     if stdin >= 0:
         os.dup2(stdin, 0)
 

@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketClosedError
 
 from .. import sentences
 from ..errors import AuthorizationError, CannotConfine, ConfigurationError
-from ..sandbox import provisioner
+from ..sandbox import interrupts, provisioner
 from ..sandbox.ceiling import WATCHED
 from ..sandbox.launch import Launcher
 from ..sandbox.machine import memory
@@ -87,6 +87,7 @@ class Confinement:
             runs=lambda kernel_id: kernel_id in self._kernels,
             private=config.sandbox_homes == "private",
         )
+        interrupts.pass_on()
         found = (wired.probing or begin(config.sandbox)).result()
         #: What was found out about this machine.
         self.probed = found
