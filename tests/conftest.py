@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,15 +40,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def new_database(database: Database) -> Callable[[], Database]:
     """Makes a database of its own with a new store."""
     empty: list[Database] = []
-    numbers = count()
 
     def made() -> Database:
+        # No name is made twice: this may begin anew while the server goes on, as where a first
+        # try has failed half-way.
         if not empty:
-            fresh = replace(database, name="fresh")
-            fresh.execute("CREATE DATABASE fresh", database="postgres")
+            fresh = replace(database, name=f"fresh_{secrets.token_hex(6)}")
+            fresh.execute(f"CREATE DATABASE {fresh.name}", database="postgres")
             Store.upgrade(fresh.url)
             empty.append(fresh)
-        return empty[0].another(f"store_{next(numbers)}")
+        return empty[0].another(f"store_{secrets.token_hex(6)}")
 
     return made
 
