@@ -215,17 +215,24 @@ class Shell:
     def type(self, keys: str) -> None:
         self.socket.send(json.dumps(["stdin", keys]))
 
-    def until(self, wanted: str) -> str:
-        """What it says, up to `wanted`."""
-        seen, end = "", time.monotonic() + 60
+    def until(self, wanted: str, keys: str = "") -> str:
+        """What it says, up to `wanted`; `keys` are typed once a second meanwhile."""
+        seen, end, before = "", time.monotonic() + 60, self.socket.gettimeout()
+        self.socket.settimeout(1)
         while wanted not in seen and time.monotonic() < end:
-            frame, data = self.socket.recv_data()
+            try:
+                frame, data = self.socket.recv_data()
+            except websocket.WebSocketTimeoutException:
+                if keys:
+                    self.type(keys)
+                continue
             if frame == websocket.ABNF.OPCODE_CLOSE:
                 # Before it fails: what is left open fails the next test.
                 self.socket.shutdown()  # type: ignore[no-untyped-call]  # why: untyped
                 raise AssertionError(data, seen, self.server.log[-4_000:])
             kind, *rest = json.loads(data)
             seen += rest[0] if kind == "stdout" else ""
+        self.socket.settimeout(before)
         assert wanted in seen, seen
         return seen
 
