@@ -229,9 +229,18 @@ def grant(server: Serving, who: str, level: str, resource: str, ends: float | No
 
 
 def take(server: Serving, id_: str) -> None:
+    """Take a grant back, and wait until the server knows: what starts meanwhile is stopped."""
     store = server.store()
     store.remove_grant(id_)
+    revision = store.revision()
     store.close()
+    asked = {"action": "open", "resource": "contents:/other"}
+    until = time.monotonic() + 20
+    while True:
+        told = server.request("POST", "/api/authz/explain", "adam", json_body=asked).json
+        if told["revision"] >= revision:
+            return
+        assert time.monotonic() < until, told
 
 
 def test_a_change_of_rights_counts_at_the_next_message(
