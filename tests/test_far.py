@@ -111,3 +111,22 @@ def test_what_does_not_answer_is_asked_again_only_when_it_has(
     assert far.answered(lambda: ask(a))
     assert far.answered(lambda: ask(b))
     assert frozenset() == far.silent_in(str(Path(a.point).parent))
+
+
+def test_many_threads_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, failed = far.Mounted(), []
+    monkeypatch.setattr(far, "MOUNTED", made)
+
+    def looks() -> None:
+        try:
+            for _ in range(2_000):
+                far.answered(int)
+        except Exception as error:  # noqa: BLE001  # why: told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=looks) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [] == failed

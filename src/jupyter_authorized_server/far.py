@@ -93,7 +93,7 @@ class Mounted:
     """Those of this machine, as its kernel tells them."""
 
     def __init__(self, table: str = _TABLE) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._known: dict[str, Far] = {}
         self._table = -1
         self._changes = select.poll() if hasattr(select, "poll") else None
@@ -108,7 +108,12 @@ class Mounted:
 
     def look(self) -> None:
         """Read again which there are, where that has changed."""
-        if self._changes is not None and self._table >= 0 and self._changes.poll(0):
+        if self._changes is None or self._table < 0:
+            return
+        # One that is asked by two threads at once is asked by neither.
+        with self._looking:
+            is_changed = bool(self._changes.poll(0))
+        if is_changed:
             self._read()
 
     def _read(self) -> None:
