@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nobody import BECOMES, PATHS
 from planned import World
 
+from jupyter_authorized_server.errors import CannotConfine
 from jupyter_authorized_server.sandbox import box as made
 from jupyter_authorized_server.sandbox import bubblewrap, errand, landlock, starting
 from jupyter_authorized_server.sandbox.disk import Disk
@@ -189,7 +190,7 @@ def backends() -> dict[str, Any]:
         version = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
         number = version.stdout.split()[-1]
         found[path] = bubblewrap.Bubblewrap(path=path, version=number)
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(CannotConfine):
         found["landlock"] = landlock.find()
     return found
 

@@ -74,7 +74,7 @@ class ConfinedProvisioner(LocalProvisioner):
                 manager.connection_file = f"{self.room.folder}/{CONNECTION}"
                 _encrypt(manager)
             found = await super().pre_launch(**kwargs)
-        except BaseException as error:
+        except BaseException as error:  # why: raised again below
             if self.room is not None and self.room.view is None:
                 self.launcher.leave(self.room)
                 self.room = None

@@ -30,6 +30,6 @@ def hides(manager: Any, disk: Disk, found: Place) -> bool:
     except OSError:
         # A file on the way, or one that may not be looked at: nothing is told of that.
         return True
-    except Exception as error:
+    except Exception as error:  # why: whatever it is, nothing is known of the file then
         _log.exception("whether a file is hidden could not be found out")
         raise Unanswerable(500, mistakes.LOG_SAYS_WHY) from error
