@@ -25,6 +25,7 @@ import { Front } from './lab/front.js';
 import { Launchers } from './lab/launcher.js';
 import { AccessTab } from './lab/page.js';
 import { Refusals } from './lab/refusals.js';
+import { heedRooms } from './lab/rooms.js';
 import { RunningLists } from './lab/running.js';
 import { StatusItem } from './lab/status.js';
 import { type Asking, keepApart } from './lab/together.js';
@@ -73,6 +74,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     };
     const client = new Client(PageConfig.getBaseUrl());
     const standings = new Standings(client);
+    heedRooms(app.serviceManager.contents, standings);
     const front = new Front(app, standings, documents, browsers);
     const gated = gate(
       app.commands,

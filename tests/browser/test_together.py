@@ -32,6 +32,7 @@ EXTENSIONS = ("collaboration-extension", "docprovider-extension")
 SCRIPT = (
     "<b>an output</b><script>window.hurt = true</script><img src=x onerror='window.hurt=true'>"
 )
+ROOM = "/api/collaboration/room/json"
 #: First bytes of a message in a room that says what a page has, or has that is new.
 EDIT = (b"\x00\x01", b"\x00\x02")
 
@@ -70,7 +71,7 @@ class Edits:
         page.on("websocket", self._note)
 
     def _note(self, socket: WebSocket) -> None:
-        if "/api/collaboration/room/json" in socket.url:
+        if ROOM in socket.url:
             socket.on("framesent", self._keep)
 
     def _keep(self, frame: bytes | str) -> None:
@@ -117,6 +118,14 @@ def has(window: Window, text: str) -> None:
     )
 
 
+def refused(server: Served, person: str, name: str) -> list[tuple[str, str]]:
+    """What the records say that `person` tried to do with the file `name` and could not."""
+    asked = f"/api/authz/audit?person={person}&outcome=deny&q={name}"
+    status, found = server.visitor("adam").ask("GET", asked)
+    assert status == 200, found
+    return [(each["action"], each["request"]) for each in found["items"]]
+
+
 def test_a_viewer_reads_what_an_editor_types_and_sends_nothing_herself(
     server: Served, visit: Visit
 ) -> None:
@@ -155,6 +164,8 @@ def test_a_viewer_reads_what_an_editor_types_and_sends_nothing_herself(
     shares = edda.page.get_by_role("dialog")
     expect(shares).to_contain_text("user:vera")
     expect(shares).not_to_contain_text("You see what reaches yourself")
+    # Whoever opens a document tries nothing, whatever her page makes of it.
+    assert refused(server, "vera", name) == []
     # That the viewer looks on is in no cell either.
     assert "editable" not in (server.root / name).read_text("utf-8")
 
@@ -188,6 +199,8 @@ def test_who_is_lowered_as_she_types_loses_nothing_and_who_is_shut_out_keeps_wha
     has(adam, "# at last")
     assert "# unsaved" in texts(adam)
     assert texts(edda) == texts(adam)
+    rooms: list[str] = []
+    edda.page.on("websocket", lambda socket: rooms.append(socket.url))
     regrant(server, "edda", "")
     expect(badge).to_have_text("No access")
     gone = edda.page.locator(".Toastify__toast").filter(has_text="You have no access to")
@@ -196,6 +209,8 @@ def test_who_is_lowered_as_she_types_loses_nothing_and_who_is_shut_out_keeps_wha
     adam.page.wait_for_timeout(500)
     assert "# at last" in texts(edda)
     assert "# unheard" not in texts(edda)
+    # Nor does her page go on asking for what she was told that she has not.
+    assert [url for url in rooms if ROOM in url] == []
     regrant(server, "edda", "editor")
     # Without a reload.
     has(edda, "# unheard")
