@@ -146,6 +146,18 @@ def test_every_command_in_the_docs_exists() -> None:
     assert unknown == []
 
 
+def test_every_target_of_make_in_the_docs_exists() -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named_there = {
+        target
+        for path in PAGES
+        for target in re.findall(
+            r"(?:^\$ |`)make ([a-z-]+)", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert set() == named_there - known
+
+
 @pytest.mark.parametrize("path", WITH_PYTHON, ids=named)
 def test_python_in_the_docs_runs(path: Path) -> None:
     document = Sybil(parsers=[PythonCodeBlockParser()], path=str(path.parent)).parse(path)

@@ -58,7 +58,8 @@ class Trial:
         self.rules = policy.rules
         stored = () if state is None else state.grants
         self.grants = (*stored, *policy.document.grants, *grants)
-        self._snapshot = Snapshot(policy, self.grants, homes=homes)
+        revision = 0 if state is None else state.revision
+        self._snapshot = Snapshot(policy, self.grants, revision, homes=homes)
         self.homes = homes
         self._context = context
 

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pytest
     from cli.conftest import Desk
 
-THIRD_PARTY = """
-from tornado.web import RequestHandler
-
-
-class Open(RequestHandler):
-    def get(self):
-        self.write("open")
-
-
-def _load_jupyter_server_extension(app):
-    app.web_app.add_handlers(".*$", [(app.base_url + "third-party/open", Open)])
-
-
-def _jupyter_server_extension_points():
-    return [{"module": "third_party_extension"}]
-"""
 KEYS = {
     "pattern",
     "package",
@@ -35,17 +17,6 @@ KEYS = {
     "questions",
     "level",
 }
-
-
-def _enable(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    (desk.folder / "python").mkdir()
-    (desk.folder / "python" / "third_party_extension.py").write_text(THIRD_PARTY, "utf-8")
-    (desk.folder / "config").mkdir(exist_ok=True)
-    (desk.folder / "config" / "jupyter_server_config.json").write_text(
-        json.dumps({"ServerApp": {"jpserver_extensions": {"third_party_extension": True}}}),
-        "utf-8",
-    )
-    monkeypatch.setenv("PYTHONPATH", str(desk.folder / "python"))
 
 
 def test_every_route_of_the_installed_extensions_is_named(desk: Desk) -> None:
@@ -70,17 +41,6 @@ def test_every_route_of_the_installed_extensions_is_named(desk: Desk) -> None:
     assert "setup" not in answer.err
     after = {path: path.stat().st_mtime_ns for path in desk.folder.rglob("*")}
     assert after == before
-
-
-def test_check_exits_1_and_names_what_is_unnamed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _enable(desk, monkeypatch)
-    answer = desk.run("routes", "--check")
-    assert (answer.code, answer.out) == (1, ""), answer.err
-    first, last = answer.err.splitlines()
-    assert first == "unnamed: GET /third-party/open (third_party_extension.Open)"
-    assert last.startswith("error: 1 of ")
 
 
 def test_a_server_that_would_not_start_is_no_report(desk: Desk) -> None:

@@ -109,6 +109,8 @@ def test_what_a_rule_forbids_is_named_and_not_suggested(desk: Desk) -> None:
     answer = desk.ask("policy", "suggest")
     assert answer.out == ""
     assert "user:bob open contents:/sealed/x: the rule `sealed`" in answer.err
+    revision = desk.ask("store", "check", "--json").json["revision"]
+    assert f"at revision {revision}\n" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,16 @@ class Step:
     prints: str
 
 
+def blocks(page: Path, kind: str) -> list[str]:
+    """What is in the blocks of that kind in `page`, in order."""
+    shown = rf"^```{kind}\n(.*?)^```$"
+    return re.findall(shown, page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
 def steps(page: Path) -> list[Step]:
     """The commands in the console blocks of `page`, in order."""
     found = []
-    for block in re.findall(
-        r"^```console\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL
-    ):
+    for block in blocks(page, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, prints = part.partition("\n")
             found.append(Step(command=command, prints=prints.strip()))

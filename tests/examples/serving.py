@@ -168,16 +168,23 @@ def serving(
             start_new_session=True,
         )
     served = Served(url=f"http://127.0.0.1:{port}", home=home, process=process)
-    try:
+    with ending(served):
         await_answer(served)
         yield served
+
+
+@contextlib.contextmanager
+def ending(served: Served) -> Iterator[None]:
+    """Stops `served` at the end."""
+    try:
+        yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        served.process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            served.process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            served.process.kill()
+            served.process.wait()
 
 
 def await_answer(served: Served) -> None:

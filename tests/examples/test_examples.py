@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from examples.serving import EXAMPLES, Served, run, serving
+from examples.pages import steps
+from examples.serving import (
+    EXAMPLES,
+    PASSWORD,
+    ROOT,
+    Served,
+    await_answer,
+    ending,
+    furnish,
+    run,
+    surroundings,
+)
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from examples.pages import Step
     from examples.serving import Visitor
 
 NAMES = ("read-only", "no-execute", "temporary")
@@ -69,6 +85,54 @@ ADMINISTER = (
 )
 
 
+@contextlib.contextmanager
+def typed(page: list[Step], config: str, folder: Path, *options: str) -> Iterator[Served]:
+    """A server that somebody starts as `page` says, with `config` for the first of the two, and
+    an administrator besides whom the page has not.
+    """
+    *before, start = (step.command for step in page)
+    assert start.startswith("jupyter lab --config=examples/")
+    settings = {"ip": "127.0.0.1", "port": free_port(), "port_retries": 0, "open_browser": False}
+    (folder / "config").mkdir()
+    (folder / "config" / "jupyter_config.json").write_text(
+        json.dumps({"ServerApp": {**settings, "allow_root": True}})
+    )
+    shell = surroundings(folder)
+    del shell["JUPYTER_DATA_DIR"]
+    # The page has the password typed at a terminal.
+    lines = [
+        f"printf '%s' '{PASSWORD}' | {line} --password-stdin" if " users add " in line else line
+        for line in before
+    ]
+    told = subprocess.run(
+        ["bash", "-ec", "\n".join([*lines, 'printf "\\0$scratch"'])],
+        env={**shell, "TMPDIR": str(folder)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    scratch = Path(told.stdout.rpartition("\0")[2])
+    furnish(scratch, {"root": "admin"})
+    shell |= {"scratch": str(scratch), "JUPYTER_DATA_DIR": str(scratch / "data")}
+    line = " ".join(("exec", start.replace(CONFIGS[0], config), *options))
+    with (scratch / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["bash", "-c", line],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=shell,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    served = Served(url=f"http://127.0.0.1:{settings['port']}", home=scratch, process=process)
+    with ending(served):
+        await_answer(served)
+        yield served
+
+
 @pytest.fixture(scope="module")
 def start(
     tmp_path_factory: pytest.TempPathFactory,
@@ -79,15 +143,9 @@ def start(
 
         def started(name: str, config: str) -> Served:
             if (name, config) not in running:
+                page = EXAMPLES / name / "README.md"
                 home = tmp_path_factory.mktemp(name)
-                shutil.copytree(EXAMPLES / "notebooks", home / "notebooks")
-                running[name, config] = stack.enter_context(
-                    serving(
-                        home,
-                        people={"ada": "", "root": "admin"},
-                        config=EXAMPLES / name / config,
-                    )
-                )
+                running[name, config] = stack.enter_context(typed(steps(page), config, home))
             return running[name, config]
 
         yield started
@@ -99,7 +157,7 @@ def example(request: pytest.FixtureRequest, start: Callable[[str, str], Served])
 
 
 def name_of(served: Served) -> str:
-    return next(name for name in NAMES if served.home.name.startswith(name))
+    return next(name for name in NAMES if served.home.parent.name.startswith(name))
 
 
 def files(served: Served) -> dict[str, bytes]:
@@ -178,3 +236,13 @@ def test_a_refusal_is_a_sentence_and_a_line_of_the_audit_file(example: Served) -
     assert status == 403
     assert answer["message"].endswith(".")
     assert answer["decision_id"] in {record.get("id") for record in example.refusals}
+
+
+def test_a_server_starts_as_the_page_of_the_examples_says(tmp_path: Path) -> None:
+    """With the options of its last command, which stands for the one before it."""
+    *first, last = steps(ROOT / "docs" / "how-to" / "examples.md")
+    assert first == steps(EXAMPLES / "read-only" / "README.md")
+    start, option = last.command.rsplit(" ", 1)
+    assert first[-1].command.startswith(start)
+    with typed(first, CONFIGS[0], tmp_path, option) as served:
+        assert served.visitor("ada").status("POST", "/api/shutdown") == 401
