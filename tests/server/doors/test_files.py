@@ -425,6 +425,19 @@ def test_whoever_is_signed_in_has_the_pages_and_their_own_settings_and_nothing_m
     assert server.request("POST", "/api/kernels", "nora", json_body={}).status == 403
 
 
+def test_what_somebody_was_shown_is_kept_by_no_cache_unasked(server: Serving) -> None:
+    asked = ("api/contents/team", "api/contents/team/b.ipynb", "api/me", "api/sessions", "tree")
+    for path in asked:
+        answer = server.request("GET", f"/{path}", "vera")
+        assert (200, "no-store") == (answer.status, answer.headers["Cache-Control"]), path
+    # A browser asks again, and keeps it for who may see it then.
+    file = server.request("GET", "/files/team/b.ipynb", "vera")
+    assert ["no-cache"] == file.headers.get_all("Cache-Control")
+    # What is the same for everybody it may keep.
+    style = server.request("GET", "/static/style/index.css")
+    assert ["no-cache"] == style.headers.get_all("Cache-Control")
+
+
 def test_a_missing_file_is_no_denial_and_a_denial_that_shows_nothing_is_recorded(
     server: Serving,
 ) -> None:

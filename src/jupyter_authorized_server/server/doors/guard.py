@@ -23,7 +23,7 @@ from ... import mistakes, sentences
 from ...audit import REQUEST
 from ...errors import AuthorizationError, StoreError
 from ..wiring import wiring
-from . import archives, backlog, events, forwarding, preflight, rooms, terminals
+from . import archives, backlog, caches, events, forwarding, preflight, rooms, terminals
 from .admission import admission, hand_over
 from .judge import Judge
 from .refusal import Refusal, Why
@@ -206,6 +206,7 @@ def install(application: Application) -> None:
             f"Guarded{kind.__name__}", (GuardedApplication, kind), {"__slots__": ()}
         )
     hand_over(application.settings["identity_provider"])
+    caches.install(application)
     if type(application).find_handler is not GuardedApplication.find_handler:
         msg = "the guard could not be put under the web application"
         raise AuthorizationError(msg)
