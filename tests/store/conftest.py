@@ -69,6 +69,7 @@ _ON_BOTH = frozenset(
         "test_tokens",
         "test_transfer",
         "test_uses",
+        "test_wishes",
     }
 )
 

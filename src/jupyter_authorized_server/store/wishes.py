@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from .. import mistakes
 from ..errors import DuplicateName, Outdated, UnknownName
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Most wishes of one person that may be open: a queue is read by people.
 MOST_OPEN = 20
+#: Most that were answered and are kept, of one person; the records keep them all.
+MOST_KEPT = 100
 
 
 class Wishes(Transactions):
@@ -56,6 +58,7 @@ class Wishes(Transactions):
             if _read(connection, same):
                 raise DuplicateName(mistakes.ASKED_ALREADY)
             connection.execute(insert(wishes).values({**asdict(wish), "state": wish.state.value}))
+            _forget(connection, wish.person)
         return wish
 
     def wishes(self) -> tuple[Wish, ...]:
@@ -127,6 +130,17 @@ class Wishes(Transactions):
             }
             connection.execute(update(wishes).where(wishes.c.id == id).values(values))
             return _read(connection, wishes.c.id == id)[0]
+
+
+def _forget(connection: Connection, person: str) -> None:
+    """Keep no more than the latest of a person's wishes that were answered.
+
+    Whoever asks and withdraws for hours would make everybody wait who looks at a request.
+    """
+    answered = (wishes.c.person == person) & (wishes.c.state != WishState.OPEN.value)
+    latest = wishes.c.decided.desc(), wishes.c.id
+    old = select(wishes.c.id).where(answered).order_by(*latest).offset(MOST_KEPT)
+    connection.execute(delete(wishes).where(wishes.c.id.in_(old)))
 
 
 def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> tuple[Wish, ...]:
