@@ -28,7 +28,7 @@ import { Refusals } from './lab/refusals.js';
 import { heedRooms } from './lab/rooms.js';
 import { RunningLists } from './lab/running.js';
 import { StatusItem } from './lab/status.js';
-import { type Asking, keepApart } from './lab/together.js';
+import { askFirst, type Asking, keepApart } from './lab/together.js';
 import { refusedBecause, Standings } from './me.js';
 import { viewBar, viewedSentence } from './view.js';
 import { found, watch } from './watch.js';
@@ -157,6 +157,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const face = {
       createNew: (panel: DocumentWidget, context: DocumentRegistry.Context) => {
         const notebook = panel instanceof NotebookPanel ? panel : null;
+        if (notebook !== null && context.model.collaborative === true) {
+          askFirst(notebook.content);
+        }
         const banner = new CopyBanner(app, panel, context, () => standings.ownName);
         const made = new DocumentFace(
           panel,

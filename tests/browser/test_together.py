@@ -231,6 +231,22 @@ def put_out(window: Window, html: str) -> None:
     )
 
 
+def asks_before_a_button_in_a_text_does_anything(page: Page, theirs: Page) -> None:
+    """JupyterLab would not, once all code was run here, whoever writes the text after that."""
+    button = '<button data-commandlinker-command="authz:about">Show more</button>'
+    theirs.evaluate(
+        "text => { const { sharedModel } = window.jupyterapp.shell.currentWidget.content.model;"
+        " const at = sharedModel.cells.length - 1;"
+        " sharedModel.insertCell(at, {cell_type: 'markdown', metadata: {}, source: text}); }",
+        button,
+    )
+    page.get_by_role("button", name="Show more").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text("Run Command?")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_have_count(0)
+
+
 def shares_by_who_has_what(page: Page) -> None:
     """Not with an address alone, which gives nobody anything and does not say so."""
     theirs = page.locator('[data-jp-item-name="@jupyter/collaboration:shared-link"]')
@@ -248,10 +264,10 @@ def test_a_script_that_an_editor_puts_into_a_shared_notebook_runs_in_no_page_of_
     adam = visit(server, "adam", at)
     adam.lab().shows("Rain in a week")
     expect(adam.page.locator(".authz-Badge button")).to_have_text("Editing")
-    # He trusts what he has run, as after a run.
+    # He trusts what he has run, as after a run of all.
     adam.page.evaluate(
-        "() => { const cells = window.jupyterapp.shell.currentWidget.content.widgets;"
-        " cells[cells.length - 1].model.trusted = true; }"
+        "() => { for (const cell of window.jupyterapp.shell.currentWidget.content.model.cells) {"
+        " cell.trusted = true; } }"
     )
     put_out(adam, "<b>his own</b><script>window.own = true</script>")
     adam.page.wait_for_function("window.own === true")
@@ -262,4 +278,5 @@ def test_a_script_that_an_editor_puts_into_a_shared_notebook_runs_in_no_page_of_
     adam.lab().prints("an output")
     adam.page.wait_for_timeout(500)
     assert adam.page.evaluate("window.hurt") is None
+    asks_before_a_button_in_a_text_does_anything(adam.page, edda.page)
     shares_by_who_has_what(adam.page)

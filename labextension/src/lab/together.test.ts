@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
-import { type Asking, keepApart } from './together.js';
+import { askFirst, type Asking, keepApart } from './together.js';
 
 /** A notebook of one cell that is trusted here, and the same one in another page. */
 function opened(type: 'code' | 'markdown', collaborationEnabled = true) {
@@ -75,4 +75,26 @@ test('a cell that several edit does not say of itself whether it is trusted', ()
 test('a cell that one edits alone does', () => {
   const { asking, cell } = opened('code', false);
   assert.equal(asking.getMetadata.call(cell, 'trusted'), 'trusted');
+});
+
+test('a button runs a command unasked in what was put out here alone, and not in a text', () => {
+  const marked = new Set<unknown>();
+  const text = { classList: { contains: (name: string) => name === 'jp-Cell' } };
+  const output = { classList: { contains: () => false } };
+  const node = { ...output, querySelectorAll: () => [text] };
+  const rendermime = {
+    trustHandler: {
+      markTrusted: (each: unknown) => void marked.add(each),
+      unmarkTrusted: (each: unknown) => void marked.delete(each)
+    }
+  };
+  const mark = (each: object): void => {
+    rendermime.trustHandler.markTrusted(each);
+  };
+  [node, text, output].forEach(mark);
+  askFirst({ node, rendermime } as never);
+  assert.deepEqual([...marked], [output]);
+  rendermime.trustHandler.unmarkTrusted(output);
+  [node, text, output].forEach(mark);
+  assert.deepEqual([...marked], [output]);
 });

@@ -104,3 +104,42 @@ export function keepApart(
     return model;
   };
 }
+
+/** A notebook in a page, and what marks the parts of it that run commands without a question. */
+export interface Shown {
+  readonly node: HTMLElement;
+  readonly rendermime: { readonly trustHandler: Marks | null };
+}
+
+interface Marks {
+  markTrusted: (part: HTMLElement) => void;
+  unmarkTrusted: (part: HTMLElement) => void;
+}
+
+/**
+ * Have a button that stands in a text ask before it runs a command of JupyterLab.
+ *
+ * Once all code of a notebook was run here, JupyterLab takes each of its texts for trusted,
+ * also one that another page writes later. What was put out here goes on as it is.
+ */
+export function askFirst({ node, rendermime }: Shown): void {
+  const marks = rendermime.trustHandler;
+  if (marks === null) {
+    return;
+  }
+  const handler: Marks = {
+    markTrusted: part => {
+      if (part !== node && !part.classList.contains('jp-Cell')) {
+        marks.markTrusted(part);
+      }
+    },
+    unmarkTrusted: part => {
+      marks.unmarkTrusted(part);
+    }
+  };
+  Object.assign(rendermime, { trustHandler: handler });
+  // It may have said so of the notebook already.
+  for (const part of [node, ...node.querySelectorAll<HTMLElement>('.jp-Cell')]) {
+    marks.unmarkTrusted(part);
+  }
+}
