@@ -37,6 +37,7 @@ import atexit, json, time
 from pathlib import Path
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.journal import Journal
+from jupyter_authorized_server.store.journals import Journals
 
 spent = {}
 
@@ -55,6 +56,7 @@ def counted(kind, name):
 
 counted(Audit, "decision")
 counted(Journal, "sync")
+counted(Journals, "keep_journal")
 atexit.register(lambda: Path("counted.json").write_text(json.dumps(spent)))
 """
 
@@ -130,14 +132,16 @@ def measure_requests(folder: Path) -> dict[str, object]:
         whole = cpu_of(running["counted"].process.pid) - begun
     spent = json.loads((folder / "counted.json").read_text(encoding="utf-8"))
     counted = used.pop("counted")
-    (records, recording), (_, syncing) = spent["decision"], spent["sync"]
+    records, recording = spent["decision"]
+    syncing, keeping = spent["sync"][1], spent["keep_journal"][1]
     saves = WARM_UP + len(counted) * REQUESTS
     return {
         "save": dict(figure(**used, ratio=True, target=TARGET)),
         "counted": {
             "records_a_save": round(records / saves, 2),
             "microseconds_a_record": round(recording / records * 1e6, 1),
-            "share": round((recording + syncing) / whole, 4),
+            "microseconds_for_the_store": round(keeping / records * 1e6, 1),
+            "share": round((recording + syncing + keeping) / whole, 4),
             "target": round(TARGET - 1, 2),
         },
     }

@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_authorized_server import chain, journal
 from jupyter_authorized_server.audit import SYNC_PERMITTED_WITHIN, SYNC_WITHIN, Audit
-from jupyter_authorized_server.chain import ORIGIN, Link, end_of, hash_of, newest, verify
+from jupyter_authorized_server.chain import ORIGIN, Link, hash_of, newest, onward, verify
 from jupyter_authorized_server.journal import Journal
 from jupyter_authorized_server.policy.model import Answer, Decision, Principal
 
@@ -63,7 +63,7 @@ def test_a_changed_record_is_named(path: Path) -> None:
     written(path, 9)
     kept = lines(path)
     put(path, kept[:4], [kept[4].replace(b"login", b"lagin")], kept[5:])
-    assert verify(path).problem == "line 6: record 5, in the line before, is not as it was written"
+    assert verify(path).problem == "line 6: record 5, the one before, is not as it was written"
 
 
 @pytest.mark.parametrize("at", range(4))
@@ -458,17 +458,43 @@ def test_the_last_record_stays_however_old_for_the_next_is_tied_to_it(path: Path
     assert (found.records, found.problem) == (2, None)
 
 
-def test_the_end_of_a_chain_is_found_where_it_leads_back_to_what_is_known(path: Path) -> None:
-    assert end_of(path) == ORIGIN
+def ends(path: Path, known: Link = ORIGIN, start: Link = ORIGIN) -> tuple[int, Link] | None:
+    """How many records follow `known`, and the last place; None where the chain is broken."""
+    try:
+        found = [link for link, _ in onward(path, known, start=start)]
+    except chain.ChainBroken:
+        return None
+    return len(found), found[-1] if found else known
+
+
+def test_a_chain_goes_on_from_where_it_is_known_to_have_been(path: Path) -> None:
+    assert (0, ORIGIN) == ends(path)
     third = written(path, 3)
     fifth = written(path, 2)
     second = Link(number=2, hash=json.loads(lines(path)[2])["previous"])
-    assert [fifth] * 4 == [end_of(path, known) for known in (ORIGIN, second, third, fifth)]
+    for many, known in ((5, ORIGIN), (3, second), (2, third), (0, fifth)):
+        assert (many, fifth) == ends(path, known)
     forged = Link(number=3, hash=second.hash)
-    assert [None] * 2 == [end_of(path, known) for known in (forged, Link(number=6, hash="6"))]
+    assert [None] * 2 == [ends(path, known) for known in (forged, Link(number=6, hash="6"))]
     # Of what was dropped for its age only the last place is known.
-    assert [fifth] * 2 == [end_of(path, known, start=third) for known in (second, third)]
-    assert end_of(path, forged, start=third) is None
+    assert [(3, fifth), (2, fifth)] == [ends(path, known, third) for known in (second, third)]
+    assert ends(path, forged, third) is None
+    put(path, lines(path)[3:])
+    assert (2, fifth) == ends(path, third, third)
+    assert [None] * 2 == [ends(path, third), ends(path, second, second)]
+
+
+def test_a_chain_does_not_go_on_over_what_is_no_record_of_it(path: Path) -> None:
+    third = written(path, 3)
+    written(path, 2)
+    whole = lines(path)
+    changed = whole[3].replace(b"login", b"lagin")
+    for bad in (b'{"kind": "login"}\n', b"nothing\n", whole[4], changed):
+        put(path, whole[:3], [bad], whole[4:])
+        assert ends(path, third) is None
+    put(path, whole[:4], [whole[4][:-1]])
+    # Which is not written whole yet.
+    assert 1 == (ends(path, third) or (None,))[0]
 
 
 def test_another_writer_goes_on_in_the_file_that_took_the_place(path: Path) -> None:

@@ -233,6 +233,8 @@ export const WORDS = {
   notWhole: (problem: string | number): string => `Something is wrong: ${problem}`,
   download: "Save these records as a file",
   noRecords: "No records.",
+  ofServer: "Server",
+  thisServer: "this one",
   follow: "Follow",
   files: "Files",
   newer: "not in force as it is now",

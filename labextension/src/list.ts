@@ -21,6 +21,8 @@ export interface Filter {
   values?: readonly string[];
   /** It is a moment, of the person's own clock. */
   moment?: boolean;
+  /** What it is called to choose none of the values. */
+  none?: string;
 }
 
 export interface ListOptions<T> {
@@ -33,7 +35,7 @@ export interface ListOptions<T> {
   empty: string;
   limit?: number;
   /** Told of each page that came, and whether it is the first. */
-  onPage?: (items: readonly T[], first: boolean) => void;
+  onPage?: (page: Page<T>, first: boolean) => void;
 }
 
 /** How long somebody may go on typing before the server is asked. */
@@ -69,7 +71,7 @@ export class List<T> {
         ? h(
             'select',
             { name: filter.name, onchange: soon },
-            h('option', { value: '' }, WORDS.any),
+            h('option', { value: '' }, filter.none ?? WORDS.any),
             ...filter.values.map(value => h('option', { value }, value))
           )
         : h('input', {
@@ -113,6 +115,31 @@ export class List<T> {
       this.say.node,
       this.more
     );
+    for (const [n, filter] of (options.filters ?? []).entries()) {
+      this.hideIfEmpty(n, filter);
+    }
+  }
+
+  /** Have values to choose from that only the server knows; without any there is no choice. */
+  offer(name: string, values: readonly string[]): void {
+    for (const [n, filter] of (this.options.filters ?? []).entries()) {
+      const field = this.fields[n];
+      if (filter.name !== name || !(field instanceof HTMLSelectElement)) {
+        continue;
+      }
+      const known = new Set(Array.from(field.options, each => each.value));
+      field.append(
+        ...values.filter(value => !known.has(value)).map(value => h('option', { value }, value))
+      );
+      this.hideIfEmpty(n, filter);
+    }
+  }
+
+  private hideIfEmpty(n: number, filter: Filter): void {
+    const field = this.fields[n];
+    if (filter.values && field instanceof HTMLSelectElement) {
+      field.parentElement?.toggleAttribute('hidden', field.options.length < 2);
+    }
   }
 
   /** Ask for the first page again. */
@@ -139,7 +166,7 @@ export class List<T> {
       if (mine !== this.asked) {
         return;
       }
-      this.options.onPage?.(page.items, after === null);
+      this.options.onPage?.(page, after === null);
       const rows = page.items.map(item => this.row(item));
       if (after === null) {
         redraw(

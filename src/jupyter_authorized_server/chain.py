@@ -1,9 +1,9 @@
-"""The chain of records in a file: where it ends, and whether it is as it was written.
+"""The chain of records: where it ends, and whether it is as it was written.
 
 A line is one JSON object. Its `previous` is the SHA-256 of the line before, its `number`
 one more, so that a line which is changed, dropped or moved breaks the chain at that
-place. Whoever can write the file can make up a whole new chain; so the number and hash
-of its last record are also kept in the store, and `verify` wants them found again.
+place. Whoever can write the file can make up a whole new chain; so the store has the
+lines too, with the number and hash of the last, and `verify` wants them found again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
 #: Longest line that is read as a record; ours are far shorter.
 MAX_LINE = 2**20
@@ -44,15 +45,21 @@ class Verdict:
         records: how many hold together.
         unchained: how many come before the chain, of an older version.
         problem: the first thing that is wrong, with its line; None where all is well.
+        stored: how many of them the store has too, as they were written.
     """
 
     records: int
     unchained: int
     problem: str | None
+    stored: int = 0
+
+
+class ChainBroken(Exception):
+    """A chain does not lead on from where it is known to have been."""
 
 
 def verify(path: Path, *, start: Link = ORIGIN, head: Link | None = None) -> Verdict:
-    """Whether every record is as it was written, and none is missing.
+    """Whether every record of a file is as it was written, and none is missing.
 
     Args:
         path: the file.
@@ -63,19 +70,30 @@ def verify(path: Path, *, start: Link = ORIGIN, head: Link | None = None) -> Ver
     Raises:
         OSError: the file cannot be read.
     """
+    with path.open("rb") as file:
+        return verify_lines(file, start=start, head=head)
+
+
+def verify_lines(
+    lines: Iterable[bytes],
+    *,
+    start: Link = ORIGIN,
+    head: Link | None = None,
+    each: str = "line",
+) -> Verdict:
+    """As `verify`, of lines from anywhere, where one is called `each`."""
     walk = _Walk(start, head)
     problem, at = None, 0
-    with path.open("rb") as file:
-        for at, line in enumerate(file, start=1):  # noqa: B007  # why: told below
-            problem = walk.step(line)
-            if problem is not None:
-                break
-        else:
-            problem, at = walk.end(), at + 1
+    for at, line in enumerate(lines, start=1):  # noqa: B007  # why: told below
+        problem = walk.step(line)
+        if problem is not None:
+            break
+    else:
+        problem, at = walk.end(), at + 1
     return Verdict(
         records=walk.records,
         unchained=walk.unchained,
-        problem=None if problem is None else f"line {at}: {problem}",
+        problem=None if problem is None else f"{each} {at}: {problem}",
     )
 
 
@@ -121,7 +139,7 @@ class _Walk:
         if first.number == 1 and self._before:
             return Link(number=0, hash=hash_of(self._before.rstrip(b"\n")))
         if first.number == 1:
-            return ORIGIN
+            return ORIGIN if self._start.number else self._start
         if first.number <= self._start.number:
             # The store is told before records are dropped, which a full disk can prevent. What
             # is left leads to the place that the store knows, and nothing else can.
@@ -140,7 +158,7 @@ def _tie(record: Mapping[str, Any], link: Link, last: Link, *, is_first: bool) -
         return None
     if is_first:
         return f"record {link.number} is not tied to what was before it"
-    return f"record {last.number}, in the line before, is not as it was written"
+    return f"record {last.number}, the one before, is not as it was written"
 
 
 def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -153,65 +171,107 @@ def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict
     Raises:
         OSError: the file cannot be read.
     """
-    for offset, line in _backwards(path, before):
-        record = parse(line)
-        if record is not None:
-            yield offset, record
-
-
-def end_of(path: Path, known: Link = ORIGIN, *, start: Link = ORIGIN) -> Link | None:
-    """The last place of the chain in a file; None where it does not lead back to `known`.
-
-    Args:
-        path: the file; there may be none.
-        known: a place that the chain had.
-        start: where the chain begins, after records were dropped for their age.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    is_dropped = known == start or known.number < start.number
-    last, behind = None, 0
-    for _, line in _backwards(path):
-        if last is None:
-            record = parse(line)
-            if record is None:
-                # A write that a power cut has torn: nobody got an answer to it.
-                continue
-            last = link_of(record, line)
-            if is_dropped:
-                return last
-            behind = last.number - known.number
-        # Invariant: each line is one record, whose number is one more.
-        if behind <= 0:
-            is_there = behind == 0 and hash_of(line.rstrip(b"\n")) == known.hash
-            return last if is_there else None
-        behind -= 1
-    return start if is_dropped and last is None else None
-
-
-def _backwards(path: Path, before: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file, last first, each with its offset."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        size = file.seek(0, os.SEEK_END)
-        at = size if before is None else min(before, size)
-        rest = b""
-        while at > 0:
-            step = min(_BLOCK, at)
-            at -= step
-            file.seek(at)
-            rest = file.read(step) + rest
-            lines = rest.splitlines(keepends=True)
-            behind = at + len(rest)
-            kept = 0 if at == 0 else 1
-            for line in reversed(lines[kept:]):
-                behind -= len(line)
-                yield behind, line
-            rest = lines[0] if kept else b""
+        for offset, line in _backwards(file, before):
+            record = parse(line)
+            if record is not None:
+                yield offset, record
+
+
+def onward(
+    path: Path, known: Link = ORIGIN, *, start: Link = ORIGIN
+) -> Generator[tuple[Link, str], None, None]:
+    """The records of a file behind a place that the chain had, each with its own place.
+
+    Args:
+        path: the file; there may be none.
+        known: that place.
+        start: where the chain begins, after records were dropped for their age.
+
+    Yields:
+        The place and the line, without its end.
+
+    Raises:
+        ChainBroken: that place is not there, or a line behind it is not tied to the one
+            before; those in between have been given.
+        OSError: the file cannot be read.
+    """
+    is_dropped = known.number <= start.number
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        if is_dropped:
+            return
+        raise ChainBroken from None
+    with file:
+        at = _behind(file, known) if known.number else None
+        if at is None and not is_dropped:
+            raise ChainBroken
+        file.seek(at or 0)
+        last, is_first = known, not known.number
+        for line in file:
+            if not line.endswith(b"\n"):
+                # One that is being written, or that a power cut has torn.
+                return
+            if not _is_tied(line, last):
+                record = parse(line)
+                link = None if record is None else link_of(record, line)
+                if is_first and link is not None and not link.number:
+                    # Of an older version, without a chain; the first of the chain is tied to it.
+                    last = Link(number=0, hash=link.hash)
+                    continue
+                raise ChainBroken
+            is_first = False
+            bare = line[:-1]
+            last = Link(number=last.number + 1, hash=hash_of(bare))
+            yield last, bare.decode("ascii")
+
+
+def _is_tied(line: bytes, last: Link) -> bool:
+    """Whether a line is the record behind `last`; told by its end, which is written so."""
+    end = f', "number": {last.number + 1}, "previous": "{last.hash}"}}\n'
+    return line.isascii() and line.endswith(end.encode("ascii"))
+
+
+def _behind(file: BinaryIO, known: Link) -> int | None:
+    """Where in the file the record behind `known` begins; None where `known` is not there."""
+    behind: int | None = None
+    for offset, line in _backwards(file):
+        if behind is None:
+            record = parse(line)
+            if record is None:
+                # A write that a power cut has torn: nobody got an answer to it.
+                continue
+            # Invariant: each line is one record, whose number is one more.
+            behind = link_of(record, line).number - known.number
+        if behind <= 0:
+            is_there = behind == 0 and hash_of(line.rstrip(b"\n")) == known.hash
+            return offset + len(line) if is_there else None
+        behind -= 1
+    return None
+
+
+def _backwards(file: BinaryIO, before: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, last first, each with its offset."""
+    size = file.seek(0, os.SEEK_END)
+    at = size if before is None else min(before, size)
+    rest = b""
+    while at > 0:
+        step = min(_BLOCK, at)
+        at -= step
+        file.seek(at)
+        rest = file.read(step) + rest
+        lines = rest.splitlines(keepends=True)
+        behind = at + len(rest)
+        kept = 0 if at == 0 else 1
+        for line in reversed(lines[kept:]):
+            behind -= len(line)
+            yield behind, line
+        rest = lines[0] if kept else b""
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
@@ -230,6 +290,12 @@ def link_of(record: Mapping[str, Any], line: bytes) -> Link:
     number = record.get("number")
     chained = isinstance(number, int) and not isinstance(number, bool) and number > 0
     return Link(number=number if chained else 0, hash=hash_of(line.rstrip(b"\n")))  # type: ignore[arg-type]  # why: an int where it is chained
+
+
+def is_older(record: Mapping[str, Any], before: float) -> bool:
+    """Whether a record says that it is from before that time."""
+    time = record.get("time")
+    return isinstance(time, (int, float)) and time < before
 
 
 def hash_of(line: bytes) -> str:

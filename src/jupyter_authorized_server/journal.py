@@ -14,7 +14,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .chain import ORIGIN, Link, hash_of, link_of, parse
+from .chain import ORIGIN, Link, hash_of, is_older, link_of, parse
 
 try:
     import fcntl
@@ -345,7 +345,7 @@ def _older(file: BinaryIO, before: float) -> tuple[Link, int, int]:
         record = parse(line)
         if record is not None:
             start, offset, many = last, passed, older
-            if not _is_older(record, before):
+            if not is_older(record, before):
                 break
             last, older = link_of(record, line), older + 1
         passed += len(line)
@@ -360,8 +360,3 @@ def _copy(old: int, new: BinaryIO, begin: int, end: int) -> int:
     new.flush()
     os.fsync(new.fileno())
     return begin
-
-
-def _is_older(record: Mapping[str, Any], before: float) -> bool:
-    time = record.get("time")
-    return isinstance(time, (int, float)) and time < before

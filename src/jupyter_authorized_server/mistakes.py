@@ -613,6 +613,11 @@ def service_without_password(name: str) -> str:
     )
 
 
+def no_server(name: str, known: str) -> str:
+    """With what is put in."""
+    return f"no records of a server `{name}` are in the store; it has those of {known}"
+
+
 def no_group(name: str) -> str:
     """With what is put in."""
     return f"there is no group `{name}`; `jupyter authz groups add NAME` adds one"

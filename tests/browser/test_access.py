@@ -12,9 +12,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 from browser.accessible import out_of_reach, violations
+from browser.conftest import store_of
 from browser.page import LAB, WHERE
 from playwright.sync_api import expect
 from websocket import ABNF, create_connection
+
+from jupyter_authorized_server.audit import Audit
+from jupyter_authorized_server.store.journals import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -490,6 +494,8 @@ def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
 
 def the_records_are_checked_saved_and_followed(server: Served, page: Page) -> None:
     """On the Audit tab, to an administrator."""
+    # There is nothing to choose while no other server shares the store.
+    expect(page.get_by_label("Server", exact=True)).to_be_hidden()
     page.get_by_role("button", name="Check that no record was changed").click()
     expect(page.locator(".authz-say").first).to_contain_text("records")
     with page.expect_download() as kept:
@@ -500,6 +506,16 @@ def the_records_are_checked_saved_and_followed(server: Served, page: Page) -> No
     page.get_by_label("Follow").check()
     assert server.visitor("vera").status("DELETE", f"/api/contents/{asked}") in {403, 404}
     expect(page.locator(".authz-list tbody tr").filter(has_text=asked)).to_have_count(1)
+    there = server.home / "elsewhere.jsonl"
+    audit = Audit(there)
+    audit.event("login", actor="user:zoe")
+    audit.close()
+    with store_of(server) as store:
+        assert store.keep_journal(there) is None
+    page.get_by_label("Server", exact=True).select_option(name_of(there))
+    expect(page.locator(".authz-list tbody tr")).to_contain_text(["user:zoe"])
+    page.get_by_label("Server", exact=True).select_option("this one")
+    expect(page.locator(".authz-list tbody tr").filter(has_text="user:zoe")).to_have_count(0)
     page.get_by_label("Follow").uncheck()
 
 

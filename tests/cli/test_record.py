@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from cli.conftest import PROGRAM
+from sqlalchemy import text
 
 from jupyter_authorized_server.audit import Audit
 
@@ -117,6 +119,11 @@ def _expect(process: subprocess.Popen[bytes], principal: str) -> None:
     raise AssertionError(message)
 
 
+def whole(many: int, *, stored: int | None = None) -> str:
+    kept = many if stored is None else stored
+    return f"whole: {many} records in the file, {kept} records in the store\n"
+
+
 def _changed(desk: Desk, *names: str) -> None:
     for name in names:
         assert desk.ask("groups", "add", name).code == 0
@@ -126,7 +133,7 @@ def test_records_that_are_whole_verify_and_the_store_knows_their_end(desk: Desk)
     assert "nothing is recorded yet" in desk.ask("audit", "verify").err
     _changed(desk, "one", "two", "three")
     answer = desk.ask("audit", "verify")
-    assert (answer.code, answer.out, answer.err) == (0, "whole: 3 records\n", "")
+    assert (answer.code, answer.out, answer.err) == (0, whole(3), "")
 
 
 def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
@@ -135,7 +142,7 @@ def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
     desk.audit_path.write_bytes(b"".join([kept[0], kept[1].replace(b"two", b"2wo"), kept[2]]))
     answer = desk.ask("audit", "verify")
     assert answer.code == 1
-    assert "line 3: record 2, in the line before, is not as it was written" in answer.err
+    assert "line 3: record 2, the one before, is not as it was written" in answer.err
     desk.audit_path.write_bytes(b"".join(kept[:2]))
     found = desk.ask("audit", "verify", "--json")
     assert (found.code, found.json["whole"]) == (1, False)
@@ -144,16 +151,85 @@ def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
     assert desk.ask("audit", "verify").code == 2
 
 
-def test_who_shares_the_store_is_named_with_their_records(desk: Desk, tmp_path: Path) -> None:
+def test_the_records_of_each_server_that_shares_the_store_are_there_and_verified(
+    desk: Desk, tmp_path: Path
+) -> None:
+    assert "no records yet" in desk.ask("audit", "servers").err
     there = tmp_path / "there" / "audit.jsonl"
-    other = Audit(there)
-    other.event("login", actor="user:ada")
+    other = Audit(there, clock=lambda: 1000.0)
+    for person in ("ada", "bob", "ada"):
+        other.event("login", actor=f"user:{person}")
+    other.close()
+    written = there.read_bytes()
+    with desk.store() as store:
+        assert store.keep_journal(there) is None
+        (name,) = store.journal_sizes()
+    # That it is there no more costs nothing.
+    there.unlink()
+    _changed(desk, "one")
+    answer = desk.ask("audit", "verify")
+    assert (0, f"{whole(1)}whole in the store: 3 records of `{name}`\n") == (
+        answer.code,
+        answer.out,
+    )
+    found = desk.ask("audit", "verify", "--json").json
+    told = {"whole": True, "records": 3, "unchained": 0, "problem": None, "stored": 0}
+    assert (True, 1, 0, {name: told}) == (
+        found["whole"], found["stored"], found["waiting"], found["others"],
+    )  # fmt: skip
+    listed = desk.ask("audit", "servers", "--json").json
+    assert {"server": name, "records": 3} in listed
+    assert [1, 3] == sorted(each["records"] for each in listed)
+    assert name in desk.ask("audit", "servers").out
+    shown = desk.ask("audit", "tail", "--server", name, "--principal", "user:ada", "--json")
+    assert [1, 3] == [json.loads(line)["number"] for line in shown.out.splitlines()]
+    last = desk.ask("audit", "tail", "--server", name, "-n", "1", "--json").out
+    assert [3] == [json.loads(line)["number"] for line in last.splitlines()]
+    assert desk.ask("audit", "tail", "--server", name, "--follow").code == 2
+    assert written == desk.ask("audit", "export", "--server", name).out.encode()
+    assert "" == desk.ask("audit", "export", "--server", name, "--since", "1h").out
+    for ask in (("tail",), ("export",), ("prune", "90d")):
+        answer = desk.ask("audit", *ask, "--server", "elsewhere")
+        assert (2, True) == (answer.code, "elsewhere` are in the store; it has" in answer.err)
+        assert name in answer.err
+    with desk.store() as store, store._write() as connection:
+        connection.execute(text("DELETE FROM records WHERE number = 2"))
+    answer = desk.ask("audit", "verify")
+    assert answer.code == 1
+    assert f"error: in the store, `{name}`: row 2: record 3 stands where record 2" in answer.err
+    found = desk.ask("audit", "verify", "--json")
+    assert (1, False, None) == (
+        found.code,
+        found.json["others"][name]["whole"],
+        found.json["problem"],
+    )
+
+
+def test_records_of_a_server_that_is_no_more_can_be_dropped(desk: Desk, tmp_path: Path) -> None:
+    there = tmp_path / "audit.jsonl"
+    moments = iter([1000.0, 2000.0, time.time()])
+    other = Audit(there, clock=lambda: next(moments))
+    for _ in range(3):
+        other.event("login", actor="user:ada")
     other.close()
     with desk.store() as store:
         assert store.keep_journal(there) is None
-    for answer in (desk.ask("audit", "verify"), desk.ask("audit", "verify", "--json")):
-        assert answer.code == 0
-        assert f"{there}`, 1; verify them there" in answer.err or "others" in answer.out
+        (name,) = store.journal_sizes()
+    assert "2 records are gone\n" == desk.ask("audit", "prune", "90d", "--server", name).out
+    assert {"server": name, "records": 1} in desk.ask("audit", "servers", "--json").json
+    (record,) = desk.records()
+    assert ("audit_pruned", 2, name) == (record["kind"], record["records"], record["server"])
+    assert desk.ask("audit", "verify").code == 0
+
+
+def test_what_was_done_to_the_file_leaves_the_records_in_the_store(desk: Desk) -> None:
+    _changed(desk, "one", "two", "three")
+    kept = desk.audit_path.read_bytes()
+    desk.audit_path.write_bytes(kept.replace(b"two", b"2wo"))
+    answer = desk.ask("audit", "verify")
+    assert (1, "note: the store has 3 as they were written" in answer.err) == (answer.code, True)
+    command = answer.err.partition("`jupyter authz ")[2].partition("`")[0]
+    assert kept == desk.ask(*shlex.split(command)).out.encode()
 
 
 def test_records_that_were_cut_stay_found_out_until_they_are_set_aside(desk: Desk) -> None:
@@ -172,12 +248,15 @@ def test_records_that_were_cut_stay_found_out_until_they_are_set_aside(desk: Des
     (aside,) = desk.audit_path.parent.glob("audit.jsonl.*.broken")
     assert str(aside) in renewed.out
     assert aside.read_bytes().startswith(kept[0])
-    assert desk.ask("audit", "verify").out == "whole: 1 records\n"
+    assert desk.ask("audit", "verify").out.startswith(whole(1))
     (record,) = desk.records()
     assert (record["kind"], record["file"]) == ("audit_renewed", aside.name)
     assert "record 3 is not the one" in record["problem"]
     _changed(desk, "eight")
-    assert desk.ask("audit", "verify").out == "whole: 2 records\n"
+    # What the store has of the file that was set aside is what it was before.
+    verified = desk.ask("audit", "verify").out
+    assert f"{whole(2)}whole in the store: 3 records of " in verified
+    assert f"{aside}`" in verified
 
 
 def test_records_that_are_gone_are_begun_anew(desk: Desk) -> None:
@@ -186,7 +265,7 @@ def test_records_that_are_gone_are_begun_anew(desk: Desk) -> None:
     assert desk.ask("audit", "renew").code == 0
     (record,) = desk.records()
     assert record["problem"] == "the file is gone"
-    assert desk.ask("audit", "verify").out == "whole: 1 records\n"
+    assert desk.ask("audit", "verify").out.startswith(f"{whole(1)}whole in the store: 1 records")
 
 
 def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) -> None:
@@ -232,5 +311,5 @@ def test_prune_drops_what_is_old_and_the_rest_verifies(desk: Desk) -> None:
     answer = desk.ask("audit", "prune", "90d")
     assert (answer.code, answer.out) == (0, "1 records are gone\n")
     assert [record["kind"] for record in desk.records()] == ["group_added", "audit_pruned"]
-    assert desk.ask("audit", "verify").out == "whole: 2 records\n"
+    assert desk.ask("audit", "verify").out == whole(2)
     assert desk.ask("audit", "prune", "2001-01-01").out == "0 records are gone\n"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from jupyter_authorized_server.chain import Link, newest
-from jupyter_authorized_server.errors import ConfigurationError
+from jupyter_authorized_server.errors import ConfigurationError, StoreUnavailable, UnknownName
 from jupyter_authorized_server.journal import Journal
+from jupyter_authorized_server.store import journals
+from jupyter_authorized_server.store.journals import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,16 +131,21 @@ def test_of_two_servers_with_one_store_each_has_its_chain_and_its_first_bad_reco
         write(file, many)
         assert store.keep_journal(file) is None
     one, two = files
-    assert {f"{name}": 6 for name in store.other_journals(one)} == store.other_journals(one)
-    assert [5] == list(store.other_journals(two).values())
+    assert {name_of(one): 5, name_of(two): 6} == store.journal_sizes()
     lines = one.read_bytes().splitlines(keepends=True)
     one.write_bytes(b"".join([*lines[:1], *lines[2:]]))
     keep(two, first=0, last=3)
     assert problem(store, one).startswith("line 2: record 3 stands where record 2 belongs")
     assert problem(store, two) == "line 4: records 4 to 6 are gone from the end"
+    # What was done to the files leaves what the store has.
+    for many, file in enumerate(files, start=5):
+        found = store.verify_records(name_of(file))
+        assert (many, None) == (found.records, found.problem)
+        newest_first = [record["number"] for _, record in store.newest_records(name_of(file))]
+        assert list(range(many, 0, -1)) == newest_first
 
 
-def test_a_chain_that_is_set_aside_is_forgotten_and_a_new_one_begins(
+def test_a_chain_that_is_set_aside_keeps_what_the_store_has_and_a_new_one_begins(
     store: Store, file: Path
 ) -> None:
     write(file, 3)
@@ -145,7 +154,7 @@ def test_a_chain_that_is_set_aside_is_forgotten_and_a_new_one_begins(
     assert store.keep_journal(file) is None
     keep(file, first=0, last=2)
     journal = Journal(file)
-    store.renew_journal(file, lambda: journal.set_aside("old"))
+    store.renew_journal(file, file.with_name("old"), lambda: journal.set_aside("old"))
     # Who was writing it goes on in the new one.
     running.append({"kind": "login"})
     journal.append({"kind": "login"})
@@ -153,6 +162,9 @@ def test_a_chain_that_is_set_aside_is_forgotten_and_a_new_one_begins(
     assert [2, 1] == [record["number"] for _, record in newest(file)]
     assert [2, 1] == [record["number"] for _, record in newest(file.with_name("old"))]
     assert store.verify_journal(file).problem is None
+    # The one that was cut is there whole, under its new name.
+    assert {name_of(file): 2, name_of(file.with_name("old")): 4} == store.journal_sizes()
+    assert store.verify_records(name_of(file.with_name("old"))).problem is None
     journal.close()
     running.close()
 
@@ -166,5 +178,162 @@ def test_a_chain_that_cannot_be_set_aside_is_not_forgotten(store: Store, file: P
         raise ConfigurationError(msg)
 
     with pytest.raises(ConfigurationError, match="no room"):
-        store.renew_journal(file, fails)
+        store.renew_journal(file, file.with_name("old"), fails)
     assert store.journal(file)[1] is not None
+
+
+def test_the_store_has_the_records_as_the_file_has_them(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "_AT_ONCE", 3)
+    for many in (4, 1, 7):
+        write(file, many)
+        assert store.keep_journal(file) is None
+        assert file.read_bytes() == b"".join(store.kept_lines(name_of(file)))
+    assert (12, 12, None) == (
+        store.verify_journal(file).records,
+        store.verify_journal(file).stored,
+        store.verify_journal(file).problem,
+    )
+    some = [record["number"] for _, record in store.newest_records(name_of(file), before=9)]
+    assert list(range(8, 0, -1)) == some
+    assert file.read_bytes().startswith(b"".join(store.kept_lines(name_of(file), last=5)))
+    with pytest.raises(UnknownName, match="it has those of"):
+        list(store.kept_lines("elsewhere"))
+
+
+def written_in_the_store(store: Store, statement: str, *, whoever: bool = True) -> None:
+    """What somebody does who can write the database itself."""
+    with store._write() as connection:
+        if whoever:
+            is_file = connection.dialect.name == "sqlite"
+            off = "DROP TRIGGER {}" if is_file else "ALTER TABLE records DISABLE TRIGGER {}"
+            connection.execute(text(off.format("records_unchanged")))
+        connection.execute(text(statement))
+        if whoever and not is_file:
+            on = "ALTER TABLE records ENABLE TRIGGER records_unchanged"
+            connection.execute(text(on))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE records SET line = replace(line, 'login', 'lagin') WHERE number = 3",
+         "row 4: record 3, the one before, is not as it was written"),
+        ("UPDATE records SET line = replace(line, 'login', 'lagin') WHERE number = 6",
+         "row 6: record 6 is not the one the store knows"),
+        ("UPDATE records SET line = 'nothing' WHERE number = 2", "row 2: this is no record"),
+        ("DELETE FROM records WHERE number = 3",
+         "row 3: record 4 stands where record 3 belongs; records were dropped or moved"),
+        ("DELETE FROM records WHERE number = 1",
+         "row 1: record 2 stands where record 1 belongs; records were dropped or moved"),
+        ("DELETE FROM records WHERE number > 4", "row 5: records 5 to 6 are gone from the end"),
+        ("UPDATE records SET number = number + 100 WHERE number IN (2, 4)",
+         "row 2: record 3 stands where record 2 belongs; records were dropped or moved"),
+        ("UPDATE journals SET head_number = 5", "line 5: record 5 is not the one the store knows"),
+    ],
+)  # fmt: skip
+def test_what_is_done_to_the_records_in_the_store_is_named(
+    store: Store, file: Path, statement: str, said: str
+) -> None:
+    write(file, 6)
+    assert store.keep_journal(file) is None
+    written_in_the_store(store, statement)
+    found = problem(store, file)
+    assert said in found
+    assert said.startswith("line") or found.startswith("in the store: ")
+
+
+def test_a_record_in_the_store_is_never_changed(store: Store, file: Path) -> None:
+    write(file, 2)
+    assert store.keep_journal(file) is None
+    with pytest.raises(StoreUnavailable, match="never changed"):
+        written_in_the_store(store, "UPDATE records SET line = ''", whoever=False)
+    assert store.verify_journal(file).problem is None
+
+
+def test_what_is_dropped_for_its_age_goes_from_the_store_too(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "_AT_ONCE", 2)
+    write(file, 7)
+    assert store.keep_journal(file) is None
+    journal = Journal(file)
+    assert 5 == journal.prune(5.0, lambda start: store.start_journal(file, start))
+    journal.append({"kind": "login", "time": 9.0})
+    journal.close()
+    assert store.keep_journal(file) is None
+    found = store.verify_journal(file)
+    assert (3, 3, None) == (found.records, found.stored, found.problem)
+    assert file.read_bytes() == b"".join(store.kept_lines(name_of(file)))
+
+
+def test_records_of_a_server_that_is_no_more_are_dropped_by_their_age(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "_AT_ONCE", 2)
+    write(file, 5)
+    assert store.keep_journal(file) is None
+    name = name_of(file)
+    file.unlink()
+    assert [0, 3, 0] == [store.prune_records(name, before) for before in (0.0, 3.0, 3.0)]
+    assert {name: 2} == store.journal_sizes()
+    assert store.verify_records(name).problem is None
+    assert [2, 0] == [store.prune_records(name, 9.0), store.prune_records(name, 9.0)]
+    with pytest.raises(UnknownName, match="no records of a server `elsewhere`"):
+        store.prune_records("elsewhere", 9.0)
+
+
+def test_several_who_keep_one_chain_keep_each_record_once(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "_AT_ONCE", 3)
+    done = threading.Event()
+    said: list[str | None] = []
+
+    def keeps() -> None:
+        while not done.is_set():
+            said.append(store.keep_journal(file))
+
+    keeping = [threading.Thread(target=keeps) for _ in range(3)]
+    for each in keeping:
+        each.start()
+    journal = Journal(file)
+    for number in range(200):
+        journal.append({"kind": "login", "time": float(number)})
+    journal.close()
+    done.set()
+    for each in keeping:
+        each.join()
+    assert store.keep_journal(file) is None
+    assert {None} == set(said)
+    assert file.read_bytes() == b"".join(store.kept_lines(name_of(file)))
+
+
+def test_what_a_chain_had_before_the_store_had_records_is_not_missed(
+    store: Store, file: Path
+) -> None:
+    write(file, 3)
+    assert store.keep_journal(file) is None
+    # As a store of an older version comes out of its migration.
+    written_in_the_store(store, "DELETE FROM records")
+    written_in_the_store(
+        store, "UPDATE journals SET since_number = head_number, since_hash = head_hash",
+        whoever=False,
+    )  # fmt: skip
+    assert (3, 0, None) == (
+        store.verify_journal(file).records,
+        store.verify_journal(file).stored,
+        store.verify_journal(file).problem,
+    )
+    write(file, 2)
+    assert store.keep_journal(file) is None
+    assert (5, 2) == (store.verify_journal(file).records, store.verify_journal(file).stored)
+
+
+def test_records_of_before_there_was_a_chain_stay_in_the_file(store: Store, file: Path) -> None:
+    file.write_text('{"kind": "login"}\n{"kind": "logout"}\n')
+    write(file, 3)
+    assert store.keep_journal(file) is None
+    found = store.verify_journal(file)
+    assert (3, 2, 3, None) == (found.records, found.unchained, found.stored, found.problem)

@@ -1,4 +1,5 @@
 /** Audit: what was refused, permitted and changed; one's own, for administrators all. */
+import type { Page } from '../client.js';
 import { h } from '../dom.js';
 import { List } from '../list.js';
 import { shown } from '../moments.js';
@@ -32,13 +33,15 @@ export const AUDIT: Tab = {
       caption: WORDS.tabs.audit,
       path: 'audit',
       empty: WORDS.noRecords,
-      onPage: (items, first) => {
-        kept.splice(first ? 0 : kept.length, first ? kept.length : 0, ...items);
+      onPage: (page: Page<Entry> & { servers?: readonly string[] }, first) => {
+        kept.splice(first ? 0 : kept.length, first ? kept.length : 0, ...page.items);
+        list.offer('server', page.servers ?? []);
       },
       filters: [
         { name: 'q', label: WORDS.search },
         { name: 'action', label: WORDS.action },
-        { name: 'outcome', label: WORDS.outcome, values: ['allow', 'deny', 'shadow'] }
+        { name: 'outcome', label: WORDS.outcome, values: ['allow', 'deny', 'shadow'] },
+        { name: 'server', label: WORDS.ofServer, values: [], none: WORDS.thisServer }
       ],
       columns: [
         { title: WORDS.when, cell: each => shown(each.time) },

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections import deque
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,15 +16,13 @@ import click
 
 from ..chain import MAX_LINE, parse
 from ..errors import ConfigurationError, InvalidName
-from ..journal import Journal
+from . import upkeep
 from .noun import Noun
-from .output import note, printable, say, why, write_json
+from .output import note, say, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from ..chain import Verdict
-    from ..store import Store
     from .desk import Desk
 
     Record = dict[str, Any]
@@ -33,16 +32,24 @@ _WAIT = 0.2
 _NOT_SHOWN = frozenset(
     "time kind principal reason id determining revision number previous".split()  # noqa: SIM905  # why: read as a list of words
 )
-#: Exit code where the records are not as they were written.
-BROKEN = 1
+
+_server = click.option(
+    "--server",
+    metavar="NAME",
+    help="Of this server, from the store; `jupyter authz audit servers` names them.",
+)
 
 
 @click.group(cls=Noun, alone="tail")
 def audit() -> None:
-    """Look at the records of the audit file.
+    """Look at the records, and keep them.
 
     Example: `jupyter authz audit tail`
     """
+
+
+for each in (upkeep.verify, upkeep.servers, upkeep.renew, upkeep.prune):
+    audit.add_command(each)
 
 
 @audit.command()
@@ -50,6 +57,7 @@ def audit() -> None:
               help="How many of the last records; 0 for all.")  # fmt: skip
 @click.option("--kind", metavar="K", help="Only records of this kind, such as `decision`.")
 @click.option("--principal", metavar="P", help="Only what this principal did or was refused.")
+@_server
 @click.option("--follow", is_flag=True, help="Go on with new records until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print each record as one line of JSON.")
 @click.pass_obj
@@ -59,6 +67,7 @@ def tail(
     many: int,
     kind: str | None,
     principal: str | None,
+    server: str | None,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -77,6 +86,10 @@ def tail(
         else:
             say(_sentence(desk, record))
 
+    if server is not None:
+        for record in _last_stored(desk, server, wanted, many, follow=follow):
+            write(record)
+        return
     with contextlib.closing(_Tail(path)) as reader:
         for record in deque(filter(wanted, reader.read()), maxlen=many or None):
             write(record)
@@ -84,98 +97,8 @@ def tail(
             note(f"note: {reader.skipped} lines of `{path}` hold no record")
         if not follow and not path.exists():
             note(f"nothing is recorded yet in `{path}`")
-        # Ctrl-C is how one leaves; it is no failure.
-        with contextlib.suppress(KeyboardInterrupt):
-            while follow:
-                time.sleep(_WAIT)
-                for record in filter(wanted, reader.read()):
-                    write(record)
-
-
-@audit.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
-def verify_(desk: Desk, *, as_json: bool) -> int:
-    """See whether every record is there and as it was written.
-
-    Names the first record that was changed, dropped or moved.
-    The last second of a running server may not be known to the store yet; what is cut off
-    there is not found.
-    Exits 1 where something is wrong.
-
-    Example: `jupyter authz audit verify`
-    """
-    path = Path(desk.config.audit_file)
-    with desk.store() as store:
-        known, others = store.journal(path)[1], store.other_journals(path)
-        if not path.exists() and known is None:
-            note(f"nothing is recorded yet in `{path}`")
-            _tell_others(others)
-            return 0
-        found = _verified(store, path)
-    if as_json:
-        write_json(
-            {
-                "whole": found.problem is None,
-                "records": found.records,
-                "unchained": found.unchained,
-                "problem": found.problem,
-                "file": str(path),
-                "others": others,
-            }
-        )
-        return 0 if found.problem is None else BROKEN
-    if found.problem is not None:
-        note(f"error: `{path}`: {found.problem}")
-    else:
-        say(f"whole: {found.records} records")
-        if found.unchained:
-            note(f"note: {found.unchained} earlier records have no chain; they prove nothing")
-        if known is None:
-            note("note: the store knows no end of the chain, so a missing end is not found")
-    _tell_others(others)
-    return 0 if found.problem is None else BROKEN
-
-
-def _tell_others(others: Mapping[str, int]) -> None:
-    for name, number in others.items():
-        shown = printable(name, 200)
-        note(f"note: the store also knows the records of `{shown}`, {number}; verify them there")
-
-
-def _verified(store: Store, path: Path) -> Verdict:
-    try:
-        return store.verify_journal(path)
-    except OSError as error:
-        msg = f"the audit file `{path}` cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from error
-
-
-@audit.command()
-@click.pass_obj
-def renew(desk: Desk) -> None:
-    """Set records aside that are not as they were written, and begin a new file.
-
-    For when somebody has looked into what `verify` found: until then it is found again and
-    again, and nothing that is done to later records is told apart from it.
-    The file stays, under another name beside the new one, whose first record says so.
-
-    Example: `jupyter authz audit renew`
-    """
-    path = Path(desk.config.audit_file)
-    aside = f"{path.name}.{int(desk.now)}.broken"
-    with desk.store() as store:
-        known = store.journal(path)[1]
-        problem = "the file is gone" if known is not None and not path.exists() else None
-        if problem is None and path.exists():
-            problem = _verified(store, path).problem
-    if problem is None:
-        say("the records are whole, so they stay where they are")
-        return
-    with desk.upkeep() as (store, record), contextlib.closing(Journal(path)) as file:
-        store.renew_journal(path, lambda: _set_aside(file, aside))
-        record("audit_renewed", {"problem": problem, "file": aside})
-    say(f"a new file has begun; the records until now are in `{path.with_name(aside)}`")
+        if follow:
+            _follow(filter(wanted, reader.on()), write)
 
 
 @audit.command()
@@ -186,14 +109,21 @@ def renew(desk: Desk) -> None:
 )
 @click.option("--until", metavar="TIME", help="Only records before that time.")
 @click.option("-o", "--output", metavar="FILE", help="Write to this new file.")
+@_server
 @click.pass_obj
-def export(desk: Desk, *, since: str | None, until: str | None, output: str | None) -> None:
+def export(
+    desk: Desk, *, since: str | None, until: str | None, output: str | None, server: str | None
+) -> None:
     """Write the records as lines of JSON, just as they are kept.
 
     On a terminal a bar shows how far it is.
 
     Example: `jupyter authz audit export --since 2027-01-01 -o january.jsonl`
     """
+    first, last = desk.moment(since, past=True), desk.moment(until, past=True)
+    if server is not None:
+        _export_stored(desk, server, output, first, last)
+        return
     path = Path(desk.config.audit_file)
     if not path.exists():
         with desk.store() as store:
@@ -202,7 +132,6 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
                 raise ConfigurationError(msg)
         note(f"nothing is recorded yet in `{path}`")
         return
-    first, last = desk.moment(since, past=True), desk.moment(until, past=True)
     try:
         with path.open("rb") as file, contextlib.ExitStack() as stack:
             target = _target(output, stack)
@@ -219,41 +148,46 @@ def export(desk: Desk, *, since: str | None, until: str | None, output: str | No
         raise ConfigurationError(msg) from error
 
 
-@audit.command()
-@click.argument("before", metavar="TIME")
-@click.pass_obj
-def prune(desk: Desk, *, before: str) -> None:
-    """Drop the records from before TIME, which is `2026-01-01`, or `90d` ago.
-
-    The rest of the chain still verifies, and a new record says what was dropped.
-    The setting `audit_days` does the same every day.
-
-    Example: `jupyter authz audit prune 2026-01-01`
-    """
-    moment = desk.moment(before, past=True)
-    if moment is None:  # pragma: no cover  # why: an argument is always there
-        return
-    if moment > desk.now:
-        msg = f"`{printable(before, 60)}` is not over yet; name a time before now"
-        raise InvalidName(msg)
-    path = Path(desk.config.audit_file)
-    with desk.upkeep() as (store, record), contextlib.closing(Journal(path)) as file:
-        problem = store.keep_journal(path)
-        if problem is not None:
-            msg = f"nothing is dropped, since the chain is broken: {problem}"
-            raise ConfigurationError(msg)
-        many = file.prune(moment, lambda start: store.start_journal(path, start))
-        if many:
-            record("audit_pruned", {"records": many, "before": moment})
-    say(f"{many} records are gone")
+def _follow(records: Iterator[Record], write: Callable[[Record], None]) -> None:
+    # Ctrl-C is how one leaves; it is no failure.
+    with contextlib.suppress(KeyboardInterrupt):
+        for record in records:
+            write(record)
 
 
-def _set_aside(file: Journal, name: str) -> None:
+def _export_stored(
+    desk: Desk, server: str, output: str | None, first: float | None, last: float | None
+) -> None:
+    """As `export`, of what the store has."""
     try:
-        file.set_aside(name)
+        with desk.store() as store, contextlib.ExitStack() as stack:
+            lines = stack.enter_context(contextlib.closing(store.kept_lines(server)))
+            # Before a file is made it is known whether there is such a server.
+            first_line = next(lines, b"")
+            target = _target(output, stack)
+            bar = _bar(store.journal_sizes()[server], stack)
+            for line in chain([first_line], lines):
+                record = parse(line)
+                if bar is not None:
+                    bar.update(1)
+                if record is not None and _is_within(record, first, last):
+                    target.write(line)
+            target.flush()
     except OSError as error:
-        msg = f"`{file.path}` cannot be set aside: {error.strerror}"
+        msg = f"the records cannot be exported: {why(error)}"
         raise ConfigurationError(msg) from error
+
+
+def _last_stored(
+    desk: Desk, server: str, wanted: Callable[[Record], bool], many: int, *, follow: bool
+) -> list[Record]:
+    """The last records that are wanted of those the store has, in their order; 0 is all."""
+    if follow:
+        msg = "`--follow` goes on with the records of this server; leave out `--server`"
+        raise InvalidName(msg)
+    with desk.store() as store:
+        every = (record for _, record in store.newest_records(server))
+        return list(islice(filter(wanted, every), many or None))[::-1]
 
 
 def _bar(length: int, stack: contextlib.ExitStack) -> Any:
@@ -296,6 +230,12 @@ class _Tail:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def on(self) -> Iterator[Record]:
+        """The records that are added, without an end."""
+        while True:
+            time.sleep(_WAIT)
+            yield from self.read()
 
     def read(self) -> Iterator[Record]:
         """The records since the last call; a line without its end is kept for the next.

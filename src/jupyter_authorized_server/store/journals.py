@@ -1,26 +1,52 @@
-"""Where the chains of records begin and end, so that a chain made anew is found out."""
+"""The records of each server, and where their chains begin and end.
+
+A record is a line of a file first, see `journal`. From there it comes here, with the place
+that the chain has reached: so a chain that is made anew is found out, what is done to the
+file leaves the records as they were, and whoever shares the store can read those of all.
+"""
 
 from __future__ import annotations
 
+import json
 import platform
+import secrets
 import time
-from typing import TYPE_CHECKING
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
 
-from ..chain import ORIGIN, Link, end_of, verify
-from .schema import journals
+from .. import mistakes
+from ..chain import (
+    ORIGIN,
+    ChainBroken,
+    Link,
+    Verdict,
+    is_older,
+    link_of,
+    onward,
+    parse,
+    verify,
+    verify_lines,
+)
+from ..errors import UnknownName
+from .schema import journals, records
 from .transaction import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
-    from ..chain import Verdict
+    from sqlalchemy.engine import Connection
 
 #: Looks at a chain that does not hold what is known of it, and seconds between two: another
 #: process may drop old records just now.
 _LOOKS, _PAUSE = 3, 0.1
+#: Records put in, read or dropped in one transaction, and seconds between two, in which others
+#: have their turn.
+_AT_ONCE, _TURN = 1000, 0.005
 
 
 def name_of(path: Path) -> str:
@@ -28,11 +54,28 @@ def name_of(path: Path) -> str:
     return f"{platform.node()}:{path}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What the store knows of a chain.
+
+    Args:
+        id: by which its records are kept; empty where nothing is known.
+        start: the place before the first record of the file.
+        since: the place before the first record that the store has.
+        head: the last place.
+    """
+
+    id: str = ""
+    start: Link = ORIGIN
+    since: Link = ORIGIN
+    head: Link = ORIGIN
+
+
 class Journals(Transactions):
-    """The operations on those places. They change no answer, so none is counted."""
+    """The operations on those. They change no answer, so none is counted."""
 
     def keep_journal(self, path: Path) -> str | None:
-        """Keep where the chain in the file `path` ends now.
+        """Keep what the file `path` has that is not kept yet.
 
         Returns:
             What is wrong, if it does not lead back to the end that is kept; that one
@@ -41,69 +84,278 @@ class Journals(Transactions):
         Raises:
             OSError: the file cannot be read.
         """
-        known = ORIGIN
-        for look in range(_LOOKS):
-            if look:
-                time.sleep(_PAUSE)
-            start, head = self.journal(path)
-            known = head or ORIGIN
-            end = end_of(path, known, start=start or ORIGIN)
-            if end is not None:
-                if end.number > known.number:
-                    self._set(name_of(path), "head", end)
+        last = self._keep_on(path)
+        for _ in range(_LOOKS - 1):
+            if last is None:
                 return None
+            time.sleep(_PAUSE)
+            last = self._keep_on(path)
+        if last is None:
+            return None
         return (
-            f"record {known.number} is not in `{path}` as it was written, or records behind it "
+            f"record {last.number} is not in `{path}` as it was written, or records behind it "
             "are not; `jupyter authz audit verify` says which"
         )
 
-    def start_journal(self, path: Path, start: Link) -> None:
-        """Keep the place before the first record of the chain in the file `path`."""
-        self._set(name_of(path), "start", start)
+    def _keep_on(self, path: Path) -> Link | None:
+        """Keep what there is; where the chain is broken, the last place before."""
+        with closing(_Following(path)) as following:
+            while True:
+                with self._write() as connection:
+                    place = _find(connection, name_of(path)) or Place()
+                    found = following.some(place)
+                    if found:
+                        _add(connection, place.id or _new(connection, name_of(path)), found)
+                if following.is_broken:
+                    return following.last
+                if len(found) < _AT_ONCE:
+                    return None
+                time.sleep(_TURN)
 
-    def renew_journal(self, path: Path, set_aside: Callable[[], None]) -> None:
-        """Forget the chain in the file `path`, which `set_aside` puts elsewhere."""
+    def start_journal(self, path: Path, start: Link) -> None:
+        """Keep the place before the first record of the chain in the file `path`.
+
+        Records up to there are dropped here too.
+        """
+        name = name_of(path)
         with self._write() as connection:
-            connection.execute(delete(journals).where(journals.c.name == name_of(path)))
+            place = _find(connection, name) or Place(id=_new(connection, name))
+            if place.start.number <= start.number:
+                values = {"start_number": start.number, "start_hash": start.hash}
+                _set(connection, place.id, values)
+        self._drop_until(place.id, start)
+
+    def _drop_until(self, journal: str, last: Link) -> None:
+        """Have the store hold no records of a chain up to a place."""
+        with self._write() as connection:
+            is_on = journals.c.id == journal, journals.c.since_number < last.number
+            values = {"since_number": last.number, "since_hash": last.hash}
+            connection.execute(update(journals).where(*is_on).values(values))
+        mine = records.c.journal == journal
+        while True:
+            with self._write() as connection:
+                first = select(func.min(records.c.number)).where(mine)
+                number = connection.execute(first).scalar()
+                if number is None or number > last.number:
+                    return
+                end = min(last.number, number + _AT_ONCE)
+                connection.execute(delete(records).where(mine, records.c.number <= end))
+            time.sleep(_TURN)
+
+    def prune_records(self, name: str, before: float) -> int:
+        """Drop those records of a chain here, at its start, that are older; how many.
+
+        For a server that is no more: one that runs drops its own, here and in its file.
+
+        Args:
+            name: as `journal_sizes` gives it.
+            before: seconds since the epoch.
+
+        Raises:
+            UnknownName: no chain is called so.
+        """
+        place = self._known(name)
+        many, last = 0, place.since
+        with closing(self.kept_lines(name)) as lines:
+            for line in lines:
+                record = parse(line)
+                if record is None or not is_older(record, before):
+                    break
+                many, last = many + 1, link_of(record, line)
+        self._drop_until(place.id, last)
+        return many
+
+    def renew_journal(self, path: Path, aside: Path, set_aside: Callable[[], None]) -> None:
+        """Begin a new chain for the file `path`, which `set_aside` calls `aside` from now on."""
+        with self._write() as connection:
+            mine = journals.c.name == name_of(path)
+            connection.execute(update(journals).where(mine).values(name=name_of(aside)))
             set_aside()
 
     def journal(self, path: Path) -> tuple[Link | None, Link | None]:
         """The start and the head of the chain in the file `path`, where they are known."""
-        with self._read() as connection:
-            query = select(journals).where(journals.c.name == name_of(path))
-            row = connection.execute(query).first()
-        if row is None:
-            return None, None
-        start = Link(number=row.start_number, hash=row.start_hash)
-        head = Link(number=row.head_number, hash=row.head_hash)
+        place = self._place(name_of(path))
+        start, head = place.start, place.head
         return start if start.number else None, head if head.number else None
 
-    def other_journals(self, path: Path) -> Mapping[str, int]:
-        """The other chains of whoever shares this store, and the number of each one's last."""
+    def journal_sizes(self) -> dict[str, int]:
+        """How many records are here of each chain, by what it is called."""
+        many = journals.c.head_number - journals.c.since_number
         with self._read() as connection:
-            query = select(journals.c.name, journals.c.head_number).order_by(journals.c.name)
-            found = {row.name: row.head_number for row in connection.execute(query)}
-        found.pop(name_of(path), None)
-        return found
+            rows = connection.execute(select(journals.c.name, many.label("many"))).all()
+        return {row.name: max(0, row.many) for row in sorted(rows)}
 
     def verify_journal(self, path: Path) -> Verdict:
         """Whether every record of the file `path` is as it was written, and none is missing.
 
+        Nor, where those are whole, one of the records that are here of it.
+
         Raises:
             OSError: the file cannot be read.
         """
-        start, head = self.journal(path)
-        found = verify(path, start=start or ORIGIN, head=head)
+        place = self._place(name_of(path))
+        head = place.head if place.head.number else None
+        found = verify(path, start=place.start, head=head)
         # Another process may have dropped old records meanwhile.
-        now = self.journal(path)[0]
-        return found if now == start else verify(path, start=now or ORIGIN, head=head)
+        now = self._place(name_of(path))
+        if now.start != place.start:
+            found = verify(path, start=now.start, head=head)
+        if found.problem is not None or not now.id:
+            return found
+        # Both lead to one head, so they are the same.
+        stored = self.verify_records(name_of(path))
+        problem = None if stored.problem is None else f"in the store: {stored.problem}"
+        return replace(found, stored=stored.records, problem=problem)
 
-    def _set(self, name: str, place: str, link: Link) -> None:
-        values = {f"{place}_number": link.number, f"{place}_hash": link.hash}
-        with self._write() as connection:
-            row = connection.execute(select(journals).where(journals.c.name == name)).first()
-            if row is None:
-                none = {"start_number": 0, "start_hash": "", "head_number": 0, "head_hash": ""}
-                connection.execute(insert(journals).values({"name": name, **none, **values}))
-            elif getattr(row, f"{place}_number") <= link.number:
-                connection.execute(update(journals).where(journals.c.name == name).values(values))
+    def verify_records(self, name: str) -> Verdict:
+        """Whether the records of a chain that are here are as they were written, and all there.
+
+        Args:
+            name: as `journal_sizes` gives it.
+
+        Raises:
+            UnknownName: no chain is called so.
+        """
+        while True:
+            place = self._known(name)
+            if place.head.number <= place.since.number:
+                return Verdict(records=0, unchained=0, problem=None)
+            with closing(self.kept_lines(name, last=place.head.number)) as lines:
+                found = verify_lines(lines, start=place.since, head=place.head, each="row")
+            if self._known(name).since == place.since:
+                return found
+
+    def kept_lines(self, name: str, *, last: int | None = None) -> Generator[bytes, None, None]:
+        """The records of a chain that are here, in their order, as lines of a file.
+
+        Args:
+            name: as `journal_sizes` gives it.
+            last: number of the last one that is wanted.
+
+        Raises:
+            UnknownName: no chain is called so.
+        """
+        place = self._known(name)
+        wanted = [records.c.journal == place.id]
+        if last is not None:
+            wanted.append(records.c.number <= last)
+        number = place.since.number
+        while rows := self._rows(*wanted, records.c.number > number, order=records.c.number):
+            yield from (line for _, line in rows)
+            number = rows[-1][0]
+
+    def newest_records(
+        self, name: str, *, before: int | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The records of a chain that are here, newest first, each with its number.
+
+        Args:
+            name: as `journal_sizes` gives it.
+            before: a number; only older records follow.
+
+        Raises:
+            UnknownName: no chain is called so.
+        """
+        place = self._known(name)
+        mine = records.c.journal == place.id, records.c.number > place.since.number
+        number = place.head.number + 1 if before is None else before
+        order = records.c.number.desc()
+        while rows := self._rows(*mine, records.c.number < number, order=order):
+            for number, line in rows:
+                record = parse(line)
+                if record is not None:
+                    yield number, record
+
+    def _rows(self, *wanted: Any, order: Any) -> list[tuple[int, bytes]]:
+        """Some records, each with its number, as lines of a file."""
+        with self._read() as connection:
+            line: Any = records.c.line
+            if connection.dialect.name == "sqlite":
+                # Whoever writes the file itself may have put in what is no text.
+                line = cast(line, LargeBinary)
+            query = select(records.c.number, line).where(*wanted).order_by(order)
+            rows = connection.execute(query.limit(_AT_ONCE)).all()
+        return [
+            (number, (line if isinstance(line, bytes) else line.encode()) + b"\n")
+            for number, line in rows
+        ]
+
+    def _place(self, name: str) -> Place:
+        with self._read() as connection:
+            return _find(connection, name) or Place()
+
+    def _known(self, name: str) -> Place:
+        with self._read() as connection:
+            found = _find(connection, name)
+        if found is None:
+            raise UnknownName(mistakes.no_server(name, ", ".join(self.journal_sizes()) or "none"))
+        return found
+
+
+class _Following:
+    """What a file has behind the place that the store has reached, some at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: Generator[tuple[Link, str], None, None] | None = None
+        self.last = ORIGIN
+        self.is_broken = False
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._found is not None:
+            self._found.close()
+
+    def some(self, place: Place) -> list[tuple[Link, str]]:
+        """The next records behind that place, as many as go in at once."""
+        reached = max(place.head, place.start, key=lambda link: link.number)
+        if self._found is None or reached != self.last:
+            # The first time, or somebody else has kept some meanwhile.
+            self.close()
+            self._found = onward(self._path, reached, start=place.start)
+            self.last = reached
+        some: list[tuple[Link, str]] = []
+        try:
+            some.extend(islice(self._found, _AT_ONCE))
+        except ChainBroken:
+            self.is_broken = True
+        if some:
+            self.last = some[-1][0]
+        return some
+
+
+def _add(connection: Connection, journal: str, found: list[tuple[Link, str]]) -> None:
+    """Put records in, and the place that the chain has reached with them."""
+    (first, line), (last, _) = found[0], found[-1]
+    values: dict[str, object] = {"head_number": last.number, "head_hash": last.hash}
+    if first.number == 1:
+        # Before it there may be records without a chain, to which it is tied.
+        values["since_hash"] = json.loads(line)["previous"]
+    _set(connection, journal, values)
+    rows = [{"journal": journal, "number": link.number, "line": line} for link, line in found]
+    connection.execute(insert(records), rows)
+
+
+def _find(connection: Connection, name: str) -> Place | None:
+    row = connection.execute(select(journals).where(journals.c.name == name)).first()
+    if row is None:
+        return None
+    return Place(
+        id=row.id,
+        start=Link(number=row.start_number, hash=row.start_hash or ORIGIN.hash),
+        since=Link(number=row.since_number, hash=row.since_hash or ORIGIN.hash),
+        head=Link(number=row.head_number, hash=row.head_hash or ORIGIN.hash),
+    )
+
+
+def _new(connection: Connection, name: str) -> str:
+    """The id of a chain of which nothing was known."""
+    id_ = secrets.token_hex(8)
+    none = {f"{which}_number": 0 for which in ("start", "since", "head")}
+    empty = {f"{which}_hash": "" for which in ("start", "since", "head")}
+    connection.execute(insert(journals).values(id=id_, name=name, **none, **empty))
+    return id_
+
+
+def _set(connection: Connection, journal: str, values: Mapping[str, object]) -> None:
+    connection.execute(update(journals).where(journals.c.id == journal).values(**values))

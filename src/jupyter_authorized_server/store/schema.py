@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ..policy.model import MAX_ID, MAX_NAME
 
 #: The schema revision this package writes: the last of `migrations/versions`.
-HEAD = "0010"
+HEAD = "0011"
 
 # Identifiers compare by code point in every database: SQLite's default does so,
 # PostgreSQL only under the collation "C".
@@ -136,7 +136,10 @@ grant_changes = Table(
     Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("serial", Integer, primary_key=True, autoincrement=False),
 )
-TRIGGERS = frozenset(f"grants_noted_on_{what}" for what in ("insert", "update", "delete"))
+#: What the database itself does when rows are changed, whoever changes them.
+TRIGGERS = frozenset(
+    {*(f"grants_noted_on_{what}" for what in ("insert", "update", "delete")), "records_unchanged"}
+)
 
 #: How often a grant counts, for those that do not count for ever. The row outlives its
 #: grant, so that a grant whose file was gone for a while is not whole again.
@@ -281,15 +284,29 @@ orphans = Table(
     Column("lost", Double, nullable=False),
 )
 
-#: Where each chain of audit records begins and ends; 0 where that is not known.
+#: Where each chain of audit records begins and ends; 0 where that is not known. The store
+#: has the records behind `since`, up to the head.
 journals = Table(
     "journals",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("id", _id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
     Column("start_number", Integer, nullable=False),
     Column("start_hash", Text, nullable=False),
+    Column("since_number", Integer, nullable=False),
+    Column("since_hash", Text, nullable=False),
     Column("head_number", Integer, nullable=False),
     Column("head_hash", Text, nullable=False),
+)
+
+#: The records of those chains, as they are in their files. They are added and, once they are
+#: older than records are kept, dropped; a trigger sees that none is changed.
+records = Table(
+    "records",
+    metadata,
+    Column("journal", _id, ForeignKey("journals.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
 )
 
 #: Records of what was changed here, put in by the change itself, until they are known to be in

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from serving import Serving, serving
 
+from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.credentials import new_secret
+from jupyter_authorized_server.store.journals import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +160,37 @@ def test_only_administrators_verify_and_a_forged_record_is_found(server: Serving
         answer = server.request("GET", "/api/authz/audit/verify", "adam").json
         assert not answer["whole"]
         assert "not as it was written" in answer["problem"]
+        # The store has it as it was.
+        with server.store() as store:
+            assert store.verify_records(name_of(path)).problem is None
     finally:
         path.write_bytes(whole)
     assert json.loads(whole.splitlines()[0])["number"] == 1
+
+
+def test_administrators_read_the_records_of_other_servers_that_share_the_store(
+    server: Serving, tmp_path: Path
+) -> None:
+    there = tmp_path / "audit.jsonl"
+    other = Audit(there)
+    for number in range(3):
+        other.event("login", actor=f"user:edi{number}")
+    other.close()
+    with server.store() as store:
+        assert store.keep_journal(there) is None
+    name = name_of(there)
+    assert name in server.request("GET", PATH, "adam").json["servers"]
+    assert "servers" not in server.request("GET", PATH, "edi").json
+    query = f"{PATH}?{urlencode({'server': name, 'limit': 2})}"
+    first = server.request("GET", query, "adam").json
+    second = server.request("GET", f"{query}&after={first['next']}", "adam").json
+    found = [each["principal"] for each in first["items"] + second["items"]]
+    assert ["user:edi2", "user:edi1", "user:edi0"] == found
+    # What leads on in one list leads nowhere in another.
+    assert 400 == server.request("GET", f"{PATH}?after={first['next']}", "adam").status
+    # Not one's own either: there a person of that name may be another.
+    assert 403 == server.request("GET", query, "edi").status
+    assert 404 == server.request("GET", f"{PATH}?server=elsewhere", "adam").status
 
 
 def test_the_records_of_one_request_belong_together_and_no_client_chooses_how(

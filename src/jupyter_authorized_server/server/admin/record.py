@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ... import mistakes
 from ...chain import newest
-from ...errors import ConfigurationError, InvalidName
+from ...errors import ConfigurationError, InvalidName, StoreError
+from ...store.journals import name_of
 from ..surface.places import SERVER
 from . import moment
 from .handler import MOST, PAGE, PAGING, AdminHandler, page_of
 from .operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     Record = dict[str, Any]
     Test = Callable[[Record], bool]
@@ -47,6 +47,11 @@ RECORD = {
 }
 
 
+_PAGE = page_of(RECORD)
+#: Administrators are told of which other servers they can ask.
+_PAGE["properties"]["servers"] = {"type": "array", "items": _TEXT}
+
+
 class RecordsHandler(AdminHandler):
     """What was refused, permitted and changed, newest first."""
 
@@ -61,12 +66,18 @@ class RecordsHandler(AdminHandler):
             "since": _TEXT,
             "until": _TEXT,
             "q": {"type": "string", "maxLength": 200},
+            "server": {"type": "string", "maxLength": 2000},
         },
-        answer=page_of(RECORD),
+        answer=_PAGE,
     )
     async def get(self) -> dict[str, Any]:
-        """The records one may see: one's own, an agent's its own, and for administrators all."""
-        everything = self.allows("administer", SERVER)
+        """The records one may see: one's own, an agent's its own, and for administrators all.
+
+        Administrators also those of another server that shares the store, by its name there.
+        """
+        everything, server = self.allows("administer", SERVER), self.query("server")
+        if server is not None and not everything:
+            self.require("administer", SERVER)
         wanted, me, came = self._wanted(), "", 0.0
         if not everything:
             me, scope = self.principal.name, self.principal.scope
@@ -77,22 +88,41 @@ class RecordsHandler(AdminHandler):
             if scope is not None:
                 # What its owner did elsewhere is beyond what it reaches.
                 wanted.append(lambda each: each.get("token") == self.principal.token)
-        path = self.point.audit.path
-        if path is None:
-            return {"items": [], "next": None}
         limit = max(1, min(MOST, int(self.query("limit") or PAGE)))
-        before = self._before(me, came)
+        for_whom = (me, came, server or "")
+        source = self._source(server, self._before(for_whom))
         try:
-            found, behind = await asyncio.to_thread(_look, path, before, wanted, limit, me)
+            found, behind = await asyncio.to_thread(_look, source, wanted, limit, me)
         except OSError as error:
             raise ConfigurationError(mistakes.records_unread(str(error.strerror))) from error
         return {
             "items": [_shown(each, everything=everything) for each in found],
-            "next": None if behind is None else self._cursor(behind, me, came),
+            "next": None if behind is None else self._cursor(behind, for_whom),
+            **({"servers": await asyncio.to_thread(self._servers)} if everything else {}),
         }
 
-    def _before(self, me: str, came: float) -> int | None:
-        """The offset that was given out as a cursor to whoever asks.
+    def _source(self, server: str | None, before: int | None) -> Iterator[tuple[int, Record]]:
+        """The records of this server as its file has them, or of `server` from the store.
+
+        Each with a place behind which the next page begins.
+        """
+        path = self.point.audit.path
+        if server is not None:
+            return self.point.store.newest_records(server, before=before)
+        return iter(()) if path is None else newest(path, before=before)
+
+    def _servers(self) -> list[str]:
+        """The other servers whose records are in the store, by their names there."""
+        path = self.point.audit.path
+        own = None if path is None else name_of(path)
+        try:
+            return [name for name in self.point.store.journal_sizes() if name != own]
+        except StoreError:
+            # What the file has can be read without it.
+            return []
+
+    def _before(self, for_whom: tuple[str, float, str]) -> int | None:
+        """The place that was given out as a cursor to whoever asks.
 
         Raises:
             InvalidName: it was not, or to somebody else.
@@ -103,16 +133,16 @@ class RecordsHandler(AdminHandler):
         said = after.partition(".")[0]
         # Made up, it would lead behind the place where `_look` stops.
         if len(said) < len(str(2**63)) and said.isascii() and said.isdigit():
-            cursor = self._cursor(int(said), me, came)
+            cursor = self._cursor(int(said), for_whom)
             if hmac.compare_digest(cursor.encode(), after.encode("utf-8", "replace")):
                 return int(said)
         raise InvalidName(mistakes.no_cursor("after"))
 
-    def _cursor(self, offset: int, me: str, came: float) -> str:
-        """An offset with this server's word that it gave it to that person."""
-        said = json.dumps(["records", offset, me, came]).encode()
+    def _cursor(self, place: int, for_whom: tuple[str, float, str]) -> str:
+        """A place with this server's word that it gave it to that person, for those records."""
+        said = json.dumps(["records", place, *for_whom]).encode()
         key = self.settings["cookie_secret"]
-        return f"{offset}.{hmac.digest(key, said, 'sha256').hex()[:32]}"
+        return f"{place}.{hmac.digest(key, said, 'sha256').hex()[:32]}"
 
     def _wanted(self) -> list[Test]:
         wanted: list[Test] = []
@@ -148,17 +178,18 @@ class VerifyHandler(AdminHandler):
     @operation(
         answer={
             "type": "object",
-            "required": ["whole", "records", "unchained", "problem"],
+            "required": ["whole", "records", "unchained", "stored", "problem"],
             "properties": {
                 "whole": {"type": "boolean"},
                 "records": {"type": "integer"},
                 "unchained": {"type": "integer"},
+                "stored": {"type": "integer"},
                 "problem": _TEXT_OR_NONE,
             },
         }
     )
     async def get(self) -> dict[str, Any]:
-        """Whether the chain of records holds; if not, what is the first thing wrong."""
+        """Whether the records are whole, in file and store; if not, what is wrong first."""
         path = self.point.audit.path
         if path is None:
             raise ConfigurationError(mistakes.NO_RECORDS)
@@ -170,31 +201,31 @@ class VerifyHandler(AdminHandler):
             "whole": found.problem is None,
             "records": found.records,
             "unchained": found.unchained,
+            "stored": found.stored,
             "problem": found.problem,
         }
 
 
 def _look(
-    path: Path, before: int | None, wanted: list[Test], limit: int, whose: str
+    source: Iterator[tuple[int, Record]], wanted: list[Test], limit: int, whose: str
 ) -> tuple[list[Record], int | None]:
-    """The newest records that are wanted, and the offset to go on from.
+    """The newest records that are wanted, and the place to go on from.
 
     Args:
-        path: the file of records.
-        before: where to begin, going backwards; None is its end.
+        source: the records, newest first, each with its place.
         wanted: what each has to be.
         limit: how many at most.
         whose: the person, as written, whose removal ends them; empty for none. The order of
             records is that of what happened, whatever the clock said.
     """
     found: list[Record] = []
-    for looked, (offset, record) in enumerate(newest(path, before=before), start=1):
+    for looked, (place, record) in enumerate(source, start=1):
         if whose and record.get("kind") == "user_removed" and record.get("person") == whose:
             return found, None
         if all(test(record) for test in wanted):
             found.append(record)
         if len(found) == limit or looked == _LOOKED_AT:
-            return found, offset or None
+            return found, place or None
     return found, None
 
 
