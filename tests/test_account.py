@@ -112,6 +112,29 @@ def test_what_is_recorded_is_not_recorded_again(world: World) -> None:
     assert [("user_added", "user:ada"), ("user_added", "user:bob")] == world.records
 
 
+def test_who_is_held_up_until_somebody_else_has_recorded_it_does_not_record_it_again(
+    world: World,
+) -> None:
+    class HeldUp(Audit):
+        """Stands still between the moment when it begins to write and that in which it does."""
+
+        def write(self, *given: Any, **named: Any) -> str:
+            world.look()
+            world.look(PATIENCE)
+            return super().write(*given, **named)
+
+    told: list[Any] = []
+    held_up = HeldUp(world.path, emit=told.append)
+    with accounted(world.store, held_up) as account:
+        world.store.add_person("ada", now=1)
+        world.store.add_person("bob", now=1)
+        for person in ("user:ada", "user:bob"):
+            account.tell("user_added", actor="os:test", fields={"person": person})
+    held_up.close()
+    assert [("user_added", "user:ada"), ("user_added", "user:bob")] == world.records
+    assert ([], 0) == (told, world.waiting)
+
+
 def test_what_fails_is_neither_done_nor_recorded(world: World) -> None:
     def fail() -> None:
         with accounted(world.store, world.audit) as account:

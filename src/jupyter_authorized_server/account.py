@@ -11,12 +11,11 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from .chain import newest
+from .journal import Once
 from .store import KeptAct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from .audit import Audit, Record, Value
     from .store import Store
@@ -52,15 +51,12 @@ class Account:
                 [KeptAct(id=str(each["id"]), behind=behind, record=each) for each in self._made],
             )
 
-    def settle(self, behind: int, *, late: bool) -> None:
-        """Put what was told into the chain; where it is late somebody else may have."""
-        path = self._audit.path
+    def settle(self, behind: int) -> None:
+        """Put what was told into the chain, where nobody else has who took it for left behind."""
+        once = Once((str(each["id"]) for each in self._made), behind)
         try:
-            ids = {str(each["id"]) for each in self._made}
-            done = among(path, ids, behind=behind) if late and path is not None else set()
             for record in self._made:
-                if record["id"] not in done:
-                    self._audit.write(record)
+                self._audit.write(record, once=once)
         except OSError as error:
             self.problem = error
 
@@ -81,8 +77,7 @@ def accounted(store: Store, audit: Audit) -> Iterator[Account]:
     with store.together():
         yield account
         account.keep(store, behind)
-        begun = time.monotonic()
-    account.settle(behind, late=time.monotonic() > begun + PATIENCE / 2)
+    account.settle(behind)
 
 
 class Remainders:
@@ -125,26 +120,13 @@ class Remainders:
         old = self._clock() - OLD
         if not waiting:
             return 0
-        ids = set(self._seen)
-        done = among(path, ids, behind=min(each.behind for each in waiting))
-        late = 0
+        once = Once(self._seen, min(each.behind for each in waiting))
+        once.look(path, self._audit.last(), "")
+        late = set()
         for each in waiting:
             is_due = now >= self._seen[each.id] + PATIENCE or each.time < old
-            if is_due and each.id not in done:
-                self._audit.write(dict(each.record))
-                done.add(each.id)
-                late += 1
-        self._store.drop_acts(done)
-        return late
-
-
-def among(path: Path, ids: Collection[str], *, behind: int) -> set[str]:
-    """Those of `ids` that records have which come after the one with number `behind`."""
-    found: set[str] = set()
-    for _, record in newest(path):
-        number = record.get("number")
-        if len(found) == len(ids) or (isinstance(number, int) and number <= behind):
-            break
-        if record.get("id") in ids:
-            found.add(str(record["id"]))
-    return found
+            if is_due and each.id not in once.found:
+                self._audit.write(dict(each.record), once=once)
+                late.add(each.id)
+        self._store.drop_acts(once.found | late)
+        return len(late - once.found)

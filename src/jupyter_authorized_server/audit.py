@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .chain import Link
+    from .journal import Once
     from .policy.model import Decision, Principal
 
     Value = str | int | float | bool | None | list[str]
@@ -240,19 +241,22 @@ class Audit:
                 record[key] = value[:MAX_TEXT] + "…"
         return record
 
-    def write(self, record: Record, *, urgent: bool = True) -> str:
+    def write(self, record: Record, *, urgent: bool = True, once: Once | None = None) -> str:
         """Put a record that was `made` into the chain; returns its id.
 
         Args:
             record: not in the chain yet.
             urgent: whether the disk itself gets it at once; see `SYNC_WITHIN`.
+            once: where somebody else may have put it there, by which that is found out.
 
         Raises:
             OSError: it is not in the file.
         """
         # The bus hears of records in the order that they have in the file.
         with self._order:
-            chained = None if self._journal is None else self._journal.append(record)
+            chained = None if self._journal is None else self._journal.append(record, once)
+            if once is not None and record["id"] in once.found:
+                return str(record["id"])
             if self._emit is not None:
                 self._untold.append((copy_context(), chained or record))
         if chained is not None:

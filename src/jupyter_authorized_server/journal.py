@@ -14,7 +14,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .chain import ORIGIN, Link, hash_of, is_older, link_of, parse
+from .chain import ORIGIN, Link, hash_of, is_older, link_of, newest, parse
 
 try:
     import fcntl
@@ -22,7 +22,7 @@ except ImportError:  # pragma: no cover  # why: Windows, where one process write
     fcntl = None  # type: ignore[assignment]  # why: asked before it is used
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -31,6 +31,34 @@ _BLOCK = 2**16
 #: ASCII escapes keep a hostile name from ending the line or driving a terminal. A record
 #: holds no object twice.
 _ENCODER = json.JSONEncoder(check_circular=False)
+
+
+class Once:
+    """Records that are to be in a chain once, whoever puts them there.
+
+    Args:
+        ids: of the records.
+        behind: number of a record of the chain that they come after.
+    """
+
+    def __init__(self, ids: Iterable[str], behind: int) -> None:
+        self._wanted = frozenset(ids)
+        #: Up to where the chain has been looked through.
+        self.looked = behind
+        #: Those that somebody else has put there.
+        self.found: set[str] = set()
+
+    def look(self, path: Path, last: int, id_: str) -> bool:
+        """Whether the record `id_` is in the file, whose last has the number `last`."""
+        if last > self.looked:
+            for _, record in newest(path):
+                number = record.get("number")
+                if isinstance(number, int) and number <= self.looked:
+                    break
+                if record.get("id") in self._wanted:
+                    self.found.add(str(record["id"]))
+            self.looked = last
+        return id_ in self.found
 
 
 class Journal:
@@ -98,10 +126,14 @@ class Journal:
             finally:
                 self._give_back()
 
-    def append(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    def append(self, record: Mapping[str, Any], once: Once | None = None) -> dict[str, Any] | None:
         """Add `record`; returns it with its place in the chain, None once closed.
 
         It is with the system when this returns: a killed process loses nothing.
+
+        Args:
+            record: not in a chain yet.
+            once: what somebody else may have added; where it is there, None too.
 
         Raises:
             OSError: it is not in the file, nor is a part of it.
@@ -112,11 +144,15 @@ class Journal:
             size = self._take()
             try:
                 last = self._last(size)
+                if once is not None and once.look(self.path, last.number, record["id"]):
+                    return None
                 number = last.number + 1
                 chained = {**record, "number": number, "previous": last.hash}
                 line = _ENCODER.encode(chained).encode("ascii")
                 self._write(line + b"\n")
                 self._link = Link(number=number, hash=hash_of(line))
+                if once is not None:
+                    once.looked = number
             finally:
                 self._give_back()
             return chained
