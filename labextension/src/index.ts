@@ -17,6 +17,7 @@ import { markListings, UploadButtons } from './lab/browser.js';
 import { Closes } from './lab/closes.js';
 import { gate } from './lab/commands.js';
 import { DebugButtons } from './lab/debugger.js';
+import { renameLink } from './lab/link.js';
 import { explainMenus } from './lab/menus.js';
 import { CopyBanner } from './lab/copy.js';
 import { showShare } from './lab/share.js';
@@ -118,6 +119,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     );
 
+    const shareSelected = async (path = front.selectedPath): Promise<void> => {
+      if (path !== null) {
+        await showShare(client, standings, path);
+      }
+    };
     app.commands.addCommand(ABOUT, { label: WORDS.statusTitle, execute: about });
     app.commands.addCommand(PAGE, { label: WORDS.accessPage, execute: () => page.open() });
     app.commands.addCommand(COPY, {
@@ -137,10 +143,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(SHARE_SELECTED, {
       label: WORDS.share,
       execute: async () => {
-        const path = front.selectedPath;
-        if (path !== null) {
-          await showShare(client, standings, path);
-        }
+        await shareSelected();
       }
     });
     palette?.addItem({ command: SHARE, category: WORDS.category });
@@ -224,6 +227,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
         if (PageConfig.getOption('hubUser') === '') {
           gated.shares();
         }
+        renameLink(app.commands, () => {
+          const path = front.selectedPath;
+          Notification.success(`${WORDS.copied} ${WORDS.copyHint}`, {
+            autoClose: 15_000,
+            actions: [{ label: WORDS.share, callback: () => void shareSelected(path) }]
+          });
+        });
         void front.update();
         void watch(client, standings, new AbortController().signal);
       }

@@ -75,9 +75,13 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     window = visit(server, "adam", "/lab")
     page = window.page
     item = page.locator(".jp-DirListing-item").filter(has_text="statistics.ipynb")
+    dialog = page.get_by_role("dialog", name="Share statistics.ipynb")
+    item.click(button="right")
+    gives_nothing_by_its_address(page)
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
     item.click(button="right")
     page.get_by_role("menuitem", name="Share…").click()
-    dialog = page.get_by_role("dialog", name="Share statistics.ipynb")
     expect(dialog.get_by_label(WHO)).to_be_focused()
     # By keyboard alone: name, level, Enter.
     page.keyboard.type("nina")
@@ -117,6 +121,15 @@ def test_what_is_shared_in_a_dialog_is_there_for_the_other_and_gone_when_it_is_t
     expect(dialog.locator(".authz-say").first).to_contain_text("ign in")
     expect(dialog.get_by_label(WHO)).to_have_value("nina")
     assert 404 == nina.status("GET", "/api/contents/statistics.ipynb")
+
+
+def gives_nothing_by_its_address(page: Page) -> None:
+    """What the file browser says of its link, in the menu that is open; and on to who has what."""
+    expect(page.get_by_role("menuitem", name="Shareable")).to_have_count(0)
+    page.get_by_role("menuitem", name="Copy link", exact=True).click()
+    told = page.get_by_role("alert").filter(has_text="The link gives nobody access by itself.")
+    expect(told).to_contain_text("The link is copied.")
+    told.get_by_role("button", name="Share…").click()
 
 
 def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked_shows_it(
