@@ -29,6 +29,21 @@ test('what is asked in one turn goes out as one request, each thing once', async
   assert.equal(calls.length, 1);
 });
 
+test('what is on its way is not asked again, unless it is of before', async () => {
+  const [client, calls] = answering(asked => ({
+    resources: Object.fromEntries(asked.map(each => [each, standing]))
+  }));
+  const standings = new Standings(client);
+  const first = standings.of('a:1');
+  await Promise.resolve();
+  const second = standings.of('a:1');
+  assert.deepEqual(calls, [['a:1']]);
+  standings.forget();
+  const third = standings.of('a:1');
+  assert.deepEqual(await Promise.all([first, second, third]), [standing, standing, standing]);
+  assert.deepEqual(calls, [['a:1'], ['a:1']]);
+});
+
 test('a server that refuses leaves the page without an answer, not without a reply', async () => {
   const [client] = answering(() => {
     throw new Refused('no', 500);

@@ -52,13 +52,16 @@ interface Waiting {
 /**
  * Answers "what may I do with this?" for all views of a page.
  *
- * What is asked in one turn goes out as one request. Nothing here guards anything: what is
+ * What is asked in one turn goes out as one request, and nothing while it is asked already.
+ * Nothing here guards anything: what is
  * not known counts as allowed, and the server refuses what must be refused.
  */
 export class Standings {
   me: Me | null = null;
   private readonly known = new Map<string, Standing>();
-  private readonly waiting = new Map<string, Waiting[]>();
+  /** What has no answer yet that would be of now, and of that what was not sent yet. */
+  private asked = new Map<string, Waiting[]>();
+  private waiting = new Map<string, Waiting[]>();
   private readonly listeners = new Set<() => void>();
   private turn: Promise<void> | null = null;
   /** A server without this package, or an older one; it is asked no more. */
@@ -90,13 +93,15 @@ export class Standings {
       return known ?? null;
     }
     return new Promise(resolve => {
-      const others = this.waiting.get(resource);
+      const others = this.asked.get(resource);
       if (others) {
         others.push({ resolve });
       } else {
-        this.waiting.set(resource, [{ resolve }]);
+        const first = [{ resolve }];
+        this.asked.set(resource, first);
+        this.waiting.set(resource, first);
+        this.turn ??= Promise.resolve().then(() => this.askAll());
       }
-      this.turn ??= Promise.resolve().then(() => this.askAll());
     });
   }
 
@@ -143,8 +148,14 @@ export class Standings {
 
   /** Forget all and tell the views, as after an act of one's own. */
   forget(): void {
-    this.known.clear();
+    this.clear();
     this.tell();
+  }
+
+  private clear(): void {
+    this.known.clear();
+    // An answer that is on its way is of before.
+    this.asked = new Map(this.waiting);
   }
 
   private tell(): void {
@@ -157,7 +168,7 @@ export class Standings {
   private take(me: Me): boolean {
     const isNews = this.me !== null && this.me.revision !== me.revision;
     if (isNews) {
-      this.known.clear();
+      this.clear();
     }
     this.me = me;
     for (const [resource, standing] of Object.entries(me.resources)) {
@@ -168,8 +179,8 @@ export class Standings {
 
   private async askAll(): Promise<void> {
     this.turn = null;
-    const asked = new Map(this.waiting);
-    this.waiting.clear();
+    const asked = this.waiting;
+    this.waiting = new Map();
     await Promise.all(portions([...asked.keys()]).map(portion => this.ask(portion, asked)));
   }
 
@@ -185,7 +196,11 @@ export class Standings {
       }
     }
     for (const resource of portion) {
-      for (const each of asked.get(resource) ?? []) {
+      const waiting = asked.get(resource) ?? [];
+      if (this.asked.get(resource) === waiting) {
+        this.asked.delete(resource);
+      }
+      for (const each of waiting) {
         each.resolve(this.known.get(resource) ?? null);
       }
     }

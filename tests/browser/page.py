@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from examples.serving import PASSWORD
 from playwright.sync_api import expect
@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page, Route, WebSocket
+    from playwright.sync_api import Page, Response, Route, WebSocket
 
 #: Milliseconds for anything to appear, on a machine that does other things too.
 PATIENCE = 60_000
@@ -59,16 +59,26 @@ class Window:
         self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(HOLD)
         self.refused: list[str] = []
+        self._standings: list[Response] = []
         self.page.on("response", self._note)
         self._kernels: list[WebSocket] = []
         self.page.on("websocket", self._note_socket)
 
-    def _note(self, response: object) -> None:
-        status = response.status  # type: ignore[attr-defined]  # why: a Response
-        if status >= 400:
-            request = response.request  # type: ignore[attr-defined]  # why: a Response
-            path = request.url.removeprefix(self.url).partition("?")[0]
-            self.refused.append(f"{status} {request.method} {path}")
+    def _note(self, response: Response) -> None:
+        path = response.url.removeprefix(self.url).partition("?")[0]
+        if response.status >= 400:
+            self.refused.append(f"{response.status} {response.request.method} {path}")
+        elif path == "/api/authz/me":
+            self._standings.append(response)
+
+    def asked_twice(self) -> list[str]:
+        """What the page has asked the server about though it had an answer of the same state."""
+        asked = [
+            (each.json()["revision"], resource)
+            for each in self._standings
+            for resource in parse_qs(urlsplit(each.url).query).get("resource", [])
+        ]
+        return sorted({resource for each, resource in asked if asked.count((each, resource)) > 1})
 
     def _note_socket(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:

@@ -46,6 +46,7 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
     notebook.save()
     notebook.refuses(UNSAVED)
     assert file.read_bytes() == before
+    assert [] == window.asked_twice()
 
 
 def keys_that_are_refused_say_why(page: Page) -> None:
@@ -110,6 +111,8 @@ def test_an_editor_runs_and_saves(served: Start, visit: Visit, shoot: Shoot) -> 
     notebook.save()
     notebook.saved()
     assert "edda was here" in (server.root / "statistics.ipynb").read_text("utf-8")
+    # Nor is the kernel asked about more than once.
+    assert [] == window.asked_twice()
     shoot(window, "editor-lab")
 
 

@@ -138,6 +138,7 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
     expect(dialog.locator('[data-action="save"]')).to_contain_text(UNSAVED)
     leave = dialog.get_by_role("link", name="Log out")
     expect(leave).to_have_attribute("href", re.compile("/logout$"))
+    assert [] == window.asked_twice()
     shoot(window, f"{front_end}-about-light")
 
 
@@ -315,6 +316,8 @@ def test_the_access_page_is_a_tab_of_jupyterlab_and_its_launcher_tells_the_truth
     page.locator(".jp-DirListing-item").filter(has_text="notes.txt").dblclick()
     text = page.locator(".jp-FileEditor .cm-content")
     expect(text).to_have_attribute("aria-readonly", "true")
+    # What was asked for the listing serves for the document as well.
+    assert [] == window.asked_twice()
 
 
 def test_the_classic_notebook_says_what_one_can_do_and_leads_to_sharing(

@@ -58,12 +58,12 @@ export class Greys {
 
   /** Look at each again. */
   async mark(): Promise<void> {
-    await this.standings.whoAmI();
     const { file, kernel, folder, ticked, kernels } = this.about();
     const asked = [file, kernel, folder, ...ticked, ...kernels.values(), 'server:'];
-    await Promise.all(
-      asked.filter(each => each !== undefined).map(each => this.standings.of(each))
-    );
+    await Promise.all([
+      this.standings.whoAmI(),
+      ...asked.filter(each => each !== undefined).map(each => this.standings.of(each))
+    ]);
     this.onLook();
     for (const [selector, need] of NEEDS) {
       for (const found of document.querySelectorAll<HTMLElement>(selector)) {
