@@ -1,6 +1,8 @@
 /** Who I am, what I may do here and why not the rest: for the status bar's dialog and the page. */
+import type { Client } from './client.js';
 import { h } from './dom.js';
 import type { Me, Standing } from './me.js';
+import { isGuest } from './me.js';
 import { ABILITIES, LEVELS } from './vocabulary.js';
 import { WORDS } from './words.js';
 
@@ -23,9 +25,37 @@ export function whoPart(me: Me): HTMLElement {
       ` (${name})`,
       token === null ? null : ` ${WORDS.viaToken(token)}`
     ),
-    h('dt', {}, WORDS.groups),
-    h('dd', {}, groups.length === 0 ? WORDS.noGroups : groups.join(', ')),
+    ...(isGuest(me)
+      ? []
+      : [
+          h('dt', {}, WORDS.groups),
+          h('dd', {}, groups.length === 0 ? WORDS.noGroups : groups.join(', '))
+        ]),
     ...kernelsPart(me.sandbox)
+  );
+}
+
+/** Where a guest signs in, to come back to this page. */
+export function signInAddress(client: Client): string {
+  return `${client.base}login?next=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
+/** To the password and the way out; a guest, who has neither a password nor more pages, signs in. */
+export function accountLinks(client: Client, me: Me, ...before: HTMLElement[]): HTMLElement {
+  return h(
+    'p',
+    { class: 'authz-links' },
+    ...(isGuest(me)
+      ? [h('a', { href: signInAddress(client) }, WORDS.signIn)]
+      : [
+          ...before,
+          h(
+            'a',
+            { href: `${client.base}authz/password`, target: '_blank', rel: 'noopener' },
+            WORDS.account
+          )
+        ]),
+    h('a', { href: `${client.base}logout` }, WORDS.logOut)
   );
 }
 
@@ -53,7 +83,10 @@ export function standingPart(title: string, resource: string, standing: Standing
       'p',
       {},
       level === null
-        ? WORDS.noLevel
+        ? // What a rule or a link shows is said below.
+          type === 'server' || allowed.length === 0
+          ? WORDS.noLevel
+          : ''
         : h('span', {}, h('strong', {}, level), ` – ${levelSentence(level)}`)
     ),
     standing.owner === null ? null : h('p', {}, WORDS.ownedBy(standing.owner)),

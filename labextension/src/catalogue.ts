@@ -186,6 +186,7 @@ export const WORDS = {
   doorsHint: "Each open connection of a page or program to a kernel, a terminal or the events. When a right is taken away its connections are closed or refuse, by themselves.",
   ownDoorsHint: "Your own open connections, also those of other browsers and of your programs.",
   lookAgain: "Look again",
+  signIn: "Sign in",
   signIns: "Where you are signed in",
   noSignIns: "Nowhere; you came with a token.",
   browser: "Browser",

@@ -30,7 +30,7 @@ import { heedRooms } from './lab/rooms.js';
 import { RunningLists } from './lab/running.js';
 import { StatusItem } from './lab/status.js';
 import { askFirst, type Asking, keepApart } from './lab/together.js';
-import { refusedBecause, Standings } from './me.js';
+import { isGuest, refusedBecause, Standings } from './me.js';
 import { viewBar, viewedSentence } from './view.js';
 import { found, watch } from './watch.js';
 import { whyPart } from './why.js';
@@ -82,7 +82,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       () => front.situation,
       (id, reason) => {
         refuse(reason, [
-          ...(id === 'docmanager:save' && faceInFront() !== undefined
+          ...(id === 'docmanager:save' &&
+          app.commands.isVisible(COPY) &&
+          faceInFront() !== undefined
             ? [{ label: WORDS.saveCopy, callback: () => faceInFront()?.saveCopy() }]
             : []),
           { label: WORDS.why, callback: about }
@@ -125,15 +127,23 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     };
     app.commands.addCommand(ABOUT, { label: WORDS.statusTitle, execute: about });
-    app.commands.addCommand(PAGE, { label: WORDS.accessPage, execute: () => page.open() });
+    // A guest is given none of these, whatever is asked.
+    const isVisible = (): boolean => !isGuest(standings.me);
+    app.commands.addCommand(PAGE, {
+      label: WORDS.accessPage,
+      isVisible,
+      execute: () => page.open()
+    });
     app.commands.addCommand(COPY, {
       label: WORDS.saveCopy,
       isEnabled: () => faceInFront() !== undefined,
+      isVisible,
       execute: () => faceInFront()?.saveCopy()
     });
     app.commands.addCommand(SHARE, {
       label: WORDS.share,
       isEnabled: () => front.path !== null,
+      isVisible,
       execute: async () => {
         if (front.path !== null) {
           await showShare(client, standings, front.path);
@@ -142,6 +152,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     app.commands.addCommand(SHARE_SELECTED, {
       label: WORDS.share,
+      isVisible,
       execute: async () => {
         await shareSelected();
       }

@@ -40,6 +40,11 @@ export interface Me {
   resources: Record<string, Standing>;
 }
 
+/** Whether `me` has opened a link for guests and not signed in; nothing is kept for a guest. */
+export function isGuest(me: Me | null): boolean {
+  return me?.principal.name.startsWith('link:') === true;
+}
+
 /** Longest query of one question; servers refuse a header of some 64 kB. */
 const MOST_QUERY = 16_000;
 /** Most resources of one question; the server takes 500. */

@@ -1,4 +1,5 @@
 /** "Why can't I?": what was asked, what decides it, what would allow it, and asking for that. */
+import { signInAddress } from './about.js';
 import { askPart } from './ask.js';
 import type { Client, Page } from './client.js';
 import { Refused } from './client.js';
@@ -7,6 +8,7 @@ import { decisionPart } from './decision.js';
 import { h } from './dom.js';
 import type { Refusal } from './heard.js';
 import type { Standings } from './me.js';
+import { isGuest } from './me.js';
 import { ABILITIES } from './vocabulary.js';
 import { thing, WORDS } from './words.js';
 
@@ -27,7 +29,13 @@ export async function whyPart(
   if (refusal.message !== '') {
     body.append(h('p', {}, h('strong', {}, refusal.message)));
   }
-  const own = (await standings.whoAmI())?.principal.name ?? '';
+  const me = await standings.whoAmI();
+  if (isGuest(me)) {
+    // Of whom no records are shown, and who has nobody to ask.
+    body.append(h('p', {}, h('a', { href: signInAddress(client) }, WORDS.signIn)));
+    return body;
+  }
+  const own = me?.principal.name ?? '';
   const asked: Asked | null = refusal.asked ?? (await recorded(client, refusal.decision));
   if (asked) {
     const { principal: who = own, action, resource } = asked;

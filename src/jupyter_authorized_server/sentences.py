@@ -54,6 +54,10 @@ TOO_MUCH_AT_ONCE = "There is too much in this folder to do this at once."
 NOT_WITH_EVERYTHING = "You are not allowed to do this with everything in this folder."
 FILE_UNREAD = "the file cannot be read"
 NO_TYPED = "you can start a kernel here, but not run in it what you type"
+NO_KIND = (
+    "no kind of kernel is given to you here; an administrator gives one, as `runner` on "
+    "`kernelspecs:`"
+)
 NO_SESSION = "there is no session of yours for this path"
 UNJUDGED = "This server cannot judge what is sent to its kernels, so there are none."
 GATEWAY = (

@@ -109,6 +109,9 @@ def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
     for name in ("statistics", "notes"):
         expect(entries).not_to_contain_text(name)
     if front_end != CLASSIC:
+        # What is only on the way to one's own is no closed door.
+        way = window.page.locator(".jp-DirListing-item").filter(has_text="home")
+        expect(way.get_by_role("img")).to_have_attribute("aria-label", "read-only for you")
         # The button is drawn anew by its maker, which does not know what may be done.
         upload = window.page.locator('[data-jp-item-name="uploader"] jp-button')
         expect(upload).to_have_attribute("disabled", "")
@@ -146,9 +149,23 @@ def test_a_link_for_guests_is_made_after_one_more_question_and_shows_one_thing_u
         assert [] == violations(window.page)
         window.page.get_by_role("button", name="Look as a guest").click()
         window.lab().shows("Plan of the week")
-        expect(window.page.locator(".authz-Badge button")).to_have_text("Viewing")
+        badge = window.page.locator(".authz-Badge button")
+        expect(badge).to_have_text("Viewing")
+        expect(window.page.locator('[data-jp-item-name="authz-share"]')).to_be_hidden()
+        failed = window.page.locator(".jp-Dialog").filter(has_text="Error Starting Kernel")
+        failed.get_by_role("button", name="Ok").click()
+        window.page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
+        badge.click()
+        about = window.page.get_by_role("dialog", name="Who you are here and what you can do")
+        expect(about).to_contain_text("You can list, view, download.")
+        expect(about.get_by_role("link")).to_have_text(["Sign in", "Log out"])
+        assert [] == violations(window.page, ".jp-Dialog", both=False)
         window.page.goto(f"{server.url}/authz")
         expect(window.page.locator("main")).to_contain_text("Guests see what they were shown")
+        # Nothing that is not for guests is offered to one; the way in is.
+        window.page.goto(f"{server.url}/nbclassic/tree")
+        window.page.get_by_role("link", name="Sign in").click()
+        expect(window.page.locator("h1")).to_have_text("Sign in")
 
 
 def test_what_is_refused_in_the_panel_of_git_is_told(

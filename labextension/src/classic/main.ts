@@ -1,11 +1,12 @@
 /** The classic notebook, which takes no part of JupyterLab: in its tool bar what one can do
  * with the notebook, and the way to share it; below it what has changed while the page was
  * open and what was refused; in its tree the way to the access page. */
+import { signInAddress } from '../about.js';
 import { Client } from '../client.js';
 import { h } from '../dom.js';
 import { endOf } from '../ended.js';
 import { canOf } from '../lab/rights.js';
-import { contents, refusedBecause, Standings } from '../me.js';
+import { contents, isGuest, refusedBecause, Standings } from '../me.js';
 import type { Notice, Seen } from '../notice.js';
 import { noticeOf } from '../notice.js';
 import { viewBar, viewedSentence } from '../view.js';
@@ -77,7 +78,13 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
       '#header-container, .tree-buttons .pull-right'
     );
     if (place) {
-      place.append(link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn'));
+      const page = link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn');
+      void standings.whoAmI().then(me => {
+        if (isGuest(me)) {
+          signIn(page, client);
+        }
+      });
+      place.append(page);
       // On a telephone there is no room for one more in its line.
       place.style.flexWrap = 'wrap';
       sized();
@@ -160,6 +167,13 @@ function link(address: string, word: string, kind = 'btn-xs'): HTMLElement {
   );
 }
 
+/** Have `made` lead a guest, to whom no other page is shown, to the way in. */
+function signIn(made: HTMLElement, client: Client): void {
+  made.setAttribute('href', signInAddress(client));
+  made.removeAttribute('target');
+  made.textContent = WORDS.signIn;
+}
+
 /** Follows the rights on the notebook of this page. */
 class NotebookPart {
   readonly node: HTMLElement;
@@ -223,6 +237,10 @@ class NotebookPart {
     );
     if (!file || mine !== this.asked) {
       return;
+    }
+    if (isGuest(this.standings.me)) {
+      signIn(this.share, this.client);
+      this.badge.removeAttribute('href');
     }
     const reason = refusedBecause(file, 'launch');
     if (reason !== null) {

@@ -1,12 +1,12 @@
 /** The dialog behind the status item and the badge. */
 import { Dialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
-import { standingPart, whoPart } from '../about.js';
+import { accountLinks, standingPart, whoPart } from '../about.js';
 import { askPart } from '../ask.js';
 import type { Client } from '../client.js';
 import { firstControl, h } from '../dom.js';
 import type { Standings } from '../me.js';
-import { contents } from '../me.js';
+import { contents, isGuest } from '../me.js';
 import { WORDS } from '../words.js';
 
 /** A dialog of the front end around `body`, with a name of its own and the focus in it. */
@@ -82,7 +82,7 @@ export async function showAbout(
     const standing = await standings.of(resource);
     if (standing) {
       sections.push(standingPart(title, resource, standing));
-      if (resource.startsWith('contents:') && standing.level !== 'admin') {
+      if (resource.startsWith('contents:') && standing.level !== 'admin' && !isGuest(me)) {
         sections.push(askPart(client, resource, standing.level));
       }
     }
@@ -92,9 +92,9 @@ export async function showAbout(
       'div',
       {},
       ...sections,
-      h(
-        'p',
-        { class: 'authz-links' },
+      accountLinks(
+        client,
+        me,
         h(
           'a',
           {
@@ -108,13 +108,7 @@ export async function showAbout(
             }
           },
           WORDS.accessPage
-        ),
-        h(
-          'a',
-          { href: `${client.base}authz/password`, target: '_blank', rel: 'noopener' },
-          WORDS.account
-        ),
-        h('a', { href: `${client.base}logout` }, WORDS.logOut)
+        )
       )
     )
   );

@@ -52,8 +52,17 @@ export function markListings(standings: Standings): void {
 }
 
 /** The signs of an item, with what each says; what I cannot change says no more than that. */
-function signs(standing: Standing): { icon: string; word: string; title: string }[] {
-  const closed = refusedBecause(standing, 'open');
+function signs(
+  standing: Standing,
+  isFolder: boolean
+): {
+  icon: string;
+  word: string;
+  title: string;
+}[] {
+  // A folder on the way to what I may see is shown for that, and entered like any other.
+  const isWay = isFolder && refusedBecause(standing, 'list') !== null;
+  const closed = isWay ? null : refusedBecause(standing, 'open');
   const kept = refusedBecause(standing, 'save');
   const made = [];
   if (closed !== null) {
@@ -68,7 +77,7 @@ function signs(standing: Standing): { icon: string; word: string; title: string 
 }
 
 function draw(node: HTMLElement, standing: Standing): void {
-  const wanted = signs(standing);
+  const wanted = signs(standing, node.dataset.isdir === 'true');
   const key = JSON.stringify(wanted);
   const there = node.querySelector<HTMLElement>(`.${MARK}`);
   if (there?.dataset.signs === key) {

@@ -1,5 +1,5 @@
 /** Who I am, what I was given, and what I can open. */
-import { standingPart, whoPart } from '../about.js';
+import { accountLinks, standingPart, whoPart } from '../about.js';
 import { fill, h } from '../dom.js';
 import type { Grant } from '../grants.js';
 import { holds, take } from '../grants.js';
@@ -60,12 +60,7 @@ export const MINE: Tab = {
       tokensPart(desk),
       h('h3', {}, WORDS.signIns),
       sessionsPart(desk),
-      h(
-        'p',
-        { class: 'authz-links' },
-        h('a', { href: `${desk.client.base}authz/password` }, WORDS.account),
-        h('a', { href: `${desk.client.base}logout` }, WORDS.logOut)
-      )
+      accountLinks(desk.client, desk.me)
     );
   }
 };

@@ -29,7 +29,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     people: dict[str, Any] = {
         "adam": "admin",
         "mia": [("manager", "contents:/team")],
-        "rune": [("runner", "contents:/team"), ("editor", "contents:/team/final")],
+        "rune": [
+            ("runner", "contents:/team"),
+            ("editor", "contents:/team/final"),
+            ("runner", "kernelspecs:python3"),
+        ],
         "vera": [("viewer", "contents:/team")],
         "olga": None,
     }
@@ -84,6 +88,20 @@ def test_me_tells_whoever_may_start_a_kernel_whether_it_would_run_what_they_type
     assert {"run": {"allowed": True}} == found[final]["own_kernel"]
     # Who may start none is told that alone.
     assert "own_kernel" not in me(server, "vera", team)["resources"][team]
+
+
+def test_me_tells_whoever_was_given_no_kind_of_kernel_that_none_starts(server: Serving) -> None:
+    notebook = "contents:/team/a.ipynb"
+    about = me(server, "mia", notebook)["resources"][notebook]
+    reason = (
+        "No kind of kernel is given to you here; "
+        "an administrator gives one, as `runner` on `kernelspecs:`."
+    )
+    assert {"allowed": False, "reason": reason} == about["actions"]["launch"]
+    assert ("manager", True) == (about["level"], "own_kernel" not in about)
+    body = {"path": "team/a.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    assert 403 == server.request("POST", "/api/sessions", "mia", json_body=body).status
+    assert me(server, "rune", notebook)["resources"][notebook]["actions"]["launch"]["allowed"]
 
 
 def test_me_answers_alike_about_what_is_hidden_and_what_is_not_there(server: Serving) -> None:
@@ -232,7 +250,7 @@ def test_the_list_of_grants_shows_what_one_may_review(server: Serving) -> None:
         return [each["principal"] for each in grants(server, who)]
 
     in_team = ["user:mia", "user:rune", "user:vera", "user:rune"]
-    assert [*in_team, "user:adam"] == seen("adam")
+    assert [*in_team, "user:rune", "user:adam"] == seen("adam")
     assert in_team == seen("mia")
     assert ["user:vera"] == seen("vera")
     assert [] == seen("olga")

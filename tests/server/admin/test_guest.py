@@ -109,6 +109,19 @@ def test_a_guest_s_listings_show_the_way_and_no_sibling(server: Serving) -> None
     assert [] == browser.ask("GET", "/api/sessions").json
 
 
+def test_a_guest_who_is_refused_a_page_is_not_called_signed_in_and_finds_the_way_in(
+    server: Serving,
+) -> None:
+    browser = guest(server)
+    refused = browser.ask("GET", "/authz/password?a=1&b=2")
+    assert 403 == refused.status
+    told = [word in refused.text for word in ("You are signed in", "Why can", "next=%2Fauthz")]
+    assert [False, False, True] == told
+    # Whoever has signed in is led on from there; a guest has not.
+    page = browser.ask("GET", "/login?next=/authz/password")
+    assert (200, True) == (page.status, "Password" in page.text)
+
+
 def test_a_guest_is_told_what_there_is_to_do_for_a_guest(server: Serving) -> None:
     browser = guest(server)
     query = "resource=contents:/open/shown/a.txt&resource=contents:/closed"

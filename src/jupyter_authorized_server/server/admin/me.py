@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ... import sentences
@@ -10,7 +11,7 @@ from ...errors import InvalidName
 from ...policy.model import Resource
 from ...policy.vocabulary import ABILITIES, Level
 from ..kernels import Owned
-from ..surface.places import SERVER, running
+from ..surface.places import SERVER, running, spec
 from . import moment
 from .handler import AdminHandler, sentence
 from .operation import operation
@@ -189,9 +190,12 @@ class MeHandler(AdminHandler):
                 "actions": actions,
             }
         actions = self._actions(resources[0].type, resources)
+        level = self._level(resources[0].type, actions)
+        if resources[0].type == "contents" and actions["launch"]["allowed"] and not self._starts:
+            actions["launch"] = {"allowed": False, "reason": sentence(sentences.NO_KIND)}
         return {
             **self._own_kernel(resources[0], actions),
-            "level": self._level(resources[0].type, actions),
+            "level": level,
             "owner": None if self.principal.giver is not None else resources[0].owner,
             "shared": self._shared(resources[0], actions),
             "more_at_restart": self._lacks(resources[0]),
@@ -209,6 +213,16 @@ class MeHandler(AdminHandler):
         if type_ == SERVER.type:
             there["contents"] = self._actions("contents", self.meant("contents:/"))
         return level_of(there, self._administers)
+
+    @cached_property
+    def _starts(self) -> bool:
+        """Whether there is a kind of kernel that whoever asks may start, for any document.
+
+        Which kinds a gateway has is not known here, and whether it would start one it says itself.
+        """
+        specs = self.kernel_spec_manager
+        found = () if self.wired.kernels.elsewhere else specs.find_kernel_specs()
+        return not found or any(self.allows("launch", spec(name)) for name in found)
 
     def _own_kernel(self, resource: Resource, actions: Mapping[str, Any]) -> dict[str, Any]:
         """What whoever asks could do in a kernel of their own that they start for `resource`.

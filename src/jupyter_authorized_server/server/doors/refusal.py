@@ -14,6 +14,8 @@ from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
 from ... import sentences
+from ..identity import words
+from ..identity.user import GuestUser
 from ..request_id import return_request_id
 from . import preflight
 from .admission import carry_cookies
@@ -156,6 +158,7 @@ class Refusal(JupyterHandler):
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
         explain = ""
+        who = sentences.signed_in_as(why.user.display_name) if why.user is not None else ""
         if why.user is not None and why.decision is not None:
             at = html.escape(url_path_join(self.base_url, "authz") + f"#explain/{why.reference}")
             explain = f'<a href="{at}">{sentences.WHY}</a> · '
@@ -163,7 +166,11 @@ class Refusal(JupyterHandler):
             # The same address again, of which this page says then that it led there.
             self.set_header("Referrer-Policy", "same-origin")
             explain = f'<a href="">{sentences.OPEN_IT}</a> · '
-        who = sentences.signed_in_as(why.user.display_name) if why.user is not None else ""
+        if isinstance(why.user, GuestUser):
+            # Whose records and reasons are not theirs to see; who signs in may come back here.
+            back = urlencode({"next": self.request.uri or "/"})
+            at = html.escape(url_path_join(self.base_url, f"login?{back}"))
+            who, explain = "", f'<a href="{at}">{words.SIGN_IN}</a> · '
         self.finish(
             _PAGE.format(
                 title=sentences.TITLES.get(str(status_code), sentences.NOT_POSSIBLE),

@@ -22,7 +22,7 @@ from ..origin import is_inside_a_page
 from ..wiring import wiring
 from . import words
 from .setup_link import open_link
-from .user import LocalUser
+from .user import GuestUser, LocalUser
 
 if TYPE_CHECKING:
     from ...decision_point import DecisionPoint
@@ -127,6 +127,14 @@ class LoginHandler(Page, LoginFormHandler):
         except ValueError:
             # No address, or none that a header can hold; whoever signed in is so all the same.
             self.redirect(default or self.base_url)
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """The form; a guest has not signed in either, so is not led past it."""
+        if isinstance(self.current_user, GuestUser):
+            self._form()
+        else:
+            super().get()  # type: ignore[no-untyped-call]  # why: upstream has no types here
 
     @allow_unauthenticated
     async def post(self) -> None:
