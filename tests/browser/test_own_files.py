@@ -116,6 +116,18 @@ def test_the_listing_holds_what_is_ones_own_and_what_is_shared(
         upload = window.page.locator('[data-jp-item-name="uploader"] jp-button')
         expect(upload).to_have_attribute("disabled", "")
         expect(upload).to_have_attribute("title", re.compile("^You can"))
+    if front_end == NOTEBOOK:
+        # Its buttons for what is selected come with the selection.
+        page = window.page
+        page.locator(".jp-DirListing-item").filter(has_text="team").get_by_role("checkbox").check()
+        for refused in ("Rename", "Move to Trash"):
+            button = page.locator(".jp-FileBrowser-toolbar").get_by_role("button", name=refused)
+            expect(button).to_have_attribute("aria-disabled", "true")
+        page.get_by_role("menuitem", name="View").click()
+        with page.context.expect_page() as opened:
+            page.get_by_role("menuitem", name="Access page").click()
+        expect(opened.value.get_by_role("tab", name="My access")).to_be_visible()
+        opened.value.close()
     window.page.goto(f"{window.url}{path}{'/tree' if front_end == LAB else ''}/home")
     entries = window.page.locator(listing)
     expect(entries).to_contain_text(FAY)

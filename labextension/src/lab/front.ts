@@ -4,7 +4,7 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import type { FileBrowser, IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { Standing, Standings } from '../me.js';
 import { contents, refusedBecause } from '../me.js';
 import type { Can } from '../words.js';
@@ -29,12 +29,16 @@ export class Front {
     const again = (): void => void this.update();
     app.shell.currentChanged?.connect(again);
     standings.onChange(again);
-    // The file browser has no signal for what is selected; its menus ask when they open.
     browsers?.tracker.currentChanged.connect(again);
-    browsers?.tracker.widgetAdded.connect((_, browser) => {
+    const followBrowser = (browser: FileBrowser): void => {
       browser.model.pathChanged.connect(again);
+      // Notebook 7 has buttons for what is selected.
+      browser.selectionChanged.connect(again);
+    };
+    browsers?.tracker.widgetAdded.connect((_, browser) => {
+      followBrowser(browser);
     });
-    browsers?.tracker.forEach(browser => browser.model.pathChanged.connect(again));
+    browsers?.tracker.forEach(followBrowser);
     document.addEventListener('contextmenu', again, { capture: true });
     let before = '';
     app.serviceManager.kernels.runningChanged.connect((_, kernels) => {

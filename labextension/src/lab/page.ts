@@ -1,6 +1,7 @@
-/** The access page as a tab of the main area. */
+/** The access page as a tab of the main area, or in Notebook 7 of the browser. */
 import type { ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { Widget } from '@lumino/widgets';
 import type { Client } from '../client.js';
 import { h } from '../dom.js';
@@ -25,6 +26,11 @@ export class AccessTab {
   }
 
   async open(): Promise<void> {
+    if (PageConfig.getOption('notebookPage') !== '') {
+      // Notebook 7 has one thing in each tab of the browser, and drops a second.
+      window.open(`${this.client.base}authz`, '_blank', 'noopener');
+      return;
+    }
     if (!this.widget || this.widget.isDisposed) {
       this.widget = await this.make();
     }
