@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -58,7 +58,13 @@ class ChainBroken(Exception):
     """A chain does not lead on from where it is known to have been."""
 
 
-def verify(path: Path, *, start: Link = ORIGIN, head: Link | None = None) -> Verdict:
+def verify(
+    path: Path,
+    *,
+    start: Link = ORIGIN,
+    head: Link | None = None,
+    tell: Callable[[], object] | None = None,
+) -> Verdict:
     """Whether every record of a file is as it was written, and none is missing.
 
     Args:
@@ -66,12 +72,13 @@ def verify(path: Path, *, start: Link = ORIGIN, head: Link | None = None) -> Ver
         start: where the chain begins, after records were dropped for their age; where they
             are still there, they have to lead to it.
         head: a place that the chain has to have.
+        tell: called for each line.
 
     Raises:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        return verify_lines(file, start=start, head=head)
+        return verify_lines(file, start=start, head=head, tell=tell)
 
 
 def verify_lines(
@@ -80,11 +87,14 @@ def verify_lines(
     start: Link = ORIGIN,
     head: Link | None = None,
     each: str = "line",
+    tell: Callable[[], object] | None = None,
 ) -> Verdict:
     """As `verify`, of lines from anywhere, where one is called `each`."""
     walk = _Walk(start, head)
     problem, at = None, 0
     for at, line in enumerate(lines, start=1):  # noqa: B007  # why: told below
+        if tell is not None:
+            tell()
         problem = walk.step(line)
         if problem is not None:
             break

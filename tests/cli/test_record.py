@@ -119,6 +119,19 @@ def _expect(process: subprocess.Popen[bytes], principal: str) -> None:
     raise AssertionError(message)
 
 
+def on_a_terminal(desk: Desk, *arguments: str) -> tuple[bytes, str]:
+    """What a command answers, and what a terminal shows beside."""
+    told, terminal = pty.openpty()
+    done = subprocess.run(
+        [PROGRAM, *arguments], env=desk.environment, capture_output=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=terminal, check=True,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = os.read(told, 10_000).decode()
+    os.close(told)
+    return done.stdout, shown
+
+
 def whole(many: int, *, stored: int | None = None) -> str:
     kept = many if stored is None else stored
     return f"whole: {many} records in the file, {kept} records in the store\n"
@@ -134,6 +147,8 @@ def test_records_that_are_whole_verify_and_the_store_knows_their_end(desk: Desk)
     _changed(desk, "one", "two", "three")
     answer = desk.ask("audit", "verify")
     assert (answer.code, answer.out, answer.err) == (0, whole(3), "")
+    written, bar = on_a_terminal(desk, "audit", "verify")
+    assert (whole(3), True) == (written.decode(), "100%" in bar)
 
 
 def test_what_was_done_to_the_records_is_named_and_exits_1(desk: Desk) -> None:
@@ -284,17 +299,9 @@ def test_export_writes_the_lines_as_they_are_kept(desk: Desk, tmp_path: Path) ->
     assert len(desk.ask("audit", "export", "--since", "2000-01-01").out.splitlines()) == 2
     assert len(desk.ask("audit", "export", "--since", "1h").out.splitlines()) == 2
     assert desk.ask("audit", "export", "--until", "1h").out == ""
-    told, terminal = pty.openpty()
-    done = subprocess.run(
-        [PROGRAM, "audit", "export"], env=desk.environment, capture_output=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=terminal, check=True,
-    )  # fmt: skip
-    os.close(terminal)
-    assert desk.audit_path.read_bytes() == done.stdout
-    bar = os.read(told, 10_000).decode()
-    os.close(told)
-    assert "records" in bar
-    assert "100%" in bar
+    written, bar = on_a_terminal(desk, "audit", "export")
+    assert desk.audit_path.read_bytes() == written
+    assert ("records" in bar, "100%" in bar) == (True, True)
     desk.audit_path.unlink()
     gone = desk.ask("audit", "export")
     assert (gone.code, "is gone; `jupyter authz audit verify`" in gone.err) == (2, True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Iterable, Sequence
 
 #: Longest text of others that is shown, in characters.
@@ -50,6 +51,20 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """One line beside the answer, on standard error."""
     click.echo(printable(text, 4 * MAX_SHOWN), err=True)
+
+
+def progress(length: int, of: str, stack: contextlib.ExitStack) -> Any:
+    """A bar that shows how far it is, beside the answer; None where nobody sees it.
+
+    Args:
+        length: how much there is in all.
+        of: what it counts.
+        stack: at whose end it ends.
+    """
+    if not sys.stderr.isatty():
+        return None
+    bar = click.progressbar(length=length, label=of, file=sys.stderr)
+    return stack.enter_context(bar)
 
 
 def write_json(value: object) -> None:

@@ -18,7 +18,7 @@ from ..chain import MAX_LINE, parse
 from ..errors import ConfigurationError, InvalidName
 from . import upkeep
 from .noun import Noun
-from .output import note, say, why
+from .output import note, progress, say, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +135,7 @@ def export(
     try:
         with path.open("rb") as file, contextlib.ExitStack() as stack:
             target = _target(output, stack)
-            bar = _bar(os.fstat(file.fileno()).st_size, stack)
+            bar = progress(os.fstat(file.fileno()).st_size, "records", stack)
             while line := file.readline(MAX_LINE):
                 record = parse(line)
                 if bar is not None:
@@ -165,7 +165,7 @@ def _export_stored(
             # Before a file is made it is known whether there is such a server.
             first_line = next(lines, b"")
             target = _target(output, stack)
-            bar = _bar(store.journal_sizes()[server], stack)
+            bar = progress(store.journal_sizes()[server], "records", stack)
             for line in chain([first_line], lines):
                 record = parse(line)
                 if bar is not None:
@@ -188,14 +188,6 @@ def _last_stored(
     with desk.store() as store:
         every = (record for _, record in store.newest_records(server))
         return list(islice(filter(wanted, every), many or None))[::-1]
-
-
-def _bar(length: int, stack: contextlib.ExitStack) -> Any:
-    """How far it is, beside the answer, where somebody sees it."""
-    if not sys.stderr.isatty():
-        return None
-    bar = click.progressbar(length=length, label="records", file=sys.stderr)
-    return stack.enter_context(bar)
 
 
 def _target(output: str | None, stack: contextlib.ExitStack) -> BinaryIO:

@@ -12,9 +12,11 @@ import click
 from ..errors import ConfigurationError, InvalidName
 from ..journal import Journal
 from ..store.journals import name_of
-from .output import argument, note, printable, say, write_json, write_table
+from .output import argument, note, printable, progress, say, write_json, write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..chain import Verdict
     from ..store import Store
     from .desk import Desk
@@ -33,17 +35,19 @@ def verify(desk: Desk, *, as_json: bool) -> int:
     the store, and of each other server that shares the store.
     The last second of a running server may not be known to the store yet; what is cut off
     there is not found.
-    Exits 1 where something is wrong.
+    Exits 1 where something is wrong; on a terminal a bar shows how far it is.
 
     Example: `jupyter authz audit verify`
     """
     path = Path(desk.config.audit_file)
     own = name_of(path)
-    with desk.store() as store:
+    with desk.store() as store, contextlib.ExitStack() as stack:
         known, waiting = store.journal(path)[1], len(store.kept_acts(path))
-        found = _verified(store, path) if path.exists() or known is not None else None
-        names = [name for name in store.journal_sizes() if name != own]
-        others = {name: store.verify_records(name) for name in names}
+        sizes = store.journal_sizes()
+        bar = progress(sum(sizes.values()) + sizes.get(own, 0), "records", stack)
+        tell = None if bar is None else lambda: bar.update(1)
+        found = _verified(store, path, tell) if path.exists() or known is not None else None
+        others = {name: store.verify_records(name, tell) for name in sizes if name != own}
         stored = None
         if found is not None and found.problem is not None and known is not None:
             # What the store has is not lost with the file.
@@ -98,9 +102,9 @@ def _shown(found: Verdict | None) -> dict[str, object]:
     return {"whole": found.problem is None, **asdict(found)}
 
 
-def _verified(store: Store, path: Path) -> Verdict:
+def _verified(store: Store, path: Path, tell: Callable[[], object] | None = None) -> Verdict:
     try:
-        return store.verify_journal(path)
+        return store.verify_journal(path, tell)
     except OSError as error:
         msg = f"the audit file `{path}` cannot be read: {error.strerror}"
         raise ConfigurationError(msg) from error

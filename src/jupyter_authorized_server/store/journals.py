@@ -185,17 +185,21 @@ class Journals(Transactions):
             rows = connection.execute(select(journals.c.name, many.label("many"))).all()
         return {row.name: max(0, row.many) for row in sorted(rows)}
 
-    def verify_journal(self, path: Path) -> Verdict:
+    def verify_journal(self, path: Path, tell: Callable[[], object] | None = None) -> Verdict:
         """Whether every record of the file `path` is as it was written, and none is missing.
 
         Nor, where those are whole, one of the records that are here of it.
+
+        Args:
+            path: the file.
+            tell: called for each record.
 
         Raises:
             OSError: the file cannot be read.
         """
         place = self._place(name_of(path))
         head = place.head if place.head.number else None
-        found = verify(path, start=place.start, head=head)
+        found = verify(path, start=place.start, head=head, tell=tell)
         # Another process may have dropped old records meanwhile.
         now = self._place(name_of(path))
         if now.start != place.start:
@@ -203,15 +207,16 @@ class Journals(Transactions):
         if found.problem is not None or not now.id:
             return found
         # Both lead to one head, so they are the same.
-        stored = self.verify_records(name_of(path))
+        stored = self.verify_records(name_of(path), tell)
         problem = None if stored.problem is None else f"in the store: {stored.problem}"
         return replace(found, stored=stored.records, problem=problem)
 
-    def verify_records(self, name: str) -> Verdict:
+    def verify_records(self, name: str, tell: Callable[[], object] | None = None) -> Verdict:
         """Whether the records of a chain that are here are as they were written, and all there.
 
         Args:
             name: as `journal_sizes` gives it.
+            tell: called for each record.
 
         Raises:
             UnknownName: no chain is called so.
@@ -221,7 +226,9 @@ class Journals(Transactions):
             if place.head.number <= place.since.number:
                 return Verdict(records=0, unchained=0, problem=None)
             with closing(self.kept_lines(name, last=place.head.number)) as lines:
-                found = verify_lines(lines, start=place.since, head=place.head, each="row")
+                found = verify_lines(
+                    lines, start=place.since, head=place.head, each="row", tell=tell
+                )
             if self._known(name).since == place.since:
                 return found
 
