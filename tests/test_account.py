@@ -13,7 +13,7 @@ import pytest
 from postgresql import FILE, SHARED, kinds
 
 from jupyter_authorized_server import acts
-from jupyter_authorized_server.account import PATIENCE, Remainders, accounted
+from jupyter_authorized_server.account import PATIENCE, Remainders, accounted, begun
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.errors import StoreUnavailable
 from jupyter_authorized_server.store import Store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from jupyter_authorized_server.account import accounted
+from jupyter_authorized_server.account import begun
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.store import Store
 
@@ -36,7 +36,9 @@ class Killed(Audit):
     def write(self, *_, **__):
         os.kill(os.getpid(), signal.SIGKILL)
 
-with Store.open(sys.argv[1]) as store, accounted(store, Killed(Path(sys.argv[2]))) as account:
+store, audit = Store.open(sys.argv[1]), Killed(Path(sys.argv[2]))
+# What does not go on unrecorded, such as a login, is killed as any change is.
+with begun(store, audit, lambda: store.remove_person("ada")) as account:
     store.add_person("ada", now=1)
     account.tell("user_added", actor="os:test", fields={"person": "user:ada"})
 """
@@ -171,6 +173,24 @@ def test_a_change_of_which_nobody_knows_whether_it_was_made_is_recorded_if_it_wa
         assert (0, 1) == (world.look(), world.look(PATIENCE))
         assert [("user_added", "user:ada")] == world.records
         world.audit.close()
+
+
+def test_what_must_not_go_on_unrecorded_has_ended_where_the_disk_has_no_room(
+    world: World,
+) -> None:
+    full = world.path.with_name("full.jsonl")
+    full.symlink_to("/dev/full")
+    audit = Audit(full)
+
+    def begin() -> None:
+        with begun(world.store, audit, lambda: world.store.remove_person("ada")) as account:
+            world.store.add_person("ada", now=1)
+            account.tell("user_added", actor="os:test", fields={"person": "user:ada"})
+
+    with pytest.raises(OSError, match="No space"):
+        begin()
+    audit.close()
+    assert ((), ()) == (world.store.state().people, world.store.kept_acts(full))
 
 
 def test_a_record_for_which_the_disk_has_no_room_waits(world: World) -> None:

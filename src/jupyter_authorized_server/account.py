@@ -51,6 +51,10 @@ class Account:
                 [KeptAct(id=str(each["id"]), behind=behind, record=each) for each in self._made],
             )
 
+    def take_back(self, store: Store) -> None:
+        """Keep nothing of what was told, where that is undone since it cannot be recorded."""
+        store.drop_acts({str(each["id"]) for each in self._made})
+
     def settle(self, behind: int) -> None:
         """Put what was told into the chain, where nobody else has who took it for left behind."""
         once = Once((str(each["id"]) for each in self._made), behind)
@@ -78,6 +82,30 @@ def accounted(store: Store, audit: Audit) -> Iterator[Account]:
         yield account
         account.keep(store, behind)
     account.settle(behind)
+
+
+@contextlib.contextmanager
+def begun(store: Store, audit: Audit, end: Callable[[], object]) -> Iterator[Account]:
+    """As `accounted`, for what must not go on where the chain cannot take its record.
+
+    Whoever is killed between the two leaves both: what has begun, and the record that waits.
+
+    Args:
+        store: where it begins.
+        audit: writes the record.
+        end: ends it again.
+
+    Raises:
+        OSError: it cannot be recorded, and has ended.
+        StoreUnavailable: see `accounted`.
+    """
+    with accounted(store, audit) as account:
+        yield account
+    if account.problem is not None:
+        with store.together():
+            end()
+            account.take_back(store)
+        raise account.problem
 
 
 class Remainders:

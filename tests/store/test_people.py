@@ -138,7 +138,10 @@ def test_a_new_password_ends_all_login_sessions_of_the_person_only(house: Store)
 
 def test_a_rehash_keeps_the_sessions_and_never_undoes_a_new_password(house: Store) -> None:
     house.set_password_hash("ada", HASH)
-    house.add_login_session("a1", "0" * 64, "ada", 99, "", "", 1)
+    for id_ in ("a1", "a2", "a3"):
+        house.add_login_session(id_, "0" * 64, "ada", 99, "", "", 1)
+    house.set_password_hash("ada", HASH, but="a2")
+    assert ["a2"] == [each.id for each in house.login_sessions("ada")]
     assert house.rehash_password("ada", old=HASH, new=HASH + "2") is True
     assert house.password_hash("ada") == HASH + "2"
     assert len(house.login_sessions("ada")) == 1

@@ -85,8 +85,8 @@ class People(Transactions):
             connection.execute(delete(people).where(people.c.name == name))
             connection.execute(delete(owners).where(owners.c.principal == f"user:{name}"))
 
-    def set_password_hash(self, name: str, password_hash: str) -> None:
-        """Gives a person a new password and ends all their login sessions.
+    def set_password_hash(self, name: str, password_hash: str, *, but: str = "") -> None:
+        """Gives a person a new password and ends their login sessions, `but` the one with that id.
 
         Raises:
             UnknownName: there is no such person.
@@ -99,7 +99,7 @@ class People(Transactions):
             if connection.execute(select(people.c.service).where(people.c.name == name)).scalar():
                 raise InvalidName(mistakes.service_without_password(name))
             _update(connection, name, password_hash=password_hash)
-            _end_sessions(connection, name)
+            _end_sessions(connection, name, but=but)
 
     def rehash_password(self, name: str, *, old: str, new: str) -> bool:
         """Replaces the hash of an unchanged password by one with today's parameters.
@@ -347,8 +347,9 @@ def _update(connection: Connection, name: str, **values: str | bool) -> None:
     connection.execute(update(people).where(people.c.name == name).values(**values))
 
 
-def _end_sessions(connection: Connection, name: str) -> None:
-    connection.execute(delete(login_sessions).where(login_sessions.c.person == name))
+def _end_sessions(connection: Connection, name: str, *, but: str = "") -> None:
+    ended = (login_sessions.c.person == name) & (login_sessions.c.id != but)
+    connection.execute(delete(login_sessions).where(ended))
 
 
 def _group_name(name: object) -> str:

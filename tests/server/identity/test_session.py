@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 from server.identity.house import PASSWORD, Browser, House
 
+from jupyter_authorized_server.account import Account
 from jupyter_authorized_server.errors import StoreUnavailable
 
 NEW = "a new password"
+
+
+def gone(*_: object, **__: object) -> None:
+    raise StoreUnavailable("the store is gone")
 
 
 def change(browser: Browser, old: str = PASSWORD, new: str = NEW, again: str | None = None) -> Any:
@@ -81,11 +86,8 @@ def test_a_token_cannot_end_a_browsers_session(house: House, browser: Browser) -
 def test_a_session_that_could_not_be_ended_is_said_to_go_on(
     house: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise StoreUnavailable("the store is gone")
-
     browser.sign_in("ada")
-    monkeypatch.setattr(house.store, "end_login_session", fail)
+    monkeypatch.setattr(house.store, "end_login_session", gone)
     answer = browser.get("/base/logout")
     assert answer.status == 503
     assert "could not end" in answer.alert
@@ -187,9 +189,28 @@ def test_an_unrecordable_change_does_not_happen(
 
     browser.sign_in("ada")
     with monkeypatch.context() as patch:
-        patch.setattr(house.point.audit, "event", fail)
+        patch.setattr(house.point.audit, "write", fail)
         assert change(browser).status == 503
     assert house.browser().sign_in("ada").status == 302
+
+
+def test_a_new_password_and_its_record_are_one_change(
+    house: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waiting() -> set[Any]:
+        return {each.record["kind"] for each in house.store.kept_acts(house.audit_file)}
+
+    browser.sign_in("ada")
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "set_password_hash", gone)
+        assert change(browser).status == 503
+    # Neither; and whoever tried it is signed in still.
+    assert ("ada", False) == (browser.me, "password_set" in waiting())
+    with monkeypatch.context() as patch:
+        patch.setattr(Account, "settle", lambda *_, **__: None)  # As where somebody kills it then.
+        assert change(browser).status == 200
+    assert ([], True) == (house.records("password_set"), "password_set" in waiting())
+    assert house.browser().sign_in("ada", NEW).status == 302
 
 
 def test_any_character_of_a_password_counts_as_it_was_typed(

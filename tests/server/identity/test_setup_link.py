@@ -48,6 +48,22 @@ def test_the_link_makes_the_first_administrator_and_signs_them_in(empty_house: H
     assert len(empty_house.records("login")) == 1
 
 
+def test_whoever_cannot_be_signed_in_yet_is_made_all_the_same(
+    empty_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    path, browser = link(empty_house), empty_house.browser()
+    with monkeypatch.context() as patch:
+        patch.setattr(empty_house.point.audit, "write", fail)
+        answer = complete(browser, path)
+    assert (302, "/base/", "") == (answer.status, answer.location, browser.me)
+    (waiting,) = empty_house.store.kept_acts(empty_house.audit_file)
+    assert "setup" == waiting.record["kind"]
+    assert 302 == browser.sign_in("ada").status
+
+
 def test_the_link_works_once(empty_house: House) -> None:
     path = link(empty_house)
     complete(empty_house.browser(), path)

@@ -290,10 +290,12 @@ def test_a_login_that_cannot_be_recorded_does_not_happen(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr(house.point.audit, "event", fail)
+    monkeypatch.setattr(house.point.audit, "write", fail)
     assert browser.sign_in("ada").status == 503
     assert browser.login_cookie == ""
     assert house.store.login_sessions() == ()
+    # Nor is it recorded later.
+    assert house.store.kept_acts(house.audit_file) == ()
 
 
 def test_before_the_first_person_the_page_says_how_to_begin(empty_house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.auth import IdentityProvider, User
@@ -11,7 +12,7 @@ from tornado import web
 from traitlets import Bool, List, Unicode, default, validate
 
 from ... import mistakes, sentences
-from ...account import accounted
+from ...account import accounted, begun
 from ...credentials import new_secret
 from ...errors import ConfigurationError, StoreError, UnknownName
 from ...policy.model import GUEST
@@ -202,7 +203,11 @@ class LocalIdentityProvider(IdentityProvider):
         return None
 
     def set_login_cookie(self, handler: web.RequestHandler, user: User) -> None:
-        """Begin a login session of `user` in this browser; it replaces an older one.
+        """Begin a login session of `user` in this browser; see `begin_session`."""
+        self.begin_session(handler, user)
+
+    def begin_session(self, handler: web.RequestHandler, user: User) -> str:
+        """Begin a login session of `user` in this browser, in place of an older one; its id.
 
         Raises:
             UnknownName: the person was removed or disabled meanwhile.
@@ -216,24 +221,25 @@ class LocalIdentityProvider(IdentityProvider):
             raise UnknownName(mistakes.nobody_who_signs_in(user.username))
         secret = new_secret()
         store.remove_expired(now)
-        store.add_login_session(
-            secret.id,
-            secret.hash,
-            user.username,
-            expires=now + hours * 3600,
-            address=address_of(handler),
-            agent=handler.request.headers.get("User-Agent", ""),
-            now=now,
-        )
-        try:
-            fields = {"session": secret.id, "address": address_of(handler)}
-            wired.point.audit.event("login", actor=f"user:{user.username}", fields=fields)
-        except OSError:
-            store.end_login_session(secret.id)
-            raise
+        address = address_of(handler)
+        with begun(
+            store, wired.point.audit, partial(store.end_login_session, secret.id)
+        ) as account:
+            store.add_login_session(
+                secret.id,
+                secret.hash,
+                user.username,
+                expires=now + hours * 3600,
+                address=address,
+                agent=handler.request.headers.get("User-Agent", ""),
+                now=now,
+            )
+            fields = {"session": secret.id, "address": address}
+            account.tell("login", actor=f"user:{user.username}", fields=fields)
         self._end_before(handler, store)
         wired.point.refresh()
         self._give_cookie(handler, secret.text, hours=hours)
+        return secret.id
 
     def begin_guest(self, handler: web.RequestHandler, link: str) -> None:
         """Let this browser look at what the link for guests `link` is for.
@@ -248,21 +254,18 @@ class LocalIdentityProvider(IdentityProvider):
         wired = self._open(handler)[2]
         store, now, hours = wired.point.store, self.clock(), wired.config.session_hours
         secret, address = new_secret(), address_of(handler)
-        store.open_link(
-            link,
-            id=secret.id,
-            secret_hash=secret.hash,
-            expires=now + hours * 3600,
-            address=address,
-            agent=handler.request.headers.get("User-Agent", ""),
-            now=now,
-        )
-        try:
+        with begun(store, wired.point.audit, partial(store.end_guest, secret.id)) as account:
+            store.open_link(
+                link,
+                id=secret.id,
+                secret_hash=secret.hash,
+                expires=now + hours * 3600,
+                address=address,
+                agent=handler.request.headers.get("User-Agent", ""),
+                now=now,
+            )
             fields = {"link": link, "session": secret.id, "address": address}
-            wired.point.audit.event("guest", actor=f"{GUEST}{link}", fields=fields)
-        except OSError:
-            store.end_guest(secret.id)
-            raise
+            account.tell("guest", actor=f"{GUEST}{link}", fields=fields)
         self._end_before(handler, store)
         wired.point.refresh()
         self._give_cookie(handler, secret.text, hours=hours)

@@ -25,6 +25,7 @@ from .setup_link import open_link
 from .user import GuestUser, LocalUser
 
 if TYPE_CHECKING:
+    from ...account import Account
     from ...decision_point import DecisionPoint
     from .local import LocalIdentityProvider
 
@@ -61,6 +62,12 @@ class Page(JupyterHandler):
             return given[-1].decode("utf-8") if given else ""
         except UnicodeDecodeError:
             raise web.HTTPError(400, mistakes.FORM_NOT_UTF8) from None
+
+    def see(self, account: Account) -> None:
+        """Let the decisions know of a change, and the log of a record that waits."""
+        self.point.refresh()
+        if account.problem is not None:
+            self.log.critical("a change cannot be recorded yet: %s", account.problem)
 
     def show(self, page: str, *, status: int = 200, **names: Any) -> None:
         """Answer with a template; whatever is put into one is escaped there."""
@@ -260,8 +267,7 @@ class SetupHandler(Page):
                 )
                 address = self.request.remote_ip or ""
                 account.tell("setup", actor=f"user:{name}", fields={"address": address})
-            self.point.refresh()
-            self.provider.set_login_cookie(self, LocalUser(username=name))
+            self.see(account)
         except (InvalidName, DuplicateName) as error:
             self._form(text, status=400, error=sentence(error))
         except UnknownName:
@@ -270,7 +276,15 @@ class SetupHandler(Page):
             self.log.error("setting up failed: %s", error)  # noqa: TRY400  # why: no traceback that could show what was typed
             self._form(text, status=503, error=words.OUT_OF_REACH)
         else:
-            self.redirect(self.base_url)
+            self._enter(name)
+
+    def _enter(self, name: str) -> None:
+        """Sign in who was made; where that cannot be, the next page asks them to."""
+        try:
+            self.provider.set_login_cookie(self, LocalUser(username=name))
+        except (StoreError, OSError, UnknownName) as error:
+            self.log.error("nobody is signed in after setting up: %s", error)  # noqa: TRY400  # why: the message says it all
+        self.redirect(self.base_url)
 
 
 class PasswordHandler(Page):
@@ -301,13 +315,9 @@ class PasswordHandler(Page):
             )
             if checked.right:
                 made = await self.provider.passwords(self).hash(password)
-                fields = {"address": self.request.remote_ip or ""}
-                # Recorded first: a change that cannot be recorded does not happen.
-                self.point.audit.event(
-                    "password_set", actor=f"user:{user.username}", fields=fields
-                )
-                self.point.store.set_password_hash(user.username, made)
-                self.provider.set_login_cookie(self, user)
+                # Where no login can be recorded, no password is changed either.
+                session = self.provider.begin_session(self, user)
+                self._set(user.username, made, but=session)
         except InvalidName as error:
             self._form(status=400, error=sentence(error))
         except UnknownName:
@@ -327,6 +337,14 @@ class PasswordHandler(Page):
                 self._form(status=429, error=waiting(checked.wait))
             else:
                 self._form(status=403, error=words.OLD_WRONG)
+
+    def _set(self, name: str, password_hash: str, *, but: str) -> None:
+        """Set the password of `name`, and end all their login sessions but one."""
+        with accounted(self.point.store, self.point.audit) as account:
+            self.point.store.set_password_hash(name, password_hash, but=but)
+            fields = {"address": self.request.remote_ip or ""}
+            account.tell("password_set", actor=f"user:{name}", fields=fields)
+        self.see(account)
 
 
 def _new_password(page: Page) -> str:
