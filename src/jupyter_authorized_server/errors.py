@@ -107,7 +107,8 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.message}"
+        place = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{place}: {self.message}"
 
 
 class PolicyError(AuthorizationError):

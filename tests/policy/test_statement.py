@@ -57,9 +57,14 @@ def test_a_text_may_hold_escaped_quotes_and_semicolons() -> None:
             "\npermit (principal, action, resource)",
             "a.cedar:2: the statement does not end with `;`",
         ),
-        ("permit (principal]", "a.cedar:1: `]` closes nothing"),
+        ("permit (principal]", "a.cedar:1: `(` is not closed"),
+        ("permit (principal, action, resource);\n}", "a.cedar:2: `}` closes nothing"),
+        ('@id("a")\npermit (principal, action,\nresource;', "a.cedar:2: `(` is not closed"),
+        (HEAD + '\ntrue && ["a",\n"b" };', "a.cedar:2: `[` is not closed"),
         ("\n\n" + HEAD + '"open };', "a.cedar:3: a text is not closed"),
         (HEAD + '"a\\\nb" == "c" };', "a.cedar:1: a text is not closed"),
+        # One that takes the beginning of the next text for its end.
+        (HEAD + '"a };\n' + HEAD + '"b" == "b" };', "a.cedar:1: a text is not closed"),
     ],
 )
 def test_what_is_not_closed_is_named_with_its_line(text: str, complaint: str) -> None:

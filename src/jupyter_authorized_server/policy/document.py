@@ -62,7 +62,8 @@ def read_document(files: Sequence[PolicyFile]) -> tuple[Document, list[Mistake]]
         try:
             text = _text(file)
         except InvalidName as error:
-            mistakes.append(Mistake(source=file.source, line=0, message=str(error)))
+            line = _line_of_nul(file) if str(error) == complaints.FILE_NUL else 0
+            mistakes.append(Mistake(source=file.source, line=line, message=str(error)))
             continue
         if file.source.endswith(".cedar"):
             found, wrong = split(file.source, text)
@@ -99,6 +100,11 @@ def _text(file: PolicyFile) -> str:
     if "\0" in text:
         raise InvalidName(complaints.FILE_NUL)
     return text.removeprefix("\ufeff")
+
+
+def _line_of_nul(file: PolicyFile) -> int:
+    text = file.text.decode() if isinstance(file.text, bytes) else file.text
+    return text.partition("\0")[0].count("\n") + 1
 
 
 def _circles(groups: Sequence[GroupEntry]) -> list[Mistake]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import complaints, errors
 from . import cedar, paths, vocabulary
 from .document import Document, PolicyFile, read_document
+from .fault import line_of
 from .index import Held, Index
 from .ledger import Ledger, reading_many, set_aside
 from .model import (
@@ -77,17 +78,16 @@ def _checked(document: Document) -> tuple[list[Rule], list[errors.Mistake]]:
     rules: dict[str, Rule] = {}
     mistakes = []
     for statement, found in zip(document.statements, check(document.statements), strict=True):
-        message = ""
+        message, line = "", statement.line
         if isinstance(found, errors.InvalidName):
             message = str(found)
+            line = line_of(statement, message)
         elif (first := rules.get(found.id)) is not None:
             message = complaints.rule_twice(found.id, first.source)
         else:
             rules[found.id] = found
         if message:
-            mistakes.append(
-                errors.Mistake(source=statement.source, line=statement.line, message=message)
-            )
+            mistakes.append(errors.Mistake(source=statement.source, line=line, message=message))
     return list(rules.values()), mistakes
 
 

@@ -94,21 +94,28 @@ class _Depth:
     """
 
     def __init__(self) -> None:
-        self.opened: list[str] = []
+        #: The brackets that are open, with their lines.
+        self.opened: list[tuple[str, int]] = []
+        #: Of the last complaint, where it is not that of what was added.
+        self.line = 0
         self._frames = [_Frame()]
 
-    def add(self, part: str) -> str:
-        """Count `part`; a complaint, or nothing."""
+    def add(self, part: str, line: int) -> str:
+        """Count `part`, which stands in `line`; a complaint, or nothing."""
         if part not in _COUNTED:
             return ""
         if part in {"(", "[", "{"}:
-            self.opened.append(part)
+            self.opened.append((part, line))
             self._frames.append(_Frame())
             if len(self.opened) > MAX_BRACKETS:
                 return complaints.brackets(str(MAX_BRACKETS))
         elif part in _CLOSES:
-            if not self.opened or self.opened.pop() != _CLOSES[part]:
+            if not self.opened:
                 return complaints.closes_nothing(part)
+            opened, self.line = self.opened.pop()
+            if opened != _CLOSES[part]:
+                return complaints.unclosed(opened)
+            self.line = 0
             inner = self._frames.pop()
             frame = self._frames[-1]
             frame.child = max(frame.child, 1 + max(inner.done, inner.depth))
@@ -131,6 +138,10 @@ class _Pending:
         self._size = 0
         self._depth = _Depth()
         self._complaint = ""
+        #: Where the complaint is about something, and where the last token was.
+        self._place = self._last = 0
+        #: The line of the first text that goes over several, since hardly one is meant to.
+        self.long_text = 0
 
     def add_blank(self, blank: str) -> None:
         """Keep white space for the reader; a comment becomes one space."""
@@ -142,18 +153,25 @@ class _Pending:
         self.line = self.line or line
         self._parts.append(part)
         self._size += len(part)
+        self._last = line
+        if part[0] == '"' and "\n" in part:
+            self.long_text = self.long_text or line
+        if self._complaint:
+            return
+        self._complaint = self._depth.add(part, line)
+        self._place = self._depth.line or line
         if self._size > MAX_STATEMENT:
-            self._complaint = complaints.statement_long(str(MAX_STATEMENT))
-        if not self._complaint:
-            self._complaint = self._depth.add(part)
+            self._complaint, self._place = complaints.statement_long(str(MAX_STATEMENT)), line
 
     def end(self, complaint: str = "") -> Statement | Mistake:
         """What it comes to."""
-        opened = self._depth.opened
-        unclosed = complaints.unclosed(opened[-1]) if opened else ""
-        complaint = self._complaint or unclosed or complaint
+        place = self._place if self._complaint else self._last
+        complaint = self._complaint or complaint
+        if not self._complaint and self._depth.opened:
+            opened, place = self._depth.opened[-1]
+            complaint = complaints.unclosed(opened)
         if complaint:
-            return Mistake(source=self.source, line=self.line, message=complaint)
+            return Mistake(source=self.source, line=place, message=complaint)
         return Statement(source=self.source, line=self.line, text="".join(self._parts))
 
 
@@ -168,7 +186,8 @@ def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
             pending.add_blank(part)
         elif part == '"':
             # Invariant: nothing after an unclosed text can be told apart, so all is left out.
-            ended.append(Mistake(source=source, line=line, message=complaints.TEXT_UNCLOSED))
+            begun = pending.long_text or line
+            ended.append(Mistake(source=source, line=begun, message=complaints.TEXT_UNCLOSED))
             pending = _Pending(source)
             break
         else:
@@ -184,3 +203,8 @@ def split(source: str, text: str) -> tuple[list[Statement], list[Mistake]]:
         [each for each in ended if isinstance(each, Statement)],
         [each for each in ended if isinstance(each, Mistake)],
     )
+
+
+def spans_of_tokens(text: str) -> list[tuple[int, int]]:
+    """Where each token of a statement's text begins and ends, but for what is blank."""
+    return [match.span() for match in _TOKEN.finditer(text) if match.lastgroup != "blank"]
