@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from postgresql import FILE, SHARED, Database, kinds, postgresql
 
 from jupyter_authorized_server.store import Store
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 MOST_RERUNS = 8
 #: Lines of the first try that are shown of each.
 SHOWN = 40
+# How long an example takes says only how busy the machine is.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:
