@@ -87,6 +87,7 @@ class Page:
         self.text = self.doc.get("source", type=crdt.Text)
         self.states: dict[int, Any] = {}
         self.said: list[Any] = []
+        self.heard = b""
         session = json.loads(
             server.request(
                 "PUT",
@@ -109,6 +110,7 @@ class Page:
             if not message:
                 raise websocket.WebSocketConnectionClosedException
             assert isinstance(message, bytes)
+            self.heard += message
             if message[0] == 0:
                 reply = self.crdt.handle_sync_message(message[1:], self.doc)
                 if reply is not None:
@@ -406,6 +408,32 @@ def test_a_room_goes_on_without_the_rights_of_whoever_came_first(
             assert is_closed(fred)
             file.write_text("g, by a shell")
             assert emil.until(lambda: str(emil.text) == "g, by a shell")
+
+
+def test_who_comes_later_is_not_told_what_was_deleted_before(
+    crdt: Any, server: serving.Serving
+) -> None:
+    file = server.root / "team" / "i.txt"
+    file.write_text("i")
+    room = f"text:file:{id_of(server, 'team/i.txt')}"
+    with page(crdt, server, "emil", room) as emil:
+        emil.opened("i").write(" and a secret")
+        assert on_disk(file, "i and a secret")
+        before, with_it = emil.doc.get_state(), emil.doc.get_update()
+        del emil.text[1 : len(str(emil.text))]
+        emil.socket.send_binary(crdt.create_update_message(emil.doc.get_update(before)))
+        assert on_disk(file, "i")
+        with page(crdt, server, "vera", room) as vera:
+            assert b"secret" not in vera.opened("i").heard
+        # Who has seen it and comes back is told that it is gone.
+        with page(crdt, server, "adam", room) as adam:
+            adam.doc.apply_update(with_it)
+            adam.socket.send_binary(crdt.create_sync_message(adam.doc))
+            assert adam.until(lambda: "i" == str(adam.text))
+            adam.write(" again")
+            assert on_disk(file, "i again")
+    with page(crdt, server, "vera", room) as vera:
+        assert b"secret" not in vera.opened("i again").heard
 
 
 def test_a_file_that_moves_is_heard_by_who_may_read_it_there(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _SOCKET = "jupyter_server_ydoc.handlers.YDocWebSocketHandler"
 #: First bytes of messages that tell who is there, and that ask the server for something.
 _AWARENESS, _RAW = 1, 2
+#: First bytes of what a page knows of a document, and of all that it has not.
+_KNOWN, _ALL = b"\x00\x00", b"\x00\x01"
 #: Second byte of an edit that was just made; another is that of all that a page has.
 _NEW = 2
 #: A change that changes nothing, with its length.
@@ -94,6 +96,8 @@ class _Socket:
         self.client: int | None = None
         #: Whether the page has edits that were refused, and whether it was asked for them.
         self._is_apart, self._is_asked = False, False
+        #: What the page has said last that it knows of the document.
+        self._knows = b""
 
     @property
     def _resource(self) -> Resource:
@@ -190,6 +194,7 @@ class _Socket:
         # One of its readers takes the first byte for all of the first number.
         match (*message[:2],):
             case (0, 0):  # what the page knows of the document
+                self._knows = message
                 return message
             case (0, 1 | 2):  # what it has more, or what is new
                 return message if self._follows(message) else None
@@ -351,7 +356,19 @@ class _Socket:
     async def send(self, message: bytes) -> None:
         """A message of the room: passed on to who may hear it."""
         if self._hears() and self._tells(message):
-            await self._send(message)
+            await self._send(self._as_it_is(message) if message[:2] == _ALL else message)
+
+    def _as_it_is(self, message: bytes) -> bytes:
+        """All that the page has not yet of the document, without what was deleted in it.
+
+        A room keeps that so that it could be undone; a copy of the document does not.
+        """
+        if self._knows[:2] != _KNOWN:
+            return message
+        copy = self._crdt.Doc()
+        copy.apply_update(self._handler.room.ydoc.get_update())
+        made: bytes = self._crdt.handle_sync_message(self._knows[1:], copy)
+        return made
 
     def _tells(self, message: bytes) -> bool:
         """Whether a message of the room of all may be heard: one's own, or by who sees names."""
