@@ -27,6 +27,7 @@ LED_HERE = (
 )
 OPEN_IT = "Open it"
 BY_ADDRESS = "a link or an image changes nothing here; use the page that this belongs to"
+OWN_EVENT = "only the server itself posts events of this kind, which are its records"
 NOTHING = "There is nothing here."
 SIGN_IN_FIRST = "sign in first"
 DOES_NOT_HOLD = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import made, own, resolved
 from . import places as at
+from .posted import event_schema
 from .table import Asks, Public, Question, Route
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ ROUTES: tuple[Route, ...] = (
     Route(handler=_S + "shutdown.ShutdownHandler", methods={"POST": ADMIN}),
     Route(
         handler=_S + "events.handlers.EventHandler",
-        methods={"POST": asks("events", ask("emit", "events", at.event_schema))},
+        methods={"POST": asks("events", ask("emit", "events", event_schema))},
     ),
     # Each event is asked about as it comes; see `doors.events`.
     Route(

@@ -11,7 +11,7 @@ from tornado.escape import url_unescape
 from ... import mistakes, sentences
 from ...errors import Hidden, Nowhere, UnsafePath
 from ...policy import paths
-from ...policy.model import MAX_ID, Resource
+from ...policy.model import Resource
 from ..acting import as_server
 from ..origin import is_from_elsewhere
 from ..wiring import wiring
@@ -360,18 +360,6 @@ def kernelspec_if_named(*names: str) -> Where:
 def named(type_: str, group: str | int) -> Where:
     """The resource of a type whose id is in a group of the URL pattern."""
     return lambda call: Resource(type=type_, id=call.group(group))
-
-
-def event_schema(call: Call) -> Resource:
-    """The kind of event in the body; every kind where it names none.
-
-    Raises:
-        Unanswerable: no kind can be called that.
-    """
-    found = call.text("schema_id") or ""
-    if len(found) > MAX_ID or not found.isprintable():
-        raise Unanswerable(400, mistakes.NO_SCHEMA_NAME)
-    return Resource(type="events", id=found)
 
 
 def own_settings(call: Call) -> Resource:
