@@ -4,9 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
-from jupyter_authorized_server.errors import InvalidName
+from jupyter_authorized_server.errors import InvalidName, StoreVersionError
 from jupyter_authorized_server.store import State, Store, Wanted, WishState
+from jupyter_authorized_server.store.schema import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -260,3 +262,21 @@ def test_secrets_are_in_no_repr(full: Store) -> None:
     shown = f"{full!r} {full.state()!r} {full.tokens()!r} {full.login_sessions()!r}"
     assert HASH not in shown
     assert "argon2id" not in shown
+
+
+def test_a_store_that_another_version_upgrades_is_neither_read_nor_changed_by_this_one(
+    store: Store,
+) -> None:
+    def becomes(version: str) -> None:
+        with store._database.writing.begin() as connection:
+            connection.execute(
+                text("UPDATE alembic_version SET version_num = :to"), {"to": version}
+            )
+
+    store.add_person("ada", now=1)
+    becomes("9999")
+    for ask in (store.revision, lambda: store.add_group("team", now=2)):
+        with pytest.raises(StoreVersionError, match="start this server anew"):
+            ask()
+    becomes(HEAD)
+    assert (1, ()) == (store.revision(), store.state().groups)

@@ -8,15 +8,15 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal_column, select, update
 
 from .. import mistakes
-from ..errors import Moved, StoreUnavailable, UnknownName
+from ..errors import Moved, StoreUnavailable, StoreVersionError, UnknownName
 from . import schema
 from .model import is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 KEPT = 1000
 #: Values of one query at most; databases limit how many it may have.
 _BATCH = 500
-_NUMBER = "SELECT number FROM revision"
+#: Asked with the number of the last change: another version may have upgraded the store.
+_VERSION = "(SELECT version_num FROM alembic_version)"
+_NUMBER = "SELECT number, (SELECT version_num FROM alembic_version) FROM revision"
 
 
 class Database(Protocol):
@@ -136,7 +138,7 @@ class Transactions:
                 self._drop_watch()
                 raise
             self._database.heard()
-        return _number(found and found[0], self._database.name)
+        return _number(found, self._database.name)
 
     def _drop_watch(self) -> None:
         watch, self._watch = self._watch, None
@@ -192,8 +194,8 @@ class Transactions:
         self._database.check_place()
         with self._database.translated(), self._database.writing.begin() as connection:
             # In a database with row locks this one makes writers queue up.
-            locked = select(schema.revision.c.number).with_for_update()
-            _number(connection.execute(locked).scalar(), self._database.name)
+            locked = select(schema.revision.c.number, literal_column(_VERSION)).with_for_update()
+            _number(connection.execute(locked).first(), self._database.name)
             yield connection
 
     @contextlib.contextmanager
@@ -279,11 +281,25 @@ def _trim(connection: Connection) -> None:
         connection.execute(update(schema.revision).values(noted=oldest))
 
 
-def _number(found: object, name: str) -> int:
-    if not isinstance(found, int):
+def _number(found: Sequence[Any] | None, name: str) -> int:
+    """The number of the last change, of a store that is still of this version.
+
+    Raises:
+        StoreUnavailable: it holds none.
+        StoreVersionError: what it holds may mean less, or more, than this version knows.
+    """
+    number, version = found or (None, None)
+    if not isinstance(number, int):
         msg = f"the store `{name}` holds no revision: restore it from a backup"
         raise StoreUnavailable(msg)
-    return found
+    if version != schema.HEAD:
+        msg = (
+            f"the store `{name}` has another version than when it was opened (schema revision "
+            f"`{str(version)[:40]}`; this version needs `{schema.HEAD}`): start this server anew "
+            "with the version of jupyter-authorized-server that upgraded the store"
+        )
+        raise StoreVersionError(msg)
+    return number
 
 
 def require_person(connection: Connection, name: str) -> None:
