@@ -63,7 +63,7 @@ NO_SUCH_TOKEN = "there is no such token"
 VIEW_OF_PERSON = "look around as another person, `user:NAME`"
 NOTHING_HERE = "there is nothing here"
 SET_UP_ALREADY = "this server is set up already; sign in, or ask an administrator"
-NO_SUCH_REQUEST = "there is no such request"
+NO_SUCH_REQUEST = "there is no such request; see which ones wait"
 NO_REQUEST_OF_YOURS = "there is no such request of yours"
 NO_SUCH_VIEW = "there is no such view of yours"
 GIT_ALONE = (
@@ -124,7 +124,7 @@ LAST_ADMINISTRATOR = (
 )
 LINK_WITHOUT_END = "a link has an end; name one"
 GUESTS_ONLY_LOOK = "guests only look: a link for them is `viewer` on a file or folder"
-NO_LINK = "there is no link with that id"
+NO_LINK = "there is no link with that id; `jupyter authz links list` shows them"
 LOGIN_WITHOUT_END = "a login session has an end; name one"
 NO_ORPHAN = (
     "there is no orphan with that id; `jupyter authz grants --orphans` shows those there are"

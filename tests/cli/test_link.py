@@ -14,6 +14,8 @@ def test_a_link_is_printed_once_alone_and_kept_hashed(desk: Desk) -> None:
     answer = desk.ask("links", "add", "ada", "viewer", "contents:/team/", "--uses", "3")
     assert 0 == answer.code, answer.err
     secret = answer.out.strip()
+    # Ada is an editor there.
+    assert "note: `user:ada` may not give that now" in answer.err
     with desk.store() as store:
         found = store.link(split_secret(secret))
     assert found is not None
@@ -38,7 +40,7 @@ def test_a_link_is_printed_once_alone_and_kept_hashed(desk: Desk) -> None:
         (("add", "ada", "viewer", "nowhere"), "no resource"),
         (("add", "ada", "viewer", "contents:/team", "--uses", "0"), "1 to 100000"),
         (("add", "ada", "viewer", "contents:/team", "--until", "2001-01-01"), "already past"),
-        (("remove", "\udcff"), "no link with that id"),
+        (("remove", "\udcff"), "no link with that id; `jupyter authz links list`"),
     ],
     ids=ascii,
 )

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import acts
+from .. import acts, inquiry
 from ..credentials import new_secret
-from ..errors import InvalidName
+from ..errors import AuthorizationError, InvalidName
 from ..policy.vocabulary import LEVEL_SENTENCES, parse_level, parse_resource
 from .desk import person_name
 from .noun import Noun
 from .output import note, say, write_json, write_table
 
 if TYPE_CHECKING:
+    from ..policy.vocabulary import Level
     from .desk import Desk
 
 _COLUMNS = ("id", "level", "resource", "made by", "until", "used", "of", "guests", "note")
@@ -79,11 +80,31 @@ def add(
             guests=guests,
         )
         change.record(*acts.link_added(made))
-    note(f"whoever redeems it until {desk.show(made.expires)}, {LEVEL_SENTENCES[word]}")
+    if _may_give(desk, owner, word, made.resource):
+        note(f"whoever redeems it until {desk.show(made.expires)}, {LEVEL_SENTENCES[word]}")
+    else:
+        note(
+            f"note: `user:{owner}` may not give that now, so nobody gets anything by it until "
+            f"they may; `jupyter authz grant user:{owner} manager {made.resource}` lets them"
+        )
     page = "guest" if guests else "link"
     note(f"open it as `/authz/{page}?key=` and this, below the server's address:")
     say(secret.text)
     note(f"remove it with: jupyter authz links remove {made.id}")
+
+
+def _may_give(desk: Desk, owner: str, level: Level, resource: str) -> bool:
+    """Whether `owner` may give that now, as whoever redeems the link will need them to."""
+    on = parse_resource(resource)
+    try:
+        with desk.point() as point:
+            maker = point.principal(f"user:{owner}")
+            return all(
+                point.decide(maker, action, each, door="http", record=False, lift=False).allowed
+                for action, each in [("share", on), *inquiry.needed(on, level.word)]
+            )
+    except AuthorizationError:
+        return True  # A policy that does not load says nothing about it.
 
 
 @links.command("list")
