@@ -40,6 +40,17 @@ def test_what_was_exported_is_there_after_the_import(house: Store, tmp_path: Pat
         assert other.revision() == house.revision() + 1
 
 
+def test_an_export_that_was_cut_off_anywhere_is_refused(house: Store, tmp_path: Path) -> None:
+    filled(house)
+    lines = list(house.export_rows())
+    with Store.open(f"sqlite:///{tmp_path / 'other.sqlite'}") as other:
+        for end in range(len(lines)):
+            with pytest.raises(InvalidName):
+                other.import_rows(lines[:end])
+        assert (0, ()) == (other.revision(), other.state().people)
+        assert len(lines) - 1 == other.import_rows(lines)
+
+
 def test_an_import_goes_into_an_empty_store_only(house: Store) -> None:
     before = house.state()
     with pytest.raises(StoreError, match="not empty"):
@@ -70,9 +81,9 @@ def crowd(head: dict[str, Any], people: int, grants: int) -> list[dict[str, Any]
     )
     return [
         head,
-        {"table": "revision", "row": counted},
         *[{"table": "people", "row": row} for row in persons],
         *[{"table": "grants", "row": row} for row in given],
+        {"table": "revision", "row": counted},
     ]
 
 
@@ -87,7 +98,7 @@ def test_thousands_of_grants_at_once_are_all_there_or_none(store: Store) -> None
     nobody |= {"granted_by": "", "note": "", "created": 1.0}
     for wrong in ({"table": "grants", "row": nobody}, {"table": "grants", "row": {"x": 1}}):
         with pytest.raises((InvalidName, StoreError)):
-            store.import_rows([*lines, wrong])
+            store.import_rows([*lines[:-1], wrong, lines[-1]])
         assert 0 == store.revision()
         assert ((), ()) == (store.state().people, store.state().grants)
     assert len(lines) - 1 == store.import_rows(lines)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _AT_ONCE = 500
-#: In the order in which rows may be put in.
+#: In the order in which rows may be put in; the one row of the last shows that none is missing.
 _TABLES = {table.name: table for table in metadata.sorted_tables if table is not grant_changes}
+_TABLES[revision.name] = _TABLES.pop(revision.name)
 
 
 class Transfer(Transactions):
@@ -55,7 +56,7 @@ class Transfer(Transactions):
         if next(known, {}).get("store") != HEAD:
             msg = f"this is no export of a store of schema revision `{HEAD}`"
             raise InvalidName(msg)
-        many = 0
+        many, last = 0, None
         with self._write() as connection:
             for table in _TABLES.values():
                 count = select(func.count()).select_from(table)
@@ -66,9 +67,10 @@ class Transfer(Transactions):
             connection.execute(delete(revision))
             for table, rows in _alike(map(_row, known)):
                 connection.execute(insert(table), rows)
-                many += len(rows)
-            if connection.execute(select(func.count()).select_from(revision)).scalar() != 1:
-                msg = "the export has no revision; it is not whole"
+                many, last = many + len(rows), table
+            found = connection.execute(select(func.count()).select_from(revision)).scalar()
+            if last is not revision or found != 1:
+                msg = "the export does not end with its revision, so it is not whole; export anew"
                 raise InvalidName(msg)
             _begin_anew(connection, before)
         return many
