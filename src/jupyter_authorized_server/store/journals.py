@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import LargeBinary, cast, delete, func, insert, select, update
+from sqlalchemy import LargeBinary, bindparam, cast, delete, func, insert, select, update
 
 from .. import mistakes
 from ..chain import (
@@ -47,6 +47,14 @@ _LOOKS, _PAUSE = 3, 0.1
 #: Records put in, read or dropped in one transaction, and seconds between two, in which others
 #: have their turn.
 _AT_ONCE, _TURN = 1000, 0.005
+# Made once, since making one takes longer than what it does; each second of a server has some.
+_CALLED = select(journals).where(journals.c.name == bindparam("called"))
+_REACHED = (
+    update(journals)
+    .where(journals.c.id == bindparam("journal"))
+    .values(head_number=bindparam("number"), head_hash=bindparam("hash"))
+)
+_PUT = insert(records)
 
 
 def name_of(path: Path) -> str:
@@ -334,17 +342,16 @@ class _Following:
 def _add(connection: Connection, journal: str, found: list[tuple[Link, str]]) -> None:
     """Put records in, and the place that the chain has reached with them."""
     (first, line), (last, _) = found[0], found[-1]
-    values: dict[str, object] = {"head_number": last.number, "head_hash": last.hash}
     if first.number == 1:
         # Before it there may be records without a chain, to which it is tied.
-        values["since_hash"] = json.loads(line)["previous"]
-    _set(connection, journal, values)
+        _set(connection, journal, {"since_hash": json.loads(line)["previous"]})
+    connection.execute(_REACHED, {"journal": journal, "number": last.number, "hash": last.hash})
     rows = [{"journal": journal, "number": link.number, "line": line} for link, line in found]
-    connection.execute(insert(records), rows)
+    connection.execute(_PUT, rows)
 
 
 def _find(connection: Connection, name: str) -> Place | None:
-    row = connection.execute(select(journals).where(journals.c.name == name)).first()
+    row = connection.execute(_CALLED, {"called": name}).first()
     if row is None:
         return None
     return Place(

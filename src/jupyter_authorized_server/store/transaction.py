@@ -28,6 +28,8 @@ _BATCH = 500
 #: Asked with the number of the last change: another version may have upgraded the store.
 _VERSION = "(SELECT version_num FROM alembic_version)"
 _NUMBER = "SELECT number, (SELECT version_num FROM alembic_version) FROM revision"
+#: In a database with row locks this one makes writers queue up.
+_LOCKED = select(schema.revision.c.number, literal_column(_VERSION)).with_for_update()
 
 
 class Database(Protocol):
@@ -193,9 +195,7 @@ class Transactions:
     def _begun(self) -> Iterator[Connection]:
         self._database.check_place()
         with self._database.translated(), self._database.writing.begin() as connection:
-            # In a database with row locks this one makes writers queue up.
-            locked = select(schema.revision.c.number, literal_column(_VERSION)).with_for_update()
-            _number(connection.execute(locked).first(), self._database.name)
+            _number(connection.execute(_LOCKED).first(), self._database.name)
             yield connection
 
     @contextlib.contextmanager
