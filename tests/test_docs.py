@@ -232,3 +232,8 @@ def test_a_sentence_has_a_line_of_its_own(path: Path) -> None:
         if ends.search(line) and not line.startswith((": ", "|"))
     ]
     assert shared == []
+
+
+def test_every_picture_is_on_a_page() -> None:
+    shown = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    assert [] == [each.name for each in (DOCS / "images").iterdir() if each.name not in shown]

@@ -1,15 +1,18 @@
 /** Moments: the server's are ISO 8601 in UTC, a person's are those of their own clock. */
 import { WORDS } from './words.js';
 
-/** A moment for a person to read. */
-export function shown(iso: string | null | undefined): string {
+/** A moment for a person to read, to the minute; `medium` is to the second. */
+export function shown(
+  iso: string | null | undefined,
+  timeStyle: 'short' | 'medium' = 'short'
+): string {
   if (!iso) {
     return WORDS.never;
   }
   const moment = new Date(iso);
   return Number.isNaN(moment.getTime())
     ? iso
-    : moment.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+    : moment.toLocaleString(undefined, { dateStyle: 'medium', timeStyle });
 }
 
 /** What a `datetime-local` field holds for a moment. */

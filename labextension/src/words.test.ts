@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { badgeWord, brief, canSentence, thing, whole, WORDS } from './words.js';
+import { badgeWord, brief, canSentence, ofText, thing, whole, WORDS } from './words.js';
 
 const all = { view: true, edit: true, run: true, runSaved: true };
 
@@ -17,6 +17,20 @@ for (const [less, sentence, word] of cases) {
   test(`who has ${JSON.stringify(less)} reads "${sentence}" and "${word}"`, () => {
     assert.equal(canSentence({ ...all, ...less }), sentence);
     assert.equal(badgeWord({ ...all, ...less }), word);
+  });
+}
+
+const texts: [Partial<typeof all>, string, string][] = [
+  [{}, 'can edit', 'Editing'],
+  [{ run: false, runSaved: false }, 'can edit', 'Editing'],
+  [{ edit: false, run: false }, 'can view', 'Viewing'],
+  [{ view: false, edit: false, run: false, runSaved: false }, 'no access', 'No access']
+];
+
+for (const [less, sentence, word] of texts) {
+  test(`of a text who has ${JSON.stringify(less)} reads "${sentence}" and "${word}"`, () => {
+    assert.equal(canSentence(ofText({ ...all, ...less })), sentence);
+    assert.equal(badgeWord(ofText({ ...all, ...less })), word);
   });
 }
 

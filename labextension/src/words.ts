@@ -3,7 +3,19 @@ import { WORDS } from './catalogue.js';
 
 export { WORDS };
 
-export type Can = { view: boolean; edit: boolean; run: boolean; runSaved: boolean };
+export type Can = {
+  view: boolean;
+  edit: boolean;
+  run: boolean;
+  runSaved: boolean;
+  /** Of what has no cells, so that running it is nothing to speak of. */
+  isText?: boolean;
+};
+
+/** What somebody may do with a text, of all that they may do in its place. */
+export function ofText(can: Can): Can {
+  return { ...can, run: false, runSaved: false, isText: true };
+}
 
 /** Of a sentence JupyterLab's notices show 140 characters; the rest of it is what matters. */
 const MOST_NAME = 40;
@@ -49,7 +61,7 @@ export function canSentence(can: Can): string {
     ? WORDS.can.run
     : can.runSaved
       ? WORDS.can.runSaved
-      : can.edit
+      : can.edit && can.isText !== true
         ? WORDS.cannot.run
         : '';
   const not = !can.edit && (can.run || can.runSaved) ? WORDS.cannot.edit : '';
@@ -62,7 +74,7 @@ export function badgeWord(can: Can): string {
     return WORDS.badge.none;
   }
   if (can.edit) {
-    return can.run ? WORDS.badge.editing : WORDS.badge.editNoRun;
+    return can.run || can.isText === true ? WORDS.badge.editing : WORDS.badge.editNoRun;
   }
   return can.run
     ? WORDS.badge.runningCode

@@ -158,6 +158,10 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     expect(badge).to_be_focused()
     answering = visit(server, "adam", "/authz#requests")
     row = answering.page.locator("tbody tr").filter(has_text=note)
+    expect(row).to_be_visible()
+    # As wide as what it is answered with may be, also between a telephone and a desk.
+    answering.page.set_viewport_size({"width": 680, "height": 700})
+    assert answering.page.evaluate("document.documentElement.scrollWidth") <= 680
     row.get_by_label("Until").fill("2099-01-01T00:00")
     row.get_by_role("button", name="Approve").click()
     expect(row).to_contain_text("approved")
@@ -502,6 +506,7 @@ def test_every_tab_of_the_access_page_is_accessible_also_by_keyboard(
             assert [] == out_of_reach(page), tab
             if tab == "Audit":
                 the_records_are_checked_saved_and_followed(server, page)
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
         shoot(window, f"access-{tab.split()[0].lower()}-{scheme}-{width}")
 
 

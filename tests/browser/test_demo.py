@@ -30,7 +30,7 @@ UNSTARTED = "You can view team/plan.ipynb but not start a kernel for it."
 
 
 def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_saved(
-    served: Start, visit: Visit, shoot: Shoot
+    served: Start, visit: Visit
 ) -> None:
     server = served("demo")
     file = server.root / "team" / "plan.ipynb"
@@ -40,7 +40,7 @@ def test_a_viewer_sees_a_notebook_in_the_classic_one_and_reads_why_it_is_not_sav
     notebook.shows("Plan of the week")
     said = notebook.no_kernel()
     assert "not start a kernel for it." in said
-    ask_why(window, shoot)
+    ask_why(window)
     keys_that_are_refused_say_why(window.page)
     notebook.insert("1 + 1")
     notebook.save()
@@ -75,7 +75,7 @@ def keys_that_are_refused_say_why(page: Page) -> None:
     expect(page.locator("#copy_cell")).not_to_have_attribute("aria-disabled", "true")
 
 
-def ask_why(window: Window, shoot: Shoot) -> None:
+def ask_why(window: Window) -> None:
     """From the classic notebook's dialog about a refusal to the reason, and to asking for more."""
     page = window.page
     page.locator("#notification_kernel").click()
@@ -94,7 +94,6 @@ def ask_why(window: Window, shoot: Shoot) -> None:
     note.press_sequentially("add b")
     expect(note).to_have_value("add b")
     assert [] == violations(page, ".modal.in")
-    shoot(window, "why-nbclassic")
     close.click()
     # The notebook has it again once what lay over it is gone.
     expect(page.locator(".modal-backdrop")).to_have_count(0)

@@ -234,7 +234,7 @@ def test_an_editor_is_told_at_once_what_she_lost_and_loses_no_text(
 
 
 def test_who_is_given_more_and_then_nothing_while_her_code_runs_is_told_and_keeps_her_page(
-    served: Start, visit: Visit, shoot: Shoot
+    served: Start, visit: Visit
 ) -> None:
     server = served("demo")
     regrant(server, "edda", "editor")
@@ -254,7 +254,6 @@ def test_who_is_given_more_and_then_nothing_while_her_code_runs_is_told_and_keep
     regrant(server, "edda", "")
     gone = page.locator(".Toastify__toast").filter(has_text="You have no access to")
     expect(gone).to_be_visible()
-    shoot(window, "lab-gone-light")
     expect(page.locator(".jp-NotebookPanel-notebook")).to_contain_text("time.sleep(3600)")
     regrant(server, "edda", "editor")
 
@@ -416,8 +415,11 @@ def refusals_lead_to_reasons(server: Served, page: Page) -> None:
     # The page's own wait takes the promise of an answer for a yes.
     while page.evaluate(MAY_SAVE, "contents:/notes.txt"):
         page.wait_for_timeout(50)
+    # It takes no more text then, and says so.
+    expect(page.locator(".authz-link").first).to_have_text("Viewing")
     editor.press("End")
     page.keyboard.type("more")
+    expect(page.locator(".CodeMirror-code")).not_to_contain_text("more")
     page.keyboard.press("Control+s")
     unsaved = "You can view notes.txt but not change it."
     refused = page.locator("#header .authz-notice").filter(has_text=unsaved)

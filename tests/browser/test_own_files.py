@@ -178,6 +178,10 @@ def test_a_link_for_guests_is_made_after_one_more_question_and_shows_one_thing_u
         window.page.goto(f"{server.url}/nbclassic/tree")
         window.page.get_by_role("link", name="Sign in").click()
         expect(window.page.locator("h1")).to_have_text("Sign in")
+    # Of what was refused before anybody knew what it is about, there is what was sent.
+    page.get_by_role("tab", name="Audit").click()
+    refused = page.locator("tbody tr").filter(has_text="GET /authz")
+    expect(refused.first).to_contain_text("deny")
 
 
 def test_what_is_refused_in_the_panel_of_git_is_told(

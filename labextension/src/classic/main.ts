@@ -20,6 +20,7 @@ import { Greys } from './greys.js';
 import type { Classic, Dialogs, JQuery, Session } from './jupyter.js';
 import { baseUrl } from './jupyter.js';
 import { Notices, sized } from './notices.js';
+import { Text } from './text.js';
 import { ClassicRefusals } from './refusals.js';
 import style from '../../style/parts.css';
 
@@ -78,6 +79,18 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
       '#header-container, .tree-buttons .pull-right'
     );
     if (place) {
+      const path = document.body.dataset.filePath;
+      if (path !== undefined) {
+        const text = new Text(
+          standings,
+          contents(path),
+          link(`${base}authz#mine`, '', 'btn-sm navbar-btn')
+        );
+        greys.onLook = () => {
+          text.look();
+        };
+        place.append(text.badge);
+      }
       const page = link(`${base}authz`, WORDS.accessPage, 'btn-sm navbar-btn');
       void standings.whoAmI().then(me => {
         if (isGuest(me)) {

@@ -10,7 +10,8 @@ import { fill, h } from '../dom.js';
 import { endOf, OVER } from '../ended.js';
 import type { Standings } from '../me.js';
 import { noticeOf } from '../notice.js';
-import { badgeWord, brief, canSentence, WORDS } from '../words.js';
+import type { Can } from '../words.js';
+import { badgeWord, brief, canSentence, ofText, WORDS } from '../words.js';
 import type { Closes } from './closes.js';
 import type { CopyBanner } from './copy.js';
 import type { Rights } from './rights.js';
@@ -26,11 +27,10 @@ export class Badge extends Widget {
     this.hide();
   }
 
-  show_(rights: Rights): void {
-    const word = badgeWord(rights.can);
-    const plain = rights.can.edit && rights.can.run;
-    const kind = plain ? 'edit' : rights.can.run || rights.can.runSaved ? 'run' : 'view';
-    const said = `${word}. ${canSentence(rights.can)}. ${WORDS.badgeHint}`;
+  show_(can: Can): void {
+    const word = badgeWord(can);
+    const kind = can.edit ? 'edit' : can.run || can.runSaved ? 'run' : 'view';
+    const said = `${word}. ${canSentence(can)}. ${WORDS.badgeHint}`;
     if (said === this.shown) {
       return;
     }
@@ -171,7 +171,7 @@ export class DocumentFace {
     this.keepClean();
     this.kernelId = found.kernelId ?? this.kernelId;
     if (!this.badge.isDisposed) {
-      this.badge.show_(found);
+      this.badge.show_(this.notebook ? found.can : ofText(found.can));
     }
     this.lock();
     if (before?.path === found.path) {

@@ -17,6 +17,7 @@ interface Entry {
   resource?: string | null;
   decision?: string;
   door?: string;
+  request?: string | null;
 }
 
 /** Between two looks while one follows. */
@@ -44,11 +45,16 @@ export const AUDIT: Tab = {
         { name: 'server', label: WORDS.ofServer, values: [], none: WORDS.thisServer }
       ],
       columns: [
-        { title: WORDS.when, cell: each => shown(each.time) },
+        { title: WORDS.when, cell: each => shown(each.time, 'medium') },
         { title: WORDS.who, cell: each => each.principal },
         { title: WORDS.kind, cell: each => each.kind },
         { title: WORDS.action, cell: each => each.action ?? '' },
-        { title: WORDS.where, cell: each => where(desk, each.resource ?? ''), long: true },
+        {
+          title: WORDS.where,
+          // Of what was refused before it was known what it is about, what was sent.
+          cell: each => (each.resource ? where(desk, each.resource) : (each.request ?? '')),
+          long: true
+        },
         { title: WORDS.outcome, cell: each => outcome(desk, each) },
         { title: WORDS.door, cell: each => each.door ?? '' }
       ]
@@ -110,8 +116,8 @@ export const AUDIT: Tab = {
 
 /** How it was decided; of what was denied also the way to why. */
 function outcome(desk: Desk, entry: Entry): HTMLElement | string {
-  const { id, decision = '' } = entry;
-  return decision !== 'deny' || id === ''
+  const { id, decision = entry.kind === 'denial' ? 'deny' : '' } = entry;
+  return decision !== 'deny' || entry.decision === undefined || id === ''
     ? decision
     : h(
         'span',

@@ -37,8 +37,17 @@ export const REQUESTS: Tab = {
         { title: WORDS.when, cell: each => shown(each.created) },
         { title: WORDS.who, cell: each => each.principal },
         { title: WORDS.wants, cell: each => each.level },
-        { title: WORDS.where, cell: each => where(desk, each.resource) },
-        { title: WORDS.note, cell: each => each.note ?? '' },
+        {
+          title: WORDS.where,
+          cell: each =>
+            h(
+              'span',
+              {},
+              where(desk, each.resource),
+              each.note ? h('small', {}, each.note) : null
+            ),
+          long: true
+        },
         {
           title: WORDS.state,
           cell: each => [each.state, each.answer].filter(Boolean).join(': ')
