@@ -2,6 +2,7 @@
 
 export const WORDS = {
   plugin: "Shows who you are, what you can do, and why not the rest.",
+  silent: "The server does not say now what you can do here. Work on; it is asked again in a moment.",
   unreachable: "The server does not answer. Check your connection and try again.",
   notJson: "The answer was no JSON; you may have been signed out. Reload the page.",
   broken: "Something went wrong on the server; its log says what. Try again in a moment.",

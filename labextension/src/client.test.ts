@@ -33,6 +33,10 @@ test('an answer that is no refusal of ours is put into a sentence all the same',
   }
 });
 
+test('a server that is older than the page says more than that something was not found', () => {
+  assert.equal(refusal(404, { message: 'Not Found' }).message, WORDS.byStatus[404]);
+});
+
 test('what went wrong in our own code shows no details', () => {
   assert.equal(sentence(new TypeError('x is undefined')), WORDS.broken);
 });

@@ -104,7 +104,9 @@ const BY_STATUS: Partial<Record<number, string>> = WORDS.byStatus;
 export function refusal(status: number, json: unknown): Refused {
   const said = isRecord(json) ? json : {};
   const decision = typeof said.decision_id === 'string' ? said.decision_id : null;
-  if (typeof said.message === 'string' && said.message !== '') {
+  // A server that does not know a part of ours says no more than the status.
+  const isSentence = said.message !== '' && said.message !== 'Not Found';
+  if (typeof said.message === 'string' && isSentence) {
     return new Refused(said.message, status, decision);
   }
   return new Refused(

@@ -127,8 +127,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     };
     app.commands.addCommand(ABOUT, { label: WORDS.statusTitle, execute: about });
-    // A guest is given none of these, whatever is asked.
-    const isVisible = (): boolean => !isGuest(standings.me);
+    // A guest is given none of these, whatever is asked, and no server without this package.
+    const isVisible = (): boolean => !standings.absent && !isGuest(standings.me);
     app.commands.addCommand(PAGE, {
       label: WORDS.accessPage,
       isVisible,
@@ -228,7 +228,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     });
     notebooks?.currentChanged.connect(() => void front.update());
-    void found(standings).then(me => {
+    const silent = (): (() => void) => {
+      const shown = Notification.warning(WORDS.silent, { autoClose: false });
+      return () => {
+        Notification.dismiss(shown);
+      };
+    };
+    void found(standings, silent).then(me => {
       if (me) {
         const bar = viewBar(client, me);
         if (bar) {
@@ -242,7 +248,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
           const path = front.selectedPath;
           Notification.success(`${WORDS.copied} ${WORDS.copyHint}`, {
             autoClose: 15_000,
-            actions: [{ label: WORDS.share, callback: () => void shareSelected(path) }]
+            actions: isGuest(me)
+              ? []
+              : [{ label: WORDS.share, callback: () => void shareSelected(path) }]
           });
         });
         void front.update();
@@ -250,6 +258,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
       // Else a server without this package, or an older one: nothing is known, so nothing
       // is shown and nothing is grey.
+      for (const id of [PAGE, COPY, SHARE, SHARE_SELECTED]) {
+        app.commands.notifyCommandChanged(id);
+      }
     });
   }
 };

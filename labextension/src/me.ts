@@ -71,6 +71,8 @@ export class Standings {
   private turn: Promise<void> | null = null;
   /** A server without this package, or an older one; it is asked no more. */
   absent = false;
+  /** Whether it failed, or did not answer, when it was last asked who I am. */
+  failing = false;
   private first: Promise<void> | null = null;
 
   constructor(private readonly client: Client) {}
@@ -116,6 +118,7 @@ export class Standings {
       // Whoever asks at the same time waits for the same answer.
       this.first ??= this.client.get<Me>('me').then(
         me => {
+          this.failing = false;
           this.take(me);
         },
         (error: unknown) => {
@@ -123,6 +126,7 @@ export class Standings {
             throw error;
           }
           this.absent = error.status === 404;
+          this.failing = error.status === 0 || error.status >= 500;
         }
       );
       await this.first;

@@ -12,8 +12,12 @@ const AWAY = 10_000;
 /** While nobody is signed in any more: each question is a refusal in the records. */
 const SIGNED_OUT = 60_000;
 
-/** Who I am, as soon as the server says so; null where it has no such question. */
-export async function found(standings: Standings): Promise<Me | null> {
+/** Who I am, as soon as the server says so; null where it has no such question.
+ *
+ * `tell` is called where it fails, and what that answers takes it back.
+ */
+export async function found(standings: Standings, tell: () => () => void): Promise<Me | null> {
+  let told: (() => void) | null = null;
   for (let tries = 0; ; tries += 1) {
     const me = await standings.whoAmI();
     if (me && tries > 0) {
@@ -21,7 +25,11 @@ export async function found(standings: Standings): Promise<Me | null> {
       standings.forget();
     }
     if (me || standings.absent) {
+      told?.();
       return me;
+    }
+    if (standings.failing) {
+      told ??= tell();
     }
     await pause(AWAY, new AbortController().signal);
   }

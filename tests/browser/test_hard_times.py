@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser.between import BROKEN, UNKNOWN, between
-from browser.page import LAB, WHERE, Window
+from browser.page import CLASSIC, LAB, WHERE, Window
 from examples.serving import PASSWORD, Served
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from browser.between import Between
     from playwright.sync_api import Browser
 
     Visit = Callable[[Served, str, str], Window]
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("afresh")]
 
+SILENT = "The server does not say now what you can do here."
 WHO = "Person, group:NAME, everyone or link"
 
 
@@ -59,22 +61,40 @@ def test_a_server_that_fails_or_is_slow_or_old_costs_time_and_no_typing(
         # A server that is older than the page: what it does not know is told, the rest works.
         way.answers.update(dict.fromkeys(("/api/authz/levels", "/api/authz/changes"), UNKNOWN))
         page.get_by_role("button", name="Share…").click()
-        expect(said).to_contain_text("Not Found")
+        expect(said).to_contain_text("this server is older than this page")
         expect(row).to_contain_text("editor")
         dialog.get_by_role("button", name="Close", exact=True).last.click()
-        # Nobody home at all: what one works on is not in the way.
-        way.answers.update(dict.fromkeys(("/api/authz/", "/authz/"), BROKEN))
-        page.reload()
-        window.lab().shows("Plan of the week")
-        save = page.locator('[data-jp-item-name="save"] jp-button')
-        expect(save).not_to_have_attribute("aria-disabled", "true")
-        window.lab().ready()
-        badge = page.locator(".authz-Badge button")
-        assert 0 == badge.count()
-        # Nobody has to load the page again for it.
-        way.answers.clear()
-        expect(badge).to_have_text("Editing")
+        is_silent_for_a_while(window, way)
         page.goto("about:blank")
+
+
+def is_silent_for_a_while(window: Window, way: Between) -> None:
+    """What pages do while nothing of ours is answered, and once it is again."""
+    page = window.page
+    # Nobody home at all: what one works on is not in the way.
+    way.answers.update(dict.fromkeys(("/api/authz/", "/authz/"), BROKEN))
+    page.reload()
+    window.lab().shows("Plan of the week")
+    save = page.locator('[data-jp-item-name="save"] jp-button')
+    expect(save).not_to_have_attribute("aria-disabled", "true")
+    window.lab().ready()
+    badge = page.locator(".authz-Badge button")
+    assert 0 == badge.count()
+    silent = page.get_by_role("alert").filter(has_text=SILENT)
+    expect(silent).to_be_visible()
+    classic = Window(page.context.new_page(), way.url)
+    classic.go(f"{WHERE[CLASSIC]}team/plan.ipynb")
+    expect(classic.page.get_by_text(SILENT)).to_be_visible()
+    share = classic.page.get_by_role("link", name="Share…")
+    expect(share).to_be_hidden()
+    # Nobody has to load the page again for it.
+    way.answers.clear()
+    expect(badge).to_have_text("Editing")
+    expect(silent).to_have_count(0)
+    expect(share).to_be_visible()
+    expect(classic.page.get_by_role("link", name="Editing")).to_be_visible()
+    expect(classic.page.get_by_text(SILENT)).to_have_count(0)
+    classic.page.close()
 
 
 def test_a_store_that_another_process_holds_costs_time_and_no_typing(

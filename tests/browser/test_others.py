@@ -76,6 +76,7 @@ def test_on_a_server_without_this_package_nothing_is_grey_and_nothing_fails(
         save = page.locator('[data-jp-item-name="save"] jp-button')
         expect(save).not_to_have_attribute("aria-disabled", "true")
         assert 0 == page.locator(".authz-Badge button, .authz-Status button").count()
+        expect(page.get_by_role("button", name="Share…")).to_be_hidden()
         # Asked while it was starting, and no more once that is known.
         asked = [each for each in window.refused if "authz" in each]
         assert {"404 GET /api/authz/me"} == set(asked)

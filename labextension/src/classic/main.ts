@@ -10,7 +10,7 @@ import { contents, isGuest, refusedBecause, Standings } from '../me.js';
 import type { Notice, Seen } from '../notice.js';
 import { noticeOf } from '../notice.js';
 import { viewBar, viewedSentence } from '../view.js';
-import { watch } from '../watch.js';
+import { found, watch } from '../watch.js';
 import { whyPart } from '../why.js';
 import { badgeWord, brief, canSentence, WORDS } from '../words.js';
 import { Cells } from './cells.js';
@@ -103,7 +103,7 @@ export function load(classic: Classic, jquery: JQuery, dialogs: Dialogs): void {
       sized();
     }
   }
-  void standings.whoAmI().then(me => {
+  void found(standings, () => notices.tell(WORDS.silent, 'lost')).then(me => {
     if (me) {
       const looks = viewBar(client, me);
       if (looks) {
@@ -214,7 +214,8 @@ class NotebookPart {
     this.badge = link(`${client.base}authz#mine`, '');
     this.node = h(
       'div',
-      { class: 'btn-group', role: 'group', 'aria-label': WORDS.category },
+      // Until the server has said what there is to show.
+      { class: 'btn-group', role: 'group', 'aria-label': WORDS.category, style: 'display: none' },
       this.badge,
       this.share
     );
@@ -255,6 +256,7 @@ class NotebookPart {
       signIn(this.share, this.client);
       this.badge.removeAttribute('href');
     }
+    this.node.style.display = '';
     const reason = refusedBecause(file, 'launch');
     if (reason !== null) {
       // Its kernel is asked for while this page still loads.

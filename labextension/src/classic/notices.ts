@@ -14,8 +14,8 @@ export class Notices {
   /** Read out as they come. */
   readonly node = h('div', { 'aria-live': 'polite' });
 
-  /** Tell `text`; a refusal takes the place of what says the same. */
-  tell(text: string, kind: 'lost' | 'won' | 'refused', ...offers: readonly Offer[]): void {
+  /** Tell `text`; a refusal takes the place of what says the same. The answer takes it back. */
+  tell(text: string, kind: 'lost' | 'won' | 'refused', ...offers: readonly Offer[]): () => void {
     if (kind === 'won') {
       // It has been given back: what was said about its loss is no longer so.
       this.node.replaceChildren();
@@ -27,6 +27,10 @@ export class Notices {
         each.remove();
       });
     }
+    const close = (): void => {
+      shown.remove();
+      sized();
+    };
     const shown = h(
       'div',
       {
@@ -39,8 +43,7 @@ export class Notices {
         ' ',
         button(each.word, () => {
           if (n === offers.length) {
-            shown.remove();
-            sized();
+            close();
           }
           each.act();
         })
@@ -48,6 +51,7 @@ export class Notices {
     );
     this.node.append(shown);
     sized();
+    return close;
   }
 }
 
