@@ -274,9 +274,9 @@ def test_a_script_that_an_editor_puts_into_a_shared_notebook_runs_in_no_page_of_
     edda = visit(server, "edda", at)
     edda.lab().shows("Rain in a week")
     has(edda, "rain")
+    asks_before_a_button_in_a_text_does_anything(adam.page, edda.page)
     put_out(edda, SCRIPT)
     adam.lab().prints("an output")
     adam.page.wait_for_timeout(500)
     assert adam.page.evaluate("window.hurt") is None
-    asks_before_a_button_in_a_text_does_anything(adam.page, edda.page)
     shares_by_who_has_what(adam.page)
