@@ -633,6 +633,11 @@ def not_a_number_of_times(level: str) -> str:
     return f"`{level}` cannot be given a number of times; name an end, or a lower level"
 
 
+def too_many_links(most: str) -> str:
+    """With what is put in."""
+    return f"{most} of your links hold; remove one first, or grant it to a group"
+
+
 def too_many_requests(most: str) -> str:
     """`{most} of your requests are open; withdraw one first`, with what is put in."""
     return f"{most} of your requests are open; withdraw one first"

@@ -59,6 +59,7 @@ _ON_BOTH = frozenset(
         "test_journals",
         "test_keeper",
         "test_ledger",
+        "test_links",
         "test_login_sessions",
         "test_many_grants",
         "test_owners",

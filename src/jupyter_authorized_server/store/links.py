@@ -7,7 +7,7 @@ import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 #: Most times that a link may be limited to.
 MAX_USES = 100_000
+#: Most links of one person that hold at once: each look at links reads them all.
+MOST_HELD = 1000
+#: Seconds for which a link that is over is kept; the records keep all.
+KEPT_OVER = 30 * 86_400.0
 
 
 class Links(Transactions):
@@ -61,7 +65,7 @@ class Links(Transactions):
         Raises:
             InvalidName: one of the values cannot be.
             UnknownName: there is no such person.
-            DuplicateName: the id is taken.
+            DuplicateName: the id is taken, or so many links of that person hold already.
         """
         now = parse_time(now, "time")
         end = parse_end(expires, "end of the link", now=now)
@@ -91,6 +95,11 @@ class Links(Transactions):
             require_person(connection, link.person)
             if read_links(connection, links.c.id == link.id):
                 raise DuplicateName(mistakes.id_taken("link"))
+            connection.execute(delete(links).where(links.c.expires <= now - KEPT_OVER))
+            held = (links.c.person == link.person) & (links.c.expires > now)
+            count = select(func.count()).select_from(links).where(held)
+            if connection.execute(count).scalar_one() >= MOST_HELD:
+                raise DuplicateName(mistakes.too_many_links(str(MOST_HELD)))
             connection.execute(insert(links).values(row))
         return link
 
