@@ -156,6 +156,8 @@ export const WORDS = {
   active: "active",
   disabled: "shut out",
   service: "service",
+  noPassword: "no password",
+  personAdded: (name: string | number): string => `${name} is added. To sign in here takes a password, which \`jupyter authz users password ${name}\` gives.`,
   noOne: "Nobody.",
   addPerson: "Add person",
   addGroup: "Add group",

@@ -351,6 +351,15 @@ def test_an_administrator_looks_around_as_another_who_sees_that(
     expect(classic).to_be_hidden()
     window = visit(server, "adam", "/authz#people")
     page = window.page
+    # Whoever is added there is told to lack what the page cannot give.
+    page.get_by_label("Name", exact=True).first.fill("zoe")
+    page.get_by_role("button", name="Add person").click()
+    expect(page.locator(".authz-say").first).to_contain_text("jupyter authz users password zoe")
+    row = page.locator("tbody tr").filter(has_text="zoe")
+    expect(row).to_contain_text("no password")
+    row.get_by_role("button", name="Remove: zoe").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
     page.get_by_role("button", name="View as: vera").click()
     dialog = page.get_by_role("dialog", name="Look around as user:vera?")
     dialog.get_by_role("button", name="View as").click()

@@ -12,6 +12,7 @@ interface Person {
   display_name: string;
   disabled?: boolean;
   service?: boolean;
+  has_password?: boolean;
   groups?: readonly string[];
 }
 
@@ -28,11 +29,16 @@ export const PEOPLE: Tab = {
   draw: desk => h('div', {}, ...people(desk), ...groups(desk))
 };
 
-function state(person: Person): string {
+function state(person: Person): HTMLElement | string {
   if (person.disabled) {
     return WORDS.disabled;
   }
-  return person.service ? WORDS.service : WORDS.active;
+  if (person.service) {
+    return WORDS.service;
+  }
+  return person.has_password === false
+    ? h('span', {}, WORDS.active, h('small', {}, WORDS.noPassword))
+    : WORDS.active;
 }
 
 function people(desk: Desk): HTMLElement[] {
@@ -79,8 +85,10 @@ function people(desk: Desk): HTMLElement[] {
       WORDS.addPerson,
       name,
       async () => {
-        await desk.client.post('people', { name: name.value.trim() });
+        const added = name.value.trim();
+        await desk.client.post('people', { name: added });
         await list.reload();
+        list.say.done(WORDS.personAdded(added));
       },
       list
     )
