@@ -224,6 +224,7 @@ export const WORDS = {
   wants: "Asks for",
   approve: "Approve",
   refuse: "Refuse",
+  answerNote: "What to tell them (optional)",
   withdraw: "Withdraw",
   noRequests: "No requests.",
   when: "When",

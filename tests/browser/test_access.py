@@ -163,8 +163,9 @@ def test_what_is_asked_for_is_approved_for_a_time_and_the_open_page_of_who_asked
     answering.page.set_viewport_size({"width": 680, "height": 700})
     assert answering.page.evaluate("document.documentElement.scrollWidth") <= 680
     row.get_by_label("Until").fill("2099-01-01T00:00")
+    row.get_by_label("What to tell them").fill("until the <i>term</i> ends")
     row.get_by_role("button", name="Approve").click()
-    expect(row).to_contain_text("approved")
+    expect(row).to_contain_text("approved: until the <i>term</i> ends")
     expect(badge).to_have_text(re.compile("^Editing"))
     (given,) = server.visitor("vera").ask("GET", "/api/authz/grants?level=editor")[1]["items"]
     assert ("contents:/team/plan.ipynb", "2099") == (given["resource"], given["ends"][:4])

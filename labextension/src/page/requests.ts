@@ -64,12 +64,19 @@ function answers(desk: Desk, list: List<Wish>, wish: Wish): HTMLElement | null {
   if (wish.state !== 'open') {
     return null;
   }
+  const note = h('input', {
+    type: 'text',
+    maxlength: 200,
+    placeholder: WORDS.answerNote,
+    'aria-label': `${WORDS.answerNote}: ${wish.principal}, ${wish.resource}`
+  });
   const answer = (state: string, ends?: string | null): void =>
     void list.say
       .trying(async () => {
         await desk.client.patch(`requests/${wish.id}`, {
           state,
-          ...(ends === undefined ? {} : { ends })
+          ...(ends === undefined ? {} : { ends }),
+          ...(note.value.trim() === '' ? {} : { note: note.value.trim() })
         });
       })
       .then(done => (done ? list.reload() : undefined));
@@ -96,6 +103,7 @@ function answers(desk: Desk, list: List<Wish>, wish: Wish): HTMLElement | null {
     'span',
     { class: 'authz-row' },
     ends,
+    note,
     button(WORDS.approve, () => {
       answer('approved', meant(ends.value));
     }),
