@@ -122,6 +122,8 @@ def test_a_viewer_reads_that_she_is_viewing_and_why_she_cannot_save_or_run(
         save = page.locator('[data-jp-item-name="save"] jp-button')
         expect(save).to_have_attribute("aria-disabled", "true")
         expect(save).to_have_attribute("title", re.compile(re.escape(UNSAVED)))
+        # It has no words of its own: who hears the page finds it all the same.
+        expect(page.get_by_role("button", name=re.compile("^Save"))).to_be_disabled()
         upload = page.locator('.jp-FileBrowser [data-jp-item-name="uploader"] jp-button')
         expect(upload).to_have_attribute("disabled", "")
     twin = "window.jupyterapp.commands.isEnabled('docmanager:duplicate')"

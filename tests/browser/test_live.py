@@ -99,6 +99,7 @@ def offers_a_runner_what_she_may_do(page: Page, front_end: str) -> None:
         save = page.locator('[data-jupyter-action="jupyter-notebook:save-notebook"]')
         expect(save).to_have_attribute("aria-disabled", "true")
         expect(save).to_have_attribute("title", re.compile("^You can .* but not change it"))
+        expect(save).to_have_accessible_name(re.compile("^Save"))
         for refused in ("#rename_notebook", "#copy_notebook", "#trust_notebook"):
             expect(page.locator(refused)).to_have_attribute("aria-disabled", "true")
         for allowed in ("#run_all_cells", "#menu-change-kernel", "#download_menu > li"):
@@ -112,7 +113,8 @@ def offers_a_runner_what_she_may_do(page: Page, front_end: str) -> None:
         "'notebook:delete-cell'].some(may) && ['notebook:run-cell', 'kernelmenu:interrupt', "
         "'kernelmenu:restart', 'runmenu:restart-and-run-all'].every(may); }"
     )
-    shown = page.evaluate("window.jupyterapp.commands.caption('console:create')")
+    card = "window.jupyterapp.commands.caption('console:create', {isLauncher: true})"
+    shown = page.evaluate(card)
     assert shown == "You can start a kernel here, but not run in it what you type."
 
 

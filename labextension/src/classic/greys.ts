@@ -191,6 +191,10 @@ function drape(node: HTMLElement, reason: string | null): void {
   }
   if (before === undefined) {
     node.dataset.authzGrey = node.title;
+    if (node.title !== '' && node.innerText.trim() === '' && !node.hasAttribute('aria-label')) {
+      // What has no words is called by its title, which is the reason from here on.
+      node.setAttribute('aria-label', node.title);
+    }
     if (select) {
       select.dataset.authzOwn = String(select.disabled);
     }

@@ -46,7 +46,15 @@ export function gate(
     }
     return await execute(id, args);
   };
-  commands.caption = (id, args): string => refused(id, args) ?? caption(id, args);
+  commands.caption = (id, args): string => {
+    const reason = refused(id, args);
+    if (reason === null) {
+      return caption(id, args);
+    }
+    // A button without words is called by this, refused or not; a card has its words.
+    const name = args?.isLauncher === true ? '' : commands.label(id, args);
+    return name === '' ? reason : `${name}: ${reason}`;
+  };
   let ours = false;
   commands.isVisible = (id, args): boolean => !(ours && id === BY_ADDRESS) && isVisible(id, args);
   const shares = (): void => {
