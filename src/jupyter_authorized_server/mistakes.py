@@ -595,6 +595,11 @@ def token_there(person: str, name: str) -> str:
     )
 
 
+def too_many_tokens(person: str, most: str) -> str:
+    """With what is put in."""
+    return f"`{person}` has {most} tokens; `jupyter authz tokens revoke` takes some back"
+
+
 def scope_pairs(most: str) -> str:
     """`a scope has from 1 to {most} pairs of a level and a resource`, with what is put in."""
     return f"a scope has from 1 to {most} pairs of a level and a resource"

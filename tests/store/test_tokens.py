@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jupyter_authorized_server.errors import DuplicateName, InvalidName, UnknownName
-from jupyter_authorized_server.store import Store, Token
+from jupyter_authorized_server.store import Store, Token, tokens
 
 HASH = "0" * 64
 NO_IDS = [None, 7, b"t1", "", "a b", "a\0", "\ud800", "é", "x" * 10_000_000, "t1\n", "t1; --"]
@@ -128,3 +128,19 @@ def test_many_tokens_are_found_at_once_each_as_by_itself(house: Store) -> None:
     assert each == house.tokens_called(asked)
     assert (("viewer", "contents:/a"),) == each["t2"].scope
     assert {} == house.tokens_called([])
+
+
+def test_of_one_person_so_many_tokens_hold_and_so_many_that_are_over_are_kept(
+    house: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST_HELD", 3)
+    monkeypatch.setattr(tokens, "MOST_KEPT", 1)
+    for id_, ends in (("a", 20), ("b", 30), ("c", None)):
+        token(house, id=id_, name=id_, expires=ends, now=10)
+    with pytest.raises(DuplicateName, match="`ada` has 3 tokens; `jupyter authz tokens revoke`"):
+        token(house, id="d", name="d", now=15)
+    token(house, id="d", name="d", person="bob", now=15)
+    token(house, id="e", name="e", expires=90, now=35)
+    # Of those that are over, the one that held longer.
+    assert ["b", "c", "e"] == [each.id for each in house.tokens("ada")]
+    assert ["d"] == [each.id for each in house.tokens("bob")]

@@ -118,6 +118,7 @@ def test_thousands_of_grants_at_once_are_all_there_or_none(store: Store) -> None
         [{"store": None}, {"table": "nothing", "row": {}}],
         [{"store": None}, {"table": "people", "row": {"name; DROP TABLE people": 1}}],
         [{"store": None}, {"table": "people", "row": []}],
+        [{"store": None}, {"table": "revision", "row": {"id": 1, "number": 2**70}}],
         [{"store": None}],
     ],
 )

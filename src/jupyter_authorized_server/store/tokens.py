@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from .. import mistakes
 from ..errors import DuplicateName, InvalidName, UnknownName
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Most pairs of one scope.
 MAX_SCOPE = 64
+#: Most tokens of one person that hold at once: each look at tokens reads them all.
+MOST_HELD = 1000
+#: Most tokens of one person that are over and kept; the records keep all.
+MOST_KEPT = 1000
 
 
 class Tokens(Transactions):
@@ -53,7 +57,8 @@ class Tokens(Transactions):
         Raises:
             InvalidName: one of the values cannot be.
             UnknownName: there is no such person.
-            DuplicateName: the person has a token of that name, or the id is taken.
+            DuplicateName: the person has a token of that name, or as many as can hold at
+                once, or the id is taken.
         """
         now = parse_time(now, "time")
         token = Token(
@@ -68,9 +73,15 @@ class Tokens(Transactions):
         secret_hash = parse_hash(secret_hash, "token")
         with self._change() as connection:
             require_person(connection, token.person)
+            _forget(connection, token.person, now)
             same = (tokens.c.person == token.person) & (tokens.c.name == token.name)
             if connection.execute(select(tokens.c.id).where(same)).first() is not None:
                 raise DuplicateName(mistakes.token_there(token.person, token.name))
+            hold = tokens.c.expires.is_(None) | (tokens.c.expires > now)
+            mine = select(func.count()).select_from(tokens).where(tokens.c.person == token.person)
+            count = mine.where(hold)
+            if connection.execute(count).scalar_one() >= MOST_HELD:
+                raise DuplicateName(mistakes.too_many_tokens(token.person, str(MOST_HELD)))
             if _read(connection, tokens.c.id == token.id):
                 raise DuplicateName(mistakes.id_taken("token"))
             row = {
@@ -151,6 +162,14 @@ class Tokens(Transactions):
             with self._write() as connection:
                 used = update(tokens).where(tokens.c.id == id).values(last_used=now)
                 connection.execute(used)
+
+
+def _forget(connection: Connection, person: str, now: float) -> None:
+    """Keep no more than the latest of a person's tokens that are over."""
+    over = (tokens.c.person == person) & (tokens.c.expires <= now)
+    latest = tokens.c.expires.desc(), tokens.c.id
+    old = select(tokens.c.id).where(over).order_by(*latest).offset(MOST_KEPT)
+    connection.execute(delete(tokens).where(tokens.c.id.in_(old)))
 
 
 def _read(connection: Connection, where: ColumnElement[bool] | None = None) -> tuple[Token, ...]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _AT_ONCE = 500
+#: No database of a store holds whole numbers as large.
+_BEYOND = 2**31
 #: In the order in which rows may be put in; the one row of the last shows that none is missing.
 _TABLES = {table.name: table for table in metadata.sorted_tables if table is not grant_changes}
 _TABLES[revision.name] = _TABLES.pop(revision.name)
@@ -105,5 +107,8 @@ def _row(line: Mapping[str, Any]) -> tuple[Table, dict[str, Any]]:
     columns = set() if table is None else {column.name for column in table.columns}
     if table is None or not isinstance(row, dict) or not set(row) <= columns:
         msg = "a line is no row of a store"
+        raise InvalidName(msg)
+    if any(isinstance(value, int) and abs(value) >= _BEYOND for value in row.values()):
+        msg = f"a line for `{table.name}` holds a number that no store can"
         raise InvalidName(msg)
     return table, row
