@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from postgresql import FILE, SHARED, Database, kinds, postgresql
+from stores import kept_in_databases
 
 from jupyter_authorized_server.store import Store
 
@@ -56,6 +58,30 @@ def new_database(database: Database) -> Callable[[], Database]:
         return empty[0].another(f"store_{secrets.token_hex(6)}")
 
     return made
+
+
+#: Modules about the file that a store is, or in which it stands beside another kind.
+_ABOUT_FILES = frozenset(
+    {
+        "browser/test_hard_times.py",
+        "server/test_confinement.py",
+        "server/test_extension.py",
+        "server/test_landlock.py",
+        "server/test_nobody.py",
+        "server/test_store_watch.py",
+    }
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stores(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where `STORE` says so for all, servers keep their stores in PostgreSQL."""
+    module = request.path.relative_to(Path(__file__).parent).as_posix()
+    if kinds((FILE,)) == [SHARED] and module not in _ABOUT_FILES:
+        with kept_in_databases(request.getfixturevalue("new_database")):
+            yield
+    else:
+        yield
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,6 +8,7 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from stores import store_url
 from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 from traitlets.config import LoggingConfigurable
@@ -68,7 +69,7 @@ class World:
             "deep/no.txt",
         ):
             (self.root / name).write_text(name)
-        self.store = Store.open(f"sqlite:///{folder / 'store.sqlite'}")
+        self.store = Store.open(store_url(folder, "store.sqlite"))
         for name, levels in PEOPLE.items():
             self.store.add_person(name, password_hash=None, now=0)
             for level, resource in levels:

@@ -64,6 +64,11 @@ class Database:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}", database="postgres")
         return replace(self, name=name)
 
+    def drop(self) -> None:
+        """Have it be gone, whoever is connected."""
+        drop = f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)"
+        self.execute(drop, database="postgres")
+
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """Inside, its processes take connections and answer nothing."""

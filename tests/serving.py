@@ -18,13 +18,14 @@ from urllib.parse import urlencode
 
 import websocket
 from ports import free_port
+from stores import in_a_file, store_url
 
 import jupyter_authorized_server
 from jupyter_authorized_server.credentials import hash_password, new_secret
 from jupyter_authorized_server.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 TESTS = Path(__file__).parent
 PACKAGE = Path(jupyter_authorized_server.__file__).parents[1]
@@ -39,8 +40,6 @@ OTHERS = (
     "jupyter_server_terminals",
 )
 PASSWORD = "correct horse battery"
-#: The last one gives the URL of the store of a server's folder; without one it is a file there.
-_PLACES: list[Callable[[Path], str]] = []
 
 
 @dataclass
@@ -153,22 +152,6 @@ class Serving:
         return int(self.process.returncode)
 
 
-@contextlib.contextmanager
-def kept_elsewhere(place: Callable[[Path], str]) -> Iterator[None]:
-    """Inside, servers keep their stores where `place` says for their folders."""
-    _PLACES.append(place)
-    try:
-        yield
-    finally:
-        _PLACES.pop()
-
-
-def store_url(folder: Path) -> str:
-    if _PLACES:
-        return _PLACES[-1](folder)
-    return f"sqlite:///{folder / 'data' / 'authorization' / 'store.sqlite'}"
-
-
 def environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY"))}
     return {
@@ -239,10 +222,10 @@ def start(  # why: each is one thing a test may vary
     """
     for name in ("config", "data", "runtime", "root", "home"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    kept = kept or (store_url(folder) if _PLACES else "")
+    kept = kept or store_url(folder)
     tokens = add_people(folder, people or {}, kept)
     lines = [config]
-    if kept:
+    if kept != in_a_file(folder):
         lines.append(f"c.JupyterAuthorization.store_url = {kept!r}")
     if policy is not None:
         rules = folder / "policy"

@@ -6,6 +6,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server import in_force
 from jupyter_authorized_server.audit import Audit
@@ -46,7 +47,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    opened = Store.open(store_url(tmp_path, "store.sqlite"))
     opened.add_person("ada", now=NOW)
     opened.add_person("bob", now=NOW)
     opened.add_group("team", now=NOW)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server import in_force
 from jupyter_authorized_server.in_force import InForce, remember
@@ -32,7 +33,7 @@ CONTEXT = Context(time=1_800_000_000.0, hour=12, weekday=3, door="test")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    opened = Store.open(store_url(tmp_path, "store.sqlite"))
     opened.add_person("ada", now=0)
     opened.add_person("bob", now=0)
     yield opened

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stores import store_url
 
 from jupyter_authorized_server import inquiry
 from jupyter_authorized_server.audit import Audit
@@ -68,7 +69,7 @@ def point(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionPoint]:
     folder = tmp_path_factory.mktemp("inquiry")
     (folder / "policy").mkdir()
     (folder / "policy" / "rules.cedar").write_text(RULES)
-    with Store.open(f"sqlite:///{folder / 'store.sqlite'}") as store:
+    with Store.open(store_url(folder, "store.sqlite")) as store:
         for name in PEOPLE:
             store.add_person(name, now=1)
         for group, members in {
@@ -205,7 +206,7 @@ def test_what_is_kept_from_the_giver_is_not_handed_on(
         f'forbid({who}, action == Jupyter::Action::"open", '
         f'resource in Jupyter::Folder::"{folder}"){"".join(clause)};'
     )
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+    with Store.open(store_url(tmp_path, "store.sqlite")) as store:
         for name in PEOPLE:
             store.add_person(name, now=1)
         store.add_group("team", now=1)
@@ -225,7 +226,7 @@ def test_where_more_than_the_policy_answers_each_place_is_asked_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+    with Store.open(store_url(tmp_path, "store.sqlite")) as store:
         store.add_person("ada", now=1)
         for level, place in (("editor", "/a"), ("editor", "/b"), ("viewer", "/c")):
             store.add_grant(
@@ -288,7 +289,7 @@ ELSEWHERE = ("server:", "kernels:", "kernelspecs:python3")
 @pytest.fixture(scope="module")
 def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionPoint]:
     folder = tmp_path_factory.mktemp("listed")
-    with Store.open(f"sqlite:///{folder / 'store.sqlite'}") as store:
+    with Store.open(store_url(folder, "store.sqlite")) as store:
         for name in PEOPLE:
             store.add_person(name, now=1)
         store.add_group("team", now=1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server.errors import UnknownName
 from jupyter_authorized_server.in_force import InForce
@@ -36,7 +37,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    store = Store.open(store_url(tmp_path, "store.sqlite"))
     for name in ("ada", "bob"):
         store.add_person(name, now=0)
     store.add_group("team", now=0)

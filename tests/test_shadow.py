@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
@@ -23,7 +24,7 @@ NOTEBOOK = parse_resource("contents:/a.ipynb")
 class House:
     def __init__(self, tmp_path: Path) -> None:
         self.now = 1_800_000_000.0
-        self.store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+        self.store = Store.open(store_url(tmp_path, "store.sqlite"))
         self.store.add_person("bob", now=1)
         self.store.add_person("eve", now=1)
         self.store.add_grant(

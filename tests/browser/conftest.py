@@ -13,6 +13,7 @@ from browser.accessible import other_colours
 from browser.page import Window
 from examples.serving import EXAMPLES, ROOT, Served, serving
 from playwright.sync_api import Browser, sync_playwright
+from stores import store_url
 
 from jupyter_authorized_server.store import Store, WishState
 
@@ -124,7 +125,7 @@ def afresh(server: Served, given: frozenset[str]) -> None:
 
 
 def store_of(server: Served) -> Store:
-    return Store.open(f"sqlite:///{server.home / 'data' / 'authorization' / 'store.sqlite'}")
+    return Store.open(store_url(server.home))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, insert
+from stores import store_url
 
 from jupyter_authorized_server.store import schema
 
@@ -18,7 +19,7 @@ PEOPLE, GRANTS = 5_000, 100_000
 def crowd(home: Path) -> None:
     """Put many people and grants into the store in `home`, past all that checks them."""
     now = time.time()
-    engine = create_engine(f"sqlite:///{home / 'data' / 'authorization' / 'store.sqlite'}")
+    engine = create_engine(store_url(home))
     people = [
         {"name": f"p{n}", "display_name": f"Person <b>{n}</b>", "disabled": False, "created": now}
         for n in range(PEOPLE)

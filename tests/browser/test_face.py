@@ -13,6 +13,7 @@ import pytest
 from browser.accessible import out_of_reach, violations
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE
 from playwright.sync_api import expect
+from stores import store_url
 
 from jupyter_authorized_server.store import Store
 
@@ -43,7 +44,7 @@ MAY_SAVE = (
 def regrant(served: Served, person: str, level: str, **more: str) -> None:
     """Have `person` hold `level` on the server, `more` in folders of it, and nothing else."""
     wanted = {"server:": level, **{f"contents:/{name}": each for name, each in more.items()}}
-    store = Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
+    store = Store.open(store_url(served.home))
     with contextlib.closing(store):
         now = time.time()
         before = [each.id for each in store.state().grants if each.principal == f"user:{person}"]

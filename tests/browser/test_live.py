@@ -15,6 +15,7 @@ import pytest
 from browser.page import CLASSIC, LAB, NOTEBOOK, WHERE, Lab
 from examples.serving import PASSWORD, run_in
 from playwright.sync_api import expect
+from stores import store_url
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
@@ -37,7 +38,7 @@ EVERY = pytest.mark.parametrize("front_end", [CLASSIC, LAB, NOTEBOOK])
 
 def store_of(served: Served) -> Store:
     """The store of `served`, to be closed."""
-    return Store.open(f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}")
+    return Store.open(store_url(served.home))
 
 
 def give(served: Served, person: str, level: str) -> None:

@@ -16,6 +16,7 @@ from browser.accessible import violations
 from browser.page import CLASSIC, LAB, NOTEBOOK, Window
 from examples.serving import PASSWORD
 from playwright.sync_api import expect
+from stores import store_url
 
 from jupyter_authorized_server.credentials import hash_password
 from jupyter_authorized_server.store import Store
@@ -79,7 +80,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...
 
 def add_fay(served: Served) -> None:
     """Somebody who may look into one folder, and has a home."""
-    url = f"sqlite:///{served.home / 'data' / 'authorization' / 'store.sqlite'}"
+    url = store_url(served.home)
     with Store.open(url) as store:
         if FAY not in {each.name for each in store.state().people}:
             now = time.time()

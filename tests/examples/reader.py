@@ -201,9 +201,9 @@ def at_the_database(database: Database, name: str, patch: pytest.MonkeyPatch) ->
     """Inside, PostgreSQL's programs go to that server, where `name` is free; its URL."""
     patch.setenv("PGHOST", str(database.sockets))
     patch.setenv("PGUSER", database.owner)
-    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-    database.execute(drop, database="postgres")
+    made = replace(database, name=name)
+    made.drop()
     try:
-        yield replace(database, name=name).url
+        yield made.url
     finally:
-        database.execute(drop, database="postgres")
+        made.drop()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ports import free_port
+from stores import in_a_file, store_url
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -59,7 +60,7 @@ def surroundings(home: Path) -> dict[str, str]:
 
 def furnish(home: Path, people: Mapping[str, str]) -> None:
     """Put `people` into the store in `home`: names, and levels on the server or nothing."""
-    store = Store.open(f"sqlite:///{home / 'data' / 'authorization' / 'store.sqlite'}")
+    store = Store.open(store_url(home))
     hashed = hash_password(PASSWORD)
     now = time.time()
     try:
@@ -155,6 +156,8 @@ def serving(
     ]
     if os.geteuid() == 0:
         line.append("--allow-root")
+    if (kept := store_url(home)) != in_a_file(home):
+        line.append(f"--JupyterAuthorization.store_url={kept}")
     if config is not None:
         line.append(f"--config={config}")
     with (home / "server.log").open("wb") as log:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jupyter_server.base.handlers import APIHandler, MainHandler, Template404
+from stores import store_url
 from tornado.routing import HostMatches, Rule
 from tornado.web import Application, RequestHandler
 
@@ -47,7 +48,7 @@ def delegate(request: object) -> None: ...
 
 @pytest.fixture
 def wired(tmp_path: Path) -> Iterator[Wiring]:
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+    with Store.open(store_url(tmp_path, "store.sqlite")) as store:
         point = DecisionPoint(store, policy_dir=None, audit=Audit(None))
         yield Wiring(config=JupyterAuthorization(), point=point)
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def point(tmp_path: Path) -> Iterator[DecisionPoint]:
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+    with Store.open(store_url(tmp_path, "store.sqlite")) as store:
         store.add_person("olga", now=1)
         store.add_grant(
             principal="user:olga",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 from postgresql import FILE, SHARED, kinds
-from serving import kept_elsewhere
+from stores import kept_in_databases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from postgresql import Database
+    from collections.abc import Iterator
 
 #: With which stores the tests of a module run, unless `STORE` says it for all: one each, by
 #: turns, and both where the module is about what is in the store.
@@ -53,11 +49,5 @@ def _store(request: pytest.FixtureRequest) -> Iterator[None]:
     if getattr(request, "param", FILE) == FILE:
         yield
         return
-    new: Callable[[], Database] = request.getfixturevalue("new_database")
-
-    @cache
-    def place(_folder: Path) -> str:
-        return new().url
-
-    with kept_elsewhere(place):
+    with kept_in_databases(request.getfixturevalue("new_database")):
         yield

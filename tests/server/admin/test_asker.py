@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server import acts
 from jupyter_authorized_server.audit import Audit
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as made:
+    with Store.open(store_url(tmp_path, "store.sqlite")) as made:
         for name in ("mia", "olga"):
             made.add_person(name, now=1)
         yield made

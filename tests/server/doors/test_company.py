@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import Serving, add_people, serving, store_url
+from serving import Serving, add_people, serving
+from stores import store_url
 from talking import Client, notebook, start
 
 from jupyter_authorized_server.audit import Audit

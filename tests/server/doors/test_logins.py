@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+from stores import store_url
 
 from jupyter_authorized_server.audit import Audit
 from jupyter_authorized_server.decision_point import DecisionPoint
@@ -23,7 +24,7 @@ NOW = 20.0
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    found = Store.open(store_url(tmp_path, "store.sqlite"))
     for name in ("ada", "bob", "eve"):
         found.add_person(name, now=1)
     found.set_disabled("eve", disabled=True)
