@@ -131,6 +131,13 @@ const cases: Case[] = [
     'save'
   ],
   [
+    'a menu clears no output that stays in the file',
+    'editmenu:clear-all',
+    at({ file: VIEWED, kernel: VIEWED }),
+    {},
+    'save'
+  ],
+  [
     'a menu puts nothing into a text that takes nothing by the keyboard',
     'fileeditor:paste',
     at({ file: VIEWED, kernel: undefined, hasKernel: false }),

@@ -133,6 +133,8 @@ const duplicate: Gate = at => refusedBecause(at.around, 'create');
 const CELLS = [
   'cell-toolbar:delete',
   'documentsearch:startWithReplace',
+  'editmenu:clear-all',
+  'editmenu:clear-current',
   'editmenu:redo',
   'editmenu:undo',
   'fileeditor:cut',

@@ -263,6 +263,14 @@ def test_what_an_administrator_turned_off_for_all_is_turned_on_for_oneself_unles
         shared.unlink()
 
 
+def test_a_page_asks_for_what_is_built_only_where_that_is_told(server: Serving) -> None:
+    """It would be refused, and recorded, each time that somebody opens JupyterLab."""
+    for page in ("/lab", "/tree"):
+        for who in ("vera", "mona"):
+            assert config(server, who, page).get("buildCheck") in {False, None}, (who, page)
+    assert config(server, "adam", "/lab")["buildCheck"] is True
+
+
 def test_a_plugin_without_a_name_is_a_bad_request(server: Serving) -> None:
     for name, status in ((5, 400), (["a"], 400), (None, 400), ("x" * 5000, 413), ("", 422)):
         assert (status, name) == (turn(server, "vera", "disable", name).status, name)

@@ -18,6 +18,8 @@ from jupyter_server.base.handlers import JupyterHandler
 
 from ..acting import ACTING
 from ..surface import choices, own
+from ..surface.places import SERVER
+from ..wiring import wiring
 
 #: Handlers whose pages tell their scripts what they need.
 _KINDS = (
@@ -60,10 +62,23 @@ def _install(kind: Any) -> None:
         self.settings.get("page_config_data", {})["token"] = ""
         if found.get("token") == self.token:
             found["token"] = ""
+        if found.get("buildCheck") and not _administers(self.settings):
+            # Else each opening of JupyterLab asks what there is to build, and is refused that.
+            found["buildCheck"] = False
         return found
 
     get_page_config.upstream = upstream  # type: ignore[attr-defined]  # why: a mark of our own
     kind.get_page_config = get_page_config
+
+
+def _administers(settings: Any) -> bool:
+    """Whether whoever asks is told what there is to build."""
+    acting = ACTING.get()
+    return acting is None or (
+        wiring(settings)
+        .point.decide(acting.principal, "administer", SERVER, door="http", record=False)
+        .allowed
+    )
 
 
 def _chosen(settings: Any) -> dict[str, bool]:
