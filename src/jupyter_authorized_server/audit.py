@@ -181,26 +181,26 @@ class Audit:
             request: what was asked for, such as `PATCH /api/contents/a.ipynb`.
             shadow: whether it was a denial that shadow mode let through.
         """
-        return self._write(
-            "decision",
-            {
-                "principal": decision.principal,
-                "token": principal.token,
-                **({"viewer": principal.viewer.name} if principal.viewer is not None else {}),
-                "action": decision.action,
-                "resource": decision.resource,
-                "decision": decision.answer.value,
-                "determining": [f"{d.id} ({d.source})" for d in decision.determining],
-                # What permits is said by `determining` already.
-                **({} if decision.allowed else {"reason": decision.reason_admin}),
-                "revision": decision.revision,
-                "door": door,
-                "address": address,
-                "request": request,
-                **({"shadow": True} if shadow else {}),
-            },
-            urgent=not decision.allowed,
-        )
+        allowed = decision.allowed
+        record = self._begun("decision")
+        record["principal"] = decision.principal
+        record["token"] = principal.token
+        if principal.viewer is not None:
+            record["viewer"] = principal.viewer.name
+        record["action"] = decision.action
+        record["resource"] = decision.resource
+        record["decision"] = decision.answer.value
+        record["determining"] = [f"{d.id} ({d.source})" for d in decision.determining]
+        if not allowed:
+            # What permits is said by `determining` already.
+            record["reason"] = decision.reason_admin
+        record["revision"] = decision.revision
+        record["door"] = door
+        record["address"] = address
+        record["request"] = request
+        if shadow:
+            record["shadow"] = True
+        return self.write(_short(record), urgent=not allowed)
 
     def event(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> str:
         """Record that `actor` did something of `kind`; returns the record's id.
@@ -210,11 +210,11 @@ class Audit:
             actor: written form of a principal, or `os:NAME` for the CLI.
             fields: what else there is to say; never a secret.
         """
-        return self._write(kind, {"principal": actor, **(fields or {})})
+        return self.write(self.made(kind, actor=actor, fields=fields))
 
     def made(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> Record:
         """The record that `event` would write, for `write`."""
-        return self._made(kind, {"principal": actor, **(fields or {})})
+        return _short({**self._begun(kind), "principal": actor, **(fields or {})})
 
     def note(self, kind: str, *, actor: str, fields: Mapping[str, Value] | None = None) -> str:
         """As `event`, of what is so already; that it cannot be recorded is logged, and no id."""
@@ -224,21 +224,12 @@ class Audit:
             _log.critical("`%s` of `%s` cannot be recorded: %s", kind, actor, error)
             return ""
 
-    def _write(self, kind: str, fields: Mapping[str, Value], *, urgent: bool = True) -> str:
-        return self.write(self._made(kind, fields), urgent=urgent)
-
-    def _made(self, kind: str, fields: Mapping[str, Value]) -> Record:
+    def _begun(self, kind: str) -> Record:
+        """What each record begins with."""
+        record: Record = {"id": os.urandom(8).hex(), "time": self._clock(), "kind": kind}
         asked = REQUEST.get()
-        record: Record = {
-            "id": os.urandom(8).hex(),
-            "time": self._clock(),
-            "kind": kind,
-            **({} if asked is None else {"request_id": asked}),
-            **fields,
-        }
-        for key, value in fields.items():
-            if isinstance(value, str) and len(value) > MAX_TEXT:
-                record[key] = value[:MAX_TEXT] + "…"
+        if asked is not None:
+            record["request_id"] = asked
         return record
 
     def write(self, record: Record, *, urgent: bool = True, once: Once | None = None) -> str:
@@ -268,3 +259,11 @@ class Audit:
         else:
             self._tell(len(self._untold))
         return str(record["id"])
+
+
+def _short(record: Record) -> Record:
+    """A record whose texts are not too long."""
+    for key, value in record.items():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            record[key] = value[:MAX_TEXT] + "…"
+    return record

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -86,10 +87,9 @@ def verify_lines(
     *,
     start: Link = ORIGIN,
     head: Link | None = None,
-    each: str = "line",
     tell: Callable[[], object] | None = None,
 ) -> Verdict:
-    """As `verify`, of lines from anywhere, where one is called `each`."""
+    """As `verify`, of lines from anywhere."""
     walk = _Walk(start, head)
     problem, at = None, 0
     for at, line in enumerate(lines, start=1):  # noqa: B007  # why: told below
@@ -103,7 +103,7 @@ def verify_lines(
     return Verdict(
         records=walk.records,
         unchained=walk.unchained,
-        problem=None if problem is None else f"{each} {at}: {problem}",
+        problem=None if problem is None else f"line {at}: {problem}",
     )
 
 
@@ -192,18 +192,31 @@ def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict
                 yield offset, record
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some records of a chain that follow each other.
+
+    Args:
+        before: the place before the first of them.
+        last: the place of the last.
+        lines: as they are in the file, without the last one's end.
+    """
+
+    before: Link
+    last: Link
+    lines: str
+
+
 def onward(
-    path: Path, known: Link = ORIGIN, *, start: Link = ORIGIN
-) -> Generator[tuple[Link, str], None, None]:
-    """The records of a file behind a place that the chain had, each with its own place.
+    path: Path, known: Link = ORIGIN, *, start: Link = ORIGIN, most: int = 200
+) -> Generator[Piece, None, None]:
+    """The records of a file behind a place that the chain had.
 
     Args:
         path: the file; there may be none.
         known: that place.
         start: where the chain begins, after records were dropped for their age.
-
-    Yields:
-        The place and the line, without its end.
+        most: of one piece.
 
     Raises:
         ChainBroken: that place is not there, or a line behind it is not tied to the one
@@ -222,29 +235,49 @@ def onward(
         if at is None and not is_dropped:
             raise ChainBroken
         file.seek(at or 0)
-        last, is_first = known, not known.number
-        for line in file:
-            if not line.endswith(b"\n"):
-                # One that is being written, or that a power cut has torn.
+        lines: Iterator[bytes] = file
+        if not known.number:
+            lines, known = _chained(file, known)
+        while some := list(islice(lines, most)):
+            found, last = _tied(some, known)
+            if found:
+                text = b"".join(found)[:-1].decode("ascii")
+                yield Piece(before=known, last=last, lines=text)
+            known = last
+            if len(found) < len(some):
+                # One that is being written, or that a power cut has torn, is whole later.
+                if some[len(found)].endswith(b"\n"):
+                    raise ChainBroken
                 return
-            if not _is_tied(line, last):
-                record = parse(line)
-                link = None if record is None else link_of(record, line)
-                if is_first and link is not None and not link.number:
-                    # Of an older version, without a chain; the first of the chain is tied to it.
-                    last = Link(number=0, hash=link.hash)
-                    continue
-                raise ChainBroken
-            is_first = False
-            bare = line[:-1]
-            last = Link(number=last.number + 1, hash=hash_of(bare))
-            yield last, bare.decode("ascii")
 
 
-def _is_tied(line: bytes, last: Link) -> bool:
-    """Whether a line is the record behind `last`; told by its end, which is written so."""
-    end = f', "number": {last.number + 1}, "previous": "{last.hash}"}}\n'
-    return line.isascii() and line.endswith(end.encode("ascii"))
+def _chained(file: BinaryIO, known: Link) -> tuple[Iterator[bytes], Link]:
+    """The lines from the first of the chain on, and what that is tied to.
+
+    Of an older version there may be some before it, without a chain.
+    """
+    for line in file:
+        record = parse(line)
+        link = None if record is None else link_of(record, line)
+        if link is None or link.number:
+            return chain((line,), file), known
+        known = Link(number=0, hash=link.hash)
+    return iter(()), known
+
+
+def _tied(lines: list[bytes], last: Link) -> tuple[list[bytes], Link]:
+    """Those of the lines that are the records behind `last`, and the last place then.
+
+    A record is told by the end of its line, which is written so: to read each takes longer than
+    all else that is done with it.
+    """
+    number, last_hash = last.number, last.hash
+    for count, line in enumerate(lines):
+        end = b', "number": %d, "previous": "%s"}\n' % (number + 1, last_hash.encode())
+        if not line.endswith(end) or not line.isascii():
+            return lines[:count], Link(number=number, hash=last_hash)
+        number, last_hash = number + 1, hash_of(line[:-1])
+    return lines, Link(number=number, hash=last_hash)
 
 
 def _behind(file: BinaryIO, known: Link) -> int | None:

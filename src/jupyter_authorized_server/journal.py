@@ -75,7 +75,8 @@ class Journal:
         self.path = path
         self._name = os.fspath(path)
         self._lock = threading.Lock()
-        self._link: Link | None = None
+        #: Number and hash of the last record this process wrote, which tie the next one.
+        self._tie: tuple[int, str] | None = None
         self._end = -1
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._descriptor = -1
@@ -102,7 +103,10 @@ class Journal:
     @property
     def link(self) -> Link | None:
         """Of the last record this process wrote; None where it wrote none."""
-        return self._link
+        if self._tie is None:
+            return None
+        number, last_hash = self._tie
+        return Link(number=number, hash=last_hash)
 
     def close(self) -> None:
         """Close the file; it takes no more records."""
@@ -122,7 +126,7 @@ class Journal:
                 return 0
             size = self._take()
             try:
-                return self._last(size).number
+                return self._last(size)[0]
             finally:
                 self._give_back()
 
@@ -143,14 +147,14 @@ class Journal:
                 return None
             size = self._take()
             try:
-                last = self._last(size)
-                if once is not None and once.look(self.path, last.number, record["id"]):
+                last, last_hash = self._last(size)
+                if once is not None and once.look(self.path, last, record["id"]):
                     return None
-                number = last.number + 1
-                chained = {**record, "number": number, "previous": last.hash}
+                number = last + 1
+                chained = {**record, "number": number, "previous": last_hash}
                 line = _ENCODER.encode(chained).encode("ascii")
                 self._write(line + b"\n")
-                self._link = Link(number=number, hash=hash_of(line))
+                self._tie = number, hash_of(line)
                 if once is not None:
                     once.looked = number
             finally:
@@ -226,7 +230,7 @@ class Journal:
         with self._lock, self._locked():
             # Whoever writes it too sees that the name is another file's, and goes there.
             self.path.rename(self.path.with_name(name))
-            self._link = None
+            self._tie = None
 
     def _begin_at(self, offset: int, old: int) -> bool:
         """Have the file begin with what the descriptor `old` holds from `offset` on.
@@ -304,15 +308,15 @@ class Journal:
         if fcntl is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
-    def _last(self, size: int) -> Link:
-        """The place of the last record, also where another process wrote it.
+    def _last(self, size: int) -> tuple[int, str]:
+        """Number and hash of the last record, also where another process wrote it.
 
         `_end` is where the next one goes from now on.
         """
-        if size == self._end and self._link is not None:
-            return self._link
+        if size == self._end and self._tie is not None:
+            return self._tie
         found, self._end = self._find_last(size)
-        return found
+        return found.number, found.hash
 
     def _find_last(self, size: int) -> tuple[Link, int]:
         tail, at = b"", size

@@ -208,10 +208,11 @@ def test_the_records_of_each_server_that_shares_the_store_are_there_and_verified
         assert (2, True) == (answer.code, "elsewhere` are in the store; it has" in answer.err)
         assert name in answer.err
     with desk.store() as store, store._write() as connection:
-        connection.execute(text("DELETE FROM records WHERE number = 2"))
+        connection.execute(text("DROP TRIGGER records_unchanged"))
+        connection.execute(text("UPDATE records SET lines = replace(lines, 'ada', 'eve')"))
     answer = desk.ask("audit", "verify")
     assert answer.code == 1
-    assert f"error: in the store, `{name}`: row 2: record 3 stands where record 2" in answer.err
+    assert f"error: in the store, `{name}`: line 2: record 1, the one before" in answer.err
     found = desk.ask("audit", "verify", "--json")
     assert (1, False, None) == (
         found.code,

@@ -141,6 +141,15 @@ class Load:
             act()
 
 
+def test_a_server_that_ends_has_given_the_store_all_its_records(tmp_path: Path) -> None:
+    with serving(tmp_path, people=PEOPLE) as server:
+        (server.root / "b.txt").write_text("0")
+        assert 200 == put(server, "edi", "b.txt", "1")
+    with server.store() as store:
+        found = store.verify_journal(journal(server))
+    assert (None, True) == (found.problem, 0 < found.records == found.stored)
+
+
 def test_a_server_that_is_killed_at_work_has_lost_nothing_that_was_answered(
     tmp_path: Path,
 ) -> None:

@@ -33,8 +33,8 @@ def verify(desk: Desk, *, as_json: bool) -> int:
 
     Names the first record that was changed, dropped or moved, in the file of this server, in
     the store, and of each other server that shares the store.
-    The last second of a running server may not be known to the store yet; what is cut off
-    there is not found.
+    The last two seconds of a running server may not be known to the store yet; what is cut
+    off there is not found.
     Exits 1 where something is wrong; on a terminal a bar shows how far it is.
 
     Example: `jupyter authz audit verify`

@@ -7,8 +7,10 @@ server that is open. So whatever keeps us from enforcing ends the process.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
+import weakref
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,13 +223,16 @@ async def start(app: ServerApp) -> None:
         await wired.follower.look()
         follow = PeriodicCallback(wired.follower.look_if_due, SECONDS * 1000)
         follow.start()
+        keeping = RecordKeeping(wired)
         application.settings["jupyter_authorization_poll"] = [
             poll,
             follow,
             recognised,
             *watch(wired),
-            RecordKeeping(wired).callback,
+            keeping.callback,
         ]
+        # Of a server that ended before its process does, nothing is held for it.
+        atexit.register(_end, weakref.ref(keeping))
         application.settings["jupyter_authorization_thread"] = ready_thread.keep(after=1.0)
         if isinstance(app.identity_provider, LocalIdentityProvider):
             url = setup_url(wired.point, app.connection_url)
@@ -259,6 +264,12 @@ def check_connection(kind: type) -> None:
     if not issubclass(kind, (JudgedConnection, RefusedConnection)):
         msg = "kernel connections are not judged; another extension replaced their class"
         raise ConfigurationError(msg)
+
+
+def _end(keeping: weakref.ref[RecordKeeping]) -> None:
+    found = keeping()
+    if found is not None:
+        found.end()
 
 
 class _or_end(contextlib.AbstractContextManager[None]):  # noqa: N801  # why: reads as a word

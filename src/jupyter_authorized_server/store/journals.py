@@ -7,7 +7,6 @@ file leaves the records as they were, and whoever shares the store can read thos
 
 from __future__ import annotations
 
-import json
 import platform
 import secrets
 import time
@@ -16,13 +15,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import LargeBinary, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import LargeBinary, bindparam, cast, delete, insert, select, update
 
 from .. import mistakes
 from ..chain import (
     ORIGIN,
     ChainBroken,
     Link,
+    Piece,
     Verdict,
     is_older,
     link_of,
@@ -44,9 +44,10 @@ if TYPE_CHECKING:
 #: Looks at a chain that does not hold what is known of it, and seconds between two: another
 #: process may drop old records just now.
 _LOOKS, _PAUSE = 3, 0.1
-#: Records put in, read or dropped in one transaction, and seconds between two, in which others
-#: have their turn.
-_AT_ONCE, _TURN = 1000, 0.005
+#: Rows put in with one transaction, and seconds between two, in which others have their turn.
+_AT_ONCE, _TURN = 5, 0.005
+#: Rows read or dropped at once.
+_ROWS = 50
 # Made once, since making one takes longer than what it does; each second of a server has some.
 _CALLED = select(journals).where(journals.c.name == bindparam("called"))
 _REACHED = (
@@ -140,14 +141,13 @@ class Journals(Transactions):
             values = {"since_number": last.number, "since_hash": last.hash}
             connection.execute(update(journals).where(*is_on).values(values))
         mine = records.c.journal == journal
+        old = select(records.c.number).where(mine, records.c.last <= last.number)
+        old = old.order_by(records.c.number).limit(_ROWS)
         while True:
             with self._write() as connection:
-                first = select(func.min(records.c.number)).where(mine)
-                number = connection.execute(first).scalar()
-                if number is None or number > last.number:
+                if not (numbers := connection.execute(old).scalars().all()):
                     return
-                end = min(last.number, number + _AT_ONCE)
-                connection.execute(delete(records).where(mine, records.c.number <= end))
+                connection.execute(delete(records).where(mine, records.c.number <= numbers[-1]))
             time.sleep(_TURN)
 
     def prune_records(self, name: str, before: float) -> int:
@@ -234,9 +234,7 @@ class Journals(Transactions):
             if place.head.number <= place.since.number:
                 return Verdict(records=0, unchained=0, problem=None)
             with closing(self.kept_lines(name, last=place.head.number)) as lines:
-                found = verify_lines(
-                    lines, start=place.since, head=place.head, each="row", tell=tell
-                )
+                found = verify_lines(lines, start=place.since, head=place.head, tell=tell)
             if self._known(name).since == place.since:
                 return found
 
@@ -251,13 +249,14 @@ class Journals(Transactions):
             UnknownName: no chain is called so.
         """
         place = self._known(name)
-        wanted = [records.c.journal == place.id]
-        if last is not None:
-            wanted.append(records.c.number <= last)
-        number = place.since.number
-        while rows := self._rows(*wanted, records.c.number > number, order=records.c.number):
-            yield from (line for _, line in rows)
-            number = rows[-1][0]
+        mine, begin = records.c.journal == place.id, place.since.number
+        done = begin
+        while rows := self._rows(mine, records.c.last > done, order=records.c.number):
+            for first, end, lines in rows:
+                for number, line in enumerate(lines, start=first):
+                    if number > begin and (last is None or number <= last):
+                        yield line
+                done = max(end, done + 1)
 
     def newest_records(
         self, name: str, *, before: int | None = None
@@ -272,27 +271,29 @@ class Journals(Transactions):
             UnknownName: no chain is called so.
         """
         place = self._known(name)
-        mine = records.c.journal == place.id, records.c.number > place.since.number
-        number = place.head.number + 1 if before is None else before
-        order = records.c.number.desc()
-        while rows := self._rows(*mine, records.c.number < number, order=order):
-            for number, line in rows:
-                record = parse(line)
-                if record is not None:
-                    yield number, record
+        mine = records.c.journal == place.id, records.c.last > place.since.number
+        behind = place.head.number + 1 if before is None else before
+        done, order = behind, records.c.number.desc()
+        while rows := self._rows(*mine, records.c.number < done, order=order):
+            for first, _, lines in rows:
+                for number, line in reversed(list(enumerate(lines, start=first))):
+                    record = parse(line) if place.since.number < number < behind else None
+                    if record is not None:
+                        yield number, record
+                done = first
 
-    def _rows(self, *wanted: Any, order: Any) -> list[tuple[int, bytes]]:
-        """Some records, each with its number, as lines of a file."""
+    def _rows(self, *wanted: Any, order: Any) -> list[tuple[int, int, list[bytes]]]:
+        """Some rows: the numbers of the first and of the last record, and lines as of a file."""
         with self._read() as connection:
-            line: Any = records.c.line
+            lines: Any = records.c.lines
             if connection.dialect.name == "sqlite":
                 # Whoever writes the file itself may have put in what is no text.
-                line = cast(line, LargeBinary)
-            query = select(records.c.number, line).where(*wanted).order_by(order)
-            rows = connection.execute(query.limit(_AT_ONCE)).all()
+                lines = cast(lines, LargeBinary)
+            query = select(records.c.number, records.c.last, lines).where(*wanted)
+            rows = connection.execute(query.order_by(order).limit(_ROWS)).all()
         return [
-            (number, (line if isinstance(line, bytes) else line.encode()) + b"\n")
-            for number, line in rows
+            (first, last, [line + b"\n" for line in _bytes(lines).split(b"\n")])
+            for first, last, lines in rows
         ]
 
     def _place(self, name: str) -> Place:
@@ -312,7 +313,7 @@ class _Following:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found: Generator[tuple[Link, str], None, None] | None = None
+        self._found: Generator[Piece, None, None] | None = None
         self.last = ORIGIN
         self.is_broken = False
 
@@ -321,7 +322,7 @@ class _Following:
         if self._found is not None:
             self._found.close()
 
-    def some(self, place: Place) -> list[tuple[Link, str]]:
+    def some(self, place: Place) -> list[Piece]:
         """The next records behind that place, as many as go in at once."""
         reached = max(place.head, place.start, key=lambda link: link.number)
         if self._found is None or reached != self.last:
@@ -329,25 +330,38 @@ class _Following:
             self.close()
             self._found = onward(self._path, reached, start=place.start)
             self.last = reached
-        some: list[tuple[Link, str]] = []
+        some: list[Piece] = []
         try:
-            some.extend(islice(self._found, _AT_ONCE))
+            for piece in islice(self._found, _AT_ONCE):
+                some.append(piece)  # noqa: PERF402  # why: they are kept where the next fails
         except ChainBroken:
             self.is_broken = True
         if some:
-            self.last = some[-1][0]
+            self.last = some[-1].last
         return some
 
 
-def _add(connection: Connection, journal: str, found: list[tuple[Link, str]]) -> None:
+def _add(connection: Connection, journal: str, found: list[Piece]) -> None:
     """Put records in, and the place that the chain has reached with them."""
-    (first, line), (last, _) = found[0], found[-1]
-    if first.number == 1:
+    first, last = found[0], found[-1].last
+    if not first.before.number:
         # Before it there may be records without a chain, to which it is tied.
-        _set(connection, journal, {"since_hash": json.loads(line)["previous"]})
+        _set(connection, journal, {"since_hash": first.before.hash})
     connection.execute(_REACHED, {"journal": journal, "number": last.number, "hash": last.hash})
-    rows = [{"journal": journal, "number": link.number, "line": line} for link, line in found]
+    rows = [
+        {
+            "journal": journal,
+            "number": each.before.number + 1,
+            "last": each.last.number,
+            "lines": each.lines,
+        }
+        for each in found
+    ]
     connection.execute(_PUT, rows)
+
+
+def _bytes(found: str | bytes) -> bytes:
+    return found if isinstance(found, bytes) else found.encode()
 
 
 def _find(connection: Connection, name: str) -> Place | None:

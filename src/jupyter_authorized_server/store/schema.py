@@ -299,14 +299,16 @@ journals = Table(
     Column("head_hash", Text, nullable=False),
 )
 
-#: The records of those chains, as they are in their files. They are added and, once they are
-#: older than records are kept, dropped; a trigger sees that none is changed.
+#: The records of those chains, as they are in their files: in each row some lines, from a number
+#: to the `last`. Rows are added and, once all in one is older than records are kept, dropped; a
+#: trigger sees that none is changed.
 records = Table(
     "records",
     metadata,
     Column("journal", _id, ForeignKey("journals.id"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("line", Text, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("lines", Text, nullable=False),
 )
 
 #: Records of what was changed here, put in by the change itself, until they are known to be in

@@ -50,7 +50,8 @@ def upgrade() -> None:
         "records",
         sa.Column("journal", _ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("line", sa.Text(), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.Column("lines", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["journal"], ["journals.id"], name=op.f("fk_records_journal_journals")
         ),
