@@ -13,13 +13,11 @@ from sqlalchemy import text
 from jupyter_authorized_server.chain import Link, newest, onward
 from jupyter_authorized_server.errors import ConfigurationError, StoreUnavailable, UnknownName
 from jupyter_authorized_server.journal import Journal
-from jupyter_authorized_server.store import journals
+from jupyter_authorized_server.store import Store, journals
 from jupyter_authorized_server.store.journals import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from jupyter_authorized_server.store import Store
 
 
 @pytest.fixture
@@ -255,6 +253,24 @@ def test_what_is_done_to_the_records_in_the_store_is_named(
     found = problem(store, file)
     assert said in found
     assert found.startswith("in the store: ") or "head_number" in statement
+
+
+@pytest.mark.parametrize("value", ["'x'", "x'ff00'", "9e99", "-1"])
+def test_what_no_store_would_put_there_is_named_too(
+    tmp_path: Path, file: Path, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_pieces(monkeypatch, 2)
+    write(file, 6)
+    for column in ("number", "lines", "last"):
+        with Store.open(f"sqlite:///{tmp_path / column}.sqlite") as store:
+            assert store.keep_journal(file) is None
+            statement = "UPDATE records SET {} = {} WHERE number = 3"
+            written_in_the_store(store, statement.format(column, value))
+            found = problem(store, file)
+            # Where rows end is no evidence; what is in them is.
+            is_whole = column == "last" and found == "None"
+            assert is_whole or found.startswith("in the store: "), column
+            assert len(list(store.newest_records(name_of(file)))) in range(4, 7), column
 
 
 def test_a_record_in_the_store_is_never_changed(store: Store, file: Path) -> None:

@@ -13,7 +13,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import LargeBinary, bindparam, cast, delete, insert, select, update
 
@@ -249,14 +249,15 @@ class Journals(Transactions):
             UnknownName: no chain is called so.
         """
         place = self._known(name)
-        mine, begin = records.c.journal == place.id, place.since.number
-        done = begin
-        while rows := self._rows(mine, records.c.last > done, order=records.c.number):
-            for first, end, lines in rows:
-                for number, line in enumerate(lines, start=first):
+        begin, order = place.since.number, records.c.number
+        wanted = records.c.journal == place.id, records.c.last > begin
+        done: tuple[Any, ...] = ()
+        while rows := self._rows(*wanted, *done, order=order):
+            for row in rows:
+                for number, line in row.numbered():
                     if number > begin and (last is None or number <= last):
                         yield line
-                done = max(end, done + 1)
+            done = (records.c.number > rows[-1].key,)
 
     def newest_records(
         self, name: str, *, before: int | None = None
@@ -275,26 +276,22 @@ class Journals(Transactions):
         behind = place.head.number + 1 if before is None else before
         done, order = behind, records.c.number.desc()
         while rows := self._rows(*mine, records.c.number < done, order=order):
-            for first, _, lines in rows:
-                for number, line in reversed(list(enumerate(lines, start=first))):
+            for row in rows:
+                for number, line in reversed(row.numbered()):
                     record = parse(line) if place.since.number < number < behind else None
                     if record is not None:
                         yield number, record
-                done = first
+                done = row.key
 
-    def _rows(self, *wanted: Any, order: Any) -> list[tuple[int, int, list[bytes]]]:
-        """Some rows: the numbers of the first and of the last record, and lines as of a file."""
+    def _rows(self, *wanted: Any, order: Any) -> list[_Row]:
         with self._read() as connection:
             lines: Any = records.c.lines
             if connection.dialect.name == "sqlite":
                 # Whoever writes the file itself may have put in what is no text.
                 lines = cast(lines, LargeBinary)
-            query = select(records.c.number, records.c.last, lines).where(*wanted)
+            query = select(records.c.number, lines).where(*wanted)
             rows = connection.execute(query.order_by(order).limit(_ROWS)).all()
-        return [
-            (first, last, [line + b"\n" for line in _bytes(lines).split(b"\n")])
-            for first, last, lines in rows
-        ]
+        return [_Row(key, _bytes(lines)) for key, lines in rows]
 
     def _place(self, name: str) -> Place:
         with self._read() as connection:
@@ -306,6 +303,20 @@ class Journals(Transactions):
         if found is None:
             raise UnknownName(mistakes.no_server(name, ", ".join(self.journal_sizes()) or "none"))
         return found
+
+
+class _Row(NamedTuple):
+    """Some records: what the row is found by, which is the number of the first, and the lines."""
+
+    key: Any
+    lines: bytes
+
+    def numbered(self) -> list[tuple[int, bytes]]:
+        """The lines as those of a file, each with its number."""
+        # Whoever writes an SQLite file itself may have put in what is no number.
+        first = self.key if isinstance(self.key, int) else 0
+        lines = self.lines.split(b"\n")
+        return [(number, line + b"\n") for number, line in enumerate(lines, start=first)]
 
 
 class _Following:
