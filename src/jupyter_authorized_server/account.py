@@ -11,7 +11,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from .journal import Once
+from .chain import Once
 from .store import KeptAct
 
 if TYPE_CHECKING:

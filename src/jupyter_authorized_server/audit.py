@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .chain import Link
-    from .journal import Once
+    from .chain import Link, Once
     from .policy.model import Decision, Principal
 
     Value = str | int | float | bool | None | list[str]

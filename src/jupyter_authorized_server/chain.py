@@ -192,6 +192,34 @@ def newest(path: Path, *, before: int | None = None) -> Iterator[tuple[int, dict
                 yield offset, record
 
 
+class Once:
+    """Records that are to be in a chain once, whoever puts them there.
+
+    Args:
+        ids: of the records.
+        behind: number of a record of the chain that they come after.
+    """
+
+    def __init__(self, ids: Iterable[str], behind: int) -> None:
+        self._wanted = frozenset(ids)
+        #: Up to where the chain has been looked through.
+        self.looked = behind
+        #: Those that somebody else has put there.
+        self.found: set[str] = set()
+
+    def look(self, path: Path, last: int, id_: str) -> bool:
+        """Whether the record `id_` is in the file, whose last has the number `last`."""
+        if last > self.looked:
+            for _, record in newest(path):
+                number = record.get("number")
+                if isinstance(number, int) and number <= self.looked:
+                    break
+                if record.get("id") in self._wanted:
+                    self.found.add(str(record["id"]))
+            self.looked = last
+        return id_ in self.found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """Some records of a chain that follow each other.

@@ -14,7 +14,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .chain import ORIGIN, Link, hash_of, is_older, link_of, newest, parse
+from .chain import ORIGIN, Link, hash_of, is_older, link_of, parse
 
 try:
     import fcntl
@@ -22,43 +22,17 @@ except ImportError:  # pragma: no cover  # why: Windows, where one process write
     fcntl = None  # type: ignore[assignment]  # why: asked before it is used
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
+
+    from .chain import Once
 
 #: What is read or copied at once.
 _BLOCK = 2**16
 #: ASCII escapes keep a hostile name from ending the line or driving a terminal. A record
 #: holds no object twice.
 _ENCODER = json.JSONEncoder(check_circular=False)
-
-
-class Once:
-    """Records that are to be in a chain once, whoever puts them there.
-
-    Args:
-        ids: of the records.
-        behind: number of a record of the chain that they come after.
-    """
-
-    def __init__(self, ids: Iterable[str], behind: int) -> None:
-        self._wanted = frozenset(ids)
-        #: Up to where the chain has been looked through.
-        self.looked = behind
-        #: Those that somebody else has put there.
-        self.found: set[str] = set()
-
-    def look(self, path: Path, last: int, id_: str) -> bool:
-        """Whether the record `id_` is in the file, whose last has the number `last`."""
-        if last > self.looked:
-            for _, record in newest(path):
-                number = record.get("number")
-                if isinstance(number, int) and number <= self.looked:
-                    break
-                if record.get("id") in self._wanted:
-                    self.found.add(str(record["id"]))
-            self.looked = last
-        return id_ in self.found
 
 
 class Journal:

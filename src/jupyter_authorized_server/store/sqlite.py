@@ -1,7 +1,4 @@
-"""All that is particular to SQLite: its file, its transactions, its errors.
-
-Another database would get a module beside this one; everything else in the store
-is written for any. The choices:
+"""All that is particular to SQLite: its file, its transactions, its errors. The choices:
 
 - WAL, so that a reader never waits for the one writer, nor that one for readers.
 - `BEGIN IMMEDIATE` for a change, so that two writers queue up at the start and
